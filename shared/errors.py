@@ -1,0 +1,80 @@
+"""Every error of this project, named for the situation; its message says what to do.
+
+WebhooksError
+├── ConfigurationError      a setting is missing, malformed or at odds with another    → exit code 2
+├── SurroundingsError       something we need outside of us is not as it must be       → exit code 3
+│   ├── TransportUnusable   the log (SQLite file, Kafka) cannot be used as it is
+│   ├── CredentialsRefused  Auth0 does not know this application, or it may not use the Management API
+│   └── ScopeMissing        Auth0 knows the application, but it may not read logs
+├── Transient               goes away by itself or by somebody else's hand; the caller waits and tries again
+│   ├── Auth0Unavailable    no usable answer from Auth0: connection, timeout, 5xx, an answer we cannot read
+│   ├── PageInvalid         an answer arrived that is no page of log entries
+│   ├── RateLimited         Auth0 asks us to wait, and says how long
+│   └── PublishFailed       not every record of a page was acknowledged; the checkpoint did not move
+├── LeaseLost               another poller is the active one now
+└── RecordInvalid           a record in the topic that we did not write, or cannot read
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class WebhooksError(Exception):
+    """Base of all our errors."""
+
+
+class ConfigurationError(WebhooksError):
+    """Settings that cannot be used; `problems` holds one line for each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class SurroundingsError(WebhooksError):
+    """Something outside of this process is not as it must be; a person has to act."""
+
+
+class TransportUnusable(SurroundingsError):
+    """The log cannot be used as it is."""
+
+
+class CredentialsRefused(SurroundingsError):
+    """Auth0 refuses a token."""
+
+
+class ScopeMissing(SurroundingsError):
+    """The token lacks a scope that the endpoint wants."""
+
+
+class Transient(WebhooksError):
+    """Worth another try, later."""
+
+
+class Auth0Unavailable(Transient):
+    """No usable answer from Auth0."""
+
+
+class PageInvalid(Transient):
+    """The answer is no page of log entries. Nothing of it was used and the checkpoint stays."""
+
+
+class RateLimited(Transient):
+    """Auth0 answered 429; `wait` is in seconds from now."""
+
+    def __init__(self, message: str, *, wait: float) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class PublishFailed(Transient):
+    """Not every record of a page was acknowledged."""
+
+
+class LeaseLost(WebhooksError):
+    """This poller is no longer the active one."""
+
+
+class RecordInvalid(WebhooksError):
+    """A record without the headers that our producer writes."""

@@ -1,0 +1,153 @@
+"""An event: one entry of Auth0's tenant log, its bytes kept exactly as Auth0 sent them.
+
+A page is cut into entries by a JSON decoder that finds where each one ends; nothing is ever encoded again. The decoder is the
+standard library's on purpose: faster ones refuse valid pages that hold half an emoji (`"\\ud83d"`). Pure: no I/O, no clock.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from shared.errors import PageInvalid
+
+# Numbers stay text (an id of 56 digits must not become a float), control characters inside strings are let through.
+_DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str, strict=False)
+_SPACE: Final = re.compile(r"[ \t\r\n]*")
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s"{}\[\],:]+', re.DOTALL)
+# What may travel in an HTTP header and name a row: printable ASCII without spaces. Auth0's own ids are ~56 digits.
+_LOG_ID: Final = re.compile(r"[!-~]{1,1024}")
+_ID_TIME: Final = re.compile(r"900(\d{14})\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One log entry. Every text field but `log_id` can be empty: Auth0 leaves fields out as it likes."""
+
+    #: The entry's JSON, byte for byte as it stood in Auth0's answer.
+    raw: bytes
+    #: `log_id`, or `_id` in older entries.
+    log_id: str
+    #: The short code, such as `s` or `limit_wc`; not every code is in our table.
+    type: str
+    #: ISO 8601 as Auth0 wrote it; no promise that it parses.
+    date: str
+    user_id: str
+    tenant: str
+
+    @property
+    def key(self) -> str:
+        """What order is kept for: the user, or for an event without one the event itself.
+
+        Never `user_name`: in a failed login it is the application's name, which would put all of them in one lane.
+        """
+        return self.user_id or self.log_id
+
+
+def slice_page(body: bytes) -> list[Event]:
+    """Cut the body of `GET /api/v2/logs` into events, in their order.
+
+    Raises `PageInvalid`, saying what stands there instead, for anything but a JSON array of objects with an id each.
+    """
+    text = body.decode("utf-8", "surrogateescape")
+    position = _skip_space(text, 0)
+    if text[position : position + 1] != "[":
+        raise PageInvalid(f"expected a JSON array of log entries, got {_describe(text[position:])}")
+    position = _skip_space(text, position + 1)
+    events: list[Event] = []
+    closed = text[position : position + 1] == "]"
+    while not closed:
+        entry, end = _decode(text, position)
+        events.append(_event(entry, text[position:end], len(events)))
+        position = _skip_space(text, end)
+        separator = text[position : position + 1]
+        closed = separator == "]"
+        if not closed:
+            if separator != ",":
+                raise PageInvalid(f"the JSON breaks off or is damaged after {len(events)} entries (byte {position})")
+            position = _skip_space(text, position + 1)
+    if _skip_space(text, position + 1) != len(text):
+        raise PageInvalid(f"something follows the JSON array: {_describe(text[position + 1 :])}")
+    return events
+
+
+def log_id_time(log_id: str) -> datetime | None:
+    """The moment that an id of Auth0's current form carries (`900` + yyyymmddhhmmss + …), in UTC; None for other forms."""
+    match = _ID_TIME.fullmatch(log_id)
+    try:
+        return datetime.strptime(match[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC) if match else None
+    except ValueError:
+        return None
+
+
+def _event(entry: object, raw: str, index: int) -> Event:
+    if not isinstance(entry, dict):
+        raise PageInvalid(f"entry {index} of the page is {_describe(raw)}, not an object")
+    log_id = entry.get("log_id") or entry.get("_id")
+    if not isinstance(log_id, str) or not _LOG_ID.fullmatch(log_id):
+        shown = "none" if log_id is None else repr(log_id)[:80]
+        raise PageInvalid(f"entry {index} of the page has no usable log_id or _id (found: {shown})")
+    return Event(
+        raw=raw.encode("utf-8", "surrogateescape"),
+        log_id=log_id,
+        type=_text(entry.get("type")),
+        date=_date(entry.get("date")),
+        user_id=_text(entry.get("user_id")),
+        tenant=_text(entry.get("tenant_name")),
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _date(value: object) -> str:
+    """Old exports wrap the date: `{"$date": "…"}`."""
+    return _text(value.get("$date") if isinstance(value, dict) else value)
+
+
+def _decode(text: str, position: int) -> tuple[object, int]:
+    try:
+        return _DECODER.raw_decode(text, position)
+    except json.JSONDecodeError as error:
+        raise PageInvalid(f"the JSON breaks off or is damaged: {error.msg} at byte {error.pos}") from None
+    except RecursionError:
+        return _decode_deep(text, position)
+
+
+def _decode_deep(text: str, position: int) -> tuple[object, int]:
+    """Read an entry that is nested deeper than the decoder can follow: its end, and its scalar members only."""
+    depth, member, last = 0, "", ""
+    entry: dict[str, object] = {}
+    for token in _TOKEN.finditer(text, position):
+        word = token[0]
+        if depth == 1 and last == ":" and member and word[0] == '"':
+            entry[member] = json.loads(word, strict=False)
+        if depth == 1 and last in ("{", ",") and word[0] == '"':
+            member = str(json.loads(word, strict=False))
+        depth += (word in "{[") - (word in "}]")
+        last = word
+        if depth == 0:
+            return entry, token.end()
+    raise PageInvalid("the JSON breaks off inside a deeply nested entry")
+
+
+def _skip_space(text: str, position: int) -> int:
+    match = _SPACE.match(text, position)
+    return match.end() if match else position
+
+
+def _describe(text: str) -> str:
+    """A few words for what stands where a page should be, without quoting personal data at length."""
+    start = text.lstrip()[:40]
+    if not start:
+        return "nothing (an empty body)"
+    if start.startswith("\ufeff"):
+        return "a byte order mark"
+    if start.lower().startswith(("<!doctype", "<html", "<?xml")):
+        return "an HTML page (a proxy or a login page in between?)"
+    kinds = {"{": "a JSON object", "[": "a JSON array", '"': "a JSON string"}
+    return f"{kinds.get(start[0], 'text')} that begins with {start!r}"

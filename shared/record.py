@@ -1,0 +1,64 @@
+"""How an event becomes a record of the topic, and how its identity is read back without parsing JSON.
+
+Key: the user, else the log id. Value: the entry's JSON, untouched. Headers, ASCII: `v` (the version of this form), `log-id`,
+`type`, `date`, `tenant`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from shared.errors import RecordInvalid
+from shared.event import Event
+
+VERSION: Final = b"1"
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class Record(NamedTuple):
+    """An event at its offset, or whatever else somebody wrote there."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    #: When it was published, in seconds since the epoch. Never the event's own date.
+    timestamp: float
+
+
+def key_of(event: Event) -> bytes:
+    return event.key.encode("utf-8", "surrogatepass")
+
+
+def headers_of(event: Event) -> list[tuple[str, bytes]]:
+    """The headers of an event's record; what is not ASCII is written as a backslash escape, at most 256 bytes a value."""
+    return [
+        ("v", VERSION),
+        ("log-id", event.log_id.encode("ascii")),
+        ("type", _ascii(event.type)),
+        ("date", _ascii(event.date)),
+        ("tenant", _ascii(event.tenant)),
+    ]
+
+
+def log_id_of(record: Record) -> str:
+    """The log id of a record that our producer wrote.
+
+    Raises `RecordInvalid`, saying what is missing, for a foreign record, an empty one, or one of a newer version.
+    """
+    headers = dict(record.headers)
+    version, log_id = headers.get("v"), headers.get("log-id")
+    if version is None or not log_id:
+        raise RecordInvalid("it lacks the headers `v` and `log-id` that our producer writes: another program wrote it")
+    if version != VERSION:
+        shown = version[:16].decode("ascii", "backslashreplace")
+        raise RecordInvalid(f"its version is {shown!r}, this release knows {VERSION.decode()!r}: upgrade auth0-webhooks")
+    if not record.value:
+        raise RecordInvalid("it has no value")
+    return log_id.decode("ascii", "backslashreplace")
+
+
+def _ascii(text: str) -> bytes:
+    return text.encode("ascii", "backslashreplace")[:256]

@@ -1,0 +1,145 @@
+"""The seam between our two halves and the log that lies between them. Two adapters stand behind it: Kafka and SQLite.
+
+What adapters could do differently is pinned here, and one contract suite (`tests/contract`) runs against both:
+
+- `publish` is all or nothing as seen from the checkpoint: the checkpoint moves only after every record is acknowledged. It
+  publishes an event again only if the process or the log died in between *and* `lead` could not see that it is there already.
+- Offsets of a partition ascend, with holes. `Position.offset` is the next offset to read (Kafka's meaning).
+- `poll` never returns a record of a partition before `Handler.assigned` was called for it, nor after `Handler.revoked`
+  returned or `Handler.lost` was called; after an assignment it begins at the committed position.
+- `commit` stores only for partitions that this member owns, and is done when it returns.
+- Everything is called from, and calls back into, one event loop. An adapter keeps its threads to itself.
+- Errors of the libraries below stop at the adapter and come out as `shared.errors`.
+
+Left out on purpose: transactions, exactly-once, seeking by the consumer, several topics, static membership.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.event import Event
+from shared.record import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """The producer's place in Auth0's log: everything up to and including `log_id` is in the topic or was filtered out."""
+
+    log_id: str
+    #: The `date` of that entry as Auth0 wrote it; may be empty.
+    date: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A consumer's place in one partition."""
+
+    #: The next offset to read: everything below is done.
+    offset: int
+    #: What the consumer wants to remember beside it: ASCII, at most 4096 characters.
+    metadata: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """One partition as an onlooker sees it."""
+
+    #: The oldest offset still there.
+    begin: int
+    #: The offset that the next record gets.
+    end: int
+    #: None: nothing was ever committed.
+    committed: Position | None
+
+    @property
+    def lag(self) -> int:
+        """Records that are not below the committed position."""
+        return self.end - max(self.begin, self.committed.offset if self.committed else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one poll brought of one partition, in the order of its offsets."""
+
+    partition: int
+    records: Sequence[Record]
+
+
+class Publisher(Protocol):
+    """The producer's side: at most one in the world is the active poller."""
+
+    async def lead(self) -> Checkpoint | None:
+        """Wait until this process is the active poller; answer the checkpoint to go on from (None: there never was one).
+
+        Call it first, and again after `LeaseLost` or `PublishFailed`. Cancel it to stop waiting.
+        Raises `TransportUnusable`.
+        """
+
+    async def renew(self) -> None:
+        """Show that the poller is alive; to be called at least every second, also while it waits. Raises `LeaseLost`."""
+
+    async def publish(self, events: Sequence[Event], checkpoint: Checkpoint) -> int:
+        """Publish a page, wait for every acknowledgement, then write the checkpoint. An empty page moves the checkpoint.
+
+        Answers how many events were new: those that a page cut short had left in the topic already are not published again.
+        Raises `LeaseLost` and `PublishFailed`: the checkpoint did not move, call `lead` again.
+        """
+
+    async def close(self) -> None:
+        """Give up the lease, if held. Idempotent."""
+
+
+class Handler(Protocol):
+    """What the consumer's loop offers to the member that it holds. Called in its event loop; must not raise."""
+
+    def assigned(self, partition: int, position: Position) -> None:
+        """This member owns the partition from now on; its records follow from `position` on."""
+
+    def share(self, calls: int) -> None:
+        """This member's part of `WEBHOOK_CONCURRENT_CALLS`, which holds for the whole group. 0: it owns nothing."""
+
+    async def revoked(self, partitions: Collection[int]) -> Mapping[int, Position]:
+        """The partitions are about to go: finish or cancel what is under way, and answer what to commit for them."""
+
+    def lost(self, partitions: Collection[int]) -> None:
+        """The partitions are gone already; another member may be at work on them. Nothing can be committed any more."""
+
+
+class Member(Protocol):
+    """The consumer's side: one member of the consumer group."""
+
+    @property
+    def session(self) -> float:
+        """Seconds after the last successful `poll` from which on the group may have given our partitions away."""
+
+    async def poll(self, *, wait: float, limit: int, hold: Collection[int]) -> Sequence[Batch]:
+        """Up to about `limit` records of the owned partitions that are not in `hold`; waits up to `wait` seconds for some.
+
+        To be called all the time, also when nothing is wanted (`hold` everything): it is what keeps the membership.
+        Raises `TransportUnusable`.
+        """
+
+    async def commit(self, positions: Mapping[int, Position]) -> bool:
+        """Store positions. False: refused or unanswered (the adapter's log says why); keep them and commit again later."""
+
+    async def close(self) -> None:
+        """Leave the group: `Handler.revoked` for what is still owned, its positions committed, then gone. Idempotent."""
+
+
+class Transport(Protocol):
+    """One log, seen from one process."""
+
+    async def publisher(self) -> Publisher:
+        """Check that the log can be published to. Raises `TransportUnusable`."""
+
+    async def member(self, handler: Handler) -> Member:
+        """Join the consumer group. Raises `TransportUnusable`, also when the log allows one consumer and has one."""
+
+    async def progress(self) -> Mapping[int, Progress]:
+        """Every partition, by number. Raises `TransportUnusable`."""
+
+    async def close(self) -> None:
+        """Close what was opened here. Idempotent."""
