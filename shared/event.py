@@ -14,8 +14,15 @@ from typing import Final
 
 from shared.errors import PageInvalid
 
-# Numbers stay text (an id of 56 digits must not become a float), control characters inside strings are let through.
-_DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str, strict=False)
+
+class _Number(str):
+    """A JSON number, kept as its text: what it means is no concern of ours, and a huge one must cost nothing."""
+
+    __slots__ = ()
+
+
+# Not strict: control characters inside strings are let through.
+_DECODER: Final = json.JSONDecoder(parse_int=_Number, parse_float=_Number, strict=False)
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s"{}\[\],:]+', re.DOTALL)
 # What may travel in an HTTP header and name a row: printable ASCII without spaces. Auth0's own ids are ~56 digits.
@@ -87,12 +94,12 @@ def _event(entry: object, raw: str, index: int) -> Event:
     if not isinstance(entry, dict):
         raise PageInvalid(f"entry {index} of the page is {_describe(raw)}, not an object")
     log_id = entry.get("log_id") or entry.get("_id")
-    if not isinstance(log_id, str) or not _LOG_ID.fullmatch(log_id):
+    if not _LOG_ID.fullmatch(_text(log_id)):
         shown = "none" if log_id is None else repr(log_id)[:80]
         raise PageInvalid(f"entry {index} of the page has no usable log_id or _id (found: {shown})")
     return Event(
         raw=raw.encode("utf-8", "surrogateescape"),
-        log_id=log_id,
+        log_id=_text(log_id),
         type=_text(entry.get("type")),
         date=_date(entry.get("date")),
         user_id=_text(entry.get("user_id")),
@@ -101,7 +108,7 @@ def _event(entry: object, raw: str, index: int) -> Event:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and not isinstance(value, _Number) else ""
 
 
 def _date(value: object) -> str:

@@ -21,7 +21,7 @@ MASK: Final = "***"
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
-    logger: FilteringBoundLogger = structlog.get_logger(logger=name)
+    logger: FilteringBoundLogger = structlog.get_logger(logger_name=name)
     return logger
 
 
@@ -86,5 +86,5 @@ class _Masking:
 
 
 def _library_name(logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    line["logger"] = logger.name if logger is not None else line["_record"].name
+    line["module"] = logger.name if logger is not None else line["_record"].name
     return line

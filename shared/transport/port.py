@@ -79,7 +79,7 @@ class Publisher(Protocol):
         """
 
     async def renew(self) -> None:
-        """Show that the poller is alive; to be called at least every second, also while it waits. Raises `LeaseLost`."""
+        """Show that the poller makes progress; to be called at least every 30 s, also while it waits. Raises `LeaseLost`."""
 
     async def publish(self, events: Sequence[Event], checkpoint: Checkpoint) -> int:
         """Publish a page, wait for every acknowledgement, then write the checkpoint. An empty page moves the checkpoint.

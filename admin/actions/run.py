@@ -1,0 +1,63 @@
+"""Poller and courier in one process, for ever or until Auth0's log is empty and delivered."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+from admin.process import together
+from consumer.courier import Courier
+from producer.poller import Poller
+from shared.log import get_logger
+from shared.transport.port import Transport
+
+_LOOK_EVERY = 0.1  # seconds between two looks at what is left
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """What `once` did not get done in its time."""
+
+    #: Events in the log that the webhook has not answered with 200.
+    undelivered: int
+    #: Whether Auth0's log was read to its end.
+    caught_up: bool
+
+
+async def forever(transport: Transport, poller: Poller, courier: Courier, stop: asyncio.Event) -> None:
+    """Until `stop`. Raises `SurroundingsError`."""
+    try:
+        await together(stop, poller.run(transport, stop), courier.run(transport, stop))
+    finally:
+        await transport.close()
+
+
+async def once(transport: Transport, poller: Poller, courier: Courier, stop: asyncio.Event, *, within: float) -> Leftover:
+    """Fetch until an empty page, deliver all, end; after `within` seconds, or on `stop`, end with what is left."""
+    caught_up = asyncio.Event()
+    timer = asyncio.get_running_loop().call_later(within, stop.set)
+
+    async def poll() -> None:
+        await poller.run(transport, stop, once=True)
+        if not stop.is_set():
+            caught_up.set()
+            await _until_delivered(transport, stop)
+            stop.set()
+
+    try:
+        await together(stop, poll(), courier.run(transport, stop))
+        undelivered = sum(progress.lag for progress in (await transport.progress()).values())
+        return Leftover(max(0, undelivered - courier.done_beyond), caught_up.is_set())
+    finally:
+        timer.cancel()
+        await transport.close()
+
+
+async def _until_delivered(transport: Transport, stop: asyncio.Event) -> None:
+    while any(progress.lag for progress in (await transport.progress()).values()):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _LOOK_EVERY)
+            return

@@ -1,0 +1,60 @@
+"""The command `auth0-webhooks`. Commands import what they need when they run: `--help` must not wait for Kafka or pydantic."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from admin.cli import config, demo, listen, run, simulate, types
+from admin.cli.exits import Exit
+from shared.errors import ConfigurationError, SurroundingsError
+
+app = typer.Typer(
+    name="auth0-webhooks",
+    help="Auth0 tenant log events, delivered to your webhook at least once, none skipped.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"auth0-webhooks {version('auth0-webhooks')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Auth0 tenant log events, delivered to your webhook at least once, none skipped."""
+
+
+for module in (run, demo, simulate, listen, types, config):
+    module.register(app)
+
+
+def main() -> None:
+    """The entry point: our errors become a line on standard error and a named exit code."""
+    try:
+        app()
+    except ConfigurationError as error:
+        _end(Exit.CONFIGURATION, *error.problems)
+    except SurroundingsError as error:
+        _end(Exit.SURROUNDINGS, str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away, as `| head` does
+        sys.exit(Exit.FINE)
+
+
+def _end(code: Exit, *lines: str) -> None:
+    for line in lines:
+        typer.echo(f"error: {line}", err=True)
+    sys.exit(code)

@@ -1,0 +1,24 @@
+"""One partition while this member owns it. A new assignment is a new object: what a dead one still hears changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.lanes import Lanes
+from consumer.ledger import Ledger
+
+if TYPE_CHECKING:
+    from consumer.delivery import Delivery
+
+
+class Assignment:
+    __slots__ = ("committed", "lanes", "ledger", "live", "partition")
+
+    def __init__(self, partition: int, position: int) -> None:
+        self.partition = partition
+        self.ledger = Ledger(position)
+        self.lanes: Lanes[bytes, Delivery] = Lanes()
+        #: The offset that was committed last.
+        self.committed = position
+        #: False as soon as the partition is about to go: no call starts any more.
+        self.live = True

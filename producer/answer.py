@@ -1,0 +1,117 @@
+"""One request to Auth0 and its whole answer, under a deadline and a size cap, as values and our errors.
+
+The one place where httpx's exceptions stop. Redirects are not followed: the token would travel with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import httpx
+
+from shared.errors import Auth0Unavailable, RateLimited
+
+DEADLINE: Final = 30.0  # seconds for one request, answer included; below the time a lease lasts without renewal
+BODY_CAP: Final = 64 * 1024 * 1024  # 100 entries with 200 kB of details each are 20 MB
+_WAIT_UNKNOWN: Final = 10.0  # seconds, where a 429 does not say how long
+_WAIT_LEAST: Final = 1.0
+_WAIT_MOST: Final = 300.0
+
+
+class Ask(Protocol):
+    async def __call__(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, json: Mapping[str, str] | None = None
+    ) -> tuple[httpx.Response, bytes]:
+        """The answer and its body.
+
+        Raises `Auth0Unavailable` when no whole answer arrives and for 5xx, `RateLimited` for 429.
+        """
+
+
+class HttpxAsk(Ask):
+    def __init__(self, client: httpx.AsyncClient, *, deadline: float = DEADLINE, body_cap: int = BODY_CAP) -> None:
+        self._client = client
+        self._deadline = deadline
+        self._body_cap = body_cap
+
+    async def __call__(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, json: Mapping[str, str] | None = None
+    ) -> tuple[httpx.Response, bytes]:
+        try:
+            async with (
+                asyncio.timeout(self._deadline),
+                self._client.stream(method, url, headers=headers, json=json) as answer,
+            ):
+                body = await self._read(answer)
+        except TimeoutError:
+            raise Auth0Unavailable(f"{_place(url)} gave no whole answer within {self._deadline:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise Auth0Unavailable(f"no answer from {_place(url)}: {reason}") from None
+        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            wait = wait_of(answer.headers, time.time())
+            raise RateLimited(f"{_place(url)} answered 429: the tenant's rate limit is reached", wait=wait)
+        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise Auth0Unavailable(f"{_place(url)} answered {answer.status_code}")
+        return answer, body
+
+    async def _read(self, answer: httpx.Response) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        async for part in answer.aiter_bytes():
+            size += len(part)
+            if size > self._body_cap:
+                raise Auth0Unavailable(
+                    f"the answer of {_place(str(answer.url))} is larger than {self._body_cap // 1_048_576} MiB: lower BATCH_SIZE"
+                )
+            parts.append(part)
+        return b"".join(parts)
+
+
+def wait_of(headers: Mapping[str, str], now: float) -> float:
+    """Seconds to wait after a 429: `Retry-After` (seconds or a date), else `x-ratelimit-reset` (Unix seconds), within bounds.
+
+    `now` in Unix seconds; the answer's own `Date` is preferred, so that a clock that is off does no harm.
+    """
+    here = _date(headers.get("date")) or now
+    after, reset = headers.get("retry-after"), headers.get("x-ratelimit-reset")
+    seconds = _number(after)
+    if seconds is None and (date := _date(after)) is not None:
+        seconds = date - here
+    if seconds is None and (moment := _number(reset)) is not None:
+        seconds = moment - here
+    return _WAIT_UNKNOWN if seconds is None else min(max(seconds, _WAIT_LEAST), _WAIT_MOST)
+
+
+def expect_object(body: bytes, url: str) -> dict[str, Any]:
+    """The body as a JSON object. Raises `Auth0Unavailable`."""
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise Auth0Unavailable(f"{_place(url)} answered something that is no JSON object: a proxy in between?")
+    return fields
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text and text.strip().isdigit() else None
+    except ValueError:
+        return None
+
+
+def _date(text: str | None) -> float | None:
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp() if text else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _place(url: str) -> str:
+    return url.partition("?")[0]

@@ -1,0 +1,128 @@
+"""Auth0's tenant log as pages of events.
+
+Source: Auth0's documentation of `GET /api/v2/logs` ("Retrieve log events using the Management API"): entries newer than `from`,
+in the order of their ids; only the first request is built by hand, after that the `Link: rel="next"` URL is followed as given;
+an empty page, not a short one, says that there is nothing newer.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+import httpx
+
+from producer.answer import DEADLINE, HttpxAsk
+from producer.token import Token
+from shared.errors import Auth0Unavailable, CredentialsRefused, PageInvalid, ScopeMissing
+from shared.event import Event, slice_page
+from shared.log import get_logger
+
+_NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
+_FIRST_SEARCH: Final = 100  # entries to find the first one among: the order by date is not quite the order by id
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    events: list[Event]
+    #: The URL of the page after this one; None where Auth0 named none that may be followed.
+    following: str | None
+
+
+class Auth0Logs:
+    """One tenant's log. `base_url` such as `https://acme.eu.auth0.com`; `batch_size` entries a page, at most 100.
+
+    All methods raise `CredentialsRefused` and `ScopeMissing` (a person has to act), and `Auth0Unavailable`, `PageInvalid` and
+    `RateLimited` (try again later).
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        client_id: str,
+        client_secret: str,
+        audience: str,
+        batch_size: int,
+        proxy: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(DEADLINE, connect=10.0),
+            follow_redirects=False,
+            trust_env=False,
+            proxy=proxy,
+            verify=tls or True,
+        )
+        self._ask = HttpxAsk(self._client)
+        self._url = f"{base_url}/api/v2/logs"
+        self._batch_size = batch_size
+        self._token = Token(
+            self._ask, url=f"{base_url}/oauth/token", client_id=client_id, client_secret=client_secret, audience=audience
+        )
+
+    async def after(self, log_id: str) -> Page:
+        """The page of entries that are newer than `log_id`."""
+        return await self.follow(f"{self._url}?{urlencode({'from': log_id, 'take': self._batch_size})}")
+
+    async def follow(self, url: str) -> Page:
+        """The page at the URL that the page before it named."""
+        answer, body = await self._get(url)
+        return Page(_events(answer, body, url), self._following(answer))
+
+    async def first(self) -> Event | None:
+        """The oldest entry that the tenant still has; None in an empty log."""
+        url = f"{self._url}?{urlencode({'sort': 'date:1', 'page': 0, 'per_page': _FIRST_SEARCH})}"
+        answer, body = await self._get(url)
+        return min(_events(answer, body, url), key=lambda event: event.log_id, default=None)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _get(self, url: str) -> tuple[httpx.Response, bytes]:
+        answer, body = await self._authorized(url)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            self._token.refuse()
+            answer, body = await self._authorized(url)
+        match answer.status_code:
+            case httpx.codes.OK:
+                return answer, body
+            case httpx.codes.UNAUTHORIZED:
+                raise CredentialsRefused(
+                    f"{self._url} refuses a fresh token (401): AUTH0_AUDIENCE must be the Management API of this very tenant, "
+                    "https://TENANT.REGION.auth0.com/api/v2/, also where AUTH0_DOMAIN is a custom domain"
+                )
+            case httpx.codes.FORBIDDEN:
+                raise ScopeMissing(
+                    f"{self._url} answered 403: the token lacks the scope read:logs. Grant it in the Auth0 dashboard under "
+                    "Applications → APIs → Auth0 Management API → Machine to Machine Applications → your application"
+                )
+            case status:
+                raise Auth0Unavailable(f"{self._url} answered {status}")
+
+    async def _authorized(self, url: str) -> tuple[httpx.Response, bytes]:
+        return await self._ask("GET", url, headers={"Authorization": f"Bearer {await self._token.value()}"})
+
+    def _following(self, answer: httpx.Response) -> str | None:
+        match = _NEXT.search(answer.headers.get("link", ""))
+        if match is None:
+            return None
+        url = str(answer.url.join(match[1]))
+        if urlsplit(url)[:2] != urlsplit(self._url)[:2]:
+            # The token goes where the request goes: never to another origin.
+            log.error("Auth0's next page lies at another origin and is not followed", url=url.partition("?")[0])
+            return None
+        return url
+
+
+def _events(answer: httpx.Response, body: bytes, url: str) -> list[Event]:
+    try:
+        return slice_page(body)
+    except PageInvalid as error:
+        kind = answer.headers.get("content-type", "no content type")
+        raise PageInvalid(f"{url.partition('?')[0]} answered 200 ({kind}, {len(body)} bytes), but {error}") from None

@@ -1,0 +1,186 @@
+"""The producer's loop: fetch a page, select, publish, wait for every acknowledgement, and only then move the checkpoint.
+
+It advances over pages in which everything was filtered out, and never on an empty page. Whatever goes wrong leaves the checkpoint
+where it is, so the page is read again. One event loop; one active poller at a time, whoever holds the publisher's lease.
+A stop breaks off waiting and fetching at once, but never a publish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Final, TypeVar
+
+from producer.auth0 import Auth0Logs, Page
+from producer.selection import Selection
+from shared.errors import LeaseLost, PublishFailed, RateLimited, SurroundingsError, Transient
+from shared.event import Event
+from shared.log import get_logger
+from shared.transport.port import Checkpoint, Publisher, Transport
+
+_RENEW_EVERY: Final = 1.0  # seconds
+_RETRY_BASE: Final = 1.0  # seconds; doubled after each failure in a row
+_RETRY_CAP: Final = 60.0
+
+log = get_logger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened since the start of this process; a page counts when its checkpoint is written."""
+
+    fetched: int = 0
+    published: int = 0
+    #: Events that did not pass, by reason.
+    filtered: Counter[str] = field(default_factory=Counter)
+    #: Events whose type is not in our table; no level filters them out.
+    unknown_types: int = 0
+    #: Answers of 429.
+    throttled: int = 0
+
+
+class _Stopped(Exception):
+    """A stop came while we waited for something that may be broken off."""
+
+
+class Poller:
+    """`poll_interval` in seconds, after an empty page; while pages come the next one is fetched at once."""
+
+    def __init__(
+        self,
+        *,
+        logs: Auth0Logs,
+        selection: Selection,
+        poll_interval: float,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._logs = logs
+        self._selection = selection
+        self._poll_interval = poll_interval
+        self._jitter = jitter
+        self._stop = asyncio.Event()
+        self._leading = False
+        self._answered = False
+        self._checkpoint: Checkpoint | None = None
+        self._following: str | None = None
+        self._failures = 0
+        self.counts = Counts()
+
+    async def run(self, transport: Transport, stop: asyncio.Event, *, once: bool = False) -> None:
+        """Poll until `stop` is set; with `once` until a page is empty.
+
+        Raises `SurroundingsError` if Auth0 or the log cannot be used from the start. Once Auth0 has answered, the same trouble
+        is only a reason to wait: somebody is rotating a secret, and the consumer beside us has work to do.
+        """
+        self._stop = stop
+        publisher = await transport.publisher()
+        try:
+            with suppress(_Stopped):
+                caught_up = False
+                while not (stop.is_set() or (once and caught_up)):
+                    caught_up, wait = await self.turn(publisher)
+                    if not (once and caught_up):
+                        await self._wait(publisher, wait)
+        finally:
+            await publisher.close()
+            await self._logs.close()
+
+    async def turn(self, publisher: Publisher) -> tuple[bool, float]:
+        """Read and publish one page. Answers whether the end of Auth0's log is reached, and the seconds until the next turn."""
+        try:
+            if not self._leading:
+                await self._lead(publisher)
+            caught_up = await self._page(publisher)
+        except RateLimited as error:
+            self.counts.throttled += 1
+            log.warning("Auth0 asks us to wait", reason=str(error), wait=round(error.wait, 1))
+            return False, error.wait
+        except LeaseLost:
+            log.warning("another poller has taken over: standing by")
+            self._leading = False
+            return False, 0.0
+        except (Transient, SurroundingsError) as error:
+            if isinstance(error, SurroundingsError) and not self._answered:
+                raise
+            self._leading &= not isinstance(error, PublishFailed)
+            return False, self._failed(error)
+        self._failures = 0
+        return caught_up, self._poll_interval if caught_up else 0.0
+
+    async def _lead(self, publisher: Publisher) -> None:
+        self._checkpoint = await self._unless_stopped(publisher.lead())
+        self._following = None
+        self._leading = True
+        log.info("polling Auth0", checkpoint=self._checkpoint.log_id if self._checkpoint else "none: from the oldest entry")
+
+    async def _page(self, publisher: Publisher) -> bool:
+        page = await self._unless_stopped(self._fetch())
+        self._answered = True
+        if page.events:
+            await self._publish(publisher, page.events)
+        self._following = page.following
+        return not page.events
+
+    async def _fetch(self) -> Page:
+        if self._checkpoint is None:
+            first = await self._logs.first()
+            return Page([first] if first else [], None)
+        if self._following is not None:
+            return await self._logs.follow(self._following)
+        return await self._logs.after(self._checkpoint.log_id)
+
+    async def _publish(self, publisher: Publisher, events: Sequence[Event]) -> None:
+        if any(former.log_id >= latter.log_id for former, latter in pairwise(events)):
+            log.warning("a page whose log ids do not ascend; taken in Auth0's order", first=events[0].log_id, events=len(events))
+        judged = [(event, self._selection.judge(event.type)) for event in events]
+        passed = {event.log_id: event for event, dropped in judged if dropped is None}
+        checkpoint = Checkpoint(log_id=events[-1].log_id, date=events[-1].date)
+        published = await publisher.publish(list(passed.values()), checkpoint)
+        self._checkpoint = checkpoint
+        self.counts.fetched += len(events)
+        self.counts.published += published
+        self.counts.filtered.update(dropped.value for _, dropped in judged if dropped is not None)
+        self.counts.unknown_types += sum(not self._selection.knows(event.type) for event in events)
+        log.debug("page published", events=len(events), published=published, checkpoint=checkpoint.log_id)
+
+    def _failed(self, error: Exception) -> float:
+        """Capped exponential, at least half of the ceiling, so that nothing spins."""
+        wait = min(_RETRY_CAP, _RETRY_BASE * 2.0 ** min(self._failures, 16)) * (1 + self._jitter()) / 2
+        self._failures += 1
+        self._following = None  # the next page is asked for by checkpoint, in case the link itself is the trouble
+        log.error("polling failed, the checkpoint stays", reason=str(error), failures=self._failures, wait=round(wait, 1))
+        return wait
+
+    async def _wait(self, publisher: Publisher, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while (left := deadline - loop.time()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), min(left, _RENEW_EVERY))
+                raise _Stopped
+            if self._leading:
+                try:
+                    await publisher.renew()
+                except LeaseLost:
+                    log.warning("another poller has taken over: standing by")
+                    self._leading = False
+                    return
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise _Stopped
+            return task.result()
+        finally:
+            for future in (task, stopped):
+                future.cancel()
+            await asyncio.gather(task, stopped, return_exceptions=True)

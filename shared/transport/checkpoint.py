@@ -1,0 +1,44 @@
+"""The checkpoint as a stored document: JSON, with a version, so that a newer release's document is refused, not misread."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from shared.errors import TransportUnusable
+from shared.transport.port import Checkpoint
+
+VERSION: Final = 1
+
+
+def dump(checkpoint: Checkpoint, ends: Mapping[int, int] | None = None) -> bytes:
+    """`ends`: the end offset of each partition after the page, for a log whose tail has to be compared on recovery."""
+    document = {"v": VERSION, "log_id": checkpoint.log_id, "date": checkpoint.date}
+    if ends is not None:
+        document["ends"] = {str(partition): offset for partition, offset in sorted(ends.items())}
+    return json.dumps(document).encode()
+
+
+def parse(document: bytes, *, where: str) -> tuple[Checkpoint, dict[int, int]]:
+    """A stored document and its end offsets (empty where none were stored).
+
+    `where` names the place for the error. Raises `TransportUnusable` for what is not ours, damaged, or newer than this release.
+    """
+    try:
+        fields = json.loads(document)
+        version = fields["v"]
+        if isinstance(version, int) and version > VERSION:
+            raise TransportUnusable(
+                f"the checkpoint at {where} has version {version}, this release knows {VERSION}: upgrade auth0-webhooks"
+            )
+        ends = {int(partition): int(offset) for partition, offset in fields.get("ends", {}).items()}
+        checkpoint = Checkpoint(log_id=fields["log_id"], date=fields["date"])
+        if version == VERSION and isinstance(checkpoint.log_id, str) and checkpoint.log_id and isinstance(checkpoint.date, str):
+            return checkpoint, ends
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise TransportUnusable(
+        f"the checkpoint at {where} is not one of ours or is damaged: {document[:80]!r}; "
+        "nothing was read from Auth0. Remove it only if you want to read Auth0's whole log again"
+    )

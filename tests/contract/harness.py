@@ -1,0 +1,130 @@
+"""What the contract suite needs of an adapter, and the small real things it works with."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from admin import compose
+from shared.event import Event, slice_page
+from shared.record import Record
+from shared.settings import Role, load
+from shared.transport.port import Batch, Checkpoint, Handler, Member, Position, Transport
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One log of an adapter, made for one test."""
+
+    #: The settings that name it, as environment variables: a child process gets the same ones.
+    environ: Mapping[str, str]
+    #: A second poller waits for the lease (Kafka), or is refused at once (SQLite).
+    second_poller_waits: bool
+    #: A member of a group can be joined by others.
+    shares_partitions: bool
+
+    def transport(self) -> Transport:
+        """The log as another process would open it."""
+        return compose.transport(load(Role.LOG, self.environ, None), concurrent_calls=5)
+
+    def child(self, *arguments: str, **options: object) -> subprocess.Popen[str]:
+        """One of the programs in `children.py`, on this log."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.contract.children", *arguments],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "PYTHONWARNINGS": "ignore", **self.environ},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+
+@dataclass(slots=True)
+class RecordingHandler(Handler):
+    """Keeps what a member tells it; on revocation it gives back what `positions` holds."""
+
+    starts: dict[int, Position] = field(default_factory=dict)
+    shares: list[int] = field(default_factory=list)
+    positions: dict[int, Position] = field(default_factory=dict)
+    revocations: int = 0
+
+    def assigned(self, partition: int, position: Position) -> None:
+        self.starts[partition] = position
+
+    def share(self, calls: int) -> None:
+        self.shares.append(calls)
+
+    async def revoked(self, partitions: Collection[int]) -> Mapping[int, Position]:
+        self.revocations += 1
+        for partition in partitions:
+            self.starts.pop(partition, None)
+        return {partition: self.positions[partition] for partition in partitions if partition in self.positions}
+
+    def lost(self, partitions: Collection[int]) -> None:
+        for partition in partitions:
+            self.starts.pop(partition, None)
+
+
+def event(number: int, *, user: str = "", extra: str = "") -> Event:
+    raw = f'{{"log_id":"900{number:053d}","type":"s","date":"2026-11-20T00:00:00.000Z","user_id":"{user}"{extra}}}'
+    return slice_page(f"[{raw}]".encode())[0]
+
+
+def events(start: int, stop: int) -> list[Event]:
+    return [event(number, user=f"auth0|{number % 7}") for number in range(start, stop)]
+
+
+def checkpoint_of(page: Sequence[Event]) -> Checkpoint:
+    return Checkpoint(log_id=page[-1].log_id, date=page[-1].date)
+
+
+async def publish(transport: Transport, *pages: Sequence[Event]) -> None:
+    publisher = await transport.publisher()
+    try:
+        await publisher.lead()
+        for page in pages:
+            await publisher.publish(page, checkpoint_of(page))
+    finally:
+        await publisher.close()
+
+
+@asynccontextmanager
+async def joined(log: Log, handler: RecordingHandler) -> AsyncIterator[Member]:
+    transport = log.transport()
+    member = await transport.member(handler)
+    try:
+        yield member
+    finally:
+        await member.close()
+        await transport.close()
+
+
+async def read(member: Member, count: int, *, hold: Collection[int] = (), within: float = 30) -> list[tuple[int, Record]]:
+    """Poll until `count` records are there, as (partition, record). Raises TimeoutError."""
+    found: list[tuple[int, Record]] = []
+    async with asyncio.timeout(within):
+        while len(found) < count:
+            batches: Sequence[Batch] = await member.poll(wait=0.1, limit=100, hold=hold)
+            found += [(batch.partition, record) for batch in batches for record in batch.records]
+    return found
+
+
+async def poll_for(member: Member, seconds: float) -> list[tuple[int, Record]]:
+    """All that comes in `seconds`."""
+    found: list[tuple[int, Record]] = []
+    end = asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < end:
+        batches = await member.poll(wait=0.1, limit=100, hold=())
+        found += [(batch.partition, record) for batch in batches for record in batch.records]
+    return found
+
+
+def log_ids(records: Sequence[tuple[int, Record]]) -> list[str]:
+    return [dict(record.headers)["log-id"].decode() for _, record in records]

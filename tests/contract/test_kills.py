@@ -1,0 +1,70 @@
+"""Publisher and consumer as processes of their own, killed with SIGKILL in the middle of their work."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.contract.harness import Log, RecordingHandler, events, joined, log_ids, poll_for, read
+
+COUNT = 1_200
+KILLS = 5
+
+
+def _kill_at_work(child: subprocess.Popen[str], steps: int, pause: float) -> bool:
+    """SIGKILL after `steps` lines and a moment; True if it was still at work then."""
+    assert child.stdout is not None
+    for _ in range(steps):
+        if not child.stdout.readline():
+            break
+    time.sleep(pause)  # a random moment inside the next step: the kill must not always hit the same place
+    at_work = child.poll() is None
+    child.kill()
+    child.communicate()
+    return at_work
+
+
+async def test_each_event_is_in_the_log_once_though_the_publisher_is_killed(log: Log) -> None:
+    chance = random.Random(5)
+    arguments = ("publish", "0", str(COUNT), "7")
+    hits = sum(_kill_at_work(log.child(*arguments), chance.randint(3, 20), chance.uniform(0, 0.01)) for _ in range(KILLS))
+    assert hits >= KILLS - 1, "the kills did not hit a publisher at work"
+    last = log.child(*arguments)
+    last.communicate(timeout=60)
+    assert last.returncode == 0
+    async with joined(log, RecordingHandler()) as member:
+        found = await read(member, COUNT)
+        assert await poll_for(member, 0.5) == []
+    assert sorted(log_ids(found)) == [sent.log_id for sent in events(0, COUNT)]
+    for partition in {partition for partition, _ in found}:
+        ids = log_ids([record for record in found if record[0] == partition])
+        assert ids == sorted(ids)
+
+
+async def test_nothing_is_skipped_though_the_consumer_is_killed(log: Log, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    publisher = log.child("publish", "0", "600", "50")
+    publisher.communicate(timeout=60)
+    chance = random.Random(7)
+    hits = sum(
+        _kill_at_work(log.child("consume", str(journal)), chance.randint(20, 60), chance.uniform(0, 0.01)) for _ in range(KILLS)
+    )
+    assert hits == KILLS, "the kills did not hit a consumer at work"
+    before = Counter(journal.read_text().split())
+    child = log.child("consume", str(journal))
+    transport = log.transport()
+    deadline = time.monotonic() + 60
+    while any(progress.lag for progress in (await transport.progress()).values()) and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+    child.kill()
+    child.communicate()
+    await transport.close()
+    after = Counter(journal.read_text().split())
+    assert sorted(after) == [sent.log_id for sent in events(0, 600)]
+    assert len(before) >= 100
+    # Each record is committed before the next one is written: a kill repeats at most the one in between.
+    assert sum(after.values()) - len(after) <= KILLS + 1

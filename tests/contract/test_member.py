@@ -1,0 +1,118 @@
+"""What every adapter promises to the consumer."""
+
+from __future__ import annotations
+
+from shared.transport.port import Position
+from tests.contract.harness import Log, RecordingHandler, events, joined, log_ids, poll_for, publish, read
+
+
+async def test_without_a_committed_position_it_starts_at_the_oldest_record(log: Log) -> None:
+    await publish(log.transport(), events(0, 20))
+    async with joined(log, RecordingHandler()) as member:
+        assert sorted(log_ids(await read(member, 20))) == [sent.log_id for sent in events(0, 20)]
+
+
+async def test_records_come_after_assignment_and_share(log: Log) -> None:
+    await publish(log.transport(), events(0, 20))
+    handler = RecordingHandler()
+    async with joined(log, handler) as member:
+        found = await read(member, 20)
+        assert {partition for partition, _ in found} <= handler.starts.keys()
+        assert all(record.offset >= handler.starts[partition].offset for partition, record in found)
+        assert handler.shares[-1] == 5  # a lone member has the whole limit
+
+
+async def test_offsets_of_a_partition_ascend(log: Log) -> None:
+    await publish(log.transport(), events(0, 60), events(60, 120))
+    async with joined(log, RecordingHandler()) as member:
+        found = await read(member, 120)
+    for partition in {partition for partition, _ in found}:
+        offsets = [record.offset for owner, record in found if owner == partition]
+        assert offsets == sorted(set(offsets))
+
+
+async def test_what_was_not_committed_comes_again(log: Log) -> None:
+    await publish(log.transport(), events(0, 10))
+    async with joined(log, RecordingHandler()) as member:
+        first = await read(member, 10)
+    async with joined(log, RecordingHandler()) as member:
+        assert sorted(await read(member, 10), key=str) == sorted(first, key=str)
+
+
+async def test_it_goes_on_behind_the_committed_position_with_its_metadata(log: Log) -> None:
+    await publish(log.transport(), events(0, 40))
+    async with joined(log, RecordingHandler()) as member:
+        found = await read(member, 40)
+        positions = {partition: Position(record.offset + 1, f"m:{record.offset}") for partition, record in found[:25]}
+        assert await member.commit(positions)
+    handler = RecordingHandler()
+    async with joined(log, handler) as member:
+        expected = [record for record in found if record[0] not in positions or record[1].offset >= positions[record[0]].offset]
+        again = await read(member, len(expected))
+        assert sorted(log_ids(again)) == sorted(log_ids(expected))
+        assert {partition: handler.starts[partition] for partition in positions} == positions
+
+
+async def test_closing_commits_what_the_handler_gives_back(log: Log) -> None:
+    await publish(log.transport(), events(0, 30))
+    handler = RecordingHandler()
+    async with joined(log, handler) as member:
+        for partition, record in await read(member, 30):
+            handler.positions[partition] = Position(record.offset + 1)
+    assert handler.revocations == 1
+    assert handler.starts == {}
+    async with joined(log, RecordingHandler()) as member:
+        assert await poll_for(member, 0.5) == []
+
+
+async def test_a_held_partition_gives_nothing_and_loses_nothing(log: Log) -> None:
+    await publish(log.transport(), events(0, 50))
+    handler = RecordingHandler()
+    async with joined(log, handler) as member:
+        before = await read(member, 1)
+        everything = range(100)
+        assert await member.poll(wait=0.3, limit=100, hold=everything) == []
+        assert await member.poll(wait=0.3, limit=100, hold=everything) == []
+        after = await read(member, 50 - len(before))
+        assert sorted(log_ids(before + after)) == [sent.log_id for sent in events(0, 50)]
+
+
+async def test_poll_keeps_to_about_its_limit(log: Log) -> None:
+    await publish(log.transport(), events(0, 100))
+    async with joined(log, RecordingHandler()) as member:
+        seen = 0
+        while seen < 100:
+            batches = await member.poll(wait=0.2, limit=10, hold=())
+            got = sum(len(batch.records) for batch in batches)
+            assert got <= 10
+            seen += got
+
+
+async def test_records_published_later_by_another_process_arrive(log: Log) -> None:
+    await publish(log.transport(), events(0, 5))
+    async with joined(log, RecordingHandler()) as member:
+        await read(member, 5)
+        child = log.child("publish", "5", "25", "10")
+        found = await read(member, 20)
+        assert sorted(log_ids(found)) == [sent.log_id for sent in events(5, 25)]
+        assert child.wait(20) == 0
+        child.communicate()
+
+
+async def test_an_onlooker_sees_begin_end_and_committed(log: Log) -> None:
+    transport = log.transport()
+    await publish(log.transport(), events(0, 30))
+    assert sum(progress.lag for progress in (await transport.progress()).values()) == 30
+    assert all(progress.committed is None for progress in (await transport.progress()).values())
+    handler = RecordingHandler()
+    async with joined(log, handler) as member:
+        found = await read(member, 30)
+        last = {partition: record.offset for partition, record in found}
+        assert await member.commit({partition: Position(offset + 1, "m") for partition, offset in last.items()})
+        progress = await transport.progress()
+    for partition, offset in last.items():
+        assert progress[partition].committed == Position(offset + 1, "m")
+        assert progress[partition].end == offset + 1
+        assert progress[partition].lag == 0
+    await transport.close()
+    await transport.close()

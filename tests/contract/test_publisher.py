@@ -1,0 +1,105 @@
+"""What every adapter promises to the producer."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from shared.errors import TransportUnusable
+from shared.record import headers_of, key_of
+from shared.transport.port import Checkpoint
+from tests.contract.harness import Log, RecordingHandler, checkpoint_of, event, events, joined, log_ids, poll_for, publish, read
+
+
+async def test_a_new_log_has_no_checkpoint(log: Log) -> None:
+    transport = log.transport()
+    publisher = await transport.publisher()
+    assert await publisher.lead() is None
+    await publisher.close()
+    await transport.close()
+
+
+async def test_the_checkpoint_is_there_for_the_next_process(log: Log) -> None:
+    await publish(log.transport(), events(0, 3), events(3, 6))
+    transport = log.transport()
+    publisher = await transport.publisher()
+    assert await publisher.lead() == checkpoint_of(events(0, 6))
+    await publisher.close()
+
+
+async def test_a_page_without_events_moves_the_checkpoint_too(log: Log) -> None:
+    publisher = await log.transport().publisher()
+    await publisher.lead()
+    await publisher.publish(events(0, 2), checkpoint_of(events(0, 2)))
+    filtered = Checkpoint(log_id="9" * 56, date="2026-11-20T10:00:00.000Z")
+    assert await publisher.publish([], filtered) == 0
+    assert await publisher.lead() == filtered
+    await publisher.close()
+
+
+async def test_publish_answers_how_many_were_new(log: Log) -> None:
+    publisher = await log.transport().publisher()
+    await publisher.lead()
+    assert await publisher.publish(events(0, 5), checkpoint_of(events(0, 5))) == 5
+    await publisher.close()
+
+
+async def test_records_carry_key_bytes_and_headers_untouched(log: Log) -> None:
+    page = [
+        event(1, user="auth0|é🙂\\u0000"),
+        event(2, extra=', "half": "\\ud83d" ,"dup":1,"dup":2,  "big": ' + "9" * 400),
+        event(3, user="u", extra=', "details": "' + "x" * 200_000 + '"'),
+        event(4, extra=', "quote": "\\"\u202eevil\u202c"'),
+    ]
+    await publish(log.transport(), page)
+    async with joined(log, RecordingHandler()) as member:
+        found = {dict(record.headers)["log-id"]: record for _, record in await read(member, len(page))}
+    for sent in page:
+        record = found[sent.log_id.encode()]
+        assert (record.key, record.value, list(record.headers)) == (key_of(sent), sent.raw, headers_of(sent))
+        assert record.timestamp > 1.7e9  # the moment of publishing, not the event's date
+
+
+async def test_events_of_one_key_keep_their_order(log: Log) -> None:
+    page = [event(number, user=f"auth0|{number % 3}") for number in range(90)]
+    await publish(log.transport(), page[:40], page[40:])
+    async with joined(log, RecordingHandler()) as member:
+        found = await read(member, 90)
+    for user in range(3):
+        of_user = [record for record in found if record[1].key == f"auth0|{user}".encode()]
+        assert len({partition for partition, _ in of_user}) == 1
+        assert log_ids(of_user) == [sent.log_id for sent in page if sent.user_id == f"auth0|{user}"]
+
+
+async def test_there_is_one_active_poller_at_a_time(log: Log) -> None:
+    first, second = await log.transport().publisher(), await log.transport().publisher()
+    await first.lead()
+    if log.second_poller_waits:
+        waiting = asyncio.create_task(second.lead())
+        for _ in range(4):
+            await asyncio.sleep(0.5)
+            await first.renew()
+        assert not waiting.done()
+    else:
+        with pytest.raises(TransportUnusable, match="already has a poller"):
+            await second.lead()
+        waiting = None
+    await first.publish(events(0, 1), checkpoint_of(events(0, 1)))
+    await first.close()
+    async with asyncio.timeout(20):
+        assert await (waiting or second.lead()) == checkpoint_of(events(0, 1))
+    await second.close()
+
+
+async def test_lead_can_be_called_again(log: Log) -> None:
+    publisher = await log.transport().publisher()
+    await publisher.lead()
+    await publisher.publish(events(0, 2), checkpoint_of(events(0, 2)))
+    assert await publisher.lead() == checkpoint_of(events(0, 2))
+    assert await publisher.publish(events(2, 4), checkpoint_of(events(2, 4))) == 2
+    await publisher.close()
+    await publisher.close()
+    async with joined(log, RecordingHandler()) as member:
+        assert sorted(log_ids(await read(member, 4))) == [sent.log_id for sent in events(0, 4)]
+        assert await poll_for(member, 0.3) == []
