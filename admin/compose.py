@@ -6,9 +6,14 @@ import ssl
 from importlib.metadata import version
 from pathlib import Path
 
+from consumer.aiohttp_webhook import AiohttpWebhook
+from consumer.backoff import Backoff
 from consumer.courier import Courier
+from producer.auth0 import Auth0Logs
 from producer.poller import Poller
+from producer.selection import Selection
 from shared import log
+from shared.log_types import table
 from shared.settings import Settings
 from shared.transport.port import Transport
 
@@ -16,6 +21,8 @@ from shared.transport.port import Transport
 def configure_log(settings: Settings) -> None:
     """Our own log as the settings want it, with every secret masked."""
     log.configure(verbosity=settings.ourselves.verbosity, log_format=settings.ourselves.log_format, secrets=settings.secrets())
+    for note in settings.notes():
+        log.get_logger(__name__).warning(note)
 
 
 def transport(settings: Settings, *, concurrent_calls: int) -> Transport:
@@ -29,11 +36,12 @@ def transport(settings: Settings, *, concurrent_calls: int) -> Transport:
     )
 
 
-def poller(settings: Settings) -> Poller:
-    from producer.auth0 import Auth0Logs
-    from producer.selection import Selection
-    from shared.log_types import table
+def selection(settings: Settings) -> Selection:
+    levels = {code: known.level for code, known in table().items()}
+    return Selection(levels=levels, level=settings.filter.level, types=settings.filter.types)
 
+
+def poller(settings: Settings) -> Poller:
     auth0 = settings.auth0
     return Poller(
         logs=Auth0Logs(
@@ -45,19 +53,12 @@ def poller(settings: Settings) -> Poller:
             proxy=auth0.proxy,
             tls=_trust(auth0.ca_file),
         ),
-        selection=Selection(
-            levels={code: known.level for code, known in table().items()},
-            level=settings.filter.level,
-            types=settings.filter.types,
-        ),
+        selection=selection(settings),
         poll_interval=auth0.poll_interval,
     )
 
 
 def courier(settings: Settings) -> Courier:
-    from consumer.aiohttp_webhook import AiohttpWebhook
-    from consumer.backoff import Backoff
-
     webhook, loop = settings.webhook, settings.loop
     headers = {"Content-Type": "application/json", "User-Agent": f"auth0-webhooks/{version('auth0-webhooks')}"}
     if webhook.authorization:

@@ -17,11 +17,13 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 Verbosity = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
 
+Logger = FilteringBoundLogger
+
 MASK: Final = "***"
 
 
-def get_logger(name: str) -> FilteringBoundLogger:
-    logger: FilteringBoundLogger = structlog.get_logger(logger_name=name)
+def get_logger(name: str) -> Logger:
+    logger: Logger = structlog.get_logger(logger_name=name)
     return logger
 
 

@@ -19,7 +19,7 @@ LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogType:
-    """One row of the table. Auth0 documents no category and no description for some types: empty then."""
+    """One row of the table. What Auth0 does not say of a type is empty: some have no category, a few no name."""
 
     #: What stands in an event's `type`, such as `s` or `limit_wc`.
     code: str

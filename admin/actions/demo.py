@@ -1,0 +1,222 @@
+"""The demo: the real poller, log and courier between a simulated tenant and a receiver, with a staged outage, checked at its end.
+
+One event loop runs all of it; the log is a file in a temporary folder that is gone afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from admin import compose
+from admin.actions.lines import readable
+from admin.actions.run import forever
+from consumer.courier import Courier
+from producer.poller import Poller
+from shared.event import slice_page
+from shared.settings import Role, Settings, load
+from simulator import faults
+from simulator.entries import Entries
+from simulator.journal import Delivery
+from simulator.receiver import Receiver
+from simulator.tenant import Tenant
+from simulator.tenant_log import GeneratedLog
+from simulator.tokens import Application
+
+_RATE_OVER: Final = 3.0  # seconds
+_LATENCY: Final = 0.05  # seconds the receiver takes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What happens, and when."""
+
+    #: Entries in the tenant's log at the start.
+    backlog: int = 500
+    #: Entries that come after that, and how many a second.
+    live: int = 200
+    rate: float = 14.0
+    #: The outage begins after so many deliveries and lasts so many seconds; every answer is 503 then.
+    outage_after: int = 250
+    outage: float = 5.0
+    #: Seconds after which something must be wrong.
+    patience: float = 120.0
+    seed: int = 7
+
+    @property
+    def total(self) -> int:
+        return self.backlog + self.live
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One moment of the demo."""
+
+    elapsed: float
+    fetched: int
+    total: int
+    filtered: Counter[str]
+    stored: int
+    in_flight: int
+    waiting_for_retry: int
+    delivered: int
+    failed_attempts: int
+    #: Events a second, over the last few seconds.
+    rate: float
+    outage: bool
+    #: The last deliveries as readable lines.
+    lines: tuple[str, ...]
+
+    @property
+    def lag(self) -> int:
+        return self.stored - self.delivered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What the receiver's journal says, against what the tenant had."""
+
+    seconds: float
+    #: Entries of the tenant that pass the filter.
+    expected: int
+    delivered: int
+    filtered: int
+    refused: int
+    missing: int
+    duplicates: int
+    out_of_order: int
+    #: Bodies that are not byte for byte what the tenant sent.
+    altered: int
+    finished: bool
+
+    @property
+    def good(self) -> bool:
+        wrong = self.missing or self.duplicates or self.out_of_order or self.altered
+        return self.finished and not wrong and self.delivered == self.expected and self.refused > 0
+
+
+async def play(stop: asyncio.Event, show: Callable[[Snapshot], None], *, plan: Plan, every: float) -> Summary:
+    """Run the demo, calling `show` every so many seconds."""
+    with TemporaryDirectory(prefix="auth0-webhooks-demo-") as folder:
+        scene = _Scene(plan)
+        await scene.tenant.start()
+        await scene.receiver.start()
+        try:
+            settings = scene.settings(Path(folder))
+            poller, courier = compose.poller(settings), compose.courier(settings)
+            log = compose.transport(settings, concurrent_calls=settings.webhook.concurrent_calls)
+            watch = asyncio.create_task(scene.watch(poller, courier, stop, show, every))
+            try:
+                await forever(log, poller, courier, stop)
+            finally:
+                stop.set()
+                await watch
+            return scene.summary(poller, settings)
+        finally:
+            await scene.receiver.stop()
+            await scene.tenant.stop()
+
+
+class _Scene:
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._began = time.time()
+        self._application = Application()
+        self._log = GeneratedLog(
+            origin=self._began,
+            backlog=plan.backlog,
+            rate=plan.rate,
+            limit=plan.total,
+            entries=Entries(seed=plan.seed),
+        )
+        self._lines: deque[str] = deque(maxlen=6)
+        self._times: deque[float] = deque()
+        self._outage_until = 0.0
+        self._finished = False
+        self.tenant = Tenant(self._log, application=self._application)
+        self.receiver = Receiver(latency=_LATENCY, on_delivery=self._saw, seed=plan.seed)
+
+    def settings(self, folder: Path) -> Settings:
+        environ = {
+            "AUTH0_DOMAIN": self.tenant.url,
+            "AUTH0_CLIENT_ID": self._application.client_id,
+            "AUTH0_CLIENT_SECRET": self._application.client_secret,
+            "POLL_INTERVAL": "0.5",
+            "LOG_LEVEL": "1",
+            "SQLITE_PATH": str(folder / "demo.db"),
+            "WEBHOOK_URL": f"{self.receiver.url}/auth0-events",
+            "WEBHOOK_BACKOFF_BASE": "0.5",
+            "WEBHOOK_BACKOFF_CAP": "2",
+            "COMMIT_INTERVAL": "0.2",
+        }
+        return load(Role.RUN, environ, None)
+
+    async def watch(
+        self, poller: Poller, courier: Courier, stop: asyncio.Event, show: Callable[[Snapshot], None], every: float
+    ) -> None:
+        """Show, stage the outage, and stop when all is delivered or the patience is at its end."""
+        while not stop.is_set():
+            snapshot = self._snapshot(poller, courier)
+            show(snapshot)
+            self._finished = snapshot.fetched == self._plan.total and snapshot.lag == 0
+            if self._finished or snapshot.elapsed > self._plan.patience:
+                stop.set()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), every)
+        show(self._snapshot(poller, courier))
+
+    def summary(self, poller: Poller, settings: Settings) -> Summary:
+        journal = self.receiver.journal
+        raws = {}
+        for index in self._log.span(time.time()):
+            (event,) = slice_page(b"[" + self._log.raw(index) + b"]")
+            if compose.selection(settings).judge(event.type) is None:
+                raws[event.log_id] = event.raw
+        bodies = journal.bodies
+        return Summary(
+            seconds=time.time() - self._began,
+            expected=len(raws),
+            delivered=len(journal.delivered),
+            filtered=poller.counts.filtered.total(),
+            refused=sum(delivery.status == 503 for delivery in journal.all),
+            missing=len(raws.keys() - bodies.keys()),
+            duplicates=len(journal.duplicates),
+            out_of_order=len(journal.disorder()),
+            altered=sum(bodies[log_id] != raw for log_id, raw in raws.items() if log_id in bodies),
+            finished=self._finished,
+        )
+
+    def _snapshot(self, poller: Poller, courier: Courier) -> Snapshot:
+        now = time.monotonic()
+        while self._times and self._times[0] < now - _RATE_OVER:
+            self._times.popleft()
+        elapsed = time.time() - self._began
+        return Snapshot(
+            elapsed=elapsed,
+            fetched=poller.counts.fetched,
+            total=self._plan.total,
+            filtered=Counter(poller.counts.filtered),
+            stored=poller.counts.published,
+            in_flight=courier.in_flight,
+            waiting_for_retry=courier.waiting_for_retry,
+            delivered=courier.counts.delivered,
+            failed_attempts=courier.counts.failed_attempts,
+            rate=len(self._times) / max(0.5, min(elapsed, _RATE_OVER)),
+            outage=now < self._outage_until,
+            lines=tuple(self._lines),
+        )
+
+    def _saw(self, delivery: Delivery) -> None:
+        if delivery.delivered:
+            self._times.append(time.monotonic())
+            self._lines.append(readable(delivery.body))
+        if not self._outage_until and len(self.receiver.journal.delivered) >= self._plan.outage_after:
+            self._outage_until = time.monotonic() + self._plan.outage
+            self.receiver.script.add(faults.status(503), seconds=self._plan.outage)

@@ -1,0 +1,85 @@
+"""`config`: what is set and where it comes from, and the texts that derive from the declarations."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.settings import Row
+
+commands = typer.Typer(name="config", help="Show and document the settings.", no_args_is_help=True)
+
+
+class Command(StrEnum):
+    """The commands whose settings can be shown; `shared.settings.Role` would cost pydantic at every start."""
+
+    RUN = "run"
+    PRODUCE = "produce"
+    CONSUME = "consume"
+
+
+@commands.command()
+def show(
+    role: Annotated[Command, typer.Option("--role", help="The command whose settings to show.")] = Command.RUN,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show every setting with its source, secrets masked.
+
+    What is wrong with them follows on standard error, and the exit code is 2 then.
+    """
+    from shared.errors import ConfigurationError
+    from shared.settings import Role, examine
+
+    rows, problems = examine(Role(role))
+    if as_json:
+        _print_json(rows, problems)
+    else:
+        _print_table(rows)
+    if problems:
+        raise ConfigurationError(problems)
+
+
+@commands.command()
+def docs() -> None:
+    """Print docs/configuration.md."""
+    from admin.actions.configuration import document
+
+    typer.echo(document(), nl=False)
+
+
+@commands.command()
+def example() -> None:
+    """Print .env.example."""
+    from admin.actions.configuration import example as text
+
+    typer.echo(text(), nl=False)
+
+
+def _print_json(rows: Sequence[Row], problems: Sequence[str]) -> None:
+    import json
+
+    settings = [row._asdict() for row in rows]
+    typer.echo(json.dumps({"settings": settings, "problems": list(problems)}, indent=2, ensure_ascii=False))
+
+
+def _print_table(rows: Sequence[Row]) -> None:
+    import sys
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("name", "value", "source", box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        style = "dim" if row.source == "default" else ""
+        table.add_row(*(Text(cell, style=style, overflow="fold") for cell in row[:3]))
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands)

@@ -1,0 +1,135 @@
+"""`demo`: the whole thing in one terminal, without an account."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from admin.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Group
+
+    from admin.actions.demo import Snapshot, Summary
+
+NEXT = """
+Your own tenant:
+  1. Auth0 dashboard: Applications → Create Application → Machine to Machine, authorized for the Auth0 Management API
+     with the permission read:logs.
+  2. Put AUTH0_DOMAIN, AUTH0_CLIENT_ID, AUTH0_CLIENT_SECRET and WEBHOOK_URL into .env (see .env.example).
+  3. auth0-webhooks config show     what it makes of them
+     auth0-webhooks listen          in another terminal: a receiver to try it with
+     auth0-webhooks run             deliver, until Ctrl-C
+"""
+
+
+def demo() -> None:
+    """Show it at work: a simulated tenant, a receiver, one staged outage. About half a minute; leaves nothing behind."""
+    from rich.console import Console
+
+    from admin.actions.demo import Plan, play
+    from admin.process import run
+    from shared import log
+
+    log.configure(verbosity="error", log_format=None)
+    summaries: list[Summary] = []
+    live = sys.stdout.isatty()
+
+    async def work(stop: asyncio.Event) -> None:
+        with _Screen() if live else _Lines() as show:
+            summaries.append(await play(stop, show, plan=Plan(), every=0.1 if live else 1.0))
+
+    run(work, grace=20)
+    Console(highlight=False, soft_wrap=True).print(_verdict(summaries[0]))
+    typer.echo(NEXT)
+    if not summaries[0].good:
+        raise typer.Exit(Exit.INTERNAL)
+
+
+class _Screen:
+    """Redraws one screen in place."""
+
+    def __enter__(self) -> Callable[[Snapshot], None]:
+        from rich.live import Live
+
+        self._live = Live(auto_refresh=False, transient=False)
+        self._live.__enter__()
+        return lambda snapshot: self._live.update(_draw(snapshot), refresh=True)
+
+    def __exit__(self, *error: object) -> None:
+        self._live.__exit__(None, None, None)
+
+
+class _Lines:
+    """A plain line for each look, where nobody watches a terminal."""
+
+    def __enter__(self) -> Callable[[Snapshot], None]:
+        return lambda snapshot: typer.echo(_line(snapshot))
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+def _phase(snapshot: Snapshot) -> str:
+    if snapshot.outage:
+        return "the receiver answers 503 (staged): events wait, nothing is lost"
+    if snapshot.waiting_for_retry:
+        return "the receiver is back: what waited goes out, in order for each user"
+    return "delivering" if snapshot.fetched < snapshot.total or snapshot.lag else "everything delivered"
+
+
+def _line(snapshot: Snapshot) -> str:
+    return (
+        f"{snapshot.elapsed:5.1f}s  fetched {snapshot.fetched}/{snapshot.total}  filtered {snapshot.filtered.total()}  "
+        f"stored {snapshot.stored}  in flight {snapshot.in_flight}  delivered {snapshot.delivered}  "
+        f"retried {snapshot.failed_attempts}  lag {snapshot.lag}  {snapshot.rate:.0f}/s  {_phase(snapshot)}"
+    )
+
+
+def _draw(snapshot: Snapshot) -> Group:
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    numbers = Table.grid(padding=(0, 2))
+    numbers.add_column(style="dim", width=12)
+    numbers.add_column(justify="right", width=7)
+    numbers.add_column(style="dim")
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(snapshot.filtered.items())) or "none yet"
+    numbers.add_row("fetched", str(snapshot.fetched), f"of {snapshot.total} in the tenant's log")
+    numbers.add_row("filtered out", str(snapshot.filtered.total()), reasons)
+    numbers.add_row("stored", str(snapshot.stored), "in the embedded log")
+    numbers.add_row("in flight", str(snapshot.in_flight), f"calls open; {snapshot.waiting_for_retry} waiting for a retry")
+    numbers.add_row("delivered", str(snapshot.delivered), f"answered 200; {snapshot.rate:.0f} a second")
+    numbers.add_row("retried", str(snapshot.failed_attempts), "attempts that failed and are made again")
+    numbers.add_row("lag", str(snapshot.lag), "stored and not yet delivered")
+    style = "bold red" if snapshot.outage else "bold green"
+    last = Text("\n".join(snapshot.lines), style="dim", no_wrap=True, overflow="ellipsis")
+    return Group(
+        Text.assemble(("auth0-webhooks demo", "bold"), f"   {snapshot.elapsed:.1f} s\n"),
+        numbers,
+        Text(f"\n{_phase(snapshot)}", style=style),
+        ProgressBar(total=snapshot.total, completed=snapshot.delivered + snapshot.filtered.total(), width=72),
+        Text("\nlast delivered", style="bold"),
+        last,
+    )
+
+
+def _verdict(summary: Summary) -> str:
+    mark = "[bold green]✓[/]" if summary.good else "[bold red]✗[/]"
+    return (
+        f"\n{mark} {summary.delivered} of {summary.expected} events delivered in {summary.seconds:.1f} s, "
+        f"{summary.filtered} filtered out, {summary.refused} attempts answered 503.\n"
+        f"  Checked against the receiver's journal: {summary.missing} missing, {summary.duplicates} twice, "
+        f"{summary.out_of_order} out of order for their user, {summary.altered} altered."
+    )
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(demo)

@@ -1,0 +1,38 @@
+"""The settings of the consumer's loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+from shared.settings.kind import seconds, whole
+from shared.settings.option import Conflict, Group, Option, Role
+
+
+class Loop(Group):
+    """How the consumer takes events from the log and gives them back when it stops."""
+
+    title: ClassVar = "Loop"
+    roles: ClassVar = frozenset({Role.RUN, Role.CONSUME})
+
+    window: Annotated[
+        int, Option("WINDOW", whole(1, 1_000_000, "events"), "The most events taken and not yet done, waiting ones included.")
+    ] = 1000
+    commit_interval: Annotated[float, Option("COMMIT_INTERVAL", seconds(), "How often to note in the log what is done.")] = 1.0
+    # Kafka drops a member that does not come back within its poll interval, 60 s here.
+    drain_timeout: Annotated[
+        float,
+        Option(
+            "DRAIN_TIMEOUT",
+            seconds(zero=True, most=55),
+            "How long open calls may go on when partitions move or the process stops; then they are cancelled.",
+        ),
+    ] = 10.0
+    stop_grace: Annotated[
+        float, Option("STOP_GRACE", seconds(), "How long stopping may take in all; then the process ends as it is.")
+    ] = 25.0
+
+    def conflicts(self) -> Iterator[Conflict]:
+        if self.drain_timeout >= self.stop_grace:
+            what = "the process would end before open calls are drained and noted"
+            yield Conflict("drain_timeout", "stop_grace", what=what, fix="make the first shorter than the second")

@@ -1,0 +1,231 @@
+"""A small HTTP/1.1 server for the loopback, on httptools: the one place that knows it.
+
+A handler gets the request and its `Exchange`, and answers or misbehaves down to the single byte. Everything runs in the event
+loop that called `start`. A handler that needs no waiting is a plain function (no task is made: that is what makes it quick
+enough to be the far end of a benchmark); else it is a coroutine, cancelled when its client goes away or the server stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, cast
+
+import httptools
+
+from simulator.open_calls import OpenCalls
+from simulator.wire import Answer, Request, encode
+
+Handler = Callable[[Request, "Exchange"], Coroutine[Any, Any, None] | None]
+
+_LINGER_0: Final = struct.pack("ii", 1, 0)
+
+
+class Exchange:
+    """The server's side of one request: answer it, or misbehave.
+
+    A handler that returns without a `respond` leaves an answer of unknown shape behind, so the connection is closed.
+    """
+
+    __slots__ = ("_connection", "answered", "request")
+
+    def __init__(self, connection: _Connection, request: Request) -> None:
+        self._connection = connection
+        self.request = request
+        #: A whole answer was sent by `respond`.
+        self.answered = False
+
+    def respond(self, answer: Answer) -> None:
+        """Send a whole answer; the connection stays open if the client wants that."""
+        head_only = self.request.method == "HEAD"
+        self.send(encode(answer, close=not self.request.keep_alive, head_only=head_only))
+        self.answered = True
+
+    def send(self, data: bytes) -> None:
+        """Send raw bytes."""
+        self._connection.transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the client has taken most of what was sent."""
+        await self._connection.writable.wait()
+
+    def close(self) -> None:
+        """End the connection in order, after what was sent."""
+        self._connection.transport.close()
+
+    def reset(self) -> None:
+        """End the connection by a TCP reset. What was sent a moment ago may get lost with it."""
+        transport = self._connection.transport
+        # Without this, abort() sends a FIN like any other end.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
+        transport.abort()
+
+
+class Server:
+    """Listens once `start`ed; may be started again after `stop`."""
+
+    def __init__(self, handler: Handler, *, tls: ssl.SSLContext | None = None) -> None:
+        self.handler = handler
+        self.open_calls = OpenCalls()
+        self.connections: set[_Connection] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._tls = tls
+        self._listener: asyncio.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._address = ("127.0.0.1", 0)
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; after `stop` the one it had."""
+        return self._address[1]
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port, without a slash at the end."""
+        host, port = self._address
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that it was started in. Raises `RuntimeError` before the first start."""
+        if self._loop is None:
+            raise RuntimeError("the server was never started")
+        return self._loop
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen; port 0 takes a free one. Raises `OSError` when the port is taken."""
+        self._loop = asyncio.get_running_loop()
+        listener = await self._loop.create_server(lambda: _Connection(self), host, port, ssl=self._tls, backlog=1024)
+        self._listener = listener
+        self._address = listener.sockets[0].getsockname()[:2]
+
+    async def stop(self) -> None:
+        """Stop listening, end every handler and connection. Idempotent."""
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return
+        listener.close()
+        tasks = tuple(self.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        # Only now: a handler may want to note its end while it still has its connection.
+        for connection in tuple(self.connections):
+            connection.transport.abort()
+        await listener.wait_closed()
+
+
+class _Connection(asyncio.Protocol):
+    """One connection: parses, and hands the requests to the handler one after the other."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[Request] = deque()
+        self._exchange: Exchange | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._begun_ns: int | None = None
+        self._target, self._body = b"", b""
+        self._headers: dict[str, str] = {}
+        self.writable = asyncio.Event()
+        self.writable.set()
+
+    # What the transport says.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self._server.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._server.connections.discard(self)
+        self._waiting.clear()
+        self._count_end(given_up=True)
+        self.writable.set()
+        if self._task:
+            self._task.cancel()
+
+    def eof_received(self) -> None:
+        # A client that has closed, or half closed, waits for nothing any more; the transport closes itself on this.
+        self._count_end(given_up=True)
+
+    def pause_writing(self) -> None:
+        self.writable.clear()
+
+    def resume_writing(self) -> None:
+        self.writable.set()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # An offer (h2c, websocket) that we do not take; the request itself has been handed on already.
+        except httptools.HttpParserError:
+            self.transport.write(encode(Answer(400, b"not HTTP/1.1\n"), close=True))
+            self.transport.close()
+
+    # What the parser says.
+
+    def on_message_begin(self) -> None:
+        self._target, self._body, self._headers = b"", b"", {}
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
+
+    def on_headers_complete(self) -> None:
+        if self._headers.get("expect", "").lower() == "100-continue":
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._body = self._body + body if self._body else body
+
+    def on_message_complete(self) -> None:
+        method, target = self._parser.get_method().decode("latin-1"), self._target.decode("latin-1")
+        request = Request(method, target, self._headers, self._body, self._parser.should_keep_alive())
+        self._waiting.append(request)
+        self._serve()
+
+    # One request at a time.
+
+    def _serve(self) -> None:
+        while self._waiting and self._exchange is None:
+            request = self._waiting.popleft()
+            self._exchange = Exchange(self, request)
+            self._begun_ns = self._server.open_calls.begin(time.monotonic_ns())
+            work = self._server.handler(request, self._exchange)
+            if work is None:
+                self._finish()
+            else:
+                self._task = self._server.loop.create_task(work)
+                self._server.tasks.add(self._task)
+                self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._server.tasks.discard(task)
+        self._task = None
+        if not task.cancelled() and (error := task.exception()):
+            self._server.loop.call_exception_handler({"message": "a handler of the simulator failed", "exception": error})
+        self._finish()
+        self._serve()
+
+    def _finish(self) -> None:
+        self._count_end(given_up=False)
+        exchange, self._exchange = self._exchange, None
+        if exchange is None or not exchange.answered or not exchange.request.keep_alive:
+            self.transport.close()
+
+    def _count_end(self, *, given_up: bool) -> None:
+        if self._begun_ns is not None:
+            self._server.open_calls.end(self._begun_ns, time.monotonic_ns(), given_up=given_up)
+            self._begun_ns = None

@@ -1,0 +1,152 @@
+"""A tenant's log: what entries there are at a moment, in the order of their ids. Either handed in, or made up as time goes by.
+
+Pure: the time (seconds since the epoch) is handed in. `ListedLog.append` may be called from any thread.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple, Protocol
+
+from shared.event import log_id_time, slice_page
+from simulator.entries import Entries, index_in
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class TenantLog(Protocol):
+    """Indexes are good until the next call of `span`."""
+
+    def span(self, now: float) -> range:
+        """The indexes that can be read at this moment: indexed already, and not yet past the retention."""
+
+    def find(self, log_id: str, span: range) -> int | None:
+        """The index of an id among these; None: the tenant does not know it, or not any more."""
+
+    def raw(self, index: int) -> bytes:
+        """The JSON of the entry, byte for byte."""
+
+    def log_id(self, index: int) -> str: ...
+
+    def date(self, index: int) -> float:
+        """Of the entry, in seconds since the epoch; entries need not be in the order of their dates."""
+
+
+class _Listed(NamedTuple):
+    log_id: str
+    date: float
+    raw: bytes
+
+
+class ListedLog:
+    """Entries that are handed in. Whatever the order they come in, they are read in the order of their ids.
+
+    `retention`: seconds after its date at which an entry is gone; None: never.
+    """
+
+    def __init__(self, raws: Iterable[bytes] = (), *, retention: float | None = None) -> None:
+        self._entries: list[_Listed] = []
+        self._retention = retention
+        for raw in raws:
+            self.append(raw)
+
+    def append(self, raw: bytes) -> str:
+        """Add one entry's JSON; answers its id. Raises `PageInvalid` if it is none, `ValueError` if its id is there already."""
+        event = slice_page(b"[" + raw + b"]")[0]
+        if self.find(event.log_id, range(len(self._entries))) is not None:
+            raise ValueError(f"the log has an entry {event.log_id} already")
+        insort(self._entries, _Listed(event.log_id, _seconds(event.date, event.log_id), raw))
+        return event.log_id
+
+    def forget(self, count: int) -> None:
+        """The oldest `count` entries are gone, as if past the retention."""
+        del self._entries[:count]
+
+    def span(self, now: float) -> range:
+        if self._retention is not None:
+            oldest = now - self._retention
+            self.forget(next((i for i, entry in enumerate(self._entries) if entry.date >= oldest), len(self._entries)))
+        return range(len(self._entries))
+
+    def find(self, log_id: str, span: range) -> int | None:
+        index = bisect_left(self._entries, (log_id,))
+        return index if index in span and self._entries[index].log_id == log_id else None
+
+    def raw(self, index: int) -> bytes:
+        return self._entries[index].raw
+
+    def log_id(self, index: int) -> str:
+        return self._entries[index].log_id
+
+    def date(self, index: int) -> float:
+        return self._entries[index].date
+
+
+class GeneratedLog:
+    """A backlog that is there at `origin` (seconds since the epoch), and from then on `rate` new entries a second (0: none).
+
+    The backlog's entries lie 1/`backlog_rate` seconds apart, the youngest at `origin`. `limit`: no entries beyond so many.
+    Entries are made when they are asked for and not kept: a million cost nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        origin: float,
+        backlog: int = 0,
+        rate: float = 0.0,
+        backlog_rate: float = 20.0,
+        limit: int | None = None,
+        retention: float | None = None,
+        entries: Entries | None = None,
+    ) -> None:
+        self._origin_ns = round(origin * 1e9)
+        self._backlog = backlog
+        # Whole nanoseconds, so that counting and dating the entries agree to the last one.
+        self._step_ns = round(1e9 / rate) if rate else None
+        self._backlog_step_ns = round(1e9 / backlog_rate)
+        self._limit = limit
+        self._retention = retention
+        self._entries = entries or Entries()
+
+    def span(self, now: float) -> range:
+        stop = self._count(now)
+        return range(0 if self._retention is None else min(stop, self._count(now - self._retention)), stop)
+
+    def find(self, log_id: str, span: range) -> int | None:
+        index = index_in(log_id)
+        return index if index in span and self.log_id(index) == log_id else None
+
+    def raw(self, index: int) -> bytes:
+        return self._entries.raw(index, self._at(index))
+
+    def log_id(self, index: int) -> str:
+        return self._entries.log_id(index, self._at(index))
+
+    def date(self, index: int) -> float:
+        return self._entries.date(index, self._at(index)).timestamp()
+
+    def _at(self, index: int) -> datetime:
+        """When the entry takes its place in the log."""
+        live = index - self._backlog + 1
+        step = self._backlog_step_ns if live <= 0 else (self._step_ns or 0)
+        return _EPOCH + timedelta(microseconds=(self._origin_ns + live * step) // 1000)
+
+    def _count(self, now: float) -> int:
+        """How many entries there are at this moment."""
+        past_ns = round(now * 1e9) - self._origin_ns
+        if past_ns < 0:
+            return max(0, self._backlog + past_ns // self._backlog_step_ns)
+        live = past_ns // self._step_ns if self._step_ns else 0
+        return self._backlog + live if self._limit is None else min(self._limit, self._backlog + live)
+
+
+def _seconds(date: str, log_id: str) -> float:
+    """An entry's date, else the one in its id, else the epoch."""
+    try:
+        moment: datetime | None = datetime.fromisoformat(date)
+    except ValueError:
+        moment = log_id_time(log_id)
+    return moment.timestamp() if moment else 0.0

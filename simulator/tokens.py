@@ -1,0 +1,92 @@
+"""Auth0's token endpoint for machines, and what becomes of the tokens it gave. The time (seconds) is handed in."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass
+
+from simulator.wire import Answer, Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """The application that may ask for tokens, and what it gets."""
+
+    client_id: str = "sim-client"
+    client_secret: str = "sim-secret"  # noqa: S105
+    #: None: whatever ends in `/api/v2/`, for a tenant that does not know its own name before it listens.
+    audience: str | None = None
+    #: False: it exists, but nobody authorised it for the Management API.
+    authorised: bool = True
+    scope: str = "read:logs"
+    #: Seconds.
+    lifetime: float = 86_400.0
+
+
+class Tokens:
+    def __init__(self, application: Application) -> None:
+        #: May be exchanged at any time, for instance for one with another secret.
+        self.application = application
+        self._expiry: dict[str, float] = {}
+        self._numbers = itertools.count(1)
+
+    def issue(self, request: Request, now: float) -> Answer:
+        """The answer to a `POST /oauth/token` with a JSON body."""
+        asked = _object(request.body)
+        application = self.application
+        if asked.get("grant_type") != "client_credentials":
+            return _refusal(403, "unsupported_grant_type", f"Unsupported grant type: {asked.get('grant_type')}")
+        if asked.get("client_id") != application.client_id or asked.get("client_secret") != application.client_secret:
+            return _refusal(401, "access_denied", "Unauthorized")
+        audience = str(asked.get("audience") or "")
+        if not self._is_ours(audience):
+            return _refusal(403, "access_denied", f"Service not found: {audience}")
+        if not application.authorised:
+            return _refusal(403, "access_denied", f'Client is not authorized to access "{audience}".')
+        return self._grant(now)
+
+    def problem(self, request: Request, now: float) -> Answer | None:
+        """Why this request may not read the logs; None: it may."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            return error(401, "Unauthorized", "Missing authentication")
+        if token not in self._expiry:
+            return error(401, "Unauthorized", "Invalid token", "invalid_token")
+        if now >= self._expiry[token]:
+            return error(401, "Unauthorized", "Expired token received for JSON Web Token validation", "invalid_token")
+        if "read:logs" not in self.application.scope.split():
+            return error(403, "Forbidden", "Insufficient scope, expected any of: read:logs", "insufficient_scope")
+        return None
+
+    def revoke(self) -> None:
+        """Every token given so far is refused from now on."""
+        self._expiry.clear()
+
+    def _grant(self, now: float) -> Answer:
+        token = f"simulated-token-{next(self._numbers)}"
+        self._expiry[token] = now + self.application.lifetime
+        granted = {"access_token": token, "scope": self.application.scope, "token_type": "Bearer"}
+        return Answer.json(200, granted | {"expires_in": int(self.application.lifetime)})
+
+    def _is_ours(self, audience: str) -> bool:
+        ours = self.application.audience
+        return audience.endswith("/api/v2/") if ours is None else audience == ours
+
+
+def error(status: int, name: str, message: str, code: str | None = None) -> Answer:
+    """An error as the Management API words it."""
+    body: dict[str, object] = {"statusCode": status, "error": name, "message": message}
+    return Answer.json(status, body | ({"errorCode": code} if code else {}))
+
+
+def _refusal(status: int, name: str, description: str) -> Answer:
+    return Answer.json(status, {"error": name, "error_description": description})
+
+
+def _object(body: bytes) -> dict[str, object]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,212 @@
+"""The courier on a real log with a real receiver, in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from consumer.aiohttp_webhook import AiohttpWebhook
+from consumer.backoff import Backoff
+from consumer.courier import Courier
+from shared.event import Event
+from shared.record import Record
+from shared.transport.port import Batch, Position
+from shared.transport.sqlite import SqliteTransport
+from simulator import faults
+from simulator.receiver import Receiver
+from tests.contract.harness import event, events, publish
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    await receiver.start()
+    yield receiver
+    await receiver.stop()
+
+
+def _courier(url: str, *, window: int = 100, timeout: float = 5.0, drain_timeout: float = 2.0) -> Courier:
+    return Courier(
+        webhook=AiohttpWebhook(url=url, headers={}, timeout=timeout, connect_timeout=1.0),
+        backoff=Backoff(base=0.02, cap=0.1),
+        window=window,
+        commit_interval=0.05,
+        drain_timeout=drain_timeout,
+    )
+
+
+def _log(path: Path, calls: int = 5) -> SqliteTransport:
+    return SqliteTransport(path / "log.db", retention_days=1, concurrent_calls=calls)
+
+
+@asynccontextmanager
+async def _running(courier: Courier, log: SqliteTransport) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(courier.run(log, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+        await log.close()
+
+
+async def _committed(log: SqliteTransport) -> int:
+    position = (await log.progress())[0].committed
+    await log.close()
+    return position.offset if position else 0
+
+
+def _ids(sent: Sequence[Event]) -> list[str]:
+    return [one.log_id for one in sent]
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  nobody announces it
+            await asyncio.sleep(0.01)
+
+
+async def test_open_calls_reach_the_share_and_never_pass_it(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.latency = 0.02
+    await publish(_log(tmp_path), [event(n) for n in range(200)])
+    async with _running(_courier(receiver.url), _log(tmp_path, calls=7)):
+        await receiver.journal.wait_for(200, timeout=20)
+    assert receiver.open_calls.peak() == 7
+
+
+async def test_a_failing_event_blocks_its_own_user_only(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.script.add(faults.status(500), when=lambda call: call.user_id == "auth0|3")
+    sent = events(0, 70)
+    await publish(_log(tmp_path), sent)
+    async with _running(_courier(receiver.url), _log(tmp_path)):
+        await receiver.journal.wait_for(60, timeout=20)
+        assert {call.call.log_id for call in receiver.journal.all if call.status == 500} == {sent[3].log_id}
+        receiver.script.clear()
+        await receiver.journal.wait_for(70, timeout=20)
+    assert receiver.journal.disorder() == []
+    assert receiver.journal.duplicates == ()
+
+
+async def test_a_waiting_retry_holds_no_place(tmp_path: Path, receiver: Receiver) -> None:
+    """With one place and many failing events, the good one behind them is delivered."""
+    receiver.script.add(faults.status(503), when=lambda call: call.user_id != "good")
+    await publish(_log(tmp_path), [*(event(n) for n in range(50)), event(50, user="good")])
+    async with _running(_courier(receiver.url), _log(tmp_path, calls=1)):
+        await receiver.journal.wait_for(1, timeout=20)
+
+
+async def test_the_window_bounds_what_is_taken_while_the_webhook_is_down(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.script.add(faults.status(503))
+    await publish(_log(tmp_path), events(0, 500))
+    courier = _courier(receiver.url, window=40)
+    async with _running(courier, _log(tmp_path)):
+        for _ in range(20):
+            await asyncio.sleep(0.05)
+            assert courier.in_window <= 40
+        assert courier.counts.taken == 40
+        assert courier.counts.failed_attempts > 10
+        receiver.script.clear()
+        await receiver.journal.wait_for(500, timeout=30)
+    assert receiver.journal.disorder() == []
+
+
+async def test_one_blocked_user_does_not_fill_the_window_of_the_others(tmp_path: Path, receiver: Receiver) -> None:
+    """What is done beyond the blocked event does not count, so reading goes on."""
+    receiver.script.add(faults.status(500), when=lambda call: call.user_id == "poison")
+    await publish(_log(tmp_path), [event(0, user="poison"), *(event(n) for n in range(1, 400))])
+    courier = _courier(receiver.url, window=20)
+    async with _running(courier, _log(tmp_path)):
+        await receiver.journal.wait_for(399, timeout=20)
+        await _until(lambda: courier.done_beyond == 399)
+    assert await _committed(_log(tmp_path)) == 1
+
+
+async def test_a_stop_waits_for_open_calls_and_commits_them(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.latency = 0.4
+    sent = events(0, 40)
+    await publish(_log(tmp_path), sent)
+    async with _running(_courier(receiver.url), _log(tmp_path)):
+        await receiver.journal.wait_for(5, timeout=20)
+        await asyncio.sleep(0.1)  # the next five are open now
+    assert len(receiver.journal.all) == 10
+    assert await _committed(_log(tmp_path)) == 11
+    receiver.latency = 0
+    async with _running(_courier(receiver.url), _log(tmp_path)):
+        await receiver.journal.wait_for(40, timeout=20)
+    assert receiver.journal.duplicates == ()
+
+
+async def test_at_the_drain_timeout_calls_are_broken_off_and_made_again_later(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.script.add(faults.hang_before_headers(), times=5)
+    await publish(_log(tmp_path), events(0, 10))
+    courier = _courier(receiver.url, drain_timeout=0.2)
+    async with _running(courier, _log(tmp_path)):
+        await _until(lambda: courier.in_flight == 5)
+    assert await _committed(_log(tmp_path)) == 1
+    async with _running(_courier(receiver.url), _log(tmp_path)):
+        await receiver.journal.wait_for(10, timeout=20)
+    assert receiver.journal.disorder() == []
+
+
+async def test_a_foreign_record_is_held_and_nothing_passes_it(tmp_path: Path, receiver: Receiver) -> None:
+    courier = _courier(receiver.url)
+    courier.share(5)
+    courier.assigned(0, Position(0))
+    good = Record(1, b"k", b"{}", [("v", b"1"), ("log-id", b"good")], 0.0)
+    foreign = Record(0, b"k", b"not ours", [], 0.0)
+    courier._accept(Batch(0, [foreign, good]))
+    courier._launch()
+    # The clock of the session counts from the last poll; without a member there is none.
+    courier._session = inf
+    courier._launch()
+    await receiver.journal.wait_for(1, timeout=5)
+    assert courier.counts.held == 1
+    assert await courier.revoked([0]) == {0: Position(0)}
+    await courier._webhook.close()
+
+
+async def test_a_result_that_comes_after_the_partition_was_lost_changes_nothing(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.latency = 0.1
+    courier = _courier(receiver.url)
+    courier._session = inf
+    courier.share(1)
+    courier.assigned(0, Position(0))
+    courier._accept(Batch(0, [Record(0, b"k", b"{}", [("v", b"1"), ("log-id", b"a")], 0.0)]))
+    courier._launch()
+    courier.lost([0])
+    courier.assigned(0, Position(0))
+    assert courier.in_flight == 0
+    await asyncio.sleep(0.2)
+    assert courier.counts.delivered == 0
+    assert await courier.revoked([0]) == {0: Position(0)}
+    await courier._webhook.close()
+
+
+async def test_a_member_that_slept_through_its_session_sends_nothing(receiver: Receiver) -> None:
+    now = [100.0]
+    courier = Courier(
+        webhook=AiohttpWebhook(url=receiver.url, headers={}, timeout=5, connect_timeout=1),
+        backoff=Backoff(base=1, cap=1),
+        window=10,
+        commit_interval=1,
+        drain_timeout=0,
+        clock=lambda: now[0],
+    )
+    courier._session = 6.0
+    courier.share(5)
+    courier.assigned(0, Position(0))
+    courier._accept(Batch(0, [Record(0, b"k", b"{}", [("v", b"1"), ("log-id", b"a")], 0.0)]))
+    now[0] += 6.1
+    courier._launch()
+    assert courier.in_flight == 0
+    courier._polled = now[0]
+    courier._launch()
+    assert courier.in_flight == 1
+    courier.lost([0])
+    await courier._webhook.close()

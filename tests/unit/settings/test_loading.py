@@ -1,0 +1,189 @@
+"""What a process gets, and what a person reads who has set something wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from shared.errors import ConfigurationError
+from shared.settings import GROUPS, Loop, Role, Webhook, load
+from shared.settings.kind import text_of
+from shared.settings.option import Declaration
+from tests.unit.settings.cases import ENOUGH, loaded, problem, problems
+
+
+def test_what_is_not_set_has_its_default() -> None:
+    settings = loaded()
+    assert settings.auth0.batch_size == 100
+    assert settings.auth0.poll_interval == 5.0
+    assert settings.filter.types == frozenset()
+    assert settings.log.bootstrap_servers == ()
+    assert settings.log.sqlite_path == Path("auth0-webhooks.db")
+    assert settings.webhook.concurrent_calls == 5
+    assert settings.loop.stop_grace == 25.0
+    assert settings.ourselves.log_format is None
+
+
+def test_what_is_set_arrives_with_its_type() -> None:
+    settings = loaded(
+        BATCH_SIZE="7", POLL_INTERVAL=".5", LOG_TYPES="s, f ,", KAFKA_BOOTSTRAP_SERVERS="b:1 , a:2,b:1", VERBOSITY="DEBUG"
+    )
+    assert settings.auth0.batch_size == 7
+    assert settings.auth0.poll_interval == 0.5
+    assert settings.filter.types == {"s", "f"}
+    assert settings.log.bootstrap_servers == ("b:1", "a:2")
+    assert settings.ourselves.verbosity == "debug"
+
+
+@pytest.mark.parametrize("declared", [declared for group in GROUPS for declared in group.declarations()])
+def test_every_default_and_every_example_could_have_been_written_down(declared: Declaration) -> None:
+    read = declared.option.kind.read
+    if text_of(declared.default):
+        assert read(text_of(declared.default)) == declared.default
+    if not declared.example.startswith("/"):
+        assert read(declared.example) is not None
+
+
+def test_every_option_stands_once() -> None:
+    names = [name for group in GROUPS for declared in group.declarations() for name in declared.option.names]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", ENOUGH)
+def test_what_is_missing_is_named_with_an_example(name: str) -> None:
+    assert problem(**{name: ""}).startswith(name)
+    assert f"For example {name}=" in problem(**{name: ""})
+
+
+def test_all_problems_come_at_once_and_each_has_a_line() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(Role.RUN, {"WINDOW": "0", "WEBHOK_URL": "x"}, None)
+    assert [line.split("=")[0].split(" ")[0] for line in caught.value.problems] == [
+        "WEBHOK_URL", "AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_CLIENT_SECRET", "WEBHOOK_URL", "WINDOW",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("WEBHOOK_CONCURRENT_CALLS", "0", "a whole number of calls from 1 to 10000"),
+        ("WEBHOOK_CONCURRENT_CALLS", "five", "a whole number of calls from 1 to 10000"),
+        ("WEBHOOK_CONCURRENT_CALLS", "2.5", "a whole number"),
+        ("BATCH_SIZE", "101", "a whole number of entries from 1 to 100"),
+        ("WINDOW", "0", "a whole number of events from 1"),
+        ("WINDOW", "9" * 5000, "a whole number"),
+        ("SQLITE_RETENTION_DAYS", "-1", "a whole number of days"),
+        ("POLL_INTERVAL", "5s", "a number of seconds above 0, up to 86400, without a unit"),
+        ("POLL_INTERVAL", "0", "a number of seconds above 0"),
+        ("POLL_INTERVAL", "-1", "a number of seconds above 0"),
+        ("POLL_INTERVAL", "nan", "a number of seconds"),
+        ("WEBHOOK_TIMEOUT", "inf", "a number of seconds"),
+        ("WEBHOOK_TIMEOUT", "1e400", "a number of seconds"),
+        ("DRAIN_TIMEOUT", "56", "a number of seconds from 0 to 55"),
+        ("KAFKA_SESSION_TIMEOUT", "0.5", "a number of seconds from 1 to 1800"),
+        ("LOG_LEVEL", "5", "0 debug, 1 info, 2 warning, 3 error, 4 critical"),
+        ("LOG_LEVEL", "info", "set VERBOSITY=info"),
+        ("VERBOSITY", "3", "one of debug, info, warning, error; for which Auth0 events are delivered, see LOG_LEVEL"),
+        ("LOG_FORMAT", "xml", "one of console, json"),
+        ("LOG_TYPES", "s,limit_w", "'limit_w' is no log event type (did you mean limit_wc?)"),
+        ("LOG_TYPES", "Failed Login", "did you mean f?"),
+        ("LOG_TYPES", "qqqqq", "`auth0-webhooks types` lists all types"),
+        ("KAFKA_TOPIC", "auth0 logs", "letters, digits, dots"),
+        ("KAFKA_TOPIC", "..", "letters, digits, dots"),
+        ("KAFKA_TOPIC", "t" * 239, "1 to 238"),
+        ("KAFKA_GROUP", "a/b", "letters, digits, dots"),
+        ("KAFKA_SECURITY_PROTOCOL", "TLS", "one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL"),
+        ("KAFKA_SASL_MECHANISM", "GSSAPI", "one of PLAIN, SCRAM-SHA-256"),
+        ("SQLITE_PATH", "/", "is a directory"),
+        ("WEBHOOK_CA_FILE", "/no/such.pem", "there is no such file"),
+        ("AUTH0_CA_FILE", "/", "cannot be read"),
+        ("KAFKA_SSL_CAFILE", "-----BEGIN CERTIFICATE-----" * 200, "cannot be read"),
+        ("AUTH0_CLIENT_ID", "a\tb", "cannot be seen"),
+        ("AUTHORIZATION", "Bearer a\r\nX-Evil: 1", "a line break"),
+        ("AUTHORIZATION", "Bearer 😀", "an HTTP header cannot carry"),
+    ],
+)  # fmt: skip
+def test_a_bad_value_is_named_with_its_source_and_a_fix(name: str, text: str, said: str) -> None:
+    line = problem(**{name: text})
+    assert line.startswith(f"{name}=")
+    assert "(environment): " in line
+    assert said in line
+    assert "; " in line
+    assert "\n" not in line
+    assert "Input" not in line
+
+
+def test_a_long_value_is_shortened() -> None:
+    assert "(5000 characters)" in problem(WINDOW="9" * 5000)
+    assert len(problem(WINDOW="9" * 5000)) < 300
+
+
+@pytest.mark.parametrize(("base", "cap"), [("2", "1"), ("1", "0.5")])
+def test_a_conflict_names_both_settings_with_their_sources(base: str, cap: str) -> None:
+    assert problem(WEBHOOK_BACKOFF_BASE=base, WEBHOOK_BACKOFF_CAP=cap).startswith(
+        f"WEBHOOK_BACKOFF_BASE='{base}' (environment) and WEBHOOK_BACKOFF_CAP='{cap}' (environment): "
+    )
+
+
+def test_a_drain_must_end_within_the_grace() -> None:
+    assert problem(STOP_GRACE="10").startswith("DRAIN_TIMEOUT='10' (default) and STOP_GRACE='10' (environment): ")
+    assert not problems(STOP_GRACE="10", DRAIN_TIMEOUT="0")
+
+
+def test_a_role_reads_its_own_settings_only() -> None:
+    settings = load(Role.CONSUME, {"WEBHOOK_URL": "http://localhost:1/", "BATCH_SIZE": "wrong"}, None)
+    assert settings.webhook.url == "http://localhost:1/"
+    with pytest.raises(AttributeError, match="the role 'consume' has no settings of the group 'Auth0'"):
+        _ = settings.auth0
+    assert load(Role.LOG, {}, None).log.topic == "auth0.logs"
+    assert load(Role.OURSELVES, {"KAFKA_TOPIC": "!"}, None).ourselves.verbosity == "info"
+
+
+def test_the_old_names_are_read_and_spoken_of(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("from a file")
+    environ = {"AUTH0_DOMAIN": "a.b", "AUTH0_GLOBAL_CLIENT_ID": "old", "AUTH0_GLOBAL_CLIENT_SECRET_FILE": str(secret)}
+    settings = load(Role.PRODUCE, environ, None)
+    assert (settings.auth0.client_id, settings.auth0.client_secret) == ("old", "from a file")
+    assert settings.notes() == (
+        "AUTH0_GLOBAL_CLIENT_ID is an old name: rename it to AUTH0_CLIENT_ID",
+        "AUTH0_GLOBAL_CLIENT_SECRET_FILE is an old name: rename it to AUTH0_CLIENT_SECRET_FILE",
+    )
+    assert load(Role.PRODUCE, {**environ, "AUTH0_CLIENT_ID": "new"}, None).auth0.client_id == "new"
+    assert loaded().notes() == ()
+
+
+def test_the_names_of_topics_and_groups_derive() -> None:
+    log = loaded(KAFKA_TOPIC="t", KAFKA_GROUP="g").log
+    assert (log.checkpoint_topic, log.dead_topic, log.control_topic) == ("t.checkpoint", "t.dead", "t.control")
+    assert log.poller_group == "g.poller"
+
+
+def test_secrets_are_nowhere_to_be_seen() -> None:
+    environ = {"AUTHORIZATION": "Bearer hush", "AUTH0_PROXY": "http://me:hush@proxy:1", "WEBHOOK_URL": "https://x.y/?code=hush"}
+    settings = loaded(AUTH0_CLIENT_SECRET="hush", **environ)
+    assert set(settings.secrets()) == {"hush", "Bearer hush", "code=hush"}
+    assert "hush" not in repr(settings.rows()) + repr(settings) + repr(settings.auth0) + repr(settings.webhook)
+    shown = {row.name: row.value for row in settings.rows()}
+    assert shown["AUTH0_PROXY"] == "http://me:***@proxy:1"
+    assert shown["WEBHOOK_URL"] == "https://x.y/?***"
+
+
+def test_a_secret_is_nowhere_to_be_seen_when_it_is_wrong_either() -> None:
+    lines = problems(
+        AUTHORIZATION="hush\n", AUTH0_CLIENT_SECRET="hu\0sh", WEBHOOK_URL="https://u:hush@x", AUTH0_PROXY="http://u:hu/sh@x/"
+    )
+    assert len(lines) == 4
+    assert not [line for line in lines if "hu" in line]
+
+
+def test_groups_can_be_made_in_code_under_the_same_rules() -> None:
+    assert Webhook(url="http://localhost:1/", timeout=0.25).timeout == 0.25
+    with pytest.raises(ValidationError, match="must be a whole number"):
+        Loop(window=0)
+    with pytest.raises(ValidationError, match="make the first shorter"):
+        Loop(drain_timeout=2.0, stop_grace=1.0)
+    with pytest.raises(ValidationError, match="frozen"):
+        Loop().window = 5

@@ -1,0 +1,80 @@
+"""The house: imports form a star, and each foreign library comes in by one door."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("shared", "producer", "consumer", "simulator", "admin")
+#: Library → the one file, or folder, that may import it.
+DOORS = {
+    "kafka": "shared/transport/kafka/",
+    "crc32c": "shared/transport/kafka/",
+    "sqlite3": "shared/transport/sqlite.py",
+    "aiohttp": "consumer/aiohttp_webhook.py",
+    "httpx": "producer/",
+    "httptools": "simulator/http.py",
+    "typer": "admin/cli/",
+    "rich": "admin/cli/",
+    "structlog": "shared/log.py",
+    "pydantic": "shared/settings/",
+    "dotenv": "shared/settings/",
+    "uvloop": "admin/process.py",
+}
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _files() -> list[str]:
+    return [str(path.relative_to(ROOT)) for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def _may_import(home: str, other: str) -> bool:
+    match home:
+        case "admin":
+            return True
+        case "shared":
+            return other == "shared"
+        case _:
+            return other in (home, "shared")
+
+
+@pytest.mark.parametrize("file", _files())
+def test_imports_form_a_star(file: str) -> None:
+    home = file.split("/")[0]
+    for name in _imports(ROOT / file):
+        package = name.split(".")[0]
+        if package in PACKAGES:
+            assert _may_import(home, package), f"{file} imports {name}"
+        assert package != "tests", f"{file} imports {name}"
+
+
+@pytest.mark.parametrize("file", [file for file in _files() if not file.startswith(("shared/transport/", "admin/compose.py"))])
+def test_only_the_port_of_the_transport_is_known_outside(file: str) -> None:
+    if file.startswith(("producer/", "consumer/", "simulator/", "shared/")):
+        for name in _imports(ROOT / file):
+            assert not name.startswith("shared.transport") or name.startswith("shared.transport.port"), f"{file} imports {name}"
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_a_library_comes_in_by_one_door(library: str) -> None:
+    for file in _files():
+        if library in {name.split(".")[0] for name in _imports(ROOT / file)}:
+            assert file.startswith(DOORS[library]), f"{file} imports {library}"
+
+
+def test_nothing_imports_the_environment_of_this_machine() -> None:
+    for file in _files():
+        assert "/work/" not in (ROOT / file).read_text(), file
