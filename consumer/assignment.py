@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from consumer.lanes import Lanes
 from consumer.ledger import Ledger
+from shared.transport.port import Position
 
 if TYPE_CHECKING:
     from consumer.delivery import Delivery
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 class Assignment:
     __slots__ = ("committed", "lanes", "ledger", "live", "partition")
 
-    def __init__(self, partition: int, position: int) -> None:
+    def __init__(self, partition: int, committed: Position) -> None:
         self.partition = partition
-        self.ledger = Ledger(position)
+        self.ledger = Ledger(committed)
         self.lanes: Lanes[bytes, Delivery] = Lanes()
-        #: The offset that was committed last.
-        self.committed = position
+        #: What was committed last.
+        self.committed = committed
         #: False as soon as the partition is about to go: no call starts any more.
         self.live = True

@@ -83,13 +83,15 @@ class Courier(Handler):
 
     async def run(self, transport: Transport, stop: asyncio.Event) -> None:
         """Deliver until `stop` is set; then drain, commit and leave. Raises `TransportUnusable`."""
-        member = await transport.member(self)
-        self._session = member.session
         try:
-            while not stop.is_set():
-                await self.turn(member)
+            member = await transport.member(self)
+            self._session = member.session
+            try:
+                while not stop.is_set():
+                    await self.turn(member)
+            finally:
+                await member.close()
         finally:
-            await member.close()
             await self._webhook.close()
 
     async def turn(self, member: Member) -> None:
@@ -105,14 +107,11 @@ class Courier(Handler):
 
     async def _commit(self, member: Member) -> None:
         self._committed = self._clock()
-        moved = {
-            assignment: assignment.ledger.position
-            for assignment in self._owned.values()
-            if assignment.ledger.position > assignment.committed
-        }
-        if moved and await member.commit({a.partition: Position(offset) for a, offset in moved.items()}):
-            for assignment, offset in moved.items():
-                assignment.committed = offset
+        now = {assignment: assignment.ledger.committable for assignment in self._owned.values()}
+        moved = {assignment: position for assignment, position in now.items() if position != assignment.committed}
+        if moved and await member.commit({assignment.partition: position for assignment, position in moved.items()}):
+            for assignment, position in moved.items():
+                assignment.committed = position
 
     # -- what an onlooker may know
 
@@ -137,8 +136,15 @@ class Courier(Handler):
     # -- the group's side
 
     def assigned(self, partition: int, position: Position) -> None:
-        self._owned[partition] = Assignment(partition, position.offset)
-        log.info("partition assigned", partition=partition, offset=position.offset)
+        assignment = self._owned[partition] = Assignment(partition, position)
+        log.info("partition assigned", partition=partition, offset=position.offset, done_beyond=assignment.ledger.beyond)
+        if assignment.ledger.foreign_metadata:
+            log.warning(
+                "the metadata of the committed position is damaged or another program's and is ignored: "
+                "what was done beyond the position may be delivered again",
+                partition=partition,
+                offset=position.offset,
+            )
 
     def share(self, calls: int) -> None:
         if calls != self._share:
@@ -154,7 +160,7 @@ class Courier(Handler):
         await self._drain(leaving)
         self._forget(leaving)
         log.info("partitions given back", partitions=sorted(partitions))
-        return {assignment.partition: Position(assignment.ledger.position) for assignment in leaving}
+        return {assignment.partition: assignment.ledger.committable for assignment in leaving}
 
     def lost(self, partitions: Collection[int]) -> None:
         leaving = [self._owned[partition] for partition in partitions if partition in self._owned]
@@ -211,7 +217,8 @@ class Courier(Handler):
         if assignment is None or not assignment.live:
             return
         for record in batch.records:
-            assignment.ledger.take(record.offset)
+            if not assignment.ledger.take(record.offset):
+                continue
             self.counts.taken += 1
             try:
                 delivery = self._delivery(assignment, record)

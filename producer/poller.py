@@ -79,17 +79,22 @@ class Poller:
         is only a reason to wait: somebody is rotating a secret, and the consumer beside us has work to do.
         """
         self._stop = stop
-        publisher = await transport.publisher()
         try:
-            with suppress(_Stopped):
-                caught_up = False
-                while not (stop.is_set() or (once and caught_up)):
-                    caught_up, wait = await self.turn(publisher)
-                    if not (once and caught_up):
-                        await self._wait(publisher, wait)
+            publisher = await transport.publisher()
+            try:
+                with suppress(_Stopped):
+                    await self._poll(publisher, once=once)
+            finally:
+                await publisher.close()
         finally:
-            await publisher.close()
             await self._logs.close()
+
+    async def _poll(self, publisher: Publisher, *, once: bool) -> None:
+        while not self._stop.is_set():
+            caught_up, wait = await self.turn(publisher)
+            if once and caught_up:
+                return
+            await self._wait(publisher, wait)
 
     async def turn(self, publisher: Publisher) -> tuple[bool, float]:
         """Read and publish one page. Answers whether the end of Auth0's log is reached, and the seconds until the next turn."""

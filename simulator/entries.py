@@ -18,9 +18,9 @@ from simulator.people import person
 from simulator.shapes import SHAPES, Fields
 
 _POPULATION: Final = 400
-#: One entry in so many reached Auth0's index late: its date lies before its place in the log.
+#: One entry in so many reached Auth0's index late, by up to so many milliseconds: its date lies before its place in the log.
 _LATE_EVERY: Final = 97
-_LATE_AT_MOST: Final = 90.0
+_LATE_AT_MOST: Final = 90_000
 _KIND_WEIGHTS: Final = tuple(accumulate(kind.weight for kind in catalogue.KINDS))
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -38,12 +38,10 @@ class Entries:
         """`900`, the time, the index, and 20 digits of noise: 57 digits that ascend as text if `at` does."""
         return f"900{at:%Y%m%d%H%M%S}{index:020d}{self._noise(index):020d}"
 
-    def date(self, index: int, at: datetime) -> datetime:
-        """The entry's own date, in whole milliseconds: `at`, or up to 90 seconds before for the few that were indexed late."""
+    def late(self, index: int) -> int:
+        """How long before its place in the log the entry is dated, in milliseconds; 0 for all but a few."""
         noise = self._noise(index)
-        late = _LATE_AT_MOST * (noise % 1000) / 1000 if noise % _LATE_EVERY == 0 else 0.0
-        date = at - timedelta(seconds=late)
-        return date.replace(microsecond=date.microsecond // 1000 * 1000)
+        return noise % _LATE_AT_MOST if noise % _LATE_EVERY == 0 else 0
 
     def raw(self, index: int, at: datetime) -> bytes:
         """The JSON of an entry that took its place in the log at this moment (UTC)."""
@@ -57,7 +55,7 @@ class Entries:
 
     def _entry(self, index: int, at: datetime, kind: Kind, fields: Fields) -> Fields:
         log_id = self.log_id(index, at)
-        date = self.date(index, at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        date = (at - timedelta(milliseconds=self.late(index))).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         head = {"date": date, "type": kind.type} | ({"description": kind.description} if kind.description else {})
         tail = {
             "hostname": catalogue.HOST,

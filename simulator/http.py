@@ -166,10 +166,12 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            pass  # An offer (h2c, websocket) that we do not take; the request itself has been handed on already.
+            pass  # An offer (h2c, websocket) that we do not take; the request itself is complete.
         except httptools.HttpParserError:
             self.transport.write(encode(Answer(400, b"not HTTP/1.1\n"), close=True))
             self.transport.close()
+        # Not from the parser's callback: it would turn an error of the handler into one of the client's.
+        self._serve()
 
     # What the parser says.
 
@@ -194,7 +196,6 @@ class _Connection(asyncio.Protocol):
         method, target = self._parser.get_method().decode("latin-1"), self._target.decode("latin-1")
         request = Request(method, target, self._headers, self._body, self._parser.should_keep_alive())
         self._waiting.append(request)
-        self._serve()
 
     # One request at a time.
 

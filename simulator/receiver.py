@@ -94,10 +94,11 @@ class Receiver(Server):
             self._on_delivery(delivery)
 
     def _read(self, request: Request) -> Call:
+        arrived_ns = time.monotonic_ns()
         webhook_id = request.headers.get("webhook-id")
         event = _event_in(request.body) if self._parse else None
         return Call(
-            arrived_ns=time.monotonic_ns(),
+            arrived_ns=arrived_ns,
             method=request.method,
             path=request.path,
             webhook_id=webhook_id,
@@ -113,6 +114,7 @@ class Receiver(Server):
 def _event_in(body: bytes) -> Event | None:
     """The log entry that the body is; None if it is none, or several."""
     try:
-        return slice_page(b"[" + body + b"]")[0]
+        events = slice_page(b"[" + body + b"]")
     except PageInvalid:
         return None
+    return events[0] if len(events) == 1 else None

@@ -102,11 +102,11 @@ class GeneratedLog:
         retention: float | None = None,
         entries: Entries | None = None,
     ) -> None:
-        self._origin_ns = round(origin * 1e9)
+        self._origin_us = round(origin * 1e6)
         self._backlog = backlog
-        # Whole nanoseconds, so that counting and dating the entries agree to the last one.
-        self._step_ns = round(1e9 / rate) if rate else None
-        self._backlog_step_ns = round(1e9 / backlog_rate)
+        # Whole microseconds, so that counting and dating the entries agree to the last one.
+        self._step_us = round(1e6 / rate) if rate else None
+        self._backlog_step_us = round(1e6 / backlog_rate)
         self._limit = limit
         self._retention = retention
         self._entries = entries or Entries()
@@ -126,20 +126,23 @@ class GeneratedLog:
         return self._entries.log_id(index, self._at(index))
 
     def date(self, index: int) -> float:
-        return self._entries.date(index, self._at(index)).timestamp()
+        return (self._at_us(index) // 1000 - self._entries.late(index)) / 1000
 
     def _at(self, index: int) -> datetime:
         """When the entry takes its place in the log."""
+        return _EPOCH + timedelta(microseconds=self._at_us(index))
+
+    def _at_us(self, index: int) -> int:
         live = index - self._backlog + 1
-        step = self._backlog_step_ns if live <= 0 else (self._step_ns or 0)
-        return _EPOCH + timedelta(microseconds=(self._origin_ns + live * step) // 1000)
+        step = self._backlog_step_us if live <= 0 else (self._step_us or 0)
+        return self._origin_us + live * step
 
     def _count(self, now: float) -> int:
         """How many entries there are at this moment."""
-        past_ns = round(now * 1e9) - self._origin_ns
-        if past_ns < 0:
-            return max(0, self._backlog + past_ns // self._backlog_step_ns)
-        live = past_ns // self._step_ns if self._step_ns else 0
+        past_us = round(now * 1e6) - self._origin_us
+        if past_us < 0:
+            return max(0, self._backlog + past_us // self._backlog_step_us)
+        live = past_us // self._step_us if self._step_us else 0
         return self._backlog + live if self._limit is None else min(self._limit, self._backlog + live)
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from admin.process import together
 from consumer.courier import Courier
+from consumer.ledger import Ledger
 from producer.poller import Poller
 from shared.log import get_logger
-from shared.transport.port import Transport
+from shared.transport.port import Progress, Transport
 
 _LOOK_EVERY = 0.1  # seconds between two looks at what is left
 
@@ -49,11 +50,15 @@ async def once(transport: Transport, poller: Poller, courier: Courier, stop: asy
 
     try:
         await together(stop, poll(), courier.run(transport, stop))
-        undelivered = sum(progress.lag for progress in (await transport.progress()).values())
-        return Leftover(max(0, undelivered - courier.done_beyond), caught_up.is_set())
+        undelivered = sum(map(_undelivered, (await transport.progress()).values()))
+        return Leftover(undelivered, caught_up.is_set())
     finally:
         timer.cancel()
         await transport.close()
+
+
+def _undelivered(progress: Progress) -> int:
+    return progress.lag - (Ledger(progress.committed).beyond if progress.committed else 0)
 
 
 async def _until_delivered(transport: Transport, stop: asyncio.Event) -> None:

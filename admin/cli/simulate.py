@@ -8,9 +8,7 @@ from typing import Annotated
 
 import typer
 
-commands = typer.Typer(
-    name="simulate", help="Simulate what lies outside.", no_args_is_help=True
-)
+commands = typer.Typer(name="simulate", help="Simulate what lies outside.", no_args_is_help=True)
 
 
 @commands.callback()
@@ -27,9 +25,7 @@ def tenant(
     limit: Annotated[int | None, typer.Option("--limit", min=0, help="No more entries than this.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, other entries.")] = 0,
     nasty: Annotated[float, typer.Option("--nasty", min=0, max=1, help="Share of entries that are hard to swallow.")] = 0.05,
-    errors: Annotated[
-        float, typer.Option("--errors", min=0, max=1, help="Share of requests that fail or are late.")
-    ] = 0.0,
+    errors: Annotated[float, typer.Option("--errors", min=0, max=1, help="Share of requests that fail or are late.")] = 0.0,
     burst: Annotated[int, typer.Option("--burst", min=1, help="Requests at once within the rate limit.")] = 50,
     per_second: Annotated[float, typer.Option("--per-second", min=0.01, help="Requests a second within the rate limit.")] = 16.0,
 ) -> None:

@@ -39,6 +39,7 @@ MIGRATIONS: Final = (
     CREATE TABLE committed (partition INTEGER PRIMARY KEY, offset INTEGER NOT NULL, metadata TEXT NOT NULL);
     """,
 )
+_BUSY_TIMEOUT: Final = 30.0  # seconds
 _LOOK_EVERY: Final = 0.05  # seconds between two looks for new records
 _TIDY_EVERY: Final = 60.0
 _TIDY_AT_MOST: Final = 10_000  # records removed in one go, so that no commit takes long
@@ -215,9 +216,9 @@ class _File:
 
 def _connect(path: Path) -> sqlite3.Connection:
     with _translated(path):
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            _use_wal(connection)
             connection.execute("PRAGMA synchronous=NORMAL")
             with _transaction(connection):
                 _migrate(connection, path)
@@ -225,6 +226,19 @@ def _connect(path: Path) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Two connections that do this at the same moment, as on a new file, do not wait for each other: one is told "busy" at once."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,49 +1,16 @@
-"""What the contract suite needs of an adapter, and the small real things it works with."""
+"""The small real things that the contract suite works with."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from admin import compose
 from shared.event import Event, slice_page
 from shared.record import Record
-from shared.settings import Role, load
 from shared.transport.port import Batch, Checkpoint, Handler, Member, Position, Transport
-
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """One log of an adapter, made for one test."""
-
-    #: The settings that name it, as environment variables: a child process gets the same ones.
-    environ: Mapping[str, str]
-    #: A second poller waits for the lease (Kafka), or is refused at once (SQLite).
-    second_poller_waits: bool
-    #: A member of a group can be joined by others.
-    shares_partitions: bool
-
-    def transport(self) -> Transport:
-        """The log as another process would open it."""
-        return compose.transport(load(Role.LOG, self.environ, None), concurrent_calls=5)
-
-    def child(self, *arguments: str, **options: object) -> subprocess.Popen[str]:
-        """One of the programs in `children.py`, on this log."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.contract.children", *arguments],
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "PYTHONWARNINGS": "ignore", **self.environ},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+from tests.logs import Log
 
 
 @dataclass(slots=True)

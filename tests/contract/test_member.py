@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from shared.transport.port import Position
-from tests.contract.harness import Log, RecordingHandler, events, joined, log_ids, poll_for, publish, read
+from tests.contract.harness import RecordingHandler, events, joined, log_ids, poll_for, publish, read
+from tests.logs import Log
 
 
 async def test_without_a_committed_position_it_starts_at_the_oldest_record(log: Log) -> None:

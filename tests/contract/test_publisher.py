@@ -9,7 +9,8 @@ import pytest
 from shared.errors import TransportUnusable
 from shared.record import headers_of, key_of
 from shared.transport.port import Checkpoint
-from tests.contract.harness import Log, RecordingHandler, checkpoint_of, event, events, joined, log_ids, poll_for, publish, read
+from tests.contract.harness import RecordingHandler, checkpoint_of, event, events, joined, log_ids, poll_for, publish, read
+from tests.logs import Log
 
 
 async def test_a_new_log_has_no_checkpoint(log: Log) -> None:

@@ -125,6 +125,10 @@ async def test_one_blocked_user_does_not_fill_the_window_of_the_others(tmp_path:
         await receiver.journal.wait_for(399, timeout=20)
         await _until(lambda: courier.done_beyond == 399)
     assert await _committed(_log(tmp_path)) == 1
+    receiver.script.clear()
+    async with _running(_courier(receiver.url, window=20), _log(tmp_path)):
+        await receiver.journal.wait_for(400, timeout=20)
+    assert receiver.journal.duplicates == ()  # what was done beyond it was remembered in the commit
 
 
 async def test_a_stop_waits_for_open_calls_and_commits_them(tmp_path: Path, receiver: Receiver) -> None:
@@ -167,8 +171,9 @@ async def test_a_foreign_record_is_held_and_nothing_passes_it(tmp_path: Path, re
     courier._launch()
     await receiver.journal.wait_for(1, timeout=5)
     assert courier.counts.held == 1
-    assert await courier.revoked([0]) == {0: Position(0)}
+    positions = await courier.revoked([0])
     await courier._webhook.close()
+    assert positions[0].offset == 0
 
 
 async def test_a_result_that_comes_after_the_partition_was_lost_changes_nothing(tmp_path: Path, receiver: Receiver) -> None:

@@ -1,0 +1,92 @@
+"""What travels in a commit beside the position: which offsets above it are still open. Pure.
+
+The offsets between the position and `until` are done but for those listed, so a restart does not call the webhook again for what
+is done, however much that is: the list is bounded by the window. Form, ASCII, at most 4096 characters (Kafka's limit):
+
+    1;2,1*3,ea5c;9b1c04d7
+    version; distances in hexadecimal from one open offset to the next, from the position on (`d*n`: n times d), the last one
+    to `until`; CRC-32 of the position and all of the text before
+
+What does not fit is cut off at the far end: `until` falls back to the first open offset that is left out, which means that more
+is delivered again, never less.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+from typing import Final, NamedTuple
+
+LIMIT: Final = 4096
+_VERSION: Final = "1"
+_MARGIN: Final = len(_VERSION) + 2 + 8  # version, two semicolons, checksum
+#: No honest run or distance is longer; a damaged one that passes the checksum must not eat the memory.
+_MOST: Final = 1 << 40
+_MOST_OPEN: Final = 1_000_000
+
+
+class Known(NamedTuple):
+    """What was done and what was open at a commit."""
+
+    #: Ascending; the position is the first of them.
+    open: Sequence[int]
+    #: Everything below that is not open is done.
+    until: int
+
+
+def encode(known: Known) -> str:
+    """The text for a commit at the position `known.open[0]`; empty where nothing is done beyond the position."""
+    if not known.open or known.until - known.open[0] <= len(known.open):
+        return ""
+    position = known.open[0]
+    bounds = [*known.open, known.until]
+    distances = [later - earlier for earlier, later in pairwise(bounds)]
+    body = _fit([_token(distance, len(list(run))) for distance, run in groupby(distances)])
+    text = f"{_VERSION};{body}"
+    return f"{text};{_checksum(position, text)}" if body else ""
+
+
+def decode(position: int, text: str) -> Known | None:
+    """What `encode` wrote for this position; None for anything else: another program's text, a damaged or a newer one."""
+    head, _, checksum = text.rpartition(";")
+    version, _, body = head.partition(";")
+    if version != _VERSION or not body or checksum != _checksum(position, head):
+        return None
+    bounds = [position]
+    try:
+        for distance in _distances(body):
+            bounds.append(bounds[-1] + distance)
+    except ValueError:
+        return None
+    return Known(bounds[:-1], bounds[-1])
+
+
+def _distances(body: str) -> Iterator[int]:
+    total = 0
+    for token in body.split(","):
+        distance, _, times = token.partition("*")
+        count = int(times, 16) if times else 1
+        total += count
+        if not 0 < int(distance, 16) < _MOST or total > _MOST_OPEN:
+            raise ValueError(token)
+        yield from [int(distance, 16)] * count
+
+
+def _token(distance: int, times: int) -> str:
+    return f"{distance:x}" if times == 1 else f"{distance:x}*{times:x}"
+
+
+def _fit(tokens: Sequence[str]) -> str:
+    """As many tokens from the start as fit. The last one kept then ends at an open offset, which is where knowledge ends."""
+    size, kept = _MARGIN, 0
+    for token in tokens:
+        size += len(token) + 1
+        if size > LIMIT:
+            break
+        kept += 1
+    return ",".join(tokens[:kept])
+
+
+def _checksum(position: int, text: str) -> str:
+    return f"{zlib.crc32(f'{position};{text}'.encode()):08x}"

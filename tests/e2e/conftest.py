@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from simulator.tenant_log import TenantLog
+from tests.e2e.stack import Stack, stacked
+from tests.logs import Log
+
+
+@pytest.fixture
+def stack_of(tmp_path: Path, log: Log) -> Iterator[Callable[[TenantLog], Stack]]:
+    """A stack around a tenant's log, torn down at the end."""
+    with ExitStack() as exits:
+        yield lambda tenant_log: exits.enter_context(stacked(tmp_path, log.environ, tenant_log))

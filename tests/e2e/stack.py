@@ -1,0 +1,129 @@
+"""The product as a user runs it: the installed command as a process, between a simulated tenant and a receiver."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simulator.background import in_background, run_on
+from simulator.receiver import Receiver
+from simulator.tenant import Tenant
+from simulator.tenant_log import ListedLog, TenantLog
+from simulator.tokens import Application
+
+DATA = Path(__file__).parents[1] / "data"
+COMMAND = str(Path(sys.executable).with_name("auth0-webhooks"))
+SECRET = "canary-client-secret"
+#: Not inherited: a test's environment must not depend on the developer's.
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
+
+
+@dataclass(slots=True)
+class Process:
+    """One `auth0-webhooks` at work; its log goes to a file, so that no pipe can fill up."""
+
+    popen: subprocess.Popen[bytes]
+    output: Path
+
+    def stop(self, number: int = signal.SIGTERM, *, within: float = 30) -> int:
+        """Send a signal and wait; the exit code."""
+        self.popen.send_signal(number)
+        return self.popen.wait(within)
+
+    def wait(self, within: float = 60) -> int:
+        return self.popen.wait(within)
+
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.wait(10)
+
+    @property
+    def alive(self) -> bool:
+        return self.popen.poll() is None
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text()
+
+    def says(self, words: str, *, within: float = 20) -> None:
+        """Wait until its log holds these words. Raises TimeoutError with the log."""
+        deadline = time.monotonic() + within
+        while words not in self.text:
+            if time.monotonic() > deadline or not self.alive:
+                raise TimeoutError(f"{words!r} not in:\n{self.text}")
+            time.sleep(0.02)
+
+
+@dataclass(slots=True)
+class Stack:
+    tenant: Tenant
+    receiver: Receiver
+    folder: Path
+    #: Settings that name the log.
+    log_environ: Mapping[str, str]
+    processes: list[Process] = field(default_factory=list)
+
+    def environ(self, **settings: str) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        ours = {
+            "AUTH0_DOMAIN": self.tenant.url,
+            "AUTH0_CLIENT_ID": "client",
+            "AUTH0_CLIENT_SECRET": SECRET,
+            "POLL_INTERVAL": "0.2",
+            "WEBHOOK_URL": f"{self.receiver.url}/hook",
+            "WEBHOOK_BACKOFF_BASE": "0.05",
+            "WEBHOOK_BACKOFF_CAP": "0.3",
+            "COMMIT_INTERVAL": "0.1",
+            "VERBOSITY": "debug",
+        }
+        return {**kept, **ours, **self.log_environ, **settings}
+
+    def start(self, *arguments: str, **settings: str) -> Process:
+        """Start the command; with a setting of "" it is left out."""
+        output = self.folder / f"process-{len(self.processes)}.log"
+        with output.open("wb") as file:
+            environ = {name: value for name, value in self.environ(**settings).items() if value}
+            popen = subprocess.Popen(
+                [COMMAND, *arguments], cwd=self.folder, env=environ, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+            )
+        process = Process(popen, output)
+        self.processes.append(process)
+        return process
+
+    def delivered(self, count: int, *, within: float = 30) -> None:
+        """Wait until so many different events were answered 200. Raises TimeoutError."""
+        run_on(self.receiver, self.receiver.journal.wait_for(count, timeout=within))
+
+    def stop_all(self) -> None:
+        for process in self.processes:
+            if process.alive:
+                process.kill()
+
+
+@contextmanager
+def stacked(folder: Path, log_environ: Mapping[str, str], log: TenantLog | None = None) -> Iterator[Stack]:
+    tenant = Tenant(log or ListedLog(), application=Application(client_id="client", client_secret=SECRET))
+    with in_background(tenant, Receiver()) as (tenant, receiver):
+        stack = Stack(tenant, receiver, folder, log_environ)
+        try:
+            yield stack
+        finally:
+            stack.stop_all()
+
+
+def samples() -> list[bytes]:
+    """The 500 sample events, and the example of the original documentation."""
+    return [*(DATA / "sample-events.jsonl").read_bytes().splitlines(), (DATA / "seed-event.json").read_bytes().strip()]
+
+
+def simple(numbers: Sequence[int], *, users: int = 9) -> list[bytes]:
+    """Small logins of some users, in the order of their ids."""
+    rest = '"type":"s","date":"2026-11-20T00:00:00.000Z"'
+    return [f'{{"log_id":"900{number:053d}",{rest},"user_id":"auth0|{number % users}"}}'.encode() for number in numbers]

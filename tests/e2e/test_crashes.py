@@ -1,0 +1,135 @@
+"""Kills and stops of the whole process, at work."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from simulator import faults
+from simulator.tenant_log import ListedLog, TenantLog
+from tests.e2e.stack import Stack, simple
+from tests.logs import Log
+
+StackOf = Callable[[TenantLog], Stack]
+WINDOW = 50
+
+
+def test_a_killed_run_loses_nothing_and_repeats_at_most_the_window(stack_of: StackOf) -> None:
+    count, kills = 1_500, 4
+    stack = stack_of(ListedLog(simple(range(count), users=40)))
+    stack.receiver.latency = 0.002
+    chance = random.Random(11)
+    for number in range(kills):
+        process = stack.start("run", WINDOW=str(WINDOW))
+        stack.delivered((number + 1) * 200)
+        time.sleep(chance.uniform(0, 0.1))
+        assert process.alive
+        process.kill()
+    before = len(stack.receiver.journal.delivered)
+    assert before < count, "the kills did not hit a process at work"
+    assert stack.start("run", "--once", WINDOW=str(WINDOW)).wait() == 0
+    journal = stack.receiver.journal
+    assert sorted(journal.delivered) == sorted(f"900{number:053d}" for number in range(count))
+    assert len(journal.duplicates) <= kills * WINDOW
+    assert journal.disorder() == []
+
+
+@dataclass
+class Observer:
+    """Reads the committed position all the time, and what the receiver had answered 200 before that."""
+
+    log: Log
+    stack: Stack
+    ahead: list[str] = field(default_factory=list)
+    samples: int = 0
+    moved: set[int] = field(default_factory=set)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        asyncio.run(self._watch())
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def _watch(self) -> None:
+        transport = self.log.transport()
+        order: list[str] = []
+        while not self._stop.is_set():
+            position = sum(p.committed.offset - 1 for p in (await transport.progress()).values() if p.committed)
+            order = [f"900{number:053d}" for number in range(position)]
+            done = self.stack.receiver.journal.maybe_delivered  # read after the position: later 200s only help
+            self.ahead += [log_id for log_id in order if log_id not in done]
+            self.samples += 1
+            self.moved.add(position)
+            await asyncio.sleep(0.05)
+        await transport.close()
+
+
+def test_the_committed_position_is_never_ahead_of_a_200(stack_of: StackOf, log: Log) -> None:
+    stack = stack_of(ListedLog(simple(range(400), users=25)))
+    stack.receiver.latency = 0.01
+    stack.receiver.script.sometimes(0.2, faults.status(500), faults.close(), faults.slow(0.1))
+    observer = Observer(log, stack)
+    process = stack.start("run")
+    process.says("partition assigned")
+    thread = threading.Thread(target=observer.run)
+    thread.start()
+    stack.delivered(150)
+    process.kill()
+    process = stack.start("run")
+    stack.delivered(400, within=60)
+    assert process.stop() == 0
+    time.sleep(0.2)
+    observer.stop()
+    thread.join(10)
+    assert observer.ahead == []
+    assert observer.samples > 20
+    assert len(observer.moved) > 5
+    assert max(observer.moved) == 400
+
+
+def test_sigterm_drains_commits_and_ends_well(stack_of: StackOf) -> None:
+    stack = stack_of(ListedLog(simple(range(100), users=100)))
+    stack.receiver.latency = 0.5
+    process = stack.start("run")
+    stack.delivered(5)
+    time.sleep(0.1)
+    began = time.monotonic()
+    assert process.stop(signal.SIGTERM) == 0
+    assert time.monotonic() - began < 10
+    done = len(stack.receiver.journal.delivered)
+    assert done == 10  # what was open when the signal came was waited for
+    stack.receiver.latency = 0
+    assert stack.start("run", "--once").wait() == 0
+    assert len(stack.receiver.journal) == 100
+    assert stack.receiver.journal.duplicates == ()
+
+
+def test_a_stop_with_a_hanging_webhook_ends_within_the_grace(stack_of: StackOf) -> None:
+    stack = stack_of(ListedLog(simple(range(10))))
+    stack.receiver.script.add(faults.hang_before_headers())
+    process = stack.start("run", DRAIN_TIMEOUT="0.5", STOP_GRACE="5")
+    process.says("partition assigned")
+    time.sleep(0.5)
+    began = time.monotonic()
+    assert process.stop(signal.SIGINT) == 0
+    assert time.monotonic() - began < 6
+    assert "broken off" in process.text
+
+
+def test_a_second_signal_ends_at_once(stack_of: StackOf) -> None:
+    stack = stack_of(ListedLog(simple(range(10))))
+    stack.receiver.script.add(faults.hang_before_headers())
+    process = stack.start("run", DRAIN_TIMEOUT="20")
+    process.says("partition assigned")
+    time.sleep(0.5)
+    process.popen.send_signal(signal.SIGTERM)
+    process.says("a second signal ends at once")
+    began = time.monotonic()
+    assert process.stop(signal.SIGTERM) == 128 + signal.SIGTERM
+    assert time.monotonic() - began < 3

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import pytest
+
+from shared.transport.kafka.positions import Start, Why, start
+from shared.transport.port import Position
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (Position(10, "m"), Start(Position(10, "m"), Why.COMMITTED)),
+        (Position(5, "m"), Start(Position(5, "m"), Why.COMMITTED)),
+        (Position(20, "m"), Start(Position(20, "m"), Why.COMMITTED)),
+        (None, Start(Position(5), Why.NONE_COMMITTED)),
+        (Position(4, "m"), Start(Position(5), Why.RETENTION)),
+        (Position(21, "m"), Start(Position(5), Why.BEYOND_END)),
+    ],
+)
+def test_a_partition_that_holds_5_to_19_is_read_from(wanted: Position | None, expected: Start) -> None:
+    assert start(wanted, begin=5, end=20) == expected

@@ -1,0 +1,41 @@
+"""Servers in a thread of their own."""
+
+from __future__ import annotations
+
+import threading
+
+import httpx
+import pytest
+
+from simulator import faults
+from simulator.background import in_background, run_on
+from simulator.receiver import Receiver
+from simulator.tenant import Tenant
+from simulator.tenant_log import ListedLog
+
+
+def test_both_run_beside_a_test_that_blocks() -> None:
+    log = ListedLog()
+    with in_background(Tenant(log), Receiver()) as (tenant, receiver):
+        log.append(b'{"log_id":"1"}')
+        receiver.script.in_order(faults.status(503))
+        assert httpx.get(f"{tenant.url}/api/v2/logs").status_code == 401
+        answers = [httpx.post(receiver.url, content=b'{"log_id":"1"}') for _ in range(2)]
+        run_on(receiver, receiver.journal.wait_for(1, timeout=2))
+        assert [answer.status_code for answer in answers] == [503, 200]
+        assert tenant.count("/api/v2/logs") == 1
+    assert all(thread.name != "simulator" for thread in threading.enumerate())
+
+
+def test_a_receiver_goes_down_and_comes_back_at_the_same_place() -> None:
+    with in_background(Receiver()) as (receiver,):
+        run_on(receiver, receiver.stop())
+        with pytest.raises(httpx.ConnectError):
+            httpx.post(receiver.url)
+        run_on(receiver, receiver.start(port=receiver.port))
+        assert httpx.post(receiver.url).status_code == 200
+
+
+def test_what_goes_wrong_in_the_thread_is_raised_here() -> None:
+    with in_background(Receiver()) as (receiver,), pytest.raises(TimeoutError, match="0 ids"):
+        run_on(receiver, receiver.journal.wait_for(1, timeout=0.01))

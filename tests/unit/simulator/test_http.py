@@ -1,0 +1,177 @@
+"""The small HTTP server: what it understands, and that it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+import trustme
+
+from simulator.http import Exchange, Handler, Server
+from simulator.wire import Answer, Request
+
+
+@asynccontextmanager
+async def serving(handler: Handler) -> AsyncIterator[Server]:
+    server = Server(handler)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+def echo(request: Request, exchange: Exchange) -> None:
+    exchange.respond(Answer(200, f"{request.method} {request.path} {request.body!r}".encode()))
+
+
+async def talk(server: Server, sent: bytes) -> bytes:
+    """Send raw bytes and read until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(sent)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+async def test_pipelined_requests_are_answered_in_order_on_one_connection() -> None:
+    first = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
+    second = b"GET /b%20c?d=e HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    async with serving(echo) as server:
+        answer = await talk(server, first + second)
+    assert answer.index(b"POST /a b'hi'") < answer.index(b"GET /b c b''")
+    assert answer.count(b"Connection: close") == 1
+
+
+async def test_a_request_that_comes_in_pieces_is_put_together() -> None:
+    sent = b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    async with serving(echo) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        for byte in sent:
+            writer.write(bytes((byte,)))
+            await writer.drain()
+        assert (await reader.read()).endswith(b"POST /a b'abcde'")
+        writer.close()
+
+
+async def test_what_is_not_http_gets_a_400() -> None:
+    async with serving(echo) as server:
+        assert (await talk(server, b"\x16\x03\x01 hello\r\n\r\n")).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+async def test_an_answer_to_head_has_no_body() -> None:
+    async with serving(echo) as server:
+        answer = await talk(server, b"HEAD /a HTTP/1.0\r\n\r\n")
+    assert answer.endswith(b"\r\n\r\n")
+    assert b"Content-Length: 11\r\n" in answer
+
+
+async def test_the_body_of_a_client_that_waits_for_permission_arrives() -> None:
+    async with serving(echo) as server:
+        answer = await talk(server, b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi")
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+
+
+class Hanging:
+    """A handler that never answers, and tells when it begins and when it ends."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def __call__(self, _request: Request, _exchange: Exchange) -> None:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+
+
+async def test_stop_ends_a_hanging_handler_and_the_port_can_be_used_again() -> None:
+    hang = Hanging()
+    async with serving(hang) as server:
+        call = asyncio.create_task(talk(server, b"GET / HTTP/1.1\r\n\r\n"))
+        await hang.begun.wait()
+        await server.stop()
+        assert hang.ended.is_set()
+        await asyncio.gather(call, return_exceptions=True)
+        await server.start(port=server.port)
+        server.handler = echo
+        assert await talk(server, b"GET / HTTP/1.0\r\n\r\n")
+
+
+async def test_a_handler_ends_when_its_client_goes_away() -> None:
+    hang = Hanging()
+    async with serving(hang) as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        await hang.begun.wait()
+        writer.close()
+        await asyncio.wait_for(hang.ended.wait(), 2)
+        assert server.open_calls.now == 0
+
+
+async def test_a_handler_that_fails_is_reported_and_its_client_sees_the_end() -> None:
+    reports: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(str(context["exception"])))
+
+    async def fail(_request: Request, _exchange: Exchange) -> None:
+        raise ValueError("broken")
+
+    async with serving(fail) as server:
+        assert await talk(server, b"GET / HTTP/1.1\r\n\r\n") == b""
+    assert reports == ["broken"]
+
+
+async def test_so_is_one_that_fails_without_waiting() -> None:
+    reports: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(str(context["exception"])))
+
+    def fail(_request: Request, _exchange: Exchange) -> None:
+        raise ValueError("broken")
+
+    async with serving(fail) as server:
+        assert await talk(server, b"GET / HTTP/1.1\r\n\r\n") == b""
+    assert reports == ["broken"]
+
+
+async def test_a_raw_answer_is_passed_on_byte_for_byte() -> None:
+    def odd(_request: Request, exchange: Exchange) -> None:
+        exchange.send(b"HTTP/1.1 999 What\r\n\r\n")
+
+    async with serving(odd) as server:
+        assert await talk(server, b"GET / HTTP/1.1\r\n\r\n") == b"HTTP/1.1 999 What\r\n\r\n"
+
+
+@pytest.mark.parametrize("ending", [Exchange.reset, Exchange.close])
+async def test_a_reset_is_told_apart_from_an_end(ending: Callable[[Exchange], None]) -> None:
+    async with serving(lambda _, exchange: ending(exchange)) as server:
+        call = talk(server, b"GET / HTTP/1.1\r\n\r\n")
+        if ending is Exchange.close:
+            assert await call == b""
+        else:
+            await _is_reset(call)
+
+
+async def _is_reset(call: Awaitable[bytes]) -> None:
+    with pytest.raises(ConnectionResetError):
+        await call
+
+
+async def test_tls() -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    server = Server(echo, tls=context)
+    await server.start()
+    async with httpx.AsyncClient(verify=trusting) as client:
+        answer = await client.post(server.url + "/a", content=b"hi")
+    await server.stop()
+    assert server.url.startswith("https://")
+    assert answer.text == "POST /a b'hi'"
