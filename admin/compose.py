@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+import threading
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 from consumer.aiohttp_webhook import AiohttpWebhook
 from consumer.backoff import Backoff
@@ -14,22 +17,31 @@ from producer.poller import Poller
 from producer.selection import Selection
 from shared import log
 from shared.log_types import table
-from shared.settings import Settings
+from shared.settings import Role, Settings
 from shared.transport.port import Transport
+
+#: Seconds to wait for Kafka at the start: longer than a broker takes to come up beside us, shorter than a person's patience.
+_PATIENCE: Final = 60.0
+
+our_log = log.get_logger(__name__)
 
 
 def configure_log(settings: Settings) -> None:
     """Our own log as the settings want it, with every secret masked."""
     log.configure(verbosity=settings.ourselves.verbosity, log_format=settings.ourselves.log_format, secrets=settings.secrets())
     for note in settings.notes():
-        log.get_logger(__name__).warning(note)
+        our_log.warning(note)
 
 
-def transport(settings: Settings, *, concurrent_calls: int) -> Transport:
-    """Kafka where `KAFKA_BOOTSTRAP_SERVERS` is set, else the embedded log."""
+def transport(settings: Settings, *, concurrent_calls: int | None = None) -> Transport:
+    """Kafka where `KAFKA_BOOTSTRAP_SERVERS` is set, else the embedded log.
+
+    `concurrent_calls`: the limit over the whole group, where it does not come from the settings.
+    """
+    if concurrent_calls is None:
+        concurrent_calls = settings.webhook.concurrent_calls if settings.role in (Role.RUN, Role.CONSUME) else 1
     if settings.log.bootstrap_servers:
-        # Importing the client library takes 0.3 to 0.9 s, which only those who use it should wait for.
-        from shared.transport.kafka.transport import KafkaTransport
+        from shared.transport.kafka.transport import KafkaTransport  # importing kafka takes up to a second
 
         return KafkaTransport(settings.log, concurrent_calls=concurrent_calls)
     from shared.transport.sqlite import SqliteTransport
@@ -39,6 +51,21 @@ def transport(settings: Settings, *, concurrent_calls: int) -> Transport:
         retention_days=settings.log.sqlite_retention_days,
         concurrent_calls=concurrent_calls,
     )
+
+
+async def log_answers(settings: Settings, stop: asyncio.Event) -> bool:
+    """Wait until Kafka can be reached; False: `stop` came first. Raises `TransportUnusable` when waiting is no use."""
+    if not settings.log.bootstrap_servers:
+        return True
+    from shared.transport.kafka.preflight import wait_for_broker
+
+    halt = threading.Event()
+    stopping = asyncio.ensure_future(stop.wait())
+    stopping.add_done_callback(lambda _: halt.set())
+    try:
+        return await asyncio.to_thread(wait_for_broker, settings.log, _PATIENCE, our_log, halt)
+    finally:
+        stopping.cancel()
 
 
 def selection(settings: Settings) -> Selection:

@@ -84,6 +84,8 @@ class _Masking:
             for secret in self._secrets:
                 value = value.replace(secret, MASK)
             return value
+        if isinstance(value, list | tuple):
+            return [self._masked(item) for item in value]
         return value if value is None or isinstance(value, bool | int | float) else self._masked(str(value))
 
 

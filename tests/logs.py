@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from kafka import KafkaConsumer, TopicPartition
 
 from admin import compose
 from shared.settings import Role, load
@@ -42,6 +45,30 @@ class Log:
             stdout=subprocess.PIPE,
             text=True,
         )
+
+    def dump(self) -> dict[tuple[int, int], str]:
+        """Every record's log id by partition and offset, read without our own code."""
+        return _in_kafka(self.environ) if "KAFKA_TOPIC" in self.environ else _in_sqlite(self.environ["SQLITE_PATH"])
+
+
+def _in_sqlite(path: str) -> dict[tuple[int, int], str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return {(0, offset): log_id for offset, log_id in connection.execute("SELECT offset, log_id FROM record")}
+
+
+def _in_kafka(environ: Mapping[str, str]) -> dict[tuple[int, int], str]:
+    reader = KafkaConsumer(bootstrap_servers=environ["KAFKA_BOOTSTRAP_SERVERS"], auto_offset_reset="earliest")
+    try:
+        partitions = [TopicPartition(environ["KAFKA_TOPIC"], number) for number in range(6)]
+        reader.assign(partitions)
+        ends = reader.end_offsets(partitions)
+        records: dict[tuple[int, int], str] = {}
+        while any(reader.position(partition) < ends[partition] for partition in partitions):
+            for batch in reader.poll(200).values():
+                records |= {(record.partition, record.offset): dict(record.headers)["log-id"].decode() for record in batch}
+        return records
+    finally:
+        reader.close()
 
 
 @pytest.fixture(params=["sqlite", "kafka"])

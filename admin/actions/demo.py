@@ -111,10 +111,10 @@ async def play(stop: asyncio.Event, show: Callable[[Snapshot], None], *, plan: P
         try:
             settings = scene.settings(Path(folder))
             poller, courier = compose.poller(settings), compose.courier(settings)
-            log = compose.transport(settings, concurrent_calls=settings.webhook.concurrent_calls)
+            log = compose.transport(settings)
             watch = asyncio.create_task(scene.watch(poller, courier, stop, show, every))
             try:
-                await forever(log, poller, courier, stop)
+                await forever(log, (poller, courier), stop, None)
             finally:
                 stop.set()
                 await watch

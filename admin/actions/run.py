@@ -1,11 +1,14 @@
-"""Poller and courier in one process, for ever or until Auth0's log is empty and delivered."""
+"""Poller, courier or both in one process: for ever, or until Auth0's log is read to its end and delivered."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
+from admin.health import signs_of_life
 from admin.process import together
 from consumer.courier import Courier
 from consumer.ledger import Ledger
@@ -28,10 +31,10 @@ class Leftover:
     caught_up: bool
 
 
-async def forever(transport: Transport, poller: Poller, courier: Courier, stop: asyncio.Event) -> None:
-    """Until `stop`. Raises `SurroundingsError`."""
+async def forever(transport: Transport, loops: Sequence[Poller | Courier], stop: asyncio.Event, health: Path | None) -> None:
+    """Run these loops on one log until `stop`. Raises `SurroundingsError`."""
     try:
-        await together(stop, poller.run(transport, stop), courier.run(transport, stop))
+        await together(stop, signs_of_life(health, stop, *loops), *(loop.run(transport, stop) for loop in loops))
     finally:
         await transport.close()
 

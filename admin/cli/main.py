@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from admin.cli import config, demo, listen, run, simulate, types
+from admin.cli import config, demo, listen, run, simulate, topics, types
 from admin.cli.exits import Exit
 from shared.errors import ConfigurationError, SurroundingsError
 
@@ -35,7 +35,7 @@ def options(
     """Auth0 tenant log events, delivered to your webhook at least once, none skipped."""
 
 
-for module in (run, demo, simulate, listen, types, config):
+for module in (run, demo, simulate, listen, types, topics, config):
     module.register(app)
 
 
@@ -46,7 +46,7 @@ def main() -> None:
     except ConfigurationError as error:
         _end(Exit.CONFIGURATION, *error.problems)
     except SurroundingsError as error:
-        _end(Exit.SURROUNDINGS, str(error))
+        _end(Exit.SURROUNDINGS, *str(error).splitlines())
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

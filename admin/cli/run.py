@@ -1,13 +1,18 @@
-"""`run`: the whole path in one process."""
+"""`run`, `produce` and `consume`: the long-running commands."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from admin.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from admin.actions.run import Leftover
+    from shared.settings import Role, Settings
 
 
 def run(
@@ -25,28 +30,64 @@ def run(
     """
     from admin import compose
     from admin.actions import run as actions
-    from admin.process import run as live
-    from shared.settings import Role, load
+    from shared.settings import Role
 
-    settings = load(Role.RUN)
-    compose.configure_log(settings)
-    left: list[actions.Leftover] = []
+    left: list[Leftover] = []
 
-    async def work(stop: asyncio.Event) -> None:
-        parts = (
-            compose.transport(settings, concurrent_calls=settings.webhook.concurrent_calls),
-            compose.poller(settings),
-            compose.courier(settings),
-        )
+    async def work(settings: Settings, stop: asyncio.Event) -> None:
+        transport, poller, courier = compose.transport(settings), compose.poller(settings), compose.courier(settings)
         if once:
-            left.append(await actions.once(*parts, stop, within=timeout))
+            left.append(await actions.once(transport, poller, courier, stop, within=timeout))
         else:
-            await actions.forever(*parts, stop)
+            await actions.forever(transport, (poller, courier), stop, settings.ourselves.health_file)
 
-    live(work, grace=settings.loop.stop_grace)
+    _live(Role.RUN, work)
     if left and (left[0].undelivered or not left[0].caught_up):
         _report(left[0].undelivered, caught_up=left[0].caught_up)
         raise typer.Exit(Exit.SURROUNDINGS)
+
+
+def produce() -> None:
+    """Poll Auth0 and store events in the log. Of several replicas on Kafka one polls, the others stand by."""
+    from admin import compose
+    from admin.actions.run import forever
+    from shared.settings import Role
+
+    async def work(settings: Settings, stop: asyncio.Event) -> None:
+        loops = (compose.poller(settings),)
+        await forever(compose.transport(settings), loops, stop, settings.ourselves.health_file)
+
+    _live(Role.PRODUCE, work)
+
+
+def consume() -> None:
+    """Deliver events from the log to the webhook. Replicas on Kafka share the partitions, and the limit on open calls."""
+    from admin import compose
+    from admin.actions.run import forever
+    from shared.settings import Role
+
+    async def work(settings: Settings, stop: asyncio.Event) -> None:
+        loops = (compose.courier(settings),)
+        await forever(compose.transport(settings), loops, stop, settings.ourselves.health_file)
+
+    _live(Role.CONSUME, work)
+
+
+def _live(role: Role, work: Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Load the settings of the role, wait until the log answers, and work until told to stop."""
+    from admin import compose
+    from admin.process import run as live
+    from shared.settings import Role, load
+
+    settings = load(role)
+    compose.configure_log(settings)
+
+    async def begin(stop: asyncio.Event) -> None:
+        if await compose.log_answers(settings, stop):
+            await work(settings, stop)
+
+    # A producer has nothing to drain: the loop section of the settings is not among its own.
+    live(begin, grace=20.0 if role is Role.PRODUCE else settings.loop.stop_grace)
 
 
 def _report(undelivered: int, *, caught_up: bool) -> None:
@@ -56,4 +97,5 @@ def _report(undelivered: int, *, caught_up: bool) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(run)
+    for command in (run, produce, consume):
+        app.command()(command)

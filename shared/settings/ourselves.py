@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, ClassVar, get_args
 
 from shared.log import LogFormat, Verbosity
-from shared.settings.kind import choice
+from shared.settings.kind import choice, file_to_be
 from shared.settings.option import Group, Option, Role
 
 
 class Ourselves(Group):
-    """What this program writes about itself, on standard error."""
+    """What this program tells about itself: lines on standard error, and a sign of life."""
 
     title: ClassVar = "Ourselves"
     roles: ClassVar = frozenset(Role)
@@ -31,5 +32,15 @@ class Ourselves(Group):
             "Lines for a person's eyes or for a program.",
             example="json",
             unset="console on a terminal, else json",
+        ),
+    ] = None
+    health_file: Annotated[
+        Path | None,
+        Option(
+            "HEALTH_FILE",
+            file_to_be(),
+            "A file that is touched every few seconds while all loops make progress, for a container's health check.",
+            example="/tmp/auth0-webhooks.alive",  # noqa: S108  an example
+            unset="none",
         ),
     ] = None

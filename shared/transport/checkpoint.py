@@ -33,9 +33,9 @@ def parse(document: bytes, *, where: str) -> tuple[Checkpoint, dict[int, int]]:
                 f"the checkpoint at {where} has version {version}, this release knows {VERSION}: upgrade auth0-webhooks"
             )
         ends = {int(partition): int(offset) for partition, offset in fields.get("ends", {}).items()}
-        checkpoint = Checkpoint(log_id=fields["log_id"], date=fields["date"])
-        if version == VERSION and isinstance(checkpoint.log_id, str) and checkpoint.log_id and isinstance(checkpoint.date, str):
-            return checkpoint, ends
+        log_id, date = fields["log_id"], fields["date"]
+        if version == VERSION and log_id and isinstance(log_id, str) and isinstance(date, str):
+            return Checkpoint(log_id=log_id, date=date), ends
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     raise TransportUnusable(

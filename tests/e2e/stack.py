@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,6 +100,14 @@ class Stack:
     def delivered(self, count: int, *, within: float = 30) -> None:
         """Wait until so many different events were answered 200. Raises TimeoutError."""
         run_on(self.receiver, self.receiver.journal.wait_for(count, timeout=within))
+
+    def until(self, condition: Callable[[], bool], *, within: float = 20) -> None:
+        """Wait until the condition holds. Raises TimeoutError."""
+        deadline = time.monotonic() + within
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError("\n".join(process.text for process in self.processes))
+            time.sleep(0.02)
 
     def stop_all(self) -> None:
         for process in self.processes:

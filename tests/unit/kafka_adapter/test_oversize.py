@@ -27,7 +27,7 @@ def _noise(size: int) -> bytes:
         (b"x" * (MAX_RECORD + 1), 10_000, False),
     ],
 )
-def test_an_event_fits_by_what_it_is_compressed(raw: bytes, bound: int, expected: bool) -> None:  # noqa: FBT001
+def test_an_event_fits_by_what_it_is_compressed(raw: bytes, bound: int, expected: bool) -> None:
     assert fits(_event(raw), bound) is expected
 
 
