@@ -121,6 +121,11 @@ class Courier(Handler):
         return sum(assignment.ledger.open for assignment in self._owned.values())
 
     @property
+    def idle_for(self) -> float:
+        """Seconds since the loop last came round: a few tenths while all is well."""
+        return self._clock() - self._polled
+
+    @property
     def in_flight(self) -> int:
         return len(self._open)
 

@@ -19,6 +19,8 @@ class Attempt:
     status: int | None
     #: Why there was no answer, in a few words without personal data; empty where there was one.
     problem: str = ""
+    #: Seconds that the receiver asks us to wait, from `Retry-After`; None where it does not. Unbounded: it can be a year.
+    retry_after: float | None = None
 
     @property
     def delivered(self) -> bool:

@@ -47,18 +47,13 @@ class HttpxAsk(Ask):
                 asyncio.timeout(self._deadline),
                 self._client.stream(method, url, headers=headers, json=json) as answer,
             ):
-                body = await self._read(answer)
+                # Before the body: an answer that hangs or breaks off has still said how long to wait.
+                _expect_served(answer, url)
+                return answer, await self._read(answer)
         except TimeoutError:
-            raise Auth0Unavailable(f"{_place(url)} gave no whole answer within {self._deadline:g} s") from None
+            raise Auth0Unavailable(f"{place(url)} gave no whole answer within {self._deadline:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            reason = str(error) or type(error).__name__
-            raise Auth0Unavailable(f"no answer from {_place(url)}: {reason}") from None
-        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            wait = wait_of(answer.headers, time.time())
-            raise RateLimited(f"{_place(url)} answered 429: the tenant's rate limit is reached", wait=wait)
-        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise Auth0Unavailable(f"{_place(url)} answered {answer.status_code}")
-        return answer, body
+            raise Auth0Unavailable(f"no answer from {place(url)}: {_reason(error)}") from None
 
     async def _read(self, answer: httpx.Response) -> bytes:
         parts: list[bytes] = []
@@ -66,9 +61,8 @@ class HttpxAsk(Ask):
         async for part in answer.aiter_bytes():
             size += len(part)
             if size > self._body_cap:
-                raise Auth0Unavailable(
-                    f"the answer of {_place(str(answer.url))} is larger than {self._body_cap // 1_048_576} MiB: lower BATCH_SIZE"
-                )
+                cap = f"{self._body_cap / 1_048_576:g} MiB"
+                raise Auth0Unavailable(f"the answer of {place(str(answer.url))} is larger than {cap}: lower BATCH_SIZE")
             parts.append(part)
         return b"".join(parts)
 
@@ -88,15 +82,40 @@ def wait_of(headers: Mapping[str, str], now: float) -> float:
     return _WAIT_UNKNOWN if seconds is None else min(max(seconds, _WAIT_LEAST), _WAIT_MOST)
 
 
-def expect_object(body: bytes, url: str) -> dict[str, Any]:
-    """The body as a JSON object. Raises `Auth0Unavailable`."""
+def object_in(body: bytes) -> dict[str, Any] | None:
+    """The body as a JSON object; None: it is none, so somebody else than Auth0 may have answered."""
     try:
         fields = json.loads(body)
-    except ValueError:
-        fields = None
-    if not isinstance(fields, dict):
-        raise Auth0Unavailable(f"{_place(url)} answered something that is no JSON object: a proxy in between?")
-    return fields
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def words_in(fields: Mapping[str, Any]) -> str:
+    """What Auth0 says in the object of an error, as ` (…)` in one line; empty where it says nothing."""
+    words = fields.get("error_description") or fields.get("message")
+    if not isinstance(words, str):
+        return ""
+    return f" ({''.join(char if char.isprintable() else ' ' for char in words[:200])})"
+
+
+def place(url: str) -> str:
+    """A URL as it may stand in a message: without its query."""
+    return url.partition("?")[0]
+
+
+def _expect_served(answer: httpx.Response, url: str) -> None:
+    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        wait = wait_of(answer.headers, time.time())
+        raise RateLimited(f"{place(url)} answered 429: the tenant's rate limit is reached", wait=wait)
+    if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        raise Auth0Unavailable(f"{place(url)} answered {answer.status_code}")
+
+
+def _reason(error: Exception) -> str:
+    reason = str(error) or type(error).__name__
+    advice = ": name the authority to trust in AUTH0_CA_FILE" if "CERTIFICATE_VERIFY_FAILED" in reason else ""
+    return reason + advice
 
 
 def _number(text: str | None) -> float | None:
@@ -111,7 +130,3 @@ def _date(text: str | None) -> float | None:
         return email.utils.parsedate_to_datetime(text).timestamp() if text else None
     except (ValueError, OverflowError):
         return None
-
-
-def _place(url: str) -> str:
-    return url.partition("?")[0]

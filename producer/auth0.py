@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import re
 import ssl
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
-from urllib.parse import urlencode, urlsplit
+from typing import Any, Final
+from urllib.parse import urlencode
 
 import httpx
 
-from producer.answer import DEADLINE, HttpxAsk
+from producer.answer import BODY_CAP, DEADLINE, HttpxAsk, object_in, place, words_in
 from producer.token import Token
 from shared.errors import Auth0Unavailable, CredentialsRefused, PageInvalid, ScopeMissing
 from shared.event import Event, slice_page
 from shared.log import get_logger
 
-_NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
+_NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?(?=[\s;,]|$)', re.IGNORECASE)
 _FIRST_SEARCH: Final = 100  # entries to find the first one among: the order by date is not quite the order by id
 
 log = get_logger(__name__)
@@ -35,7 +37,8 @@ class Page:
 
 
 class Auth0Logs:
-    """One tenant's log. `base_url` such as `https://acme.eu.auth0.com`; `batch_size` entries a page, at most 100.
+    """One tenant's log. `base_url` such as `https://acme.eu.auth0.com`; `batch_size` entries a page, at most 100; `deadline` in
+    seconds, for one request; `body_cap` in bytes; `clock` in seconds, for the age of the token.
 
     All methods raise `CredentialsRefused` and `ScopeMissing` (a person has to act), and `Auth0Unavailable`, `PageInvalid` and
     `RateLimited` (try again later).
@@ -51,6 +54,9 @@ class Auth0Logs:
         batch_size: int,
         proxy: str | None = None,
         tls: ssl.SSLContext | None = None,
+        deadline: float = DEADLINE,
+        body_cap: int = BODY_CAP,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(DEADLINE, connect=10.0),
@@ -59,11 +65,17 @@ class Auth0Logs:
             proxy=proxy,
             verify=tls or True,
         )
-        self._ask = HttpxAsk(self._client)
+        self._ask = HttpxAsk(self._client, deadline=deadline, body_cap=body_cap)
         self._url = f"{base_url}/api/v2/logs"
         self._batch_size = batch_size
+        self._warned = False
         self._token = Token(
-            self._ask, url=f"{base_url}/oauth/token", client_id=client_id, client_secret=client_secret, audience=audience
+            self._ask,
+            url=f"{base_url}/oauth/token",
+            client_id=client_id,
+            client_secret=client_secret,
+            audience=audience,
+            clock=clock,
         )
 
     async def after(self, log_id: str) -> Page:
@@ -95,15 +107,26 @@ class Auth0Logs:
             case httpx.codes.UNAUTHORIZED:
                 raise CredentialsRefused(
                     f"{self._url} refuses a fresh token (401): AUTH0_AUDIENCE must be the Management API of this very tenant, "
-                    "https://TENANT.REGION.auth0.com/api/v2/, also where AUTH0_DOMAIN is a custom domain"
-                )
-            case httpx.codes.FORBIDDEN:
-                raise ScopeMissing(
-                    f"{self._url} answered 403: the token lacks the scope read:logs. Grant it in the Auth0 dashboard under "
-                    "Applications → APIs → Auth0 Management API → Machine to Machine Applications → your application"
+                    "https://TENANT.REGION.auth0.com/api/v2/, also where AUTH0_DOMAIN is a custom domain. It stands in the Auth0 "
+                    "dashboard under Applications → APIs → Auth0 Management API"
                 )
             case status:
-                raise Auth0Unavailable(f"{self._url} answered {status}")
+                raise self._unexpected(status, object_in(body))
+
+    def _unexpected(self, status: int, said: dict[str, Any] | None) -> Exception:
+        heard = f"{self._url} answered {status}{words_in(said or {})}"
+        if said is None:
+            return Auth0Unavailable(f"{heard} with something that is no JSON object: a proxy in between?")
+        match status:
+            case httpx.codes.FORBIDDEN:
+                return ScopeMissing(
+                    f"{heard}: the application lacks the scope read:logs. Grant it in the Auth0 dashboard under "
+                    "Applications → APIs → Auth0 Management API → Machine to Machine Applications → your application"
+                )
+            case httpx.codes.BAD_REQUEST | httpx.codes.NOT_FOUND:
+                return Auth0Unavailable(f"{heard}: does the tenant not know the checkpoint's log id, or not any more?")
+            case _:
+                return Auth0Unavailable(heard)
 
     async def _authorized(self, url: str) -> tuple[httpx.Response, bytes]:
         return await self._ask("GET", url, headers={"Authorization": f"Bearer {await self._token.value()}"})
@@ -112,17 +135,26 @@ class Auth0Logs:
         match = _NEXT.search(answer.headers.get("link", ""))
         if match is None:
             return None
-        url = str(answer.url.join(match[1]))
-        if urlsplit(url)[:2] != urlsplit(self._url)[:2]:
-            # The token goes where the request goes: never to another origin.
-            log.error("Auth0's next page lies at another origin and is not followed", url=url.partition("?")[0])
+        try:
+            url = answer.url.join(match[1])
+        except httpx.InvalidURL:
             return None
-        return url
+        if _origin(url) == _origin(httpx.URL(self._url)):
+            return str(url)
+        # The token goes where the request goes: never to another origin. Said once, since every page can be so.
+        if not self._warned:
+            log.warning("Auth0's next page lies at another origin; asking by checkpoint instead", url=place(str(url)))
+            self._warned = True
+        return None
+
+
+def _origin(url: httpx.URL) -> tuple[str, bytes, bytes]:
+    return url.scheme, url.netloc, url.userinfo
 
 
 def _events(answer: httpx.Response, body: bytes, url: str) -> list[Event]:
     try:
         return slice_page(body)
     except PageInvalid as error:
-        kind = answer.headers.get("content-type", "no content type")
-        raise PageInvalid(f"{url.partition('?')[0]} answered 200 ({kind}, {len(body)} bytes), but {error}") from None
+        kind = answer.headers.get("content-type", "no content type")[:80]
+        raise PageInvalid(f"{place(url)} answered 200 ({kind}, {len(body)} bytes), but {error}") from None

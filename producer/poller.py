@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,7 +19,7 @@ from typing import Any, Final, TypeVar
 
 from producer.auth0 import Auth0Logs, Page
 from producer.selection import Selection
-from shared.errors import LeaseLost, PublishFailed, RateLimited, SurroundingsError, Transient
+from shared.errors import LeaseLost, PageInvalid, PublishFailed, RateLimited, SurroundingsError, Transient, TransportUnusable
 from shared.event import Event
 from shared.log import get_logger
 from shared.transport.port import Checkpoint, Publisher, Transport
@@ -70,7 +71,13 @@ class Poller:
         self._checkpoint: Checkpoint | None = None
         self._following: str | None = None
         self._failures = 0
+        self._turned = time.monotonic()
         self.counts = Counts()
+
+    @property
+    def idle_for(self) -> float:
+        """Seconds since the loop last came round; standing by counts as coming round."""
+        return time.monotonic() - self._turned if self._leading else 0.0
 
     async def run(self, transport: Transport, stop: asyncio.Event, *, once: bool = False) -> None:
         """Poll until `stop` is set; with `once` until a page is empty.
@@ -98,17 +105,17 @@ class Poller:
 
     async def turn(self, publisher: Publisher) -> tuple[bool, float]:
         """Read and publish one page. Answers whether the end of Auth0's log is reached, and the seconds until the next turn."""
+        self._turned = time.monotonic()
         try:
             if not self._leading:
                 await self._lead(publisher)
-            caught_up = await self._page(publisher)
+            caught_up, wait = await self._page(publisher)
         except RateLimited as error:
             self.counts.throttled += 1
             log.warning("Auth0 asks us to wait", reason=str(error), wait=round(error.wait, 1))
             return False, error.wait
         except LeaseLost:
-            log.warning("another poller has taken over: standing by")
-            self._leading = False
+            self._stand_by()
             return False, 0.0
         except (Transient, SurroundingsError) as error:
             if isinstance(error, SurroundingsError) and not self._answered:
@@ -116,7 +123,7 @@ class Poller:
             self._leading &= not isinstance(error, PublishFailed)
             return False, self._failed(error)
         self._failures = 0
-        return caught_up, self._poll_interval if caught_up else 0.0
+        return caught_up, wait
 
     async def _lead(self, publisher: Publisher) -> None:
         self._checkpoint = await self._unless_stopped(publisher.lead())
@@ -124,13 +131,23 @@ class Poller:
         self._leading = True
         log.info("polling Auth0", checkpoint=self._checkpoint.log_id if self._checkpoint else "none: from the oldest entry")
 
-    async def _page(self, publisher: Publisher) -> bool:
-        page = await self._unless_stopped(self._fetch())
+    async def _page(self, publisher: Publisher) -> tuple[bool, float]:
+        page = await self._unless_stopped(self._fetch(), meanwhile=publisher.renew)
         self._answered = True
-        if page.events:
-            await self._publish(publisher, page.events)
-        self._following = page.following
-        return not page.events
+        if not page.events:
+            self._following = page.following
+            return True, self._poll_interval
+        last, before = page.events[-1].log_id, self._checkpoint.log_id if self._checkpoint else ""
+        if last == before:
+            raise PageInvalid("Auth0 gave the page that ends at the checkpoint once more: nothing in it is newer")
+        await self._publish(publisher, page.events)
+        if last > before:
+            self._following = page.following
+            return False, 0.0
+        # It may lead in a circle: on by checkpoint, and at leisure.
+        log.warning("Auth0 went back behind the checkpoint; its order is followed", before=before, now=last)
+        self._following = None
+        return False, self._poll_interval
 
     async def _fetch(self) -> Page:
         if self._checkpoint is None:
@@ -166,6 +183,7 @@ class Poller:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while (left := deadline - loop.time()) > 0:
+            self._turned = time.monotonic()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), min(left, _RENEW_EVERY))
                 raise _Stopped
@@ -173,17 +191,29 @@ class Poller:
                 try:
                     await publisher.renew()
                 except LeaseLost:
-                    log.warning("another poller has taken over: standing by")
+                    self._stand_by()
+                    return
+                except TransportUnusable as error:
+                    log.error("the lease cannot be renewed", reason=str(error))
                     self._leading = False
                     return
 
-    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
+    def _stand_by(self) -> None:
+        log.warning("another poller has taken over: standing by")
+        self._leading = False
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T], *, meanwhile: Callable[[], Awaitable[None]] | None = None) -> T:
+        """Do `work`, and every second `meanwhile`: the requests of one page can together take longer than a lease lasts."""
         task = asyncio.ensure_future(work)
         stopped = asyncio.ensure_future(self._stop.wait())
         try:
-            await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                raise _Stopped
+            while not task.done():
+                await asyncio.wait((task, stopped), timeout=_RENEW_EVERY, return_when=asyncio.FIRST_COMPLETED)
+                if stopped.done() and not task.done():
+                    raise _Stopped
+                if meanwhile is not None and not task.done():
+                    self._turned = time.monotonic()
+                    await meanwhile()
             return task.result()
         finally:
             for future in (task, stopped):

@@ -218,10 +218,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     with _translated(path):
         connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
         try:
+            _version(connection, path)  # before anything is written: a file that is not ours stays as it is
             _use_wal(connection)
             connection.execute("PRAGMA synchronous=NORMAL")
             with _transaction(connection):
-                _migrate(connection, path)
+                _migrate(connection, _version(connection, path))
         except BaseException:
             connection.close()
             raise
@@ -229,7 +230,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Two connections that do this at the same moment, as on a new file, do not wait for each other: one is told "busy" at once."""
+    """Two connections that do this at the same moment do not wait for each other: one is told "busy" at once."""
     deadline = time.monotonic() + _BUSY_TIMEOUT
     while True:
         try:
@@ -241,8 +242,9 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema version of a file of ours, 0 for an empty one. Raises `TransportUnusable` for any other file."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if tables and owner != APPLICATION_ID:
@@ -252,6 +254,10 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} has schema version {version}, this release knows {len(MIGRATIONS)}: upgrade auth0-webhooks, "
             "or name another file with SQLITE_PATH"
         )
+    return version
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
     for migration in MIGRATIONS[version:]:
         for statement in migration.split(";"):
             connection.execute(statement)

@@ -68,6 +68,8 @@ class Stack:
     folder: Path
     #: Settings that name the log.
     log_environ: Mapping[str, str]
+    #: A command that starts ours, with fewer rights for instance.
+    prefix: tuple[str, ...] = ()
     processes: list[Process] = field(default_factory=list)
 
     def environ(self, **settings: str) -> dict[str, str]:
@@ -91,7 +93,12 @@ class Stack:
         with output.open("wb") as file:
             environ = {name: value for name, value in self.environ(**settings).items() if value}
             popen = subprocess.Popen(
-                [COMMAND, *arguments], cwd=self.folder, env=environ, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+                [*self.prefix, COMMAND, *arguments],
+                cwd=self.folder,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
             )
         process = Process(popen, output)
         self.processes.append(process)

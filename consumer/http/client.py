@@ -1,0 +1,147 @@
+"""The webhook call, our own HTTP/1.1 client: a pool of kept-alive connections, driven by callbacks.
+
+A call on an open connection makes no task, no future and no timer; only opening a connection has a task. The courier bounds the
+open calls, so the pool has no limit of its own. Everything happens in the event loop that the client was made in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from typing import Protocol
+
+from consumer.delivery import Delivery
+from consumer.http.connection import Connection, Owner
+from consumer.http.dial import Direct, Route
+from consumer.http.origin import Origin, login_of, target_of
+from consumer.http.problems import NoConnection
+from consumer.http.proxy import Proxied
+from consumer.http.request import RequestForm, Sign
+from consumer.webhook import Attempt, Landed, Webhook
+
+
+class _Cancellable(Protocol):
+    """Where a call is: on a connection, in the task that opens one, or in a handle of the loop."""
+
+    def cancel(self) -> object: ...
+
+
+class HttpWebhook(Webhook, Owner):
+    """POSTs the event's bytes to `url`, with `webhook-id` and `webhook-attempt` behind the `headers` of every request.
+
+    `timeout` bounds the whole attempt, `connect_timeout` its connection with TLS, in seconds. A client certificate and private
+    authorities come in through `tls`. `proxy` is a URL, user and password may stand in it. `allow_private=False` refuses private
+    and loopback addresses; link-local and metadata addresses are refused always. Raises `ValueError` for an unusable URL or header.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        headers: Mapping[str, str],
+        timeout: float,
+        connect_timeout: float,
+        tls: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        allow_private: bool = True,
+        sign: Sign | None = None,
+    ) -> None:
+        target = Origin.of(url)
+        self._route: Route
+        if proxy:
+            self._route = Proxied(target, proxy=proxy, tls=tls, allow_private=allow_private)
+        else:
+            self._route = Direct(target, tls=tls, allow_private=allow_private)
+        self._form = _form(url, target, headers, proxy, sign)
+        self._timeout = timeout
+        self._connect_timeout = connect_timeout
+        self._loop = asyncio.get_running_loop()
+        self._calls: dict[Delivery, _Cancellable] = {}
+        self._connections: set[Connection] = set()
+        #: In the order of their last calls; the newest is used first, so that those too many grow old and close.
+        self._idle: dict[Connection, None] = {}
+        self._opening: set[asyncio.Task[None]] = set()
+        self._quiet = asyncio.Event()
+
+    # The port.
+
+    def send(self, delivery: Delivery, landed: Landed) -> None:
+        now = self._loop.time()
+        try:
+            request = self._form.fill(delivery)
+        except ValueError:
+            attempt = Attempt(None, "its log id cannot stand in a header")
+            self._calls[delivery] = self._loop.call_soon(self.over, delivery, landed, attempt)
+            return
+        while self._idle:
+            connection, _ = self._idle.popitem()
+            if not connection.transport.is_closing():
+                self._calls[delivery] = connection
+                connection.begin(delivery, landed, request, now, now + self._timeout)
+                return
+        self._open(delivery, landed, request, now + self._timeout)
+
+    def cancel(self, delivery: Delivery) -> None:
+        self._calls.pop(delivery).cancel()
+
+    async def close(self) -> None:
+        for task in self._opening:
+            task.cancel()
+        await asyncio.gather(*self._opening, return_exceptions=True)
+        self._calls.clear()
+        self._quiet.clear()
+        for connection in self._connections:
+            connection.cancel()
+        if self._connections:
+            await self._quiet.wait()
+
+    # What its connections say.
+
+    def idle(self, connection: Connection) -> None:
+        self._idle[connection] = None
+
+    def again(self, delivery: Delivery, landed: Landed, deadline: float) -> None:
+        self._open(delivery, landed, self._form.fill(delivery), deadline)
+
+    def over(self, delivery: Delivery, landed: Landed, attempt: Attempt) -> None:
+        del self._calls[delivery]
+        landed(delivery, attempt)
+
+    def gone(self, connection: Connection) -> None:
+        self._idle.pop(connection, None)
+        self._connections.discard(connection)
+        if not self._connections:
+            self._quiet.set()
+
+    # A new connection.
+
+    def _open(self, delivery: Delivery, landed: Landed, request: bytes, deadline: float) -> None:
+        task = self._loop.create_task(self._begin(delivery, landed, request, deadline))
+        self._calls[delivery] = task
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _begin(self, delivery: Delivery, landed: Landed, request: bytes, deadline: float) -> None:
+        now = self._loop.time()
+        try:
+            connection = await self._route.open(self._connection, min(deadline, now + self._connect_timeout))
+        except NoConnection as problem:
+            self.over(delivery, landed, Attempt(None, str(problem)))
+        except TimeoutError:
+            self.over(delivery, landed, Attempt(None, f"no connection within {self._loop.time() - now:.3g} s"))
+        else:
+            self._connections.add(connection)
+            self._calls[delivery] = connection
+            connection.begin(delivery, landed, request, self._loop.time(), deadline)
+
+    def _connection(self) -> Connection:
+        return Connection(self, self._timeout)
+
+
+def _form(url: str, target: Origin, headers: Mapping[str, str], proxy: str | None, sign: Sign | None) -> RequestForm:
+    path = target_of(url)
+    if proxy and not target.secure:
+        path = f"http://{target.header}{path}"
+        headers = {**headers, "Proxy-Authorization": login_of(proxy)} if login_of(proxy) else headers
+    return RequestForm(target=path, host=target.header, headers=headers, sign=sign)

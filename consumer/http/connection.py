@@ -1,0 +1,149 @@
+"""One connection to the webhook: one call at a time, by callbacks alone.
+
+It owns its transport and its one timer. The timer is set again only when it fires, or when something is due sooner than it:
+arming one for each call would cost more than reading the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from math import inf
+from typing import Final, Protocol, cast
+
+from consumer.delivery import Delivery
+from consumer.http.answer import Answer
+from consumer.http.problems import broken
+from consumer.webhook import Attempt, Landed
+
+#: Seconds that the rest of an answer may take once its head is there. The status is known by then, so waiting only serves
+#: to use the connection again; a receiver that drips its body must not hold a slot until the deadline.
+BODY_PATIENCE: Final = 1.0
+#: Seconds without a call after which a connection is closed: firewalls forget quiet ones without a word.
+IDLE_LIMIT: Final = 30.0
+#: Seconds without a call after which a connection that dies under the next one was probably dead before.
+STALE: Final = 1.0
+
+_DELIVERED: Final = Attempt(200)
+
+
+class Owner(Protocol):
+    """The pool."""
+
+    def idle(self, connection: Connection) -> None:
+        """It can take the next call."""
+
+    def again(self, delivery: Delivery, landed: Landed, deadline: float) -> None:
+        """The call deserves a second try on a new connection."""
+
+    def over(self, delivery: Delivery, landed: Landed, attempt: Attempt) -> None:
+        """The call has its result."""
+
+    def gone(self, connection: Connection) -> None:
+        """The connection is closed."""
+
+
+class Connection(asyncio.Protocol):
+    """`timeout` in seconds is for the words only; `begin` gets the deadline."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, owner: Owner, timeout: float) -> None:
+        self._owner = owner
+        self._timeout = timeout
+        self._loop = asyncio.get_running_loop()
+        self._answer = Answer()
+        self._delivery: Delivery | None = None
+        self._landed: Landed
+        self._deadline = self._due = self._timer_at = inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle_since = inf
+        self._stale = False
+
+    def begin(self, delivery: Delivery, landed: Landed, request: bytes, now: float, deadline: float) -> None:
+        """Send the request. `now` and `deadline` by the loop's clock."""
+        self._delivery, self._landed, self._deadline = delivery, landed, deadline
+        self._stale = now - self._idle_since >= STALE
+        self._answer.expect()
+        self._wake_by(deadline)
+        if self.transport.is_closing():  # it was new, and the receiver spoke first or closed at once
+            self._loop.call_soon(self.connection_lost, None)
+        else:
+            self.transport.write(request)
+
+    def cancel(self) -> None:
+        """Close at once; a call under way has no result."""
+        self._delivery = None
+        self.transport.abort()
+
+    # What the transport says.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._delivery is None:
+            self.transport.abort()  # nobody asked, such as 408 before the receiver closes: taken for the next answer, it lies
+            return
+        answer = self._answer
+        answer.feed(data)
+        if answer.over:
+            self._end(self._delivery, reusable=answer.reusable)
+        elif answer.status is not None:
+            self._wake_by(min(self._deadline, self._loop.time() + BODY_PATIENCE))
+
+    def eof_received(self) -> None:
+        self.transport.abort()  # not close(), which would first send what is left to a receiver that has closed
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._owner.gone(self)
+        delivery, answer = self._delivery, self._answer
+        if delivery is None:
+            return
+        if self._stale and not answer.begun:
+            self._delivery = None
+            self._owner.again(delivery, self._landed, self._deadline)
+        else:
+            self._end(delivery, broken(exc, begun=answer.begun))
+
+    # How a call ends.
+
+    def _end(self, delivery: Delivery, problem: str = "", *, reusable: bool = False) -> None:
+        attempt = self._attempt(problem)
+        self._delivery = None
+        # A receiver that answers before it has the whole request may never read the rest of it.
+        if reusable and not self.transport.get_write_buffer_size():
+            self._idle_since = self._loop.time()
+            self._wake_by(self._idle_since + IDLE_LIMIT)
+            self._owner.idle(self)
+        else:
+            self.transport.abort()
+        self._owner.over(delivery, self._landed, attempt)
+
+    def _attempt(self, problem: str) -> Attempt:
+        answer = self._answer
+        if answer.status == _DELIVERED.status:
+            return _DELIVERED
+        if answer.status is None:
+            return Attempt(None, answer.problem or problem)
+        return Attempt(answer.status, retry_after=answer.retry_after)
+
+    # The timer.
+
+    def _wake_by(self, due: float) -> None:
+        self._due = due
+        if due < self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = due
+            self._timer = self._loop.call_at(due, self._wake)
+
+    def _wake(self) -> None:
+        self._timer, self._timer_at = None, inf
+        if self._loop.time() < self._due:
+            self._wake_by(self._due)
+        elif self._delivery is None:
+            self.transport.abort()
+        else:
+            self._end(self._delivery, f"no answer within {self._timeout:g} s")

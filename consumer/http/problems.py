@@ -1,0 +1,48 @@
+"""What went wrong, in a few words that an operator can act on. No payload, no header, no credential is ever quoted."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+
+
+class NoConnection(Exception):
+    """There is no connection to send a request on; the text says why."""
+
+
+def no_connection(error: OSError) -> NoConnection:
+    """For what was raised while a connection was opened."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return NoConnection(f"its certificate is not accepted: {error.verify_message}")
+        case ssl.SSLError():
+            return NoConnection(f"no TLS connection: {_tls_words(error)}")
+        case socket.gaierror():
+            return NoConnection(f"no address for its name: {error.strerror}")
+        case ConnectionError() if not error.errno:  # asyncio's own, in the middle of a handshake
+            return NoConnection("no connection: it was closed during the TLS handshake")
+        case _:
+            return NoConnection(f"no connection: {_system_words(error)}")
+
+
+def broken(error: Exception | None, *, begun: bool) -> str:
+    """For a connection that ended while an answer was due. `begun`: some of it had come."""
+    match error:
+        case None:
+            return "the connection was closed " + ("within the head of the answer" if begun else "before an answer")
+        case ssl.SSLError():
+            return f"the connection broke: {_tls_words(error)}"
+        case OSError():
+            return f"the connection broke: {_system_words(error)}"
+        case _:
+            return f"the connection broke: {type(error).__name__}"
+
+
+def _system_words(error: OSError) -> str:
+    # Not strerror: asyncio writes the address into it, uvloop does not.
+    return os.strerror(error.errno) if error.errno else type(error).__name__
+
+
+def _tls_words(error: ssl.SSLError) -> str:
+    return (error.reason or type(error).__name__).lower().replace("_", " ")

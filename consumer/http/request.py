@@ -1,0 +1,44 @@
+"""The request: everything that does not change is laid out once, a delivery is filled in by one `%`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from consumer.delivery import Delivery
+
+#: Log id and body → whole header lines, each with its line end; see `consumer.signing`.
+Sign = Callable[[bytes, bytes], bytes]
+
+_CHANGING: Final = b"webhook-id: %b\r\nwebhook-attempt: %d\r\n%bContent-Length: %d\r\n\r\n%b"
+
+
+class RequestForm:
+    """`target` is what stands behind POST. Raises `ValueError` for a header that would not be one line of Latin-1."""
+
+    def __init__(self, *, target: str, host: str, headers: Mapping[str, str], sign: Sign | None) -> None:
+        lines = {"Host": host, "Accept": "*/*", **headers}
+        head = "".join([f"POST {target} HTTP/1.1\r\n", *(_line(name, value) for name, value in lines.items())])
+        self._form = head.encode("latin-1").replace(b"%", b"%%") + _CHANGING
+        self._sign = sign or _unsigned
+
+    def fill(self, delivery: Delivery) -> bytes:
+        """The whole request. Raises `ValueError` for a log id that cannot stand in a header.
+
+        Whoever can write to the topic chooses the log id: a line break in it would be a request of their own.
+        """
+        log_id, body = delivery.log_id, delivery.body
+        if not log_id.isprintable():
+            raise ValueError("a control character")
+        name = log_id.encode("ascii")
+        return self._form % (name, delivery.attempt, self._sign(name, body), len(body), body)
+
+
+def _line(name: str, value: str) -> str:
+    if not (name + value).isprintable():
+        raise ValueError(f"the header {name!r} contains a control character")
+    return f"{name}: {value}\r\n"
+
+
+def _unsigned(_log_id: bytes, _body: bytes) -> bytes:
+    return b""
