@@ -218,7 +218,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     with _translated(path):
         connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
         try:
-            _version(connection, path)  # before anything is written: a file that is not ours stays as it is
+            with _transaction(connection, "DEFERRED"):
+                _version(connection, path)  # before anything is written: a file that is not ours stays as it is
             _use_wal(connection)
             connection.execute("PRAGMA synchronous=NORMAL")
             with _transaction(connection):
@@ -261,9 +262,9 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
     for migration in MIGRATIONS[version:]:
         for statement in migration.split(";"):
             connection.execute(statement)
-    if version < len(MIGRATIONS):
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+    # Also where nothing is to be done: on a read-only file this is the first thing that fails, BEGIN IMMEDIATE does not.
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
 
 
 def _publish(connection: sqlite3.Connection, events: Sequence[Event], checkpoint: Checkpoint) -> int:

@@ -1,0 +1,118 @@
+"""What is the SQLite adapter's own; what it shares with the others is in `tests/contract`."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from shared.errors import PublishFailed, TransportUnusable
+from shared.transport import sqlite
+from shared.transport.port import Checkpoint, Position
+from shared.transport.sqlite import SqliteMember, SqlitePublisher, SqliteTransport
+from tests.contract.harness import RecordingHandler, checkpoint_of, event, events, publish, read
+
+
+def _log(path: Path, retention_days: float = 14) -> SqliteTransport:
+    return SqliteTransport(path / "log.db", retention_days=retention_days, concurrent_calls=5)
+
+
+async def test_a_full_disk_leaves_the_checkpoint_and_heals(tmp_path: Path) -> None:
+    """SQLite's own limit on pages makes the same error as the disk."""
+    publisher = await _log(tmp_path).publisher()
+    assert isinstance(publisher, SqlitePublisher)
+    await publisher.lead()
+    await publisher.publish(events(0, 5), checkpoint_of(events(0, 5)))
+    connection = publisher._file._connection
+    (pages,) = await publisher._file.run(lambda c: c.execute("PRAGMA page_count").fetchone())
+    await publisher._file.run(lambda c: c.execute(f"PRAGMA max_page_count={pages + 1}").fetchone())
+    big = [event(number, extra=f', "details": "{"x" * 50_000}"') for number in range(5, 10)]
+    for _ in range(2):
+        with pytest.raises(PublishFailed, match="full disk"):
+            await publisher.publish(big, checkpoint_of(big))
+    assert await publisher.lead() == checkpoint_of(events(0, 5))
+    await publisher._file.run(lambda c: c.execute("PRAGMA max_page_count=1000000").fetchone())
+    assert await publisher.publish(big, checkpoint_of(big)) == 5
+    assert connection is publisher._file._connection
+    await publisher.close()
+
+
+async def test_a_position_that_cannot_be_stored_is_answered_false(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "_BUSY_TIMEOUT", 0.05)
+    await publish(_log(tmp_path), events(0, 3))
+    member = await _log(tmp_path).member(RecordingHandler())
+    with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert not await member.commit({0: Position(2)})
+        other.execute("ROLLBACK")
+    assert await member.commit({0: Position(2)})
+    await member.close()
+
+
+async def test_delivered_records_are_removed_after_their_time_and_no_others(tmp_path: Path) -> None:
+    await publish(_log(tmp_path), events(0, 10))
+    with closing(sqlite3.connect(tmp_path / "log.db")) as other:
+        other.execute("UPDATE record SET timestamp = ? WHERE offset <= 8", (time.time() - 2 * 86_400,))
+        other.commit()
+    log = _log(tmp_path, retention_days=1)
+    member = await log.member(RecordingHandler())
+    assert isinstance(member, SqliteMember)
+    await read(member, 10)
+    member._tidied -= 3600
+    assert await member.commit({0: Position(6)})
+    progress = (await log.progress())[0]
+    assert (progress.begin, progress.end, progress.lag) == (6, 11, 5)
+    await member.close()
+    await log.close()
+
+
+async def test_offsets_are_never_given_twice(tmp_path: Path) -> None:
+    await publish(_log(tmp_path), events(0, 3))
+    with closing(sqlite3.connect(tmp_path / "log.db")) as other:
+        other.execute("DELETE FROM record")
+        other.commit()
+    await publish(_log(tmp_path), events(3, 4))
+    member = await _log(tmp_path).member(RecordingHandler())
+    assert [record.offset for _, record in await read(member, 1)] == [4]
+    await member.close()
+
+
+async def test_an_event_that_is_there_already_is_not_published_again(tmp_path: Path) -> None:
+    await publish(_log(tmp_path), events(0, 10))
+    publisher = await _log(tmp_path).publisher()
+    await publisher.lead()
+    assert await publisher.publish(events(5, 15), checkpoint_of(events(5, 15))) == 5
+    await publisher.close()
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (b"not json", "not one of ours or is damaged"),
+        (b'{"v":1}', "not one of ours or is damaged"),
+        (b'{"v":1,"log_id":7,"date":""}', "not one of ours or is damaged"),
+        (b'{"v":2,"log_id":"900","date":""}', "upgrade"),
+    ],
+)
+async def test_a_checkpoint_that_cannot_be_used_is_refused(tmp_path: Path, document: bytes, words: str) -> None:
+    await publish(_log(tmp_path), events(0, 1))
+    with closing(sqlite3.connect(tmp_path / "log.db")) as other:
+        other.execute("UPDATE checkpoint SET document = ?", (document,))
+        other.commit()
+    publisher = await _log(tmp_path).publisher()
+    with pytest.raises(TransportUnusable, match=words):
+        await publisher.lead()
+    await publisher.close()
+
+
+async def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    """Two processes that start side by side once met "busy" on the new file, and one of them ended."""
+    publishers = await asyncio.gather(*(_log(tmp_path).publisher() for _ in range(8)))
+    await publishers[0].lead()
+    await publishers[0].publish([], Checkpoint(log_id="900"))
+    for publisher in publishers:
+        await publisher.close()
