@@ -32,6 +32,7 @@ class Answer:
     reusable: bool
     #: What is wrong with an answer that is over without a status.
     problem: str
+    _retry_after: bytes | None
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
@@ -40,7 +41,8 @@ class Answer:
         self.expect()
 
     def expect(self) -> None:
-        self.status = self._retry_after = None
+        self.status = None
+        self._retry_after = None
         self.over = self.reusable = False
         self.problem = ""
         self._size = 0

@@ -32,7 +32,8 @@ class HttpWebhook(Webhook, Owner):
 
     `timeout` bounds the whole attempt, `connect_timeout` its connection with TLS, in seconds. A client certificate and private
     authorities come in through `tls`. `proxy` is a URL, user and password may stand in it. `allow_private=False` refuses private
-    and loopback addresses; link-local and metadata addresses are refused always. Raises `ValueError` for an unusable URL or header.
+    and loopback addresses; link-local and metadata addresses are refused always. Raises `ValueError` for a URL or header that is
+    none.
     """
 
     def __init__(

@@ -61,7 +61,7 @@ class Direct(Route):
 async def _connect(address: Address) -> socket.socket:
     connecting = socket.socket(address.family, socket.SOCK_STREAM)
     try:
-        connecting.setblocking(False)
+        connecting.settimeout(0)
         await asyncio.get_running_loop().sock_connect(connecting, address.place)
     except BaseException:
         connecting.close()

@@ -1,0 +1,170 @@
+"""One member of the group of consumers, as its worker thread sees it: poll, positions, commits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+from kafka import KafkaConsumer
+from kafka.errors import (
+    CommitFailedError,
+    KafkaError,
+    LogTruncationError,
+    NoOffsetForPartitionError,
+    OffsetMetadataTooLargeError,
+    OffsetOutOfRangeError,
+    RebalanceInProgressError,
+)
+from kafka.structs import TopicPartition
+
+from shared.log import get_logger
+from shared.record import Record
+from shared.settings import Log
+from shared.transport.kafka import bearings
+from shared.transport.kafka.assignor import SharingAssignor
+from shared.transport.kafka.errors import reason
+from shared.transport.kafka.group_client import MAX_POLL_INTERVAL, Fetched, GroupClient, new_watchdog
+from shared.transport.kafka.membership import Membership, wire_form
+from shared.transport.kafka.positions import Why
+from shared.transport.port import Batch, Handler, Position
+
+_COMMIT_BOUND: Final = 3_000  # milliseconds
+#: Shorter than a member may stay away from `poll`: else the group would take the partitions in the middle of the drain.
+_DRAIN_BOUND: Final = MAX_POLL_INTERVAL - 10
+#: Milliseconds that a fetch with nothing to bring waits at the broker. Longer saves CPU (200: 1.0 % of an idle core, 100: 2 %),
+#: but a resumed partition waits for the one that is under way.
+_FETCH_WAIT: Final = 200
+
+log = get_logger(__name__)
+
+
+class GroupMember:
+    """Joins with its first polls; `loop` is the handler's."""
+
+    def __init__(self, settings: Log, handler: Handler, loop: asyncio.AbstractEventLoop, *, concurrent_calls: int) -> None:
+        self._topic = settings.topic
+        self._watchdog = new_watchdog(settings)
+        assignor = SharingAssignor(concurrent_calls)
+        self._membership = Membership(
+            topic=settings.topic,
+            assignor=assignor,
+            watchdog=self._watchdog,
+            handler=handler,
+            loop=loop,
+            drain_bound=_DRAIN_BOUND,
+        )
+        self._client = GroupClient(
+            settings,
+            group=settings.group,
+            topic=settings.topic,
+            assignor=assignor,
+            listener=self._membership,
+            watchdog=self._watchdog,
+            auto_offset_reset="none",  # where there is no position, we say so and decide
+            fetch_max_wait_ms=_FETCH_WAIT,
+        )
+
+    def open(self) -> None:
+        """Make the client. Raises `TransportUnusable`."""
+        self._client.open()
+
+    def poll(self, wait: float, limit: int, hold: Collection[int]) -> Sequence[Batch]:
+        """Raises `TransportUnusable`, and whatever the handler raised."""
+        fetched: Fetched = {}
+        self._pause(hold)
+        try:
+            fetched = self._client.poll(wait, limit)
+        except NoOffsetForPartitionError:
+            pass  # a fresh partition that nothing was committed for
+        except OffsetOutOfRangeError as error:
+            self._move({partition: Position(offset) for partition, offset in error.args[0].items()})
+        except LogTruncationError as error:
+            log.error("the cluster lost records that were read already (unclean election): going back", reason=reason(error))
+            self._move({p: Position(found.offset) if found else None for p, found in error.divergent_offsets.items()})
+        if self._membership.failure is not None:
+            raise self._membership.failure
+        self._begin(hold)
+        self._client.proven = self._client.proven or self._answered()
+        return [_batch(partition, records) for partition, records in fetched.items()]
+
+    def commit(self, positions: Mapping[int, Position]) -> bool:
+        """Whether all of them are stored. One that lies below what is stored already counts as stored."""
+        ours = self._membership.committable(positions)
+        stored = not ours or self._store(ours)
+        if stored:
+            self._membership.committed(ours)
+        return stored and all(partition in self._membership.owned for partition in positions)
+
+    def close(self) -> None:
+        self._client.close()
+        self._membership.forfeit(sorted(self._membership.owned))
+
+    @property
+    def _consumer(self) -> KafkaConsumer:
+        return self._membership.consumer
+
+    def _pause(self, hold: Collection[int]) -> None:
+        """Bring the client's pauses in line, by difference: each change costs a prefetched batch's place."""
+        wanted = set(self._partitions({*hold, *self._membership.fresh}))
+        paused = self._consumer.paused()
+        self._consumer.pause(*(wanted - paused))
+        self._consumer.resume(*(paused - wanted))
+
+    def _begin(self, hold: Collection[int]) -> None:
+        """Give fresh partitions their position. Until that worked they stay paused; the next poll tries again."""
+        fresh = self._partitions(self._membership.fresh)
+        if not fresh:
+            return
+        try:
+            starts = bearings.committed(self._consumer, fresh)
+        except KafkaError as error:
+            self._client.trouble(error)
+            return
+        for partition, start in starts.items():
+            self._consumer.seek(partition, start.position.offset)
+            self._membership.begin(partition.partition, start.position)
+        self._pause(hold)
+
+    def _move(self, wanted: Mapping[TopicPartition, Position | None]) -> None:
+        """Go on elsewhere. Forward the handler only sees a hole; backward it has to begin anew."""
+        try:
+            starts = bearings.instead(self._consumer, wanted)
+        except KafkaError as error:
+            self._client.trouble(error)
+            return
+        for partition, start in starts.items():
+            self._consumer.seek(partition, start.position.offset)
+            if start.why is not Why.RETENTION:
+                self._membership.forfeit([partition.partition])
+                self._membership.begin(partition.partition, start.position)
+
+    def _store(self, positions: Mapping[int, Position]) -> bool:
+        try:
+            self._consumer.commit(wire_form(self._topic, positions), timeout_ms=_COMMIT_BOUND)
+        except OffsetMetadataTooLargeError:
+            log.warning("the brokers refuse what is remembered beside a position (offset.metadata.max.bytes): storing it without")
+            return self._store({partition: Position(position.offset) for partition, position in positions.items()})
+        except (RebalanceInProgressError, CommitFailedError) as error:
+            log.info("positions not stored: the group is rebalancing, or went on without this member", reason=reason(error))
+            return False
+        except KafkaError as error:
+            self._client.trouble(error)
+            return False
+        return True
+
+    def _answered(self) -> bool:
+        """Whether the group gave us an assignment and, if there is something in it, a broker answered a fetch."""
+        owned = self._partitions(self._membership.owned)
+        return self._watchdog.assigned and (not owned or any(self._consumer.highwater(p) is not None for p in owned))
+
+    def _partitions(self, numbers: Collection[int]) -> list[TopicPartition]:
+        """Those that the client still counts as assigned: it raises for any other."""
+        return [partition for partition in self._consumer.assignment() if partition.partition in numbers]
+
+
+def _batch(partition: TopicPartition, records: Sequence[Any]) -> Batch:
+    return Batch(
+        partition.partition,
+        [Record(record.offset, record.key, record.value, record.headers, record.timestamp / 1000) for record in records],
+    )

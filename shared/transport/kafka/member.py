@@ -1,0 +1,54 @@
+"""The port's member on Kafka: hands everything to the worker thread that owns the client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+
+from shared.errors import TransportUnusable
+from shared.transport.kafka.group_member import GroupMember
+from shared.transport.kafka.worker import Worker
+from shared.transport.port import Batch, Member, Position
+
+
+class KafkaMember(Member):
+    """`session` in seconds."""
+
+    def __init__(self, member: GroupMember, worker: Worker, *, session: float) -> None:
+        self._member = member
+        self._worker = worker
+        self._session = session
+        self._polling: asyncio.Future[Sequence[Batch]] | None = None
+        self._closed = False
+
+    @property
+    def session(self) -> float:
+        return self._session
+
+    async def poll(self, *, wait: float, limit: int, hold: Collection[int]) -> Sequence[Batch]:
+        # A poll that was cancelled goes on in the thread, and its records come from nowhere else: the next one takes it up.
+        if self._polling is None:
+            self._polling = asyncio.ensure_future(self._worker.run(self._member.poll, wait, limit, frozenset(hold)))
+        try:
+            batches = await asyncio.shield(self._polling)
+        except Exception:
+            self._polling = None
+            raise
+        self._polling = None
+        return batches
+
+    async def commit(self, positions: Mapping[int, Position]) -> bool:
+        return await self._worker.run(self._member.commit, dict(positions))
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._polling is not None:
+            with suppress(TransportUnusable):
+                await self._polling
+        try:
+            await self._worker.run(self._member.close)
+        finally:
+            self._worker.stop()

@@ -1,0 +1,141 @@
+"""What the group gives and takes: the rebalance listener of a member's client, and which partitions are ours by now.
+
+The listener runs on the client's I/O thread, only while the worker waits in `poll` or `close`, so this object is never used by
+two threads at once. It never raises and never blocks: the library would call it again and again, and stop the heartbeats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from kafka import KafkaConsumer
+from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
+from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from shared.log import get_logger
+from shared.transport.kafka import internals
+from shared.transport.kafka.assignor import SharingAssignor
+from shared.transport.kafka.errors import reason
+from shared.transport.kafka.watchdog import Watchdog
+from shared.transport.port import Handler, Position
+
+_COMMIT_BOUND: Final = 5.0
+
+log = get_logger(__name__)
+
+
+class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the client library is not typed
+    """`drain_bound`: seconds after which a handler that does not give its partitions back counts as gone."""
+
+    #: The client of the moment.
+    consumer: KafkaConsumer
+
+    def __init__(
+        self,
+        *,
+        topic: str,
+        assignor: SharingAssignor,
+        watchdog: Watchdog,
+        handler: Handler,
+        loop: asyncio.AbstractEventLoop,
+        drain_bound: float,
+    ) -> None:
+        self._topic = topic
+        self._assignor = assignor
+        self._watchdog = watchdog
+        self._handler = handler
+        self._loop = loop
+        self._drain_bound = drain_bound
+        #: Partitions that the handler knows to be ours, and the offset that is committed for each.
+        self.owned: dict[int, int] = {}
+        #: Assigned partitions that have no position yet. They are paused: the library keeps a position from before.
+        self.fresh: set[int] = set()
+        #: What the handler raised, which it must not; for the worker to raise.
+        self.failure: BaseException | None = None
+
+    def attach(self, consumer: KafkaConsumer) -> None:
+        self.consumer = consumer
+
+    # -- called by the client
+
+    async def on_partitions_revoked(self, _revoked: Collection[TopicPartition]) -> None:
+        self._watchdog.waiting(time.monotonic())
+        self.fresh.clear()
+        if self.owned:
+            await self._commit(await self._drain(sorted(self.owned)))
+        self.owned.clear()
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        self.consumer.pause(*assigned)
+        self.fresh = {partition.partition for partition in assigned}
+        self._watchdog.arrived()
+        share = self._assignor.share
+        self.tell(self._handler.share, share.calls)
+        if not assigned:
+            log.info("standing by: this member has no share of the concurrent calls", limit=share.limit)
+
+    async def on_partitions_lost(self, _lost: Collection[TopicPartition]) -> None:
+        self._watchdog.waiting(time.monotonic())
+        self.fresh.clear()
+        self.forfeit(sorted(self.owned))
+
+    # -- called by the worker too
+
+    def tell(self, what: Callable[..., None], *arguments: Any) -> None:
+        """Have the handler's loop call it, after everything that it was told before."""
+        with suppress(RuntimeError):  # the loop is closed: nobody is there to hear
+            self._loop.call_soon_threadsafe(what, *arguments)
+
+    def forfeit(self, partitions: Sequence[int]) -> None:
+        """These are gone, and nothing can be committed for them any more."""
+        if partitions:
+            self.tell(self._handler.lost, partitions)
+        for partition in partitions:
+            self.owned.pop(partition, None)
+
+    def begin(self, partition: int, position: Position) -> None:
+        """The handler owns the partition from here on."""
+        self.fresh.discard(partition)
+        self.owned[partition] = position.offset
+        self.tell(self._handler.assigned, partition, position)
+
+    def committable(self, positions: Mapping[int, Position]) -> dict[int, Position]:
+        """Those of partitions that are ours and that do not go back: the brokers would take any."""
+        return {p: position for p, position in positions.items() if p in self.owned and position.offset >= self.owned[p]}
+
+    def committed(self, positions: Mapping[int, Position]) -> None:
+        self.owned.update({partition: position.offset for partition, position in positions.items()})
+
+    # -- giving back
+
+    async def _drain(self, partitions: Sequence[int]) -> Mapping[int, Position]:
+        try:
+            revoked = self._handler.revoked(partitions)
+            return await internals.in_loop(self.consumer, self._loop, revoked, self._drain_bound)
+        except KafkaTimeoutError:
+            log.error("partitions were not given back in time: they count as lost", partitions=partitions)
+            self.forfeit(partitions)
+        except Exception as error:  # noqa: BLE001  the worker raises it
+            self.failure = error
+        return {}
+
+    async def _commit(self, positions: Mapping[int, Position]) -> None:
+        offsets = wire_form(self._topic, self.committable(positions))
+        if not offsets:
+            return
+        try:
+            await internals.commit_in_listener(self.consumer, offsets, _COMMIT_BOUND)
+        except KafkaError as error:
+            log.warning("the last positions could not be committed: events since then come again", reason=reason(error))
+
+
+def wire_form(topic: str, positions: Mapping[int, Position]) -> dict[TopicPartition, OffsetAndMetadata]:
+    return {
+        TopicPartition(topic, partition): OffsetAndMetadata(position.offset, position.metadata, -1)
+        for partition, position in positions.items()
+    }

@@ -1,0 +1,55 @@
+"""How far every partition is, for whoever looks on from outside. One admin client, kept open, in one worker thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kafka import KafkaAdminClient
+from kafka.admin import OffsetSpec
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from shared.errors import TransportUnusable
+from shared.settings import Log
+from shared.transport.kafka.connection import build
+from shared.transport.kafka.errors import Access, translation
+from shared.transport.port import Position, Progress
+
+
+class Onlooker:
+    def __init__(self, settings: Log) -> None:
+        self._settings = settings
+        self._admin: KafkaAdminClient | None = None
+
+    def progress(self) -> Mapping[int, Progress]:
+        """Raises `TransportUnusable`; the next call starts with a new client."""
+        admin = self._admin = self._admin or build(KafkaAdminClient, self._settings)
+        access = Access("DESCRIBE", f"topic {self._settings.topic} and group {self._settings.group}")
+        try:
+            return self._look(admin)
+        except KafkaError as error:
+            self.close()
+            raise translation(self._settings, error, "asking for the progress", access) from error
+
+    def close(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            admin.close()
+
+    def _look(self, admin: KafkaAdminClient) -> Mapping[int, Progress]:
+        topic = self._settings.topic
+        (described,) = admin.describe_topics([topic])
+        partitions = [TopicPartition(topic, found["partition_index"]) for found in described["partitions"]]
+        if not partitions:
+            raise TransportUnusable(f"topic {topic} is not there, or not ours to see: run `auth0-webhooks topics create`")
+        begins = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+        ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+        committed = admin.list_group_offsets({self._settings.group: partitions})[self._settings.group]
+        return {
+            p.partition: Progress(begin=begins[p].offset, end=ends[p].offset, committed=_position(committed.get(p)))
+            for p in sorted(partitions)
+        }
+
+
+def _position(found: OffsetAndMetadata | None) -> Position | None:
+    return Position(found.offset, found.metadata or "") if found is not None and found.offset >= 0 else None

@@ -1,0 +1,154 @@
+"""Rebalances, positions and commits of the consumers' group."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from kafka import KafkaAdminClient
+from kafka.admin import MemberToRemove
+from kafka.structs import TopicPartition
+from structlog.typing import EventDict
+
+from shared.settings import Log
+from shared.transport.kafka.transport import KafkaTransport
+from shared.transport.port import Position
+from tests.contract.harness import checkpoint_of, events, read
+from tests.integration.kafka_adapter.conftest import SESSION
+from tests.integration.kafka_adapter.hands import Hand, at_work, everything_is_owned, seen_by, start, until
+from tests.integration.kafka_adapter.pages import fill, ids, leading, once
+
+Lines = Callable[[str], list[EventDict]]
+
+
+async def test_members_come_and_go_and_every_record_is_seen_once(settings: Log) -> None:
+    """Each takes longer than the session to give its partitions back, and nobody is evicted for it."""
+    publisher = await leading(settings)
+
+    async def publish() -> None:
+        for first in range(0, 2000, 20):
+            page = events(first, first + 20)
+            await publisher.publish(page, checkpoint_of(page))
+            await asyncio.sleep(0.05)
+
+    publishing = asyncio.create_task(publish())
+    async with at_work(await start(settings)) as crew:
+        everybody = list(crew)
+        for change in ("join", "join", "leave", "join", "leave"):
+            await asyncio.sleep(0.3)
+            crew[0].hand.drain = SESSION * 1.3
+            if change == "join":
+                everybody.append(await start(settings))
+                crew.append(everybody[-1])
+            else:
+                await crew.pop().leave()
+            await until(lambda: everything_is_owned(crew))
+            crew[0].hand.drain = 0.0
+        await publishing
+        await until(lambda: seen_by(everybody).total() >= 2000)
+        await asyncio.sleep(0.3)
+    assert seen_by(everybody) == once(ids(0, 2000))
+    assert not any(worker.hand.lost_partitions for worker in everybody)
+    await publisher.close()
+
+
+async def test_a_poll_that_is_cancelled_loses_nothing(settings: Log) -> None:
+    expected = await fill(settings, 300)
+    hand = Hand()
+    member = await KafkaTransport(settings).member(hand)
+    while len(hand.seen) < len(expected):
+        try:
+            async with asyncio.timeout(0.003):
+                await hand.turn(member, 0.1)
+        except TimeoutError:
+            pass
+    assert sorted(hand.seen) == expected
+    await member.close()
+
+
+async def test_only_what_is_owned_is_committed_and_never_backwards(settings: Log) -> None:
+    await fill(settings, 300)
+    transport, hand = KafkaTransport(settings), Hand()
+    member = await transport.member(hand)
+    assert not await member.commit({0: Position(1)}), "not joined yet"
+    found = await read(member, 300)
+    partition, record = found[-1]
+    assert await member.commit({partition: Position(record.offset, "first")})
+    assert await member.commit({partition: Position(record.offset - 1, "backwards")})
+    assert not await member.commit({partition: Position(record.offset, "second"), 99: Position(1)})
+    assert (await transport.progress())[partition].committed == Position(record.offset, "second")
+    await member.close()
+    await transport.close()
+
+
+async def test_metadata_that_is_too_long_is_left_out(settings: Log, lines: Lines) -> None:
+    await fill(settings, 30)
+    transport = KafkaTransport(settings)
+    member = await transport.member(Hand())
+    partition, record = (await read(member, 30))[-1]
+    assert await member.commit({partition: Position(record.offset + 1, "x" * 5000)})
+    assert (await transport.progress())[partition].committed == Position(record.offset + 1)
+    assert lines("offset.metadata.max.bytes")
+    await member.close()
+    await transport.close()
+
+
+async def test_records_that_expired_before_the_start_are_a_gap(settings: Log, lines: Lines) -> None:
+    await fill(settings, 300)
+    member = await KafkaTransport(settings).member(Hand())
+    await read(member, 300)
+    assert await member.commit({0: Position(2)})
+    await member.close()
+    _expire(settings, {0: 5})
+    async with at_work(await start(settings)) as crew:
+        await until(lambda: len(crew[0].hand.seen) == 295)
+    (gap,) = lines("gap: records were removed")
+    assert (gap["partition"], gap["first_lost"], gap["last_lost"]) == (0, 2, 4)
+
+
+async def test_records_that_expire_under_a_slow_consumer_are_a_gap(settings: Log, lines: Lines) -> None:
+    member = await KafkaTransport(settings).member(hand := Hand())
+    while not hand.owned:
+        await member.poll(wait=0.1, limit=1, hold=())
+    await fill(settings, 300)
+    _expire(settings, {0: 5})
+    assert len(await read(member, 295)) == 295
+    (gap,) = lines("gap: records were removed")
+    assert (gap["partition"], gap["first_lost"], gap["last_lost"]) == (0, 0, 4)
+    assert hand.lost_partitions == []
+    await member.close()
+
+
+async def test_a_position_behind_the_end_begins_at_the_oldest_record(settings: Log, lines: Lines) -> None:
+    expected = await fill(settings, 60)
+    hand = Hand()
+    member = await KafkaTransport(settings).member(hand)
+    await read(member, 60)
+    assert await member.commit({0: Position(1_000_000)})
+    await member.close()
+    async with at_work(await start(settings)) as crew:
+        await until(lambda: seen_by(crew) == once(expected))
+    assert lines("lies behind the end")
+
+
+async def test_an_evicted_member_hears_that_it_lost_its_partitions(settings: Log) -> None:
+    expected = await fill(settings, 60)
+    async with at_work(await start(settings)) as crew:
+        await until(lambda: len(crew[0].hand.seen) == 60)
+        _evict(settings)
+        await until(lambda: len(crew[0].hand.lost_partitions) == 6)
+        await until(lambda: everything_is_owned(crew) and len(crew[0].hand.seen) == 120)
+    assert seen_by(crew) == dict.fromkeys(expected, 2), "nothing was committed, so all of it comes again"
+
+
+def _expire(settings: Log, below: dict[int, int]) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
+    admin.delete_records({TopicPartition(settings.topic, partition): offset for partition, offset in below.items()})
+    admin.close()
+
+
+def _evict(settings: Log) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
+    members = admin.describe_groups([settings.group])[settings.group]["members"]
+    admin.remove_group_members(settings.group, [MemberToRemove(member_id=member["member_id"]) for member in members])
+    admin.close()

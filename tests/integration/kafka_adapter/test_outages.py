@@ -1,0 +1,87 @@
+"""Brokers that are killed, frozen and come back, under load."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from structlog.typing import EventDict
+
+from shared.errors import LeaseLost, PublishFailed
+from shared.settings import Log
+from shared.transport.kafka import connection, page_producer
+from shared.transport.kafka.page_producer import PageProducer
+from shared.transport.port import Publisher
+from tests.contract.harness import checkpoint_of, events
+from tests.integration.kafka_adapter.hands import at_work, seen_by, start
+from tests.integration.kafka_adapter.pages import ids, in_topic, leading, once
+from tests.kafka.broker import Broker
+
+Lines = Callable[[str], list[EventDict]]
+COUNT = 2_000
+SIZE = 20
+
+
+class Source:
+    """A poller in miniature: pages in order from the checkpoint on, and again after each failure."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self.failures: list[Exception] = []
+
+    async def run(self, last: int, *, pause: float = 0.01) -> None:
+        while True:
+            try:
+                checkpoint = await self._publisher.lead()
+                await self._pages(int(checkpoint.log_id[3:]) + 1 if checkpoint else 0, last, pause)
+                return
+            except (PublishFailed, LeaseLost) as error:
+                self.failures.append(error)
+
+    async def _pages(self, first: int, last: int, pause: float) -> None:
+        for begin in range(first, last, SIZE):
+            page = events(begin, min(begin + SIZE, last))
+            await self._publisher.publish(page, checkpoint_of(page))
+            await asyncio.sleep(pause)
+
+
+async def test_a_broker_is_killed_and_comes_back_and_nothing_is_lost_or_twice(own_kafka: Broker, own_settings: Log) -> None:
+    publisher = await leading(own_settings)
+    async with at_work(await start(own_settings)) as crew:
+        running = asyncio.create_task(Source(publisher).run(COUNT))
+        for part in (0.2, 0.5):
+            await crew[0].hand.has_seen(round(part * COUNT))
+            own_kafka.kill()
+            await asyncio.sleep(0.5)
+            before = len(crew[0].hand.seen)
+            await asyncio.to_thread(own_kafka.start)
+            assert await crew[0].hand.has_seen(before + SIZE) < 3
+        await running
+        await crew[0].hand.has_seen(COUNT)
+        assert crew[0].hand.lost_partitions == []
+    assert seen_by(crew) == once(ids(0, COUNT))
+    assert in_topic(own_settings) == once(ids(0, COUNT))
+    await publisher.close()
+
+
+async def test_a_page_that_expires_while_the_broker_is_frozen_is_published_once_by_a_new_producer(
+    own_kafka: Broker, own_settings: Log, monkeypatch: pytest.MonkeyPatch, lines: Lines
+) -> None:
+    """The idempotent producer never recovers from this by itself, and what it calls failed is in the topic all the same."""
+    monkeypatch.setattr(connection, "REQUEST_TIMEOUT", 1.0)
+    monkeypatch.setattr(page_producer, "DELIVERY", 2.0)
+    monkeypatch.setattr(page_producer, "PAGE_BOUND", 3.0)
+    publisher = await leading(own_settings)
+    await publisher.publish(page := events(0, 40), checkpoint_of(page))
+    with monkeypatch.context() as patch:
+        send = PageProducer.send
+        # Behind the proof of the lease, which would fail first.
+        patch.setattr(PageProducer, "send", lambda *given: (own_kafka.freeze(), send(*given)))
+        with pytest.raises(PublishFailed, match="while publishing"):
+            await publisher.publish(page := events(40, 140), checkpoint_of(page))
+    own_kafka.thaw()
+    await Source(publisher).run(200)
+    await publisher.close()
+    assert lines("goes beyond the checkpoint")[0]["events"] == 100
+    assert in_topic(own_settings) == once(ids(0, 200))

@@ -1,0 +1,179 @@
+"""Election, takeover and the topic's tail."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from kafka import KafkaProducer
+from structlog.typing import EventDict
+
+from shared.errors import LeaseLost, TransportUnusable
+from shared.settings import Log
+from shared.transport.kafka.checkpoints import KEY
+from shared.transport.kafka.transport import KafkaTransport
+from tests.contract.harness import checkpoint_of, events
+from tests.integration.kafka_adapter.conftest import SESSION
+from tests.integration.kafka_adapter.pages import fill, ids, in_topic, leading, once
+
+Lines = Callable[[str], list[EventDict]]
+Start = Callable[..., subprocess.Popen[str]]
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def child(settings: Log) -> Iterator[Start]:
+    """Starts a program of `children`; whatever of them still runs at the end is killed."""
+    children: list[subprocess.Popen[str]] = []
+
+    def start(command: str, *numbers: int) -> subprocess.Popen[str]:
+        arguments = [sys.executable, "-W", "ignore", "-m", "tests.integration.kafka_adapter.children", command]
+        arguments += map(str, numbers)
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(arguments, cwd=ROOT, env=_environment(settings), stdin=pipe, stdout=pipe, text=True)
+        children.append(process)
+        return process
+
+    yield start
+    for process in children:
+        process.kill()
+        process.communicate()
+
+
+def _environment(settings: Log) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "KAFKA_BOOTSTRAP_SERVERS": ",".join(settings.bootstrap_servers),
+        "KAFKA_TOPIC": settings.topic,
+        "KAFKA_GROUP": settings.group,
+        "KAFKA_SESSION_TIMEOUT": str(settings.session_timeout),
+    }
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def _order(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+
+
+@pytest.mark.parametrize("sent", [0, 13, 40])
+async def test_a_page_that_a_kill_cut_short_is_completed_and_nothing_is_in_the_topic_twice(
+    settings: Log, child: Start, sent: int
+) -> None:
+    await fill(settings, 20)
+    assert child("die", 20, 60, sent).wait(20) == -9
+    publisher = await leading(settings)
+    # The next pages are cut otherwise than the one that died.
+    assert await publisher.publish(page := events(20, 30), checkpoint_of(page)) == 10 - min(sent, 10)
+    await publisher.close()
+    publisher = await leading(settings)
+    assert await publisher.publish(page := events(30, 70), checkpoint_of(page)) == 40 - max(sent - 10, 0)
+    await publisher.close()
+    assert in_topic(settings) == once(ids(0, 70))
+
+
+async def test_the_first_page_of_all_can_be_cut_short_too(settings: Log, child: Start) -> None:
+    assert child("die", 0, 40, 13).wait(20) == -9
+    publisher = await KafkaTransport(settings).publisher()
+    assert await publisher.lead() is None
+    assert await publisher.publish(page := events(0, 40), checkpoint_of(page)) == 27
+    await publisher.close()
+    assert in_topic(settings) == once(ids(0, 40))
+
+
+async def test_a_standby_takes_over_after_a_kill(settings: Log, child: Start, lines: Lines) -> None:
+    active = child("lead")
+    assert _line(active) == "leading"
+    _order(active, "30")
+    assert _line(active) == "published 30"
+    standby = await KafkaTransport(settings).publisher()
+    waiting = asyncio.create_task(standby.lead())
+    await asyncio.sleep(1)
+    assert lines("another poller is active")
+    assert not waiting.done()
+    active.kill()
+    began = time.monotonic()
+    assert await waiting == checkpoint_of(events(0, 30))
+    assert time.monotonic() - began < SESSION + 3
+    await standby.close()
+
+
+async def test_a_standby_takes_over_at_once_when_the_active_one_leaves(settings: Log) -> None:
+    active = await leading(settings)
+    standby = await KafkaTransport(settings).publisher()
+    waiting = asyncio.create_task(standby.lead())
+    for _ in range(5):
+        await asyncio.sleep(0.2)
+        await active.renew()
+    await active.publish(page := events(0, 10), checkpoint_of(page))
+    await active.close()
+    began = time.monotonic()
+    assert await waiting == checkpoint_of(page)
+    assert time.monotonic() - began < 2
+    await standby.close()
+
+
+async def test_a_poller_that_was_frozen_steps_down_and_writes_nothing(settings: Log, child: Start) -> None:
+    frozen = child("lead")
+    assert _line(frozen) == "leading"
+    frozen.send_signal(19)
+    publisher = await leading(settings)
+    await publisher.publish(page := events(0, 10), checkpoint_of(page))
+    _order(frozen, "10")  # the first thing that it reads when it thaws: it would publish the same page
+    frozen.send_signal(18)
+    assert _line(frozen) == "lost"
+    await publisher.publish(page := events(10, 20), checkpoint_of(page))
+    await publisher.close()
+    assert in_topic(settings) == once(ids(0, 20))
+
+
+async def test_publishing_without_the_lease_is_refused(settings: Log) -> None:
+    publisher = await KafkaTransport(settings).publisher()
+    with pytest.raises(LeaseLost):
+        await publisher.publish(page := events(0, 10), checkpoint_of(page))
+    await publisher.close()
+    assert not in_topic(settings)
+
+
+@pytest.mark.parametrize(
+    ("document", "complaint"),
+    [
+        (b"1234", r"checkpoint-0@1 is not one of ours"),
+        (b'{"v":1,"log_id":', r"checkpoint-0@1 is not one of ours"),
+        (json.dumps({"v": 2, "place": "x"}).encode(), r"checkpoint-0@1 has version 2.*upgrade auth0-webhooks"),
+    ],
+)
+async def test_a_checkpoint_that_is_not_ours_is_refused(settings: Log, document: bytes, complaint: str) -> None:
+    await fill(settings, 10)
+    _put(settings, KEY, document)
+    publisher = await KafkaTransport(settings).publisher()
+    with pytest.raises(TransportUnusable, match=complaint):
+        await publisher.lead()
+    await publisher.close()
+
+
+async def test_a_full_topic_whose_checkpoint_is_gone_is_refused(settings: Log) -> None:
+    await fill(settings, 1200, 200)
+    _put(settings, KEY, None)
+    publisher = await KafkaTransport(settings).publisher()
+    with pytest.raises(TransportUnusable, match=r"holds about 1200 records but .* is empty.*checkpoint set --from-topic"):
+        await publisher.lead()
+    await publisher.close()
+
+
+def _put(settings: Log, key: bytes, value: bytes | None) -> None:
+    producer = KafkaProducer(bootstrap_servers=list(settings.bootstrap_servers))
+    producer.send(settings.checkpoint_topic, value, key).get(10)
+    producer.close(timeout=5)

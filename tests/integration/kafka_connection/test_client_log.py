@@ -1,0 +1,56 @@
+"""The library's own log does not drown ours."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from shared.transport.kafka.client_log import Thinned, quieten
+
+
+class _Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.written.append(record.getMessage())
+
+
+@pytest.fixture
+def root() -> Iterator[_Lines]:
+    """What a handler of the root sees. Not pytest's own: it also listens to loggers that do not hand on what they get."""
+    lines = _Lines()
+    logging.getLogger().addHandler(lines)
+    yield lines
+    logging.getLogger().removeHandler(lines)
+
+
+def test_one_line_for_each_sentence_and_interval(root: _Lines) -> None:
+    thinned = Thinned(interval=30)
+    for second in range(100):
+        thinned.handle(_line(second, "%s: Connection lost: %s", second, "refused"))
+    thinned.handle(_line(100, "something else"))
+    assert root.written == [
+        "0: Connection lost: refused",
+        "30: Connection lost: refused (and 29 more like this since)",
+        "60: Connection lost: refused (and 29 more like this since)",
+        "90: Connection lost: refused (and 29 more like this since)",
+        "something else",
+    ]
+
+
+def test_the_library_is_quiet_once_asked_to_be(root: _Lines) -> None:
+    quieten()
+    quieten()
+    for attempt in range(50):
+        logging.getLogger("kafka.net.of_a_test").warning("try %d", attempt)
+    assert root.written == ["try 0"]
+
+
+def _line(at: float, text: str, *arguments: object) -> logging.LogRecord:
+    record = logging.LogRecord("kafka.somewhere", logging.WARNING, "file", 1, text, arguments, None)
+    record.created = at
+    return record

@@ -1,0 +1,74 @@
+"""The courier's place, in few words: sends deliveries and waits for what comes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from consumer.aiohttp_webhook import AiohttpWebhook
+from consumer.assignment import Assignment
+from consumer.delivery import Delivery
+from consumer.http.client import HttpWebhook
+from consumer.webhook import Attempt, Webhook
+from shared.transport.port import Position
+from simulator.http import Server
+
+_ASSIGNMENT: Final = Assignment(0, Position(0))
+
+
+class Make(Protocol):
+    """What the constructors of both clients have in common."""
+
+    def __call__(
+        self, *, url: str, headers: Mapping[str, str], timeout: float, connect_timeout: float, tls: ssl.SSLContext | None = None
+    ) -> Webhook: ...
+
+
+CLIENTS: Final[dict[str, Make]] = {"aiohttp": AiohttpWebhook, "own": HttpWebhook}
+
+
+def delivery(log_id: str = "900", body: bytes = b"{}", attempt: int = 1) -> Delivery:
+    made = Delivery(_ASSIGNMENT, 0, b"key", log_id, body)
+    made.attempt = attempt
+    return made
+
+
+class Caller:
+    def __init__(self, webhook: Webhook) -> None:
+        self.webhook = webhook
+        #: How many results came, of whichever call.
+        self.landed = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.webhook.close()
+
+    def start(self, one: Delivery) -> asyncio.Future[Attempt]:
+        """Send it; a second result of the same call would be an error of the loop."""
+        result: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
+
+        def landed(sent: Delivery, attempt: Attempt) -> None:
+            assert sent is one
+            self.landed += 1
+            result.set_result(attempt)
+
+        self.webhook.send(one, landed)
+        assert not result.done()  # later, never within `send`
+        return result
+
+    async def call(self, log_id: str = "900", body: bytes = b"{}", attempt: int = 1) -> Attempt:
+        return await asyncio.wait_for(self.start(delivery(log_id, body, attempt)), 20)
+
+    async def calls(self, count: int) -> list[Attempt]:
+        """So many at once."""
+        return await asyncio.gather(*(self.call(str(number)) for number in range(count)))
+
+    async def no_connections_left(self, server: Server, most: int = 0) -> None:
+        async with asyncio.timeout(5):
+            while len(server.connections) > most:  # noqa: ASYNC110  nobody announces it
+                await asyncio.sleep(0.005)

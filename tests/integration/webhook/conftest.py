@@ -1,0 +1,72 @@
+"""Every test here runs on both event loops; what asks for `make` runs with both clients, what asks for `tls` in plain and TLS."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from simulator.receiver import Receiver
+from tests.integration.webhook.caller import CLIENTS, Caller, Make
+from tests.integration.webhook.certificates import Certificates
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.SelectorEventLoop}
+with suppress(ImportError):  # it is an extra
+    from uvloop import new_event_loop as uvloop
+
+    LOOPS["uvloop"] = uvloop
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return LOOPS
+
+
+@pytest.fixture(scope="session")
+def certificates() -> Certificates:
+    return Certificates()
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "tls"])
+def tls(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture(params=CLIENTS)
+def make(request: pytest.FixtureRequest) -> Make:
+    return CLIENTS[request.param]
+
+
+@pytest.fixture(autouse=True)
+async def nothing_fails_unseen() -> AsyncIterator[None]:
+    """What the loop would only log, such as an error in a protocol's callback, fails the test."""
+    seen: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: seen.append(context))
+    yield
+    assert seen == []
+
+
+@pytest.fixture
+async def receiver(tls: bool, certificates: Certificates) -> AsyncIterator[Receiver]:
+    receiver = Receiver(tls=certificates.server() if tls else None)
+    await receiver.start()
+    yield receiver
+    await receiver.stop()
+
+
+@pytest.fixture
+async def plain_receiver() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    await receiver.start()
+    yield receiver
+    await receiver.stop()
+
+
+@pytest.fixture
+async def caller(make: Make, receiver: Receiver, certificates: Certificates) -> AsyncIterator[Caller]:
+    """Calls the receiver, with more time than anything here takes."""
+    async with Caller(make(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.client())) as caller:
+        yield caller
+    await caller.no_connections_left(receiver)

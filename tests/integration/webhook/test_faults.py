@@ -1,0 +1,88 @@
+"""Both clients against every way in which a receiver can misbehave: the verdict is the status line, and the next call is well."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from simulator import faults, faults_floods, faults_malformed
+from simulator.faults import Fault
+from simulator.receiver import Receiver
+from tests.integration.webhook.caller import Caller, Make
+from tests.integration.webhook.certificates import Certificates
+
+AT_ONCE = [
+    *(faults.status(code) for code in (201, 202, 204, 299, 304, 400, 401, 403, 404, 405, 408, 410, 413, 422, 425, 429)),
+    *(faults.status(code, body=b"x" * 1000) for code in (500, 502, 503, 504, 999)),
+    *(faults.redirect("/elsewhere", code) for code in (301, 302, 303, 307, 308)),
+    faults.redirect("file:///etc/passwd"),
+    faults.slow(0.02),
+    faults.hang_before_headers(0.02),
+    faults.hang_after_headers(0.02),
+    faults.close(),
+    faults.cut_headers(),
+    faults.short_body(),
+    faults.reset_before_headers(),
+    faults.reset_after_headers(),
+    faults.answer_and_close(),
+    faults_malformed.garbage(),
+    faults_malformed.no_head(),
+    faults_malformed.no_status(),
+    faults_malformed.two_lengths(),
+    faults_malformed.negative_length(),
+    faults_malformed.length_and_chunks(),
+    faults_malformed.bad_chunk(),
+    faults_malformed.cut_chunk(),
+    faults_malformed.until_close(),
+    faults_malformed.http_1_0(),
+    faults_malformed.bare_line_feeds(),
+    faults_malformed.switching_protocols(),
+    faults_malformed.long_body(),
+    faults_malformed.two_answers(),
+    faults_malformed.timeout_afterwards(),
+    faults_floods.endless_body(),
+    faults_floods.huge_body(),
+    faults_floods.gzip_bomb(),
+    faults_floods.header_flood(),
+    faults_floods.long_header(),
+    faults_floods.early_hints(),
+]
+SLOW = [
+    faults.hang_before_headers(),
+    faults.hang_after_headers(),
+    faults.drip(0.05),
+    faults_floods.drip_body(0.02),
+    faults_floods.drip_headers(0.02),
+]
+#: aiohttp bounds neither: it reads them until the deadline.
+OURS_ONLY = [faults_floods.informational_flood(), faults_floods.endless_trailers()]
+
+
+@pytest.mark.parametrize("fault", AT_ONCE, ids=lambda fault: fault.name)
+async def test_the_verdict_is_the_status_line(caller: Caller, receiver: Receiver, fault: Fault) -> None:
+    assert (await caller.call("first")).delivered
+    receiver.script.in_order(fault)
+    attempt = await caller.call("faulty")
+    assert attempt.status == receiver.journal.all[1].status
+    assert attempt.delivered == (attempt.status == 200)
+    assert bool(attempt.problem) == (attempt.status is None)
+    await asyncio.sleep(0.05 if fault.name == "timeout afterwards" else 0)
+    assert (await caller.call("next")).delivered
+    await caller.no_connections_left(receiver, most=1)
+    assert {call.call.path for call in receiver.journal.all} == {"/"}
+
+
+async def test_nothing_outlasts_the_deadline(make: Make, receiver: Receiver, certificates: Certificates) -> None:
+    receiver.script.in_order(*[None] * 5, *SLOW)
+    async with Caller(make(url=receiver.url, headers={}, timeout=0.4, connect_timeout=5, tls=certificates.client())) as caller:
+        assert all(attempt.delivered for attempt in await caller.calls(5))
+        begun = time.monotonic()
+        attempts = await caller.calls(5)
+        assert 0.3 < time.monotonic() - begun < 1
+        statuses = {call.call.log_id: call.status for call in receiver.journal.all[5:]}
+        assert [attempt.status for attempt in attempts] == [statuses[str(number)] for number in range(5)]
+        assert sorted(map(str, statuses.values())) == ["200", "200", "None", "None", "None"]
+        assert (await caller.call()).delivered
+    await caller.no_connections_left(receiver)

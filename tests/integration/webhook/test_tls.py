@@ -1,0 +1,104 @@
+"""Nothing is sent to a receiver that is not who it should be, and the reason is said."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from consumer.webhook import Attempt
+from simulator.receiver import Receiver
+from tests.integration.webhook.caller import CLIENTS, Caller, Make
+from tests.integration.webhook.certificates import Certificates
+from tests.integration.webhook.raw import raw_server
+
+UNFIT: dict[str, tuple[Callable[[Certificates], ssl.SSLContext], str]] = {
+    "expired": (lambda all_: all_.server(expired=True), "certificate has expired"),
+    "unknown authority": (lambda all_: all_.server(foreign=True), "unable to get local issuer certificate"),
+    "self-signed": (lambda all_: all_.self_signed_server(), "self-signed certificate"),
+    "wrong host": (lambda all_: all_.server(host="other.test"), "certificate is not valid for '127.0.0.1'"),
+}
+
+
+@asynccontextmanager
+async def _receiver(tls: ssl.SSLContext | None) -> AsyncIterator[Receiver]:
+    receiver = Receiver(tls=tls)
+    await receiver.start()
+    yield receiver
+    await receiver.stop()
+
+
+async def _call(make: Make, url: str, tls: ssl.SSLContext, connect_timeout: float = 5) -> Attempt:
+    async with Caller(make(url=url, headers={}, timeout=10, connect_timeout=connect_timeout, tls=tls)) as caller:
+        return await caller.call()
+
+
+@pytest.mark.parametrize("kind", UNFIT)
+async def test_a_certificate_that_does_not_fit(make: Make, certificates: Certificates, kind: str) -> None:
+    server, words = UNFIT[kind]
+    async with _receiver(server(certificates)) as receiver:
+        attempt = await _call(make, receiver.url, certificates.client())
+    assert attempt.status is None
+    assert attempt.problem.startswith("its certificate is not accepted: ")
+    if make is CLIENTS["own"]:
+        assert words in attempt.problem
+    assert len(receiver.journal) == 0
+
+
+async def test_tls_that_is_too_old(make: Make, certificates: Certificates) -> None:
+    async with _receiver(certificates.old_server()) as receiver:
+        attempt = await _call(make, receiver.url, certificates.client())
+    assert attempt.status is None
+    assert attempt.problem
+
+
+async def test_a_client_certificate_is_shown(make: Make, certificates: Certificates) -> None:
+    async with _receiver(certificates.strict_server()) as receiver:
+        assert (await _call(make, receiver.url, certificates.client(certificate=True))).delivered
+        attempt = await _call(make, receiver.url, certificates.client())
+    assert attempt.status is None
+    assert len(receiver.journal) == 1
+
+
+async def test_a_plain_receiver_behind_an_https_url(make: Make, certificates: Certificates) -> None:
+    async with _receiver(None) as receiver:
+        attempt = await _call(make, receiver.url.replace("http:", "https:"), certificates.client())
+    assert attempt.status is None
+    assert attempt.problem
+    assert len(receiver.journal) == 0
+
+
+async def test_a_secure_receiver_behind_an_http_url(make: Make, certificates: Certificates) -> None:
+    async with _receiver(certificates.server()) as receiver:
+        attempt = await _call(make, receiver.url.replace("https:", "http:"), certificates.client())
+    assert attempt.status is None
+    assert attempt.problem
+
+
+async def test_a_handshake_that_never_ends(certificates: Certificates) -> None:
+    async def play(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with raw_server(play) as address:
+        attempt = await _call(CLIENTS["own"], f"https://{address}", certificates.client(), connect_timeout=0.2)
+    assert attempt.problem == "no connection within 0.2 s"
+
+
+async def test_a_handshake_that_breaks_off(make: Make, certificates: Certificates) -> None:
+    async def play(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+
+    async with raw_server(play) as address:
+        attempt = await _call(make, f"https://{address}", certificates.client())
+    assert attempt.status is None
+    assert attempt.problem.startswith("no connection: ")
+
+
+async def test_what_a_receiver_says_in_tls_after_the_handshake_is_passed_on(certificates: Certificates) -> None:
+    """In TLS 1.3 a missing client certificate is complained of only after the request is sent."""
+    async with _receiver(certificates.strict_server()) as receiver:
+        attempt = await _call(CLIENTS["own"], receiver.url, certificates.client())
+    assert attempt.problem == "the connection broke: tlsv13 alert certificate required"
