@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from consumer.delivery import Delivery
 from consumer.lanes import Lanes
 from consumer.ledger import Ledger
 from shared.transport.port import Position
 
-if TYPE_CHECKING:
-    from consumer.delivery import Delivery
-
 
 class Assignment:
-    __slots__ = ("committed", "lanes", "ledger", "live", "partition")
+    __slots__ = ("committed", "lanes", "ledger", "live", "partition", "pending")
 
     def __init__(self, partition: int, committed: Position) -> None:
         self.partition = partition
         self.ledger = Ledger(committed)
-        self.lanes: Lanes[bytes, Delivery] = Lanes()
+        self.lanes: Lanes[bytes | int, Delivery] = Lanes()
+        #: What is taken and not done, by offset.
+        self.pending: dict[int, Delivery] = {}
         #: What was committed last.
         self.committed = committed
         #: False as soon as the partition is about to go: no call starts any more.
         self.live = True
+
+    def done(self, delivery: Delivery) -> Delivery | None:
+        """The event has come to its end; answers the next of its lane."""
+        offset = delivery.record.offset
+        del self.pending[offset]
+        self.ledger.done(offset)
+        return self.lanes.leave(delivery.lane)

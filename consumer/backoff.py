@@ -1,10 +1,14 @@
 """How long an event waits before its next attempt. Pure: the jitter is handed in.
 
 Capped exponential with full jitter: a uniform draw between nothing and the ceiling of the attempt, so that thousands of waiting
-events do not come back in one beat. With the defaults (base 1 s, cap 300 s) the ceilings are
+events do not come back in one beat. A receiver that says it is busy, or says nothing in time, gets four times as long. With the
+defaults (`WEBHOOK_BACKOFF_BASE` 1 s, `WEBHOOK_BACKOFF_CAP` 300 s) the ceilings in seconds are
 
-    after attempt   1   2   3   4    5    6    7     8     9 and later
-    seconds         1   2   4   8   16   32   64   128   256, then 300
+    after attempt             1   2   3   4    5    6     7     8     9 and later
+    any failure               1   2   4   8   16   32    64   128   256, then 300
+    429, 503, no answer yet   4   8  16  32   64  128   256   300   300
+
+`Retry-After` is a floor under the draw, itself never higher than the cap.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _NO_OVERFLOW: Final = 64  # doublings; far beyond any cap, and no float overflows
+_BUSY: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +27,13 @@ class Backoff:
     #: The highest ceiling, in seconds.
     cap: float
 
-    def ceiling(self, attempts: int) -> float:
+    def ceiling(self, attempts: int, *, busy: bool = False) -> float:
         """The longest wait after `attempts` (1 or more) failed attempts, in seconds."""
-        return min(self.cap, self.base * 2.0 ** min(attempts - 1, _NO_OVERFLOW))
+        base = self.base * _BUSY if busy else self.base
+        return min(self.cap, base * 2.0 ** min(attempts - 1, _NO_OVERFLOW))
 
-    def delay(self, attempts: int, jitter: float) -> float:
-        """The wait in seconds; `jitter` is a draw from [0, 1)."""
-        return self.ceiling(attempts) * jitter
+    def delay(self, attempts: int, jitter: float, *, busy: bool = False, retry_after: float | None = None) -> float:
+        """The wait in seconds; `jitter` is a draw from [0, 1), `retry_after` what the receiver asked for."""
+        drawn = self.ceiling(attempts, busy=busy) * jitter
+        # On top of the receiver's wish, not instead: all who were told the same moment must not come at that moment.
+        return drawn if retry_after is None else min(self.cap, max(retry_after, 0.0) + drawn)

@@ -1,11 +1,6 @@
-"""The consumer's loop: takes records, has them delivered, commits what is done. One event loop owns everything here.
+"""The consumer's loop: polls, hands records to the dispatcher, commits what is done, and gives partitions back in order.
 
-There is no task per event: a record becomes a `Delivery`, which goes from its lane to the ready list, to the webhook client and
-back to `_landed`. The loop itself only polls, and commits on an interval. What limits what:
-
-- at most `share` calls are open (the member's part of `WEBHOOK_CONCURRENT_CALLS`);
-- at most `WINDOW` events are taken and not yet done: open, ready, behind another of their key, or waiting for a retry;
-- each owned partition may fill its equal part of the window, so that one blocked partition does not stop the others.
+One event loop owns everything here. The loop itself only polls, and commits on an interval; deliveries move by callbacks.
 """
 
 from __future__ import annotations
@@ -13,35 +8,22 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from consumer.assignment import Assignment
-from consumer.backoff import Backoff
-from consumer.delivery import Delivery
-from consumer.retries import Retries
-from consumer.webhook import Attempt, Webhook
-from shared.errors import RecordInvalid
+from consumer.breaker import Breaker, State
+from consumer.dispatcher import Counts, Dispatcher, Policy
+from consumer.holdings import Holdings
+from consumer.skips import Skips
+from consumer.webhook import Webhook
 from shared.log import get_logger
-from shared.record import Record, log_id_of
-from shared.transport.port import Batch, Handler, Member, Position, Transport
+from shared.transport.port import Batch, DeadLetters, Handler, Member, Position, Transport
 
 _POLL_WAIT: Final = 0.1  # seconds; also how soon a stop is seen
 _POLL_LIMIT: Final = 200  # records; larger polls make the calls uneven
 
 log = get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Counts:
-    """What happened since the start of this process."""
-
-    taken: int = 0
-    delivered: int = 0
-    failed_attempts: int = 0
-    held: int = 0
 
 
 class Courier(Handler):
@@ -54,96 +36,126 @@ class Courier(Handler):
         self,
         *,
         webhook: Webhook,
-        backoff: Backoff,
+        policy: Policy,
+        breaker: Breaker,
         window: int,
         commit_interval: float,
         drain_timeout: float,
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._webhook = webhook
-        self._backoff = backoff
-        self._window = window
         self._commit_interval = commit_interval
         self._drain_timeout = drain_timeout
-        self._jitter = jitter
         self._clock = clock
-        self._owned: dict[int, Assignment] = {}
-        self._held: set[int] = set()
-        self._share = 0
-        self._ready: deque[Delivery] = deque()
-        self._open: set[Delivery] = set()
-        self._retries = Retries(self._due)
-        self._drained = asyncio.Event()
+        self._holdings = Holdings(window)
+        self._dispatcher = Dispatcher(
+            webhook=webhook,
+            policy=policy,
+            breaker=breaker,
+            blocked=self._asleep,
+            open_letters=self._open_letters,
+            jitter=jitter,
+            clock=clock,
+        )
+        self._transport: Transport | None = None
+        self._share: int | None = None
         self._session = 0.0
         self._polled = self._committed = clock()
-        self.counts = Counts()
 
     # -- the loop
 
     async def run(self, transport: Transport, stop: asyncio.Event) -> None:
         """Deliver until `stop` is set; then drain, commit and leave. Raises `TransportUnusable`."""
+        self._transport = transport
         try:
             member = await transport.member(self)
             self._session = member.session
+            skips = asyncio.create_task(Skips(self._dispatcher, self._holdings).follow(transport, stop))
             try:
                 while not stop.is_set():
                     await self.turn(member)
             finally:
                 await member.close()
+                skips.cancel()
+                await asyncio.gather(skips, return_exceptions=True)
         finally:
-            await self._webhook.close()
+            await self._dispatcher.close()
 
     async def turn(self, member: Member) -> None:
         """One round: poll, start what can start, commit if it is time."""
-        room = min(self._window - self.in_window, _POLL_LIMIT)
-        batches = await member.poll(wait=_POLL_WAIT, limit=max(room, 1), hold=self._full())
+        limit = max(1, min(self._holdings.room, _POLL_LIMIT))
+        batches = await member.poll(wait=_POLL_WAIT, limit=limit, hold=self._holdings.full())
         self._polled = self._clock()
         for batch in batches:
             self._accept(batch)
-        self._launch()
+        self._dispatcher.launch()
         if self._clock() - self._committed >= self._commit_interval:
             await self._commit(member)
 
+    def _accept(self, batch: Batch) -> None:
+        assignment = self._holdings.owned.get(batch.partition)
+        if assignment is None or not assignment.live:
+            return
+        for record in batch.records:
+            if assignment.ledger.take(record.offset):
+                self._dispatcher.take(assignment, record)
+
     async def _commit(self, member: Member) -> None:
         self._committed = self._clock()
-        now = {assignment: assignment.ledger.committable for assignment in self._owned.values()}
+        now = {assignment: assignment.ledger.committable for assignment in self._holdings.owned.values()}
         moved = {assignment: position for assignment, position in now.items() if position != assignment.committed}
         if moved and await member.commit({assignment.partition: position for assignment, position in moved.items()}):
             for assignment, position in moved.items():
                 assignment.committed = position
 
+    def _asleep(self) -> bool:
+        """We slept through our session: the partitions may be somebody else's by now, the next poll will tell."""
+        return self._clock() - self._polled > self._session
+
+    async def _open_letters(self) -> DeadLetters:
+        if self._transport is None:
+            raise RuntimeError("the courier does not run")
+        return await self._transport.dead_letters()
+
     # -- what an onlooker may know
+
+    @property
+    def counts(self) -> Counts:
+        return self._dispatcher.counts
+
+    @property
+    def breaker(self) -> State:
+        return self._dispatcher.breaker
 
     @property
     def in_window(self) -> int:
         """Events that are taken and not yet done."""
-        return sum(assignment.ledger.open for assignment in self._owned.values())
+        return self._holdings.taken
+
+    @property
+    def in_flight(self) -> int:
+        return self._dispatcher.in_flight
+
+    @property
+    def waiting_for_retry(self) -> int:
+        return self._dispatcher.waiting_for_retry
+
+    @property
+    def done_beyond(self) -> int:
+        """Events that are done while an earlier one of their partition is not."""
+        return self._holdings.beyond
 
     @property
     def idle_for(self) -> float:
         """Seconds since the loop last came round: a few tenths while all is well."""
         return self._clock() - self._polled
 
-    @property
-    def in_flight(self) -> int:
-        return len(self._open)
-
-    @property
-    def waiting_for_retry(self) -> int:
-        return len(self._retries)
-
-    @property
-    def done_beyond(self) -> int:
-        """Events that are done while an earlier one of their partition is not."""
-        return sum(assignment.ledger.beyond for assignment in self._owned.values())
-
     # -- the group's side
 
     def assigned(self, partition: int, position: Position) -> None:
-        assignment = self._owned[partition] = Assignment(partition, position)
-        log.info("partition assigned", partition=partition, offset=position.offset, done_beyond=assignment.ledger.beyond)
-        if assignment.ledger.foreign_metadata:
+        ledger = self._holdings.add(partition, position).ledger
+        log.info("partition assigned", partition=partition, offset=position.offset, done_beyond=ledger.beyond)
+        if ledger.foreign_metadata:
             log.warning(
                 "the metadata of the committed position is damaged or another program's and is ignored: "
                 "what was done beyond the position may be delivered again",
@@ -155,142 +167,33 @@ class Courier(Handler):
         if calls != self._share:
             log.info("concurrent calls of this member", calls=calls)
         self._share = calls
-        self._launch()
+        self._dispatcher.share(calls)
 
     async def revoked(self, partitions: Collection[int]) -> Mapping[int, Position]:
         """Let open calls end, break off what is left after the drain timeout; nothing new starts meanwhile."""
-        leaving = [self._owned[partition] for partition in partitions if partition in self._owned]
-        for assignment in leaving:
-            assignment.live = False
+        leaving = self._holdings.retire(partitions)
         await self._drain(leaving)
-        self._forget(leaving)
+        self._drop(leaving)
         log.info("partitions given back", partitions=sorted(partitions))
         return {assignment.partition: assignment.ledger.committable for assignment in leaving}
 
     def lost(self, partitions: Collection[int]) -> None:
-        leaving = [self._owned[partition] for partition in partitions if partition in self._owned]
-        for assignment in leaving:
-            assignment.live = False
-        self._cancel(leaving)
-        self._forget(leaving)
+        leaving = self._holdings.retire(partitions)
+        self._dispatcher.cancel(leaving)
+        self._drop(leaving)
         log.warning("partitions lost: another member may repeat what was under way", partitions=sorted(partitions))
 
     async def _drain(self, leaving: Sequence[Assignment]) -> None:
         deadline = self._clock() + self._drain_timeout
-        while self._calls_of(leaving) and (left := deadline - self._clock()) > 0:
-            self._drained.clear()
+        while self._dispatcher.calls_of(leaving) and (left := deadline - self._clock()) > 0:
+            self._dispatcher.drained.clear()
             try:
-                await asyncio.wait_for(self._drained.wait(), left)
+                await asyncio.wait_for(self._dispatcher.drained.wait(), left)
             except TimeoutError:
                 break
-        if cancelled := self._cancel(leaving):
+        if cancelled := self._dispatcher.cancel(leaving):
             log.warning("calls broken off at the drain timeout; they will be made again", calls=cancelled)
 
-    def _cancel(self, leaving: Sequence[Assignment]) -> int:
-        calls = self._calls_of(leaving)
-        for delivery in calls:
-            self._open.discard(delivery)
-            self._webhook.cancel(delivery)
-        return len(calls)
-
-    def _calls_of(self, leaving: Sequence[Assignment]) -> list[Delivery]:
-        return [delivery for delivery in self._open if delivery.assignment in leaving]
-
-    def _forget(self, leaving: Sequence[Assignment]) -> None:
-        for assignment in leaving:
-            if self._owned.get(assignment.partition) is assignment:
-                del self._owned[assignment.partition]
-                self._held.discard(assignment.partition)
-        self._ready = deque(delivery for delivery in self._ready if delivery.assignment.live)
-        self._retries.forget_dead()
-        self._launch()
-
-    # -- from a record to its 200
-
-    def _full(self) -> Collection[int]:
-        """The partitions that have filled their part of the window; they stay held until half of it is free again."""
-        part = max(1, self._window // max(1, len(self._owned)))
-        for partition, assignment in self._owned.items():
-            if assignment.ledger.open >= part:
-                self._held.add(partition)
-            elif assignment.ledger.open <= part // 2:
-                self._held.discard(partition)
-        return self._owned.keys() if self.in_window >= self._window else self._held
-
-    def _accept(self, batch: Batch) -> None:
-        assignment = self._owned.get(batch.partition)
-        if assignment is None or not assignment.live:
-            return
-        for record in batch.records:
-            if not assignment.ledger.take(record.offset):
-                continue
-            self.counts.taken += 1
-            try:
-                delivery = self._delivery(assignment, record)
-            except RecordInvalid as error:
-                self._hold(assignment, record, error)
-            else:
-                if assignment.lanes.enter(delivery.key, delivery):
-                    self._ready.append(delivery)
-
-    def _delivery(self, assignment: Assignment, record: Record) -> Delivery:
-        log_id = log_id_of(record)
-        return Delivery(assignment, record.offset, record.key or log_id.encode(), log_id, record.value or b"")
-
-    def _hold(self, assignment: Assignment, record: Record, error: RecordInvalid) -> None:
-        """It stays open in the ledger, so the committed position never passes it; what comes after it is delivered."""
-        self.counts.held += 1
-        log.error(
-            "a record cannot be delivered and is held: the position stays before it",
-            partition=assignment.partition,
-            offset=record.offset,
-            reason=str(error),
-        )
-
-    def _launch(self) -> None:
-        if self._clock() - self._polled > self._session:
-            return  # we slept through our session: the partitions may be somebody else's by now, the next poll will tell
-        while self._ready and len(self._open) < self._share:
-            delivery = self._ready.popleft()
-            if delivery.assignment.live:
-                self._open.add(delivery)
-                self._webhook.send(delivery, self._landed)
-
-    def _landed(self, delivery: Delivery, attempt: Attempt) -> None:
-        self._open.discard(delivery)
-        if attempt.delivered:
-            self._done(delivery)
-        else:
-            self._failed(delivery, attempt)
-        if not delivery.assignment.live:
-            self._drained.set()
-        self._launch()
-
-    def _done(self, delivery: Delivery) -> None:
-        assignment = delivery.assignment
-        assignment.ledger.done(delivery.offset)
-        self.counts.delivered += 1
-        log.debug("delivered", log_id=delivery.log_id, attempt=delivery.attempt)
-        following = assignment.lanes.leave(delivery.key)
-        if following is not None:
-            self._ready.append(following)
-
-    def _failed(self, delivery: Delivery, attempt: Attempt) -> None:
-        self.counts.failed_attempts += 1
-        delay = self._backoff.delay(delivery.attempt, self._jitter())
-        log.warning(
-            "not delivered, will be tried again",
-            log_id=delivery.log_id,
-            outcome=attempt.outcome,
-            attempt=delivery.attempt,
-            partition=delivery.assignment.partition,
-            offset=delivery.offset,
-            retry_in=round(delay, 3),
-        )
-        delivery.attempt += 1
-        if delivery.assignment.live:
-            self._retries.add(delivery, delay)
-
-    def _due(self, delivery: Delivery) -> None:
-        self._ready.append(delivery)
-        self._launch()
+    def _drop(self, leaving: Sequence[Assignment]) -> None:
+        self._holdings.drop(leaving)
+        self._dispatcher.forget_dead()

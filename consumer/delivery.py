@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from consumer.assignment import Assignment
+from typing import TYPE_CHECKING
+
+from consumer.webhook import Call
+from shared.record import Record
+
+if TYPE_CHECKING:
+    from consumer.assignment import Assignment
 
 
-class Delivery:
-    """Owned by the courier; the webhook client reads `log_id`, `body` and `attempt`."""
+class Delivery(Call):
+    __slots__ = ("alone", "assignment", "lane", "readable", "record", "skip", "status")
 
-    __slots__ = ("assignment", "attempt", "body", "key", "log_id", "offset")
-
-    def __init__(self, assignment: Assignment, offset: int, key: bytes, log_id: str, body: bytes) -> None:
+    def __init__(self, assignment: Assignment, record: Record, log_id: str, lane: bytes | int) -> None:
+        super().__init__(log_id, record.value or b"")
         self.assignment = assignment
-        self.offset = offset
-        self.key = key
-        self.log_id = log_id
-        self.body = body
-        #: The number of the attempt that is under way or comes next, from 1. Counts anew after a restart or rebalance.
-        self.attempt = 1
+        self.record = record
+        self.lane = lane
+        #: The status of its last answer.
+        self.status: int | None = None
+        #: Who set it aside, and why; None: nobody.
+        self.skip: str | None = None
+        #: It goes in a call of its own, also where events are sent in batches.
+        self.alone = False
+        #: False: it is held, since it is no record of ours.
+        self.readable = True

@@ -1,39 +1,58 @@
-"""Deliveries that wait for their next attempt: a heap, and one timer for the earliest of them however many wait."""
+"""Calls that wait for their next attempt: a heap, and one timer for the earliest of them however many wait."""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
+from typing import Generic, TypeVar
 
-from consumer.delivery import Delivery
+from consumer.webhook import Call
+
+C = TypeVar("C", bound=Call)
 
 
-class Retries:
-    """`due` is called in the event loop with each delivery whose time has come."""
+class Retries(Generic[C]):
+    """`due` is called in the event loop with each call whose time has come."""
 
-    def __init__(self, due: Callable[[Delivery], None]) -> None:
+    def __init__(self, due: Callable[[C], None]) -> None:
         self._due = due
-        self._heap: list[tuple[float, int, Delivery]] = []
+        self._heap: list[tuple[float, int, C]] = []
         self._order = count()
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._heap)
 
-    def add(self, delivery: Delivery, delay: float) -> None:
-        """Give `delivery` back after `delay` seconds."""
+    def add(self, call: C, delay: float) -> None:
+        """Give `call` back after `delay` seconds."""
         when = asyncio.get_running_loop().time() + delay
-        heapq.heappush(self._heap, (when, next(self._order), delivery))
-        if self._heap[0][2] is delivery:
+        heapq.heappush(self._heap, (when, next(self._order), call))
+        if self._heap[0][2] is call:
             self._arm()
 
-    def forget_dead(self) -> None:
-        """Drop what belongs to partitions that are gone."""
-        self._heap = [entry for entry in self._heap if entry[2].assignment.live]
-        heapq.heapify(self._heap)
+    def pop(self) -> C | None:
+        """The one that would be due next, now."""
+        call = heapq.heappop(self._heap)[2] if self._heap else None
         self._arm()
+        return call
+
+    def pop_all(self) -> Iterable[C]:
+        """All of them now, in the order in which they would have been due."""
+        calls = [call for _, _, call in sorted(self._heap)]
+        self._heap.clear()
+        self._arm()
+        return calls
+
+    def remove(self, unwanted: Callable[[C], bool]) -> list[C]:
+        """Take out those that `unwanted` is true of."""
+        removed = [entry[2] for entry in self._heap if unwanted(entry[2])]
+        if removed:
+            self._heap = [entry for entry in self._heap if not unwanted(entry[2])]
+            heapq.heapify(self._heap)
+            self._arm()
+        return removed
 
     def _arm(self) -> None:
         if self._timer is not None:

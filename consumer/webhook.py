@@ -1,14 +1,23 @@
-"""The webhook as the courier sees it: one attempt, and what came of it."""
+"""The webhook as the courier sees it: a call, and what came of one attempt at it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol, TypeVar
 
-from consumer.delivery import Delivery
 
-SUCCESS: Final = 200
+class Call:
+    """One request that may be made again. The client reads it and changes nothing."""
+
+    __slots__ = ("attempt", "body", "log_id")
+
+    def __init__(self, log_id: str, body: bytes) -> None:
+        #: What `webhook-id` says: the same on every attempt.
+        self.log_id = log_id
+        self.body = body
+        #: The number of the attempt that is under way or comes next, from 1. Counts anew after a restart or rebalance.
+        self.attempt = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,29 +28,26 @@ class Attempt:
     status: int | None
     #: Why there was no answer, in a few words without personal data; empty where there was one.
     problem: str = ""
-    #: Seconds that the receiver asks us to wait, from `Retry-After`; None where it does not. Unbounded: it can be a year.
+    #: Seconds that the receiver asked us to wait, at least 0 and without an upper bound; None: it did not ask.
     retry_after: float | None = None
-
-    @property
-    def delivered(self) -> bool:
-        """Exactly 200: the receiver has the event. Any other answer, a redirect too, is a failure."""
-        return self.status == SUCCESS
+    #: There was no answer because it took too long.
+    timed_out: bool = False
 
     @property
     def outcome(self) -> str:
         return self.problem or f"answered {self.status}"
 
 
-Landed = Callable[[Delivery, Attempt], None]
+C = TypeVar("C", bound=Call)
 
 
 class Webhook(Protocol):
-    """Sends deliveries. Everything happens in one event loop."""
+    """Sends calls. Everything happens in one event loop."""
 
-    def send(self, delivery: Delivery, landed: Landed) -> None:
-        """Start one attempt under one total deadline. `landed` is called later, once, unless the delivery is cancelled."""
+    def send(self, call: C, landed: Callable[[C, Attempt], None]) -> None:
+        """Start one attempt under one total deadline. `landed` is called later, once, unless the call is cancelled."""
 
-    def cancel(self, delivery: Delivery) -> None:
+    def cancel(self, call: Call) -> None:
         """Break off the attempt: its connection is closed and `landed` will not be called."""
 
     async def close(self) -> None:

@@ -129,6 +129,60 @@ class Member(Protocol):
         """Leave the group: `Handler.revoked` for what is still owned, its positions committed, then gone. Idempotent."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A record that is not delivered any more, and why: the envelope of the topic of dead letters."""
+
+    record: Record
+    #: The log id; for a record that has none, `PARTITION:OFFSET`.
+    log_id: str
+    #: Where the record stood in the log.
+    partition: int
+    #: Failed attempts by the consumer that gave up.
+    attempts: int
+    #: The status of the last answer; None where there was none.
+    status: int | None
+    #: In a few words; for a skip who, and why.
+    reason: str
+    #: When, in seconds since the epoch.
+    time: float
+
+
+class DeadLetters(Protocol):
+    """Where records go that are not delivered any more. Used by the consumer, and by an operator beside it."""
+
+    async def put(self, letter: DeadLetter) -> None:
+        """Keep a letter under its log id; acknowledged when it returns. Raises `PublishFailed`."""
+
+    async def all(self) -> Sequence[DeadLetter]:
+        """Every letter, the oldest first. One that cannot be read is left out, with a line in the log."""
+
+    async def retry(self, letter: DeadLetter) -> None:
+        """Append the letter's record to the log again, then remove the letter; acknowledged both. Raises `PublishFailed`."""
+
+    async def remove(self, log_id: str) -> None:
+        """Remove a letter; nothing happens if there is none. Raises `PublishFailed`."""
+
+    async def close(self) -> None:
+        """Idempotent."""
+
+
+class Control(Protocol):
+    """What operators and consumers tell each other: small documents by key, the newest of each key counts."""
+
+    async def put(self, key: str, document: bytes) -> None:
+        """Acknowledged when it returns. Raises `PublishFailed`."""
+
+    async def delete(self, key: str) -> None:
+        """Acknowledged when it returns; nothing happens if there is none. Raises `PublishFailed`."""
+
+    async def snapshot(self) -> Mapping[str, bytes]:
+        """All documents as of now. Cheap enough to be called every second. Raises `TransportUnusable`."""
+
+    async def close(self) -> None:
+        """Idempotent."""
+
+
 class Transport(Protocol):
     """One log, seen from one process."""
 
@@ -137,6 +191,12 @@ class Transport(Protocol):
 
     async def member(self, handler: Handler) -> Member:
         """Join the consumer group. Raises `TransportUnusable`, also when the log allows one consumer and has one."""
+
+    async def dead_letters(self) -> DeadLetters:
+        """Raises `TransportUnusable`."""
+
+    async def control(self) -> Control:
+        """Raises `TransportUnusable`."""
 
     async def progress(self) -> Mapping[int, Progress]:
         """Every partition, by number. Raises `TransportUnusable`."""

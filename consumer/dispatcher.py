@@ -1,0 +1,341 @@
+"""From a record to its end: its lane, its turn, its attempts, and what to do with each outcome. No I/O of its own.
+
+There is no task per event: a `Delivery` goes from its lane to the ready list, to the webhook client and back to `_landed`. What
+decides when the next one starts: the share of the concurrency limit, the breaker, the pace, and whether a batch is ripe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence, Set
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, assert_never
+
+from consumer.assignment import Assignment
+from consumer.backoff import Backoff
+from consumer.batch import Batch, Batching
+from consumer.breaker import Breaker, State
+from consumer.delivery import Delivery
+from consumer.pace import Pace
+from consumer.turns import Turns, is_dying, parts_of
+from consumer.undertaker import Undertaker
+from consumer.verdict import Verdict, judge
+from consumer.webhook import Attempt, Webhook
+from shared.errors import RecordInvalid
+from shared.log import get_logger
+from shared.record import Record, log_id_of
+from shared.transport.port import DeadLetters
+
+log = get_logger(__name__)
+
+
+class Ordering(StrEnum):
+    KEY = "key"
+    PARTITION = "partition"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How events are delivered, as the operator wants it."""
+
+    backoff: Backoff
+    #: Statuses that mean delivered.
+    success: Set[int] = frozenset({200})
+    ordering: Ordering = Ordering.KEY
+    #: Attempts after which an event becomes a dead letter; None: it is tried for ever.
+    max_attempts: int | None = None
+    #: None: one event a call.
+    batching: Batching | None = None
+    #: Calls a second over the whole group; None: no limit.
+    rate: float | None = None
+    #: `WEBHOOK_CONCURRENT_CALLS`, of which the share is a part.
+    concurrent_calls: int = 1
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened since the start of this process."""
+
+    taken: int = 0
+    delivered: int = 0
+    failed_attempts: int = 0
+    dead: int = 0
+    held: int = 0
+
+
+class Dispatcher:
+    """`blocked` tells whether nothing may start at the moment; `drained` is set whenever a call of a dead assignment ends."""
+
+    def __init__(
+        self,
+        *,
+        webhook: Webhook,
+        policy: Policy,
+        breaker: Breaker,
+        blocked: Callable[[], bool],
+        open_letters: Callable[[], Awaitable[DeadLetters]],
+        jitter: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._webhook = webhook
+        self._policy = policy
+        self._breaker = breaker
+        self._blocked = blocked
+        self._jitter = jitter
+        self._clock = clock
+        self._share = 0
+        self._pace = Pace(None)
+        self._turns = Turns(policy.batching, self.launch)
+        self._open: set[Delivery | Batch] = set()
+        self._undertaker = Undertaker(open_letters, self._buried)
+        self._wake: asyncio.TimerHandle | None = None
+        self.drained = asyncio.Event()
+        self.counts = Counts()
+
+    # -- what an onlooker may know
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._open)
+
+    @property
+    def waiting_for_retry(self) -> int:
+        return self._turns.waiting_for_retry
+
+    @property
+    def breaker(self) -> State:
+        return self._breaker.state
+
+    # -- what comes in, and what goes
+
+    def take(self, assignment: Assignment, record: Record) -> None:
+        """A record that nobody has taken before."""
+        self.counts.taken += 1
+        try:
+            log_id = log_id_of(record)
+        except RecordInvalid as error:
+            self._unreadable(assignment, record, error)
+            return
+        delivery = Delivery(assignment, record, log_id, self._lane(record, log_id))
+        assignment.pending[record.offset] = delivery
+        if assignment.lanes.enter(delivery.lane, delivery):
+            self._turns.add(delivery)
+
+    def share(self, calls: int) -> None:
+        """How many calls this member may have open."""
+        self._share = calls
+        if self._policy.rate is not None and calls:
+            self._pace.rate = self._policy.rate * calls / self._policy.concurrent_calls
+        self.launch()
+
+    def skip(self, log_id: str, assignments: Collection[Assignment], reason: str) -> bool:
+        """Set an undelivered event aside, now or when its turn comes. False: none of these has it."""
+        found = [delivery for one in assignments for delivery in one.pending.values() if delivery.log_id == log_id]
+        for delivery in found:
+            if delivery.skip is None:
+                delivery.skip = reason
+                self._skip_now(delivery)
+        return bool(found)
+
+    def calls_of(self, assignments: Sequence[Assignment]) -> list[Delivery | Batch]:
+        """The open calls that carry an event of these."""
+        return [call for call in self._open if any(part.assignment in assignments for part in parts_of(call))]
+
+    def cancel(self, assignments: Sequence[Assignment]) -> int:
+        """Break off the open calls of these; answers how many. What else such a call carried is sent anew."""
+        calls = self.calls_of(assignments)
+        for call in calls:
+            self._open.discard(call)
+            self._webhook.cancel(call)
+            self._breaker.given_up(call.log_id, self._clock())
+            self._turns.put_back(part for part in parts_of(call) if part.assignment.live)
+        return len(calls)
+
+    def forget_dead(self) -> None:
+        """Drop what belongs to assignments that are dead."""
+        self._turns.drop_dead()
+        self._undertaker.abandon(lambda delivery: not delivery.assignment.live)
+        self.launch()
+
+    async def close(self) -> None:
+        if self._wake is not None:
+            self._wake.cancel()
+        await self._undertaker.close()
+        await self._webhook.close()
+
+    # -- turns
+
+    def launch(self) -> None:
+        """Start whatever may start."""
+        if self._blocked():
+            return None
+        now = self._clock()
+        while len(self._open) < self._share and self._breaker.allows(len(self._open), now):
+            if wait := self._pace.wait(now):
+                return self._wake_in(wait)
+            call, wait = self._turns.next(now, probing=self._breaker.state is State.OPEN)
+            if call is None:
+                return self._wake_in(wait)
+            self._open.add(call)
+            self._breaker.sent(call.log_id)
+            self._pace.took(now)
+            self._webhook.send(call, self._landed)
+        if self._breaker.state is State.OPEN:
+            self._wake_in(self._breaker.probe_at - now)
+        return None
+
+    def _wake_in(self, seconds: float) -> None:
+        """Look again then; one timer, for the earliest of all reasons."""
+        if seconds <= 0:
+            return
+        loop = asyncio.get_running_loop()
+        if self._wake is not None and loop.time() < self._wake.when() <= loop.time() + seconds:
+            return
+        if self._wake is not None:
+            self._wake.cancel()
+        self._wake = loop.call_later(seconds, self.launch)
+
+    # -- outcomes
+
+    def _landed(self, call: Delivery | Batch, attempt: Attempt) -> None:
+        self._open.discard(call)
+        verdict = judge(attempt, self._policy.success)
+        if verdict is Verdict.DELIVERED:
+            self._succeeded(call)
+        else:
+            self._failed(call, attempt, verdict)
+        if is_dying(call):
+            self.drained.set()
+        self.launch()
+
+    def _succeeded(self, call: Delivery | Batch) -> None:
+        before = self._breaker.state
+        self._breaker.succeeded(self._share)
+        for delivery in parts_of(call):
+            self.counts.delivered += 1
+            self._finish(delivery)
+        log.debug("delivered", log_id=call.log_id, attempt=call.attempt)
+        if before is not State.CLOSED:
+            log.warning("the webhook is back: breaker closed", log_id=call.log_id)
+            # They waited for the webhook, not for their own sake: their turn is now, as fast as the breaker's ramp lets them.
+            self._turns.hasten()
+
+    def _failed(self, call: Delivery | Batch, attempt: Attempt, verdict: Verdict) -> None:
+        self.counts.failed_attempts += 1
+        before, now = self._breaker.state, self._clock()
+        spent = self._breaker.failed(call.log_id, now)
+        if verdict is Verdict.GONE and self._breaker.state is State.CLOSED:
+            self._breaker.open(now)
+        delay = self._policy.backoff.delay(
+            call.attempt, self._jitter(), busy=verdict is Verdict.BUSY, retry_after=attempt.retry_after
+        )
+        self._report(call, attempt, verdict, delay)
+        if before is State.CLOSED and self._breaker.state is State.OPEN:
+            log.error(
+                "the webhook is down: breaker open, probing", outcome=attempt.outcome, probe_in=self._breaker.probe_at - now
+            )
+        for delivery in parts_of(call):
+            delivery.status = attempt.status
+        self._try_again(call, delay, spent=spent)
+
+    def _try_again(self, call: Delivery | Batch, delay: float, *, spent: bool) -> None:
+        limit = self._policy.max_attempts
+        exhausted = spent and limit is not None and call.attempt >= limit
+        call.attempt += spent
+        if isinstance(call, Batch):
+            if exhausted or is_dying(call) or any(part.skip for part in call.parts):
+                self._dissolve(call)
+            else:
+                self._turns.later(call, delay)
+        elif call.skip is not None:
+            self._undertaker.bury(call, call.skip)
+        elif exhausted:
+            self._undertaker.bury(call, f"{limit} attempts failed")
+        elif call.assignment.live:
+            self._turns.later(call, delay)
+
+    def _dissolve(self, batch: Batch) -> None:
+        """Its events go one by one from now on: one of them may be the culprit."""
+        for part in batch.parts:
+            if part.skip is not None:
+                self._undertaker.bury(part, part.skip)
+            elif part.assignment.live:
+                part.alone = True
+                self._turns.add(part)
+
+    def _finish(self, delivery: Delivery) -> None:
+        following = delivery.assignment.done(delivery)
+        if following is not None:
+            self._turns.add(following)
+            if following.skip is not None:
+                self._skip_now(following)
+
+    def _buried(self, delivery: Delivery) -> None:
+        self.counts.dead += 1
+        if delivery.readable:
+            self._finish(delivery)
+        else:
+            delivery.assignment.pending.pop(delivery.record.offset)
+            delivery.assignment.ledger.done(delivery.record.offset)
+        self.launch()
+
+    # -- what cannot be delivered
+
+    def _skip_now(self, delivery: Delivery) -> None:
+        """Bury it if it is at the head of its lane and not under way; else its skip is seen when it gets there or comes back."""
+        call = delivery if not delivery.readable else self._turns.remove(delivery)
+        if isinstance(call, Batch):
+            self._dissolve(call)
+        elif call is not None:
+            self._undertaker.bury(delivery, delivery.skip or "")
+
+    def _unreadable(self, assignment: Assignment, record: Record, error: RecordInvalid) -> None:
+        """A dead letter, where there are any; else it is held: it stays open, and the position stays before it."""
+        delivery = Delivery(assignment, record, f"{assignment.partition}:{record.offset}", record.offset)
+        delivery.readable = False
+        assignment.pending[record.offset] = delivery
+        if self._policy.max_attempts is not None:
+            self._undertaker.bury(delivery, f"not a record of ours: {error}")
+            return
+        self.counts.held += 1
+        log.error(
+            "a record cannot be delivered and is held: the position stays before it",
+            partition=assignment.partition,
+            offset=record.offset,
+            reason=str(error),
+            remedy=f"auth0-webhooks skip {delivery.log_id}",
+        )
+
+    def _lane(self, record: Record, log_id: str) -> bytes | int:
+        match self._policy.ordering:
+            case Ordering.KEY:
+                return record.key or log_id.encode()
+            case Ordering.PARTITION:
+                return b""
+            case Ordering.NONE:
+                return record.offset
+            case other:
+                assert_never(other)
+
+    def _report(self, call: Delivery | Batch, attempt: Attempt, verdict: Verdict, delay: float) -> None:
+        first = parts_of(call)[0]
+        write = log.error if verdict in (Verdict.DENIED, Verdict.GONE) else log.warning
+        write(
+            _SENTENCES.get(verdict, "not delivered, will be tried again"),
+            log_id=call.log_id,
+            outcome=attempt.outcome,
+            attempt=call.attempt,
+            partition=first.assignment.partition,
+            offset=first.record.offset,
+            retry_in=round(delay, 3),
+        )
+
+
+_SENTENCES: Final = {
+    Verdict.DENIED: "the webhook refuses our credentials, will be tried again: look at AUTHORIZATION and WEBHOOK_SECRET",
+    Verdict.GONE: "the webhook says that it is gone for good (410): look at WEBHOOK_URL",
+}

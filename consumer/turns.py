@@ -1,0 +1,103 @@
+"""Whose turn it is: what is ready, what is tried again, and what is gathered into a batch.
+
+An event comes here when it is at the head of its lane, and stays the head of its lane until it is done.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+from consumer.batch import Batch, Batching
+from consumer.delivery import Delivery
+from consumer.retries import Retries
+
+
+class Turns:
+    """`due` is called in the event loop when a waiting call has become ready again."""
+
+    def __init__(self, batching: Batching | None, due: Callable[[], None]) -> None:
+        self._batching = batching
+        self._due = due
+        self._ready: deque[Delivery] = deque()
+        #: Batches that are tried again go as they are, before new ones are made.
+        self._again: deque[Batch] = deque()
+        self._retries: Retries[Delivery | Batch] = Retries(self._back)
+        self._lingering_since: float | None = None
+
+    @property
+    def waiting_for_retry(self) -> int:
+        return len(self._retries)
+
+    def add(self, delivery: Delivery) -> None:
+        self._ready.append(delivery)
+
+    def put_back(self, deliveries: Iterable[Delivery]) -> None:
+        """Their call was broken off: they are next."""
+        self._ready.extendleft(deliveries)
+
+    def later(self, call: Delivery | Batch, delay: float) -> None:
+        """It is ready again in `delay` seconds."""
+        self._retries.add(call, delay)
+
+    def hasten(self) -> None:
+        """All who wait are ready now."""
+        for call in self._retries.pop_all():
+            self._enqueue(call)
+
+    def next(self, now: float, *, probing: bool = False) -> tuple[Delivery | Batch | None, float]:
+        """The next call; or None, and the seconds to wait for a batch to fill up (0: nobody is there).
+
+        `probing`: if nobody is ready, take one who waits: a probe must not wait for a backoff.
+        """
+        if probing and not self._ready and not self._again:
+            return self._retries.pop(), 0.0
+        if self._again:
+            return self._again.popleft(), 0.0
+        if not self._ready:
+            return None, 0.0
+        if self._batching is None or self._ready[0].alone:
+            return self._ready.popleft(), 0.0
+        return self._gather(self._batching, now)
+
+    def remove(self, delivery: Delivery) -> Delivery | Batch | None:
+        """Take an event out of its turn: the call that carried it; None if it is not here (behind another, or under way)."""
+        if delivery in self._ready:
+            self._ready.remove(delivery)
+            return delivery
+        return next(iter(self._retries.remove(lambda call: delivery in parts_of(call))), None)
+
+    def drop_dead(self) -> None:
+        """Drop what belongs to assignments that are dead; what else was in a batch with it is ready anew."""
+        broken = [*self._retries.remove(is_dying), *filter(is_dying, self._again)]
+        self._again = deque(batch for batch in self._again if not is_dying(batch))
+        self._ready.extend(part for call in broken for part in parts_of(call))
+        self._ready = deque(delivery for delivery in self._ready if delivery.assignment.live)
+
+    def _gather(self, batching: Batching, now: float) -> tuple[Batch | None, float]:
+        if self._lingering_since is None:
+            self._lingering_since = now
+        wait = self._lingering_since + batching.linger - now
+        if wait > 0 and not batching.ripe(self._ready):
+            return None, wait
+        self._lingering_since = None
+        return batching.take(self._ready), 0.0
+
+    def _back(self, call: Delivery | Batch) -> None:
+        self._enqueue(call)
+        self._due()
+
+    def _enqueue(self, call: Delivery | Batch) -> None:
+        if isinstance(call, Batch):
+            self._again.append(call)
+        else:
+            self._ready.append(call)
+
+
+def parts_of(call: Delivery | Batch) -> Sequence[Delivery]:
+    return call.parts if isinstance(call, Batch) else (call,)
+
+
+def is_dying(call: Delivery | Batch) -> bool:
+    """It carries an event of a partition that is about to go."""
+    return any(not part.assignment.live for part in parts_of(call))
