@@ -118,11 +118,12 @@ def _date(value: object) -> str:
 
 def _decode(text: str, position: int) -> tuple[object, int]:
     try:
-        return _DECODER.raw_decode(text, position)
+        try:
+            return _DECODER.raw_decode(text, position)
+        except RecursionError:
+            return _decode_deep(text, position)
     except json.JSONDecodeError as error:
         raise PageInvalid(f"the JSON breaks off or is damaged: {error.msg} at byte {error.pos}") from None
-    except RecursionError:
-        return _decode_deep(text, position)
 
 
 def _decode_deep(text: str, position: int) -> tuple[object, int]:

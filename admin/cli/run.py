@@ -91,7 +91,8 @@ def _live(role: Role, work: Callable[[Settings, asyncio.Event], Coroutine[Any, A
 
 
 def _report(undelivered: int, *, caught_up: bool) -> None:
-    typer.echo(f"{undelivered} events are left in the log, to be delivered by the next run.", err=True)
+    if undelivered:
+        typer.echo(f"{undelivered} events are left in the log, to be delivered by the next run.", err=True)
     if not caught_up:
         typer.echo("Auth0's log was not read to its end; the next run goes on from the checkpoint.", err=True)
 

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+
+class UnknownFrom(StrEnum):
+    """What becomes of a `from` that the tenant does not know; Auth0 does not say which."""
+
+    BAD_REQUEST = "400"
+    NOT_FOUND = "404"
+    OLDEST = "oldest"
+
 
 commands = typer.Typer(name="simulate", help="Simulate what lies outside.", no_args_is_help=True)
 
@@ -28,6 +38,9 @@ def tenant(
     errors: Annotated[float, typer.Option("--errors", min=0, max=1, help="Share of requests that fail or are late.")] = 0.0,
     burst: Annotated[int, typer.Option("--burst", min=1, help="Requests at once within the rate limit.")] = 50,
     per_second: Annotated[float, typer.Option("--per-second", min=0.01, help="Requests a second within the rate limit.")] = 16.0,
+    unknown_from: Annotated[
+        UnknownFrom, typer.Option("--unknown-from", help="Answer to a log id that is not there: an error, or the oldest entries.")
+    ] = UnknownFrom.BAD_REQUEST,
 ) -> None:
     """Serve a made-up Auth0 tenant: token endpoint and log, with rate limits as Auth0 has them. Stop with Ctrl-C."""
     from admin.cli.serving import serve
@@ -41,7 +54,7 @@ def tenant(
 
     application = Application()
     log = GeneratedLog(origin=time.time(), backlog=backlog, rate=rate, limit=limit, entries=Entries(seed=seed, nasty=nasty))
-    server = Tenant(log, application=application, plan=Plan(burst, per_second), seed=seed)
+    server = Tenant(log, application=application, plan=Plan(burst, per_second), unknown_from=unknown_from.value, seed=seed)
     if errors:
         server.faults.sometimes(errors, faults.status(500), faults.short_body(), faults.slow(2.0))
 

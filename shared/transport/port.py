@@ -79,7 +79,10 @@ class Publisher(Protocol):
         """
 
     async def renew(self) -> None:
-        """Show that the poller makes progress; to be called at least every 30 s, also while it waits. Raises `LeaseLost`."""
+        """Show that the poller makes progress; to be called at least every 30 s, also while it waits.
+
+        Raises `LeaseLost`, and `TransportUnusable` when the log itself is in trouble.
+        """
 
     async def publish(self, events: Sequence[Event], checkpoint: Checkpoint) -> int:
         """Publish a page, wait for every acknowledgement, then write the checkpoint. An empty page moves the checkpoint.

@@ -39,7 +39,7 @@ MIGRATIONS: Final = (
     CREATE TABLE committed (partition INTEGER PRIMARY KEY, offset INTEGER NOT NULL, metadata TEXT NOT NULL);
     """,
 )
-_BUSY_TIMEOUT: Final = 30.0  # seconds
+_BUSY_TIMEOUT: Final = 10.0  # seconds; below STOP_GRACE
 _LOOK_EVERY: Final = 0.05  # seconds between two looks for new records
 _TIDY_EVERY: Final = 60.0
 _TIDY_AT_MOST: Final = 10_000  # records removed in one go, so that no commit takes long
@@ -334,7 +334,7 @@ _ADVICE: Final = {
     "SQLITE_CANTOPEN": "cannot be opened or made: look at its folder and its rights, or name another with SQLITE_PATH",
     "SQLITE_READONLY": "or its folder is read-only: change the rights, or name another with SQLITE_PATH",
     "SQLITE_FULL": "is on a full disk: make room",
-    "SQLITE_BUSY": "is held by another program for more than 30 s: look who has it open",
+    "SQLITE_BUSY": "is held by another program for more than 10 s: look who has it open",
     "SQLITE_CORRUPT": "is damaged: restore it from a backup, or name another with SQLITE_PATH",
     "SQLITE_IOERR": "cannot be read or written: the disk or the file system reports an error",
 }

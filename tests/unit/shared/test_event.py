@@ -95,6 +95,7 @@ def test_an_entry_may_be_nested_deeper_than_python_recurses(depth: int) -> None:
         (b'[{"_id": "' + b"9" * 1025 + b'"}]', "no usable log_id"),
         (b'[{"_id": "1"} {"_id": "2"}]', "damaged after 1 entries"),
         (b'[{"_id": "1"},]', "damaged"),
+        (b'[{"a":' + b"[" * 5_000 + b"]" * 5_000 + b',"log_id":"\\u12"}]', "damaged"),
         (b'[{"_id": "1"', "breaks off"),
     ],
 )

@@ -1,0 +1,181 @@
+"""What a poller's tests work with: a tenant on the loopback, a poller of it, and a real log that it writes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import ssl
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from producer.auth0 import Auth0Logs
+from producer.poller import Counts, Poller
+from producer.selection import Selection
+from shared.event import Event, slice_page
+from shared.log_types import table
+from shared.transport.port import Checkpoint, Publisher
+from shared.transport.sqlite import SqlitePublisher, SqliteTransport
+from simulator.tenant import Tenant
+from simulator.tokens import Application
+from tests.contract.harness import RecordingHandler
+
+LOGS: Final = "/api/v2/logs"
+APPLICATION: Final = Application(client_id="client", client_secret="canary-secret")
+LEVELS: Final = {code: known.level for code, known in table().items()}
+LEVEL: Final = 1
+#: Not used; making one for every client would take most of the time.
+TLS: Final = ssl.create_default_context()
+
+
+@dataclass(slots=True)
+class World:
+    tenant: Tenant
+    path: Path
+    poller: Poller = field(init=False)
+    log: SqliteTransport = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log = SqliteTransport(self.path, retention_days=1)
+        self.restart()
+
+    def restart(self, *, jitter: float = 1.0) -> None:
+        """A poller that knows nothing, with twenty entries a page."""
+        logs = Auth0Logs(
+            base_url=self.tenant.url,
+            client_id=APPLICATION.client_id,
+            client_secret=APPLICATION.client_secret,
+            audience=f"{self.tenant.url}/api/v2/",
+            batch_size=20,
+            tls=TLS,
+            deadline=5,
+        )
+        selection = Selection(levels=LEVELS, level=LEVEL)
+        self.poller = Poller(logs=logs, selection=selection, poll_interval=60, jitter=lambda: jitter)
+
+    @asynccontextmanager
+    async def publishing(self) -> AsyncIterator[SqlitePublisher]:
+        """A publisher for turns that are made by hand."""
+        poller, publisher = self.poller, await self.log.publisher()
+        assert isinstance(publisher, SqlitePublisher)
+        try:
+            yield publisher
+        finally:
+            await publisher.close()
+            await poller._logs.close()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The poller at work by itself; leaving stops it, which has to be quick."""
+        stop = asyncio.Event()
+        task = asyncio.create_task(self.poller.run(self.log, stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            async with asyncio.timeout(2):
+                await task
+
+    async def to_the_end(self, publisher: Publisher) -> list[float]:
+        """Turn until Auth0's log is read to its end; the seconds that would have been waited after the turns before."""
+        waits: list[float] = []
+        while len(waits) < 500:
+            caught_up, wait = await self.poller.turn(publisher)
+            if caught_up:
+                return waits
+            waits.append(wait)
+        raise AssertionError("no end in sight")
+
+    async def stored(self) -> dict[str, bytes]:
+        """What is in the log, in its order. A log id that is there twice is an error."""
+        member = await self.log.member(RecordingHandler())
+        try:
+            batches = await member.poll(wait=0, limit=100_000, hold=())
+        finally:
+            await member.close()
+        records = [record for batch in batches for record in batch.records]
+        found = {dict(record.headers)["log-id"].decode(): record.value or b"" for record in records}
+        assert len(found) == len(records)
+        return found
+
+    @property
+    def checkpoint(self) -> str | None:
+        """What a poller that starts now would go on from."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            row = connection.execute("SELECT document FROM checkpoint").fetchone()
+        return str(json.loads(row[0])["log_id"]) if row else None
+
+    @property
+    def events(self) -> list[Event]:
+        """All that the tenant has."""
+        span = self.tenant.log.span(time.time())
+        return slice_page(b"[" + b",".join(map(self.tenant.log.raw, span)) + b"]")
+
+    @property
+    def truth(self) -> tuple[dict[str, bytes], Counts]:
+        """What has to be in the log, and how it has to be counted, by the tenant's own account."""
+        passed: dict[str, bytes] = {}
+        counts = Counts(throttled=sum(seen.status == 429 for seen in self.tenant.requests))
+        for event in self.events:
+            counts.fetched += 1
+            counts.unknown_types += event.type not in LEVELS
+            if event.type in ("sapi", "fapi", "mgmt_api_read"):
+                counts.filtered["management API"] += 1
+            elif LEVELS.get(event.type, LEVEL) < LEVEL:
+                counts.filtered["below LOG_LEVEL"] += 1
+            else:
+                passed[event.log_id] = event.raw
+        counts.published = len(passed)
+        return passed, counts
+
+    async def has_all_in_order(self) -> None:
+        """Every event once, to the byte, in the order of the tenant, the checkpoint at the last, and counted right."""
+        expected, counts = self.truth
+        stored = await self.stored()
+        assert list(stored) == list(expected)
+        assert stored == expected
+        assert self.checkpoint == self.events[-1].log_id
+        assert self.poller.counts == counts
+
+    @property
+    def asked(self) -> list[str]:
+        """The queries at the log's endpoint."""
+        return [seen.target.partition("?")[2] for seen in self.tenant.requests if seen.path == LOGS]
+
+    async def until_asked(self, times: int) -> None:
+        """Wait until the tenant got so many requests for pages."""
+        async with asyncio.timeout(5):
+            while len(self.asked) < times:  # noqa: ASYNC110  nobody announces it
+                await asyncio.sleep(0.005)
+
+
+class WatchedPublisher(Publisher):
+    """A real publisher whose renewals are counted, and fail as the test wants it."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self.renewals = 0
+        self.leads = 0
+        #: What the next renewal raises.
+        self.trouble: Exception | None = None
+
+    async def lead(self) -> Checkpoint | None:
+        self.leads += 1
+        return await self._publisher.lead()
+
+    async def renew(self) -> None:
+        self.renewals += 1
+        trouble, self.trouble = self.trouble, None
+        if trouble is not None:
+            raise trouble
+        await self._publisher.renew()
+
+    async def publish(self, events: Sequence[Event], checkpoint: Checkpoint) -> int:
+        return await self._publisher.publish(events, checkpoint)
+
+    async def close(self) -> None:
+        await self._publisher.close()

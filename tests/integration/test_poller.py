@@ -1,0 +1,450 @@
+"""The poller between a tenant on the loopback and a real log: every event once, in order, whatever goes wrong in between.
+
+Most turns are made by hand, so that the waits between them are looked at and not waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from structlog.testing import capture_logs
+
+from shared.errors import CredentialsRefused, LeaseLost, ScopeMissing, TransportUnusable, WebhooksError
+from shared.event import slice_page
+from simulator import faults, tenant_faults
+from simulator.entries import Entries
+from simulator.faults import Fault
+from simulator.rate_limit import Plan
+from simulator.tenant import Tenant
+from simulator.tenant_log import GeneratedLog, ListedLog, TenantLog
+from simulator.wire import Answer
+from tests.integration.poller_world import APPLICATION, WatchedPublisher, World
+
+WorldOf = Callable[..., Awaitable[World]]
+
+#: Where nobody listens.
+ELSEWHERE: Final = "http://127.0.0.1:9"
+FAULTS: Final = (
+    faults.status(500),
+    faults.status(503, body=b"<html>"),
+    faults.status(404, body=b'{"message":"no"}'),
+    faults.status(429, headers=(("Retry-After", "7"),)),
+    faults.status(401),
+    faults.status(403, body=b"<html>"),
+    faults.redirect(ELSEWHERE),
+    faults.close(),
+    faults.cut_headers(),
+    faults.short_body(),
+    faults.reset_before_headers(),
+    faults.reset_after_headers(),
+    faults.answer_and_close(),
+    tenant_faults.html(),
+    tenant_faults.json_object(),
+    tenant_faults.truncated_json(),
+    tenant_faults.without_id(),
+    tenant_faults.foreign_link(ELSEWHERE),
+    tenant_faults.without_link(),
+)
+
+
+@pytest.fixture
+async def world_of(tmp_path: Path) -> AsyncIterator[WorldOf]:
+    """Makes the world around a tenant's log; without one it has 230 entries as they come, a third of them nasty."""
+    worlds: list[World] = []
+
+    async def make(log: TenantLog | None = None, *, seed: int = 0, **options: Any) -> World:
+        log = log or GeneratedLog(origin=time.time(), backlog=230, entries=Entries(seed=seed, nasty=0.3))
+        tenant = Tenant(log, application=APPLICATION, seed=seed, **options)
+        await tenant.start()
+        worlds.append(World(tenant, tmp_path / f"log-{len(worlds)}.db"))
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        await world.log.close()
+        await world.tenant.stop()
+
+
+def entry(number: int, *, kind: str = "s", date: str = "2026-11-20T00:00:00.000Z") -> bytes:
+    return f'{{"log_id":"{log_id(number)}","type":"{kind}","date":"{date}"}}'.encode()
+
+
+def log_id(number: int) -> str:
+    return f"900{number:053d}"
+
+
+def entries(start: int, stop: int, *, kind: str = "s") -> ListedLog:
+    return ListedLog(entry(number, kind=kind) for number in range(start, stop))
+
+
+def reordered(order: Callable[[list[bytes]], list[bytes]]) -> Fault:
+    """The usual page, its entries in another order."""
+
+    def change(answer: Answer) -> Answer:
+        raws = order([event.raw for event in slice_page(answer.body)])
+        return Answer(answer.status, b"[" + b",".join(raws) + b"]", answer.headers)
+
+    return Fault(name="reordered", change=change)
+
+
+def leading_to(number: int) -> Fault:
+    """The usual page, whose link leads to what is newer than this entry."""
+    return Fault(
+        name="misleading link",
+        change=lambda answer: answer.with_header(
+            "Link", re.sub(r"from=\d+", f"from={log_id(number)}", answer.header("Link") or "")
+        ),
+    )
+
+
+# Nothing lost, nothing twice.
+
+
+async def test_every_event_is_stored_once_and_counted(world_of: WorldOf) -> None:
+    world = await world_of()
+    async with world.publishing() as publisher:
+        assert set(await world.to_the_end(publisher)) == {0.0}
+    await world.has_all_in_order()
+    assert world.poller.counts.unknown_types > 0
+    assert len(world.poller.counts.filtered) == 2
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+async def test_one_kind_of_trouble(world_of: WorldOf, fault: Fault) -> None:
+    """Once, then twice in a row, then later again; each failed turn is followed by a wait."""
+    world = await world_of()
+    world.tenant.faults.in_order(None, None, fault, None, None, None, fault, fault)
+    world.tenant.faults.in_order(*[None] * 5, fault)
+    async with world.publishing() as publisher:
+        waits = await world.to_the_end(publisher)
+    await world.has_all_in_order()
+    assert world.tenant.faults.fired[fault.name] == 4
+    assert waits.count(0.0) == 13  # the oldest entry, and twelve pages of the others
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_all_kinds_of_trouble_at_random(world_of: WorldOf, seed: int) -> None:
+    world = await world_of(seed=seed)
+    world.tenant.faults.in_order(None)  # refused credentials at the very start would be the end
+    world.tenant.faults.sometimes(0.5, *FAULTS)
+    world.tenant.token_faults.in_order(None)
+    world.tenant.token_faults.sometimes(0.5, faults.status(500), faults.status(429), tenant_faults.html(), faults.close())
+    async with world.publishing() as publisher:
+        await world.to_the_end(publisher)
+    await world.has_all_in_order()
+    assert len(world.tenant.faults.fired) > 3
+
+
+async def test_restarts_lose_nothing(world_of: WorldOf) -> None:
+    world = await world_of()
+    fetched = 0
+    for _ in range(4):
+        async with world.publishing() as publisher:
+            for _ in range(3):
+                await world.poller.turn(publisher)
+        fetched += world.poller.counts.fetched
+        world.restart()
+    async with world.publishing() as publisher:
+        await world.to_the_end(publisher)
+    assert await world.stored() == world.truth[0]
+    assert fetched + world.poller.counts.fetched == 230
+
+
+async def test_an_entry_that_comes_late_is_stored(world_of: WorldOf) -> None:
+    world = await world_of(log := entries(0, 30))
+    async with world.publishing() as publisher:
+        await world.to_the_end(publisher)
+        log.append(entry(30, date="2026-11-01T00:00:00.000Z"))
+        await world.to_the_end(publisher)
+    await world.has_all_in_order()
+
+
+# The checkpoint.
+
+
+async def test_an_empty_page_keeps_the_checkpoint_and_is_asked_for_again(world_of: WorldOf) -> None:
+    world = await world_of(log := entries(0, 5))
+    async with world.publishing() as publisher:
+        await world.to_the_end(publisher)
+        for _ in range(2):
+            assert await world.poller.turn(publisher) == (True, 60)
+            assert world.checkpoint == log_id(4)
+        assert world.asked[2:] == [f"from={log_id(4)}&take=20"] * 3
+        log.append(entry(5))
+        assert await world.poller.turn(publisher) == (False, 0)
+    await world.has_all_in_order()
+
+
+async def test_a_log_without_entries_has_no_checkpoint(world_of: WorldOf) -> None:
+    world = await world_of(log := ListedLog())
+    async with world.publishing() as publisher:
+        assert await world.poller.turn(publisher) == (True, 60)
+        assert world.checkpoint is None
+        log.append(entry(0))
+        assert await world.poller.turn(publisher) == (False, 0)
+        assert world.checkpoint == log_id(0)
+
+
+async def test_pages_in_which_everything_is_filtered_out_move_the_checkpoint(world_of: WorldOf) -> None:
+    world = await world_of(entries(0, 50, kind="sapi"))
+    async with world.publishing() as publisher:
+        for last in (0, 20, 40, 49):
+            assert await world.poller.turn(publisher) == (False, 0)
+            assert world.checkpoint == log_id(last)
+    assert await world.stored() == {}
+    assert world.poller.counts.filtered == {"management API": 50}
+
+
+LIMITS: Final[dict[str, tuple[str, str]]] = {
+    "another program holds the file": ("PRAGMA busy_timeout=20", "PRAGMA busy_timeout=20"),
+    "the disk is full": ("PRAGMA max_page_count=1", "PRAGMA max_page_count=1000000"),
+}
+
+
+@pytest.mark.parametrize("how", LIMITS)
+async def test_what_cannot_be_stored_leaves_the_checkpoint_and_is_tried_again(world_of: WorldOf, how: str) -> None:
+    world = await world_of()
+    tight, roomy = LIMITS[how]
+    async with world.publishing() as publisher:
+        for _ in range(3):
+            await world.poller.turn(publisher)
+        before, fetched = world.checkpoint, world.poller.counts.fetched
+        await publisher._file.run(lambda connection: connection.execute(tight).fetchall())
+        with closing(sqlite3.connect(world.path, isolation_level=None)) as other:
+            if "holds" in how:
+                other.execute("BEGIN IMMEDIATE")
+            with capture_logs() as lines:
+                assert [await world.poller.turn(publisher) for _ in range(3)] == [(False, 1), (False, 2), (False, 4)]
+        assert [line["event"] for line in lines if line["log_level"] == "error"] == ["polling failed, the checkpoint stays"] * 3
+        assert (world.checkpoint, world.poller.counts.fetched) == (before, fetched)
+        await publisher._file.run(lambda connection: connection.execute(roomy).fetchall())
+        await world.to_the_end(publisher)
+    await world.has_all_in_order()
+
+
+# Pages that are odd.
+
+
+async def test_an_id_that_is_twice_on_a_page_is_stored_once(world_of: WorldOf) -> None:
+    world = await world_of(entries(0, 41))
+    world.tenant.faults.in_order(None, reordered(lambda raws: [*raws[:5], *raws[2:]]))
+    async with world.publishing() as publisher:
+        with capture_logs() as lines:
+            await world.to_the_end(publisher)
+    assert list(await world.stored()) == [log_id(number) for number in range(41)]
+    assert [line["log_level"] for line in lines if "do not ascend" in line["event"]] == ["warning"]
+    assert world.poller.counts.published == 41
+
+
+async def test_a_page_whose_ids_do_not_ascend_is_stored_as_it_is(world_of: WorldOf) -> None:
+    world = await world_of(entries(0, 41))
+    world.tenant.faults.in_order(None, reordered(lambda raws: raws[::-1]))
+    async with world.publishing() as publisher:
+        with capture_logs() as lines:
+            assert await world.poller.turn(publisher) == (False, 0)
+            assert await world.poller.turn(publisher) == (False, 0)
+            assert world.checkpoint == log_id(1)
+        await world.to_the_end(publisher)
+    assert list(await world.stored()) == [log_id(number) for number in (0, *range(20, 0, -1), *range(21, 41))]
+    assert sum("do not ascend" in line["event"] for line in lines) == 1
+
+
+async def test_a_link_that_leads_to_the_same_page_does_not_spin(world_of: WorldOf) -> None:
+    """Its page is asked for once more, then by checkpoint."""
+    world = await world_of(entries(0, 60))
+    world.tenant.faults.in_order(None, leading_to(0))
+    async with world.publishing() as publisher:
+        assert await world.to_the_end(publisher) == [0, 0, 1, 0, 0]
+    await world.has_all_in_order()
+
+
+async def test_a_link_that_leads_backwards_does_not_spin(world_of: WorldOf) -> None:
+    """A circle of links would be gone round for ever without a pause."""
+    world = await world_of(entries(0, 60))
+    world.tenant.faults.in_order(None, None, leading_to(0))
+    async with world.publishing() as publisher:
+        with capture_logs() as lines:
+            assert await world.to_the_end(publisher) == [0, 0, 0, 60, 0, 0]
+    assert list(await world.stored()) == [log_id(number) for number in range(60)]
+    assert sum("went back" in line["event"] for line in lines) == 1
+
+
+async def test_a_tenant_that_answers_an_unknown_id_with_its_oldest_entries(world_of: WorldOf) -> None:
+    world = await world_of(log := entries(0, 60), unknown_from="oldest")
+    async with world.publishing() as publisher:
+        for _ in range(2):
+            await world.poller.turn(publisher)
+        log.forget(30)
+        await world.to_the_end(publisher)
+    assert list(await world.stored()) == [log_id(number) for number in (*range(21), *range(30, 60))]
+
+
+# Waiting.
+
+
+async def test_waits_grow_to_a_minute_and_begin_anew_after_a_page(world_of: WorldOf) -> None:
+    world = await world_of()
+    for jitter, first in ((1.0, 1.0), (0.0, 0.5)):
+        world.restart(jitter=jitter)
+        world.tenant.faults.add(faults.status(500), times=8)
+        async with world.publishing() as publisher:
+            waits = [(await world.poller.turn(publisher))[1] for _ in range(9)]
+            assert waits == [*(first * factor for factor in (1, 2, 4, 8, 16, 32, 60, 60)), 0]
+            world.tenant.faults.add(faults.status(500), times=1)
+            assert (await world.poller.turn(publisher))[1] == first
+
+
+async def test_after_a_429_nothing_is_asked_before_the_time(world_of: WorldOf) -> None:
+    """One request in 1.25 s: whoever comes too early is refused once more."""
+    worlds = [await world_of(entries(0, 1), plan=Plan(1, 0.8), retry_after=retry_after) for retry_after in (True, False)]
+    await asyncio.gather(*(world.poller.run(world.log, asyncio.Event(), once=True) for world in worlds))
+    for world in worlds:
+        assert [seen.status for seen in world.tenant.requests] == [200, 200, 429, 200]
+        await world.has_all_in_order()
+
+
+async def test_after_a_429_the_same_page_is_asked_for(world_of: WorldOf) -> None:
+    world = await world_of()
+    world.tenant.faults.in_order(None, None, faults.status(429, headers=(("Retry-After", "7"),)))
+    async with world.publishing() as publisher:
+        assert [await world.poller.turn(publisher) for _ in range(3)] == [(False, 0), (False, 0), (False, 7)]
+        await world.to_the_end(publisher)
+    assert world.asked[2] == world.asked[3]
+    await world.has_all_in_order()
+
+
+# People have to act.
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [({"client_secret": "another"}, CredentialsRefused), ({"scope": ""}, ScopeMissing)],
+    ids=["secret", "scope"],
+)
+async def test_what_a_person_has_to_do_ends_a_start_and_later_is_waited_for(
+    world_of: WorldOf, change: dict[str, str], error: type[WebhooksError]
+) -> None:
+    world = await world_of()
+    world.tenant.tokens.application = replace(APPLICATION, **change)  # type: ignore[arg-type]
+    with pytest.raises(error):
+        await world.poller.run(world.log, asyncio.Event())
+    world.restart()
+    world.tenant.tokens.application = APPLICATION
+    async with world.publishing() as publisher:
+        await world.poller.turn(publisher)
+        world.tenant.tokens.application = replace(APPLICATION, **change)  # type: ignore[arg-type]
+        world.tenant.tokens.revoke()
+        assert [await world.poller.turn(publisher) for _ in range(2)] == [(False, 1), (False, 2)]
+        world.tenant.tokens.application = APPLICATION
+        await world.to_the_end(publisher)
+    await world.has_all_in_order()
+
+
+async def test_a_second_poller_of_the_same_log_is_refused(world_of: WorldOf) -> None:
+    world = await world_of()
+    async with world.publishing() as publisher:
+        await world.poller.turn(publisher)
+        world.restart()
+        with pytest.raises(TransportUnusable, match="already has a poller"):
+            await world.poller.run(world.log, asyncio.Event())
+
+
+# Stopping.
+
+
+@pytest.mark.parametrize(
+    "fault", [faults.hang_before_headers(), faults.hang_after_headers(), faults.drip(0.05)], ids=lambda f: f.name
+)
+async def test_a_stop_breaks_off_a_request_at_once(world_of: WorldOf, fault: Fault) -> None:
+    world = await world_of()
+    world.tenant.faults.in_order(None, fault)
+    async with world.running():
+        await world.until_asked(2)
+    assert world.checkpoint == world.events[0].log_id
+
+
+async def test_a_stop_breaks_off_the_request_for_a_token(world_of: WorldOf) -> None:
+    world = await world_of()
+    world.tenant.token_faults.add(faults.hang_before_headers())
+    async with world.running(), asyncio.timeout(5):
+        while not world.tenant.requests:  # noqa: ASYNC110  nobody announces it
+            await asyncio.sleep(0.005)
+    assert world.asked == []
+
+
+@pytest.mark.parametrize("fault", [None, faults.status(500), faults.status(429, headers=(("Retry-After", "200"),))], ids=str)
+async def test_a_stop_breaks_off_every_wait_at_once(world_of: WorldOf, fault: Fault | None) -> None:
+    world = await world_of(entries(0, 1))
+    world.tenant.faults.in_order(None, fault)
+    async with world.running():
+        await world.until_asked(2)
+        await asyncio.sleep(0.02)  # the answer has come, and the wait has begun
+    assert len(world.asked) == 2
+
+
+async def test_once_ends_at_an_empty_page(world_of: WorldOf) -> None:
+    world = await world_of()
+    for asked in (14, 15):
+        async with asyncio.timeout(5):
+            await world.poller.run(world.log, asyncio.Event(), once=True)
+        assert len(world.asked) == asked
+        assert await world.stored() == world.truth[0]
+        world.restart()
+
+
+# The lease.
+
+
+@pytest.fixture
+def often_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("producer.poller._RENEW_EVERY", 0.05)
+
+
+@pytest.mark.usefixtures("often_renewed")
+async def test_the_lease_is_renewed_while_a_page_is_long_in_coming(world_of: WorldOf) -> None:
+    """A token and a page that both take their whole deadline would outlast it."""
+    world = await world_of()
+    async with world.publishing() as real:
+        publisher = WatchedPublisher(real)
+        await world.poller.turn(publisher)
+        world.tenant.faults.add(faults.slow(0.3), times=1)
+        assert await world.poller.turn(publisher) == (False, 0)
+        assert publisher.renewals >= 3
+
+
+@pytest.mark.usefixtures("often_renewed")
+async def test_a_lease_that_is_lost_while_a_page_is_fetched_ends_the_fetching(world_of: WorldOf) -> None:
+    world = await world_of()
+    async with world.publishing() as real:
+        publisher = WatchedPublisher(real)
+        await world.poller.turn(publisher)
+        world.tenant.faults.add(faults.hang_before_headers(), times=1)
+        publisher.trouble = LeaseLost("another")
+        assert await world.poller.turn(publisher) == (False, 0)
+        await world.to_the_end(publisher)
+        assert publisher.leads == 2
+    await world.has_all_in_order()
+
+
+@pytest.mark.usefixtures("often_renewed")
+@pytest.mark.parametrize("trouble", [LeaseLost("another"), TransportUnusable("no right")], ids=repr)
+async def test_a_lease_that_is_lost_while_waiting_is_asked_for_again(world_of: WorldOf, trouble: Exception) -> None:
+    """A right that was taken away in the middle of a wait once ended the process."""
+    world = await world_of(entries(0, 3))
+    async with world.publishing() as real:
+        publisher = WatchedPublisher(real)
+        await world.to_the_end(publisher)
+        publisher.trouble = trouble
+        async with asyncio.timeout(2):
+            await world.poller._wait(publisher, 60)
+        assert await world.poller.turn(publisher) == (True, 60)
+        assert publisher.leads == 2
