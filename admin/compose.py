@@ -44,7 +44,7 @@ def transport(settings: Settings, *, concurrent_calls: int | None = None) -> Tra
         from shared.transport.kafka.transport import KafkaTransport  # importing kafka takes up to a second
 
         return KafkaTransport(settings.log, concurrent_calls=concurrent_calls)
-    from shared.transport.sqlite import SqliteTransport
+    from shared.transport.sqlite.transport import SqliteTransport
 
     return SqliteTransport(
         settings.log.sqlite_path,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.transport.sqlite import APPLICATION_ID
+from shared.transport.sqlite.file import APPLICATION_ID
 from simulator.tenant_log import ListedLog
 from tests.e2e.stack import COMMAND, Stack, simple, stacked
 

@@ -16,7 +16,7 @@ from consumer.courier import Courier
 from shared.event import Event
 from shared.record import Record
 from shared.transport.port import Batch, Position
-from shared.transport.sqlite import SqliteTransport
+from shared.transport.sqlite.transport import SqliteTransport
 from simulator import faults
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish

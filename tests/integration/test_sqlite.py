@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from shared.errors import PublishFailed, TransportUnusable
-from shared.transport import sqlite
 from shared.transport.port import Checkpoint, Position
-from shared.transport.sqlite import SqliteMember, SqlitePublisher, SqliteTransport
+from shared.transport.sqlite import file
+from shared.transport.sqlite.member import SqliteMember
+from shared.transport.sqlite.publisher import SqlitePublisher
+from shared.transport.sqlite.transport import SqliteTransport
 from tests.contract.harness import RecordingHandler, checkpoint_of, event, events, publish, read
 
 
@@ -42,7 +44,7 @@ async def test_a_full_disk_leaves_the_checkpoint_and_heals(tmp_path: Path) -> No
 
 
 async def test_a_position_that_cannot_be_stored_is_answered_false(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "_BUSY_TIMEOUT", 0.05)
+    monkeypatch.setattr(file, "_BUSY_TIMEOUT", 0.05)
     await publish(_log(tmp_path), events(0, 3))
     member = await _log(tmp_path).member(RecordingHandler())
     with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:

@@ -14,10 +14,10 @@ PACKAGES = ("shared", "producer", "consumer", "simulator", "admin")
 DOORS = {
     "kafka": "shared/transport/kafka/",
     "crc32c": "shared/transport/kafka/",
-    "sqlite3": "shared/transport/sqlite.py",
+    "sqlite3": "shared/transport/sqlite/file.py",
     "aiohttp": "consumer/aiohttp_webhook.py",
     "httpx": "producer/",
-    "httptools": "simulator/http.py",
+    "httptools": ("simulator/http.py", "consumer/http/"),
     "typer": "admin/cli/",
     "rich": "admin/cli/",
     "structlog": "shared/log.py",

@@ -1,0 +1,184 @@
+"""The file of the embedded log: schema, transactions, locks and errors. The one module that knows `sqlite3`.
+
+Each user of the file has one connection and one thread of its own, so that a slow disk never stops the event loop.
+`synchronous=NORMAL` is enough: a power cut can undo the newest transactions, but only whole and in order, and each holds what
+belongs together (a page and its checkpoint; a position), so the work is done again and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Final, TypeVar
+
+from shared.errors import TransportUnusable
+
+APPLICATION_ID: Final = 0x41305748  # "A0WH", what `file` and we know our files by
+#: Migration n brings a file from `user_version` n to n + 1.
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE record (
+        offset INTEGER PRIMARY KEY AUTOINCREMENT, log_id TEXT NOT NULL, again INTEGER NOT NULL DEFAULT 0,
+        key BLOB, value BLOB, headers TEXT NOT NULL, timestamp REAL NOT NULL
+    );
+    CREATE UNIQUE INDEX record_once ON record (log_id) WHERE again = 0;
+    CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 0), document BLOB NOT NULL);
+    CREATE TABLE committed (partition INTEGER PRIMARY KEY, offset INTEGER NOT NULL, metadata TEXT NOT NULL);
+    CREATE TABLE dead_letter (log_id TEXT PRIMARY KEY, time REAL NOT NULL, document BLOB NOT NULL);
+    CREATE TABLE control (key TEXT PRIMARY KEY, document BLOB NOT NULL)
+    """,
+)
+_BUSY_TIMEOUT: Final = 10.0  # seconds; below STOP_GRACE
+
+Connection = sqlite3.Connection
+T = TypeVar("T")
+
+
+class File:
+    """One connection in one thread, and the locks that its owner took on the file."""
+
+    def __init__(self, path: Path, thread: ThreadPoolExecutor, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._thread = thread
+        self._connection = connection
+        self._locks: dict[str, IO[str]] = {}
+
+    @classmethod
+    async def open(cls, path: Path) -> File:
+        thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        try:
+            connection = await asyncio.get_running_loop().run_in_executor(thread, _connect, path)
+        except BaseException:
+            thread.shutdown(wait=False)
+            raise
+        return cls(path, thread, connection)
+
+    async def run(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work, arguments)
+
+    def _run(self, work: Callable[..., T], arguments: tuple[object, ...]) -> T:
+        with translated(self.path):
+            return work(self._connection, *arguments)
+
+    def lock(self, role: str) -> None:
+        """Be the only one with this role on the file; the system gives the lock back when the process ends, however it ends.
+
+        On files of their own, since closing any handle of the database itself would drop SQLite's own locks.
+        """
+        if role in self._locks:
+            return
+        name = f"{self.path}.{role}.lock"
+        with translated(self.path):
+            handle = Path(name).open("w")  # noqa: SIM115  held open: it is the lock
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            handle.close()
+            raise TransportUnusable(
+                f"{self.path} already has a {role} ({name} is locked): stop the other auth0-webhooks first, or give this one "
+                "a file of its own with SQLITE_PATH. To run several consumers use Kafka"
+            ) from None
+        self._locks[role] = handle
+
+    async def close(self) -> None:
+        with suppress(TransportUnusable, RuntimeError):  # RuntimeError: closed before
+            await self.run(sqlite3.Connection.close)
+        self._thread.shutdown(wait=False)
+        for handle in self._locks.values():
+            handle.close()
+        self._locks.clear()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    with translated(path):
+        connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        try:
+            with transaction(connection, "DEFERRED"):
+                _version(connection, path)  # before anything is written: a file that is not ours stays as it is
+            _use_wal(connection)
+            connection.execute("PRAGMA synchronous=NORMAL")
+            with transaction(connection):
+                _migrate(connection, _version(connection, path))
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Two connections that do this at the same moment do not wait for each other: one is told "busy" at once."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema version of a file of ours, 0 for an empty one. Raises `TransportUnusable` for any other file."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    (owner,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if tables and owner != APPLICATION_ID:
+        raise TransportUnusable(f"{path} is an SQLite file of another program: name a file of our own with SQLITE_PATH")
+    if version > len(MIGRATIONS):
+        raise TransportUnusable(
+            f"{path} has schema version {version}, this release knows {len(MIGRATIONS)}: upgrade auth0-webhooks, "
+            "or name another file with SQLITE_PATH"
+        )
+    return version
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    for migration in MIGRATIONS[version:]:
+        for statement in migration.split(";"):
+            connection.execute(statement)
+    # Also where nothing is to be done: on a read-only file this is the first thing that fails, BEGIN IMMEDIATE does not.
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # a full disk has rolled back already
+            connection.execute("ROLLBACK")
+        raise
+
+
+_ADVICE: Final = {
+    "SQLITE_NOTADB": "is not an SQLite file: name another with SQLITE_PATH",
+    "SQLITE_CANTOPEN": "cannot be opened or made: look at its folder and its rights, or name another with SQLITE_PATH",
+    "SQLITE_READONLY": "or its folder is read-only: change the rights, or name another with SQLITE_PATH",
+    "SQLITE_FULL": "is on a full disk: make room",
+    "SQLITE_BUSY": "is held by another program for more than 10 s: look who has it open",
+    "SQLITE_CORRUPT": "is damaged: restore it from a backup, or name another with SQLITE_PATH",
+    "SQLITE_IOERR": "cannot be read or written: the disk or the file system reports an error",
+}
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """No error of SQLite or of the file system leaves this file."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", "")
+        advice = next((text for code, text in _ADVICE.items() if name.startswith(code)), f"failed: {error}")
+        raise TransportUnusable(f"the log file {path} {advice}") from None
+    except OSError as error:
+        raise TransportUnusable(f"the log file {path} cannot be used: {error.strerror or error}") from None

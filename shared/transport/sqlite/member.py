@@ -1,0 +1,100 @@
+"""The consumer's side of the embedded log: a group of one, with the one partition."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Collection, Mapping, Sequence
+from math import inf
+from typing import Final
+
+from shared.errors import TransportUnusable
+from shared.log import get_logger
+from shared.record import Record
+from shared.transport.port import Batch, Handler, Member, Position
+from shared.transport.sqlite.file import Connection, File, transaction
+from shared.transport.sqlite.onlooker import PARTITION, progress
+
+_LOOK_EVERY: Final = 0.05  # seconds between two looks for new records
+_TIDY_EVERY: Final = 60.0
+_TIDY_AT_MOST: Final = 10_000  # records removed in one go, so that no commit takes long
+
+log = get_logger(__name__)
+
+
+class SqliteMember(Member):
+    session: Final = inf
+
+    def __init__(self, file: File, handler: Handler, position: Position, retention: float) -> None:
+        self._file = file
+        self._handler = handler
+        self._next = position.offset
+        self._retention = retention
+        self._tidied = time.monotonic()
+        self._closed = False
+
+    @classmethod
+    async def join(cls, file: File, handler: Handler, concurrent_calls: int, retention: float) -> SqliteMember:
+        file.lock("consumer")
+        seen = await file.run(progress)
+        position = seen.committed or Position(seen.begin)
+        if seen.committed is None:
+            log.info("no committed position yet: starting at the oldest record", file=str(file.path), offset=position.offset)
+        handler.share(concurrent_calls)
+        handler.assigned(PARTITION, position)
+        return cls(file, handler, position, retention)
+
+    async def poll(self, *, wait: float, limit: int, hold: Collection[int]) -> Sequence[Batch]:
+        deadline = time.monotonic() + wait
+        while True:
+            records = [] if PARTITION in hold else await self._file.run(_read, self._next, limit)
+            if records:
+                self._next = records[-1].offset + 1
+                return [Batch(PARTITION, records)]
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return []
+            await asyncio.sleep(min(left, _LOOK_EVERY))
+
+    async def commit(self, positions: Mapping[int, Position]) -> bool:
+        tidy = time.monotonic() - self._tidied >= _TIDY_EVERY
+        try:
+            if PARTITION in positions:
+                await self._file.run(_commit, positions[PARTITION], time.time() - self._retention if tidy else None)
+        except TransportUnusable as error:
+            log.error("the position could not be stored; trying again", reason=str(error))
+            return False
+        if tidy:
+            self._tidied = time.monotonic()
+        return True
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self.commit(await self._handler.revoked([PARTITION]))
+        finally:
+            await self._file.close()
+
+
+def _read(connection: Connection, offset: int, limit: int) -> list[Record]:
+    rows = connection.execute(
+        "SELECT offset, key, value, headers, timestamp FROM record WHERE offset >= ? ORDER BY offset LIMIT ?", (offset, limit)
+    )
+    return [
+        Record(offset, key, value, [(name, text.encode("ascii")) for name, text in json.loads(headers)], timestamp)
+        for offset, key, value, headers, timestamp in rows
+    ]
+
+
+def _commit(connection: Connection, position: Position, tidy_before: float | None) -> None:
+    with transaction(connection):
+        connection.execute("INSERT OR REPLACE INTO committed VALUES (?, ?, ?)", (PARTITION, position.offset, position.metadata))
+        if tidy_before is not None:
+            connection.execute(
+                "DELETE FROM record WHERE offset IN "
+                "(SELECT offset FROM record WHERE offset < ? AND timestamp < ? ORDER BY offset LIMIT ?)",
+                (position.offset, tidy_before, _TIDY_AT_MOST),
+            )

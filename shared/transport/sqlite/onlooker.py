@@ -1,0 +1,19 @@
+"""What an onlooker sees of the embedded log."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shared.transport.port import Position, Progress
+from shared.transport.sqlite.file import Connection, transaction
+
+PARTITION: Final = 0
+
+
+def progress(connection: Connection) -> Progress:
+    with transaction(connection, "DEFERRED"):
+        sequence = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'record'").fetchone()
+        (oldest,) = connection.execute("SELECT min(offset) FROM record").fetchone()
+        committed = connection.execute("SELECT offset, metadata FROM committed").fetchone()
+    end = sequence[0] + 1 if sequence else 1
+    return Progress(begin=oldest or end, end=end, committed=Position(*committed) if committed else None)

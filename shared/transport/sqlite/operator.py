@@ -1,0 +1,99 @@
+"""Dead letters and the control table of the embedded log."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from shared.errors import PublishFailed, RecordInvalid, TransportUnusable
+from shared.log import get_logger
+from shared.transport import letters
+from shared.transport.port import Control, DeadLetter, DeadLetters
+from shared.transport.sqlite.file import Connection, File, transaction
+
+log = get_logger(__name__)
+
+
+class SqliteDeadLetters(DeadLetters):
+    def __init__(self, file: File) -> None:
+        self._file = file
+
+    async def put(self, letter: DeadLetter) -> None:
+        await _write(self._file, _put_letter, letter)
+
+    async def all(self) -> Sequence[DeadLetter]:
+        found = []
+        for log_id, document in await self._file.run(_letters):
+            try:
+                found.append(letters.parse(document))
+            except RecordInvalid as error:
+                log.warning("a dead letter cannot be read and is left out", log_id=log_id, reason=str(error))
+        return found
+
+    async def retry(self, letter: DeadLetter) -> None:
+        await _write(self._file, _retry, letter)
+
+    async def remove(self, log_id: str) -> None:
+        await _write(self._file, _remove_letter, log_id)
+
+    async def close(self) -> None:
+        await self._file.close()
+
+
+class SqliteControl(Control):
+    def __init__(self, file: File) -> None:
+        self._file = file
+
+    async def put(self, key: str, document: bytes) -> None:
+        await _write(self._file, _put_document, key, document)
+
+    async def delete(self, key: str) -> None:
+        await _write(self._file, _delete_document, key)
+
+    async def snapshot(self) -> Mapping[str, bytes]:
+        return dict(await self._file.run(_documents))
+
+    async def close(self) -> None:
+        await self._file.close()
+
+
+async def _write(file: File, work: Callable[..., None], *arguments: object) -> None:
+    try:
+        await file.run(work, *arguments)
+    except TransportUnusable as error:
+        raise PublishFailed(str(error)) from None
+
+
+def _put_letter(connection: Connection, letter: DeadLetter) -> None:
+    values = (letter.log_id, letter.time, letters.dump(letter))
+    connection.execute("INSERT OR REPLACE INTO dead_letter VALUES (?, ?, ?)", values)
+
+
+def _letters(connection: Connection) -> list[tuple[str, bytes]]:
+    return connection.execute("SELECT log_id, document FROM dead_letter ORDER BY time, log_id").fetchall()
+
+
+def _retry(connection: Connection, letter: DeadLetter) -> None:
+    record = letter.record
+    headers = json.dumps([(name, value.decode("ascii", "backslashreplace")) for name, value in record.headers])
+    insert = "INSERT INTO record (log_id, again, key, value, headers, timestamp) VALUES (?, 1, ?, ?, ?, ?)"
+    with transaction(connection):
+        connection.execute(insert, (letter.log_id, record.key, record.value, headers, time.time()))
+        _remove_letter(connection, letter.log_id)
+
+
+def _remove_letter(connection: Connection, log_id: str) -> None:
+    connection.execute("DELETE FROM dead_letter WHERE log_id = ?", (log_id,))
+
+
+def _put_document(connection: Connection, key: str, document: bytes) -> None:
+    connection.execute("INSERT OR REPLACE INTO control VALUES (?, ?)", (key, document))
+
+
+def _delete_document(connection: Connection, key: str) -> None:
+    connection.execute("DELETE FROM control WHERE key = ?", (key,))
+
+
+def _documents(connection: Connection) -> list[tuple[str, bytes]]:
+    return connection.execute("SELECT key, document FROM control").fetchall()

@@ -1,0 +1,56 @@
+"""The producer's side of the embedded log."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared.errors import PublishFailed, TransportUnusable
+from shared.event import Event
+from shared.record import headers_of, key_of
+from shared.transport import checkpoint as documents
+from shared.transport.port import Checkpoint, Publisher
+from shared.transport.sqlite.file import Connection, File, transaction
+
+
+class SqlitePublisher(Publisher):
+    def __init__(self, file: File) -> None:
+        self._file = file
+
+    async def lead(self) -> Checkpoint | None:
+        self._file.lock("poller")
+        return await self._file.run(_read_checkpoint, self._file.path)
+
+    async def renew(self) -> None:
+        """The lock on the file is ours until we end."""
+
+    async def publish(self, events: Sequence[Event], checkpoint: Checkpoint) -> int:
+        try:
+            return await self._file.run(_publish, events, checkpoint)
+        except TransportUnusable as error:
+            raise PublishFailed(str(error)) from None
+
+    async def close(self) -> None:
+        await self._file.close()
+
+
+def _publish(connection: Connection, events: Sequence[Event], checkpoint: Checkpoint) -> int:
+    now = time.time()
+    known = "SELECT 1 FROM record WHERE log_id = ? AND again = 0"
+    insert = "INSERT INTO record (log_id, key, value, headers, timestamp) VALUES (?, ?, ?, ?, ?)"
+    published = 0
+    with transaction(connection):
+        for event in events:
+            if connection.execute(known, (event.log_id,)).fetchone() is None:
+                headers = json.dumps([(name, value.decode("ascii")) for name, value in headers_of(event)])
+                connection.execute(insert, (event.log_id, key_of(event), event.raw, headers, now))
+                published += 1
+        connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (0, ?)", (documents.dump(checkpoint),))
+    return published
+
+
+def _read_checkpoint(connection: Connection, path: Path) -> Checkpoint | None:
+    row = connection.execute("SELECT document FROM checkpoint").fetchone()
+    return documents.parse(row[0], where=f"{path}, table checkpoint")[0] if row else None

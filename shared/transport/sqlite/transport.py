@@ -1,0 +1,53 @@
+"""The embedded log: one SQLite file, one partition, one poller and one consumer, in one process or in two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from shared.transport.port import Control, DeadLetters, Handler, Member, Progress, Publisher, Transport
+from shared.transport.sqlite.file import File
+from shared.transport.sqlite.member import SqliteMember
+from shared.transport.sqlite.onlooker import PARTITION, progress
+from shared.transport.sqlite.operator import SqliteControl, SqliteDeadLetters
+from shared.transport.sqlite.publisher import SqlitePublisher
+
+
+class SqliteTransport(Transport):
+    """The log in the file `path`, which is made when it is not there yet.
+
+    `retention_days`: delivered records are removed after that time; what is not delivered stays, however old.
+    `concurrent_calls`: the whole limit is the one member's share.
+    """
+
+    def __init__(self, path: Path, *, retention_days: float, concurrent_calls: int = 1) -> None:
+        self._path = path
+        self._retention = retention_days * 86_400
+        self._concurrent_calls = concurrent_calls
+        self._onlooker: File | None = None
+
+    async def publisher(self) -> Publisher:
+        return SqlitePublisher(await File.open(self._path))
+
+    async def member(self, handler: Handler) -> Member:
+        file = await File.open(self._path)
+        try:
+            return await SqliteMember.join(file, handler, self._concurrent_calls, self._retention)
+        except BaseException:
+            await file.close()
+            raise
+
+    async def dead_letters(self) -> DeadLetters:
+        return SqliteDeadLetters(await File.open(self._path))
+
+    async def control(self) -> Control:
+        return SqliteControl(await File.open(self._path))
+
+    async def progress(self) -> Mapping[int, Progress]:
+        if self._onlooker is None:
+            self._onlooker = await File.open(self._path)
+        return {PARTITION: await self._onlooker.run(progress)}
+
+    async def close(self) -> None:
+        if self._onlooker is not None:
+            await self._onlooker.close()
