@@ -11,7 +11,9 @@ from typing import Final
 
 from consumer.aiohttp_webhook import AiohttpWebhook
 from consumer.backoff import Backoff
+from consumer.breaker import Breaker
 from consumer.courier import Courier
+from consumer.dispatcher import Policy
 from producer.auth0 import Auth0Logs
 from producer.poller import Poller
 from producer.selection import Selection
@@ -103,7 +105,11 @@ def courier(settings: Settings) -> Courier:
             connect_timeout=webhook.connect_timeout,
             tls=_trust(webhook.ca_file),
         ),
-        backoff=Backoff(base=webhook.backoff_base, cap=webhook.backoff_cap),
+        policy=Policy(
+            backoff=Backoff(base=webhook.backoff_base, cap=webhook.backoff_cap),
+            concurrent_calls=webhook.concurrent_calls,
+        ),
+        breaker=Breaker(failures=10, probe_interval=5.0, longest=60.0),
         window=loop.window,
         commit_interval=loop.commit_interval,
         drain_timeout=loop.drain_timeout,

@@ -10,8 +10,7 @@ from typing import Final
 
 import aiohttp
 
-from consumer.delivery import Delivery
-from consumer.webhook import Attempt, Landed, Webhook
+from consumer.webhook import Attempt, Call, Landed, Webhook
 
 BODY_CAP: Final = 64 * 1024  # of the answer; what is longer is not worth a connection
 
@@ -39,13 +38,13 @@ class AiohttpWebhook(Webhook):
             auto_decompress=False,
             trust_env=False,
         )
-        self._tasks: dict[Delivery, asyncio.Task[None]] = {}
+        self._tasks: dict[Call, asyncio.Task[None]] = {}
 
-    def send(self, delivery: Delivery, landed: Landed) -> None:
-        self._tasks[delivery] = asyncio.get_running_loop().create_task(self._deliver(delivery, landed))
+    def send(self, call: Call, landed: Landed) -> None:
+        self._tasks[call] = asyncio.get_running_loop().create_task(self._deliver(call, landed))
 
-    def cancel(self, delivery: Delivery) -> None:
-        self._tasks.pop(delivery).cancel()
+    def cancel(self, call: Call) -> None:
+        self._tasks.pop(call).cancel()
 
     async def close(self) -> None:
         for task in self._tasks.values():
@@ -53,16 +52,16 @@ class AiohttpWebhook(Webhook):
         self._tasks.clear()
         await self._session.close()
 
-    async def _deliver(self, delivery: Delivery, landed: Landed) -> None:
-        attempt = await self._attempt(delivery)
-        del self._tasks[delivery]
-        landed(delivery, attempt)
+    async def _deliver(self, call: Call, landed: Landed) -> None:
+        attempt = await self._attempt(call)
+        del self._tasks[call]
+        landed(call, attempt)
 
-    async def _attempt(self, delivery: Delivery) -> Attempt:
-        headers = {**self._headers, "webhook-id": delivery.log_id}
+    async def _attempt(self, call: Call) -> Attempt:
+        headers = {**self._headers, "webhook-id": call.log_id}
         status: int | None = None
         try:
-            async with self._session.post(self._url, data=delivery.body, headers=headers, allow_redirects=False) as answer:
+            async with self._session.post(self._url, data=call.body, headers=headers, allow_redirects=False) as answer:
                 status = answer.status
                 await _drain(answer)
         except TimeoutError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 
 
 class Call:
@@ -38,13 +38,14 @@ class Attempt:
         return self.problem or f"answered {self.status}"
 
 
-C = TypeVar("C", bound=Call)
+#: Called with the very call that was sent.
+Landed = Callable[[Any, Attempt], None]
 
 
 class Webhook(Protocol):
     """Sends calls. Everything happens in one event loop."""
 
-    def send(self, call: C, landed: Callable[[C, Attempt], None]) -> None:
+    def send(self, call: Call, landed: Landed) -> None:
         """Start one attempt under one total deadline. `landed` is called later, once, unless the call is cancelled."""
 
     def cancel(self, call: Call) -> None:

@@ -11,14 +11,13 @@ import ssl
 from collections.abc import Mapping
 from typing import Protocol
 
-from consumer.delivery import Delivery
 from consumer.http.connection import Connection, Owner
 from consumer.http.dial import Direct, Route
 from consumer.http.origin import Origin, login_of, target_of
 from consumer.http.problems import NoConnection
 from consumer.http.proxy import Proxied
 from consumer.http.request import RequestForm, Sign
-from consumer.webhook import Attempt, Landed, Webhook
+from consumer.webhook import Attempt, Call, Landed, Webhook
 
 
 class _Cancellable(Protocol):
@@ -58,7 +57,7 @@ class HttpWebhook(Webhook, Owner):
         self._timeout = timeout
         self._connect_timeout = connect_timeout
         self._loop = asyncio.get_running_loop()
-        self._calls: dict[Delivery, _Cancellable] = {}
+        self._calls: dict[Call, _Cancellable] = {}
         self._connections: set[Connection] = set()
         #: In the order of their last calls; the newest is used first, so that those too many grow old and close.
         self._idle: dict[Connection, None] = {}
@@ -67,24 +66,24 @@ class HttpWebhook(Webhook, Owner):
 
     # The port.
 
-    def send(self, delivery: Delivery, landed: Landed) -> None:
+    def send(self, call: Call, landed: Landed) -> None:
         now = self._loop.time()
         try:
-            request = self._form.fill(delivery)
+            request = self._form.fill(call)
         except ValueError:
             attempt = Attempt(None, "its log id cannot stand in a header")
-            self._calls[delivery] = self._loop.call_soon(self.over, delivery, landed, attempt)
+            self._calls[call] = self._loop.call_soon(self.over, call, landed, attempt)
             return
         while self._idle:
             connection, _ = self._idle.popitem()
             if not connection.transport.is_closing():
-                self._calls[delivery] = connection
-                connection.begin(delivery, landed, request, now, now + self._timeout)
+                self._calls[call] = connection
+                connection.begin(call, landed, request, now, now + self._timeout)
                 return
-        self._open(delivery, landed, request, now + self._timeout)
+        self._open(call, landed, request, now + self._timeout)
 
-    def cancel(self, delivery: Delivery) -> None:
-        self._calls.pop(delivery).cancel()
+    def cancel(self, call: Call) -> None:
+        self._calls.pop(call).cancel()
 
     async def close(self) -> None:
         for task in self._opening:
@@ -102,12 +101,12 @@ class HttpWebhook(Webhook, Owner):
     def idle(self, connection: Connection) -> None:
         self._idle[connection] = None
 
-    def again(self, delivery: Delivery, landed: Landed, deadline: float) -> None:
-        self._open(delivery, landed, self._form.fill(delivery), deadline)
+    def again(self, call: Call, landed: Landed, deadline: float) -> None:
+        self._open(call, landed, self._form.fill(call), deadline)
 
-    def over(self, delivery: Delivery, landed: Landed, attempt: Attempt) -> None:
-        del self._calls[delivery]
-        landed(delivery, attempt)
+    def over(self, call: Call, landed: Landed, attempt: Attempt) -> None:
+        del self._calls[call]
+        landed(call, attempt)
 
     def gone(self, connection: Connection) -> None:
         self._idle.pop(connection, None)
@@ -117,24 +116,24 @@ class HttpWebhook(Webhook, Owner):
 
     # A new connection.
 
-    def _open(self, delivery: Delivery, landed: Landed, request: bytes, deadline: float) -> None:
-        task = self._loop.create_task(self._begin(delivery, landed, request, deadline))
-        self._calls[delivery] = task
+    def _open(self, call: Call, landed: Landed, request: bytes, deadline: float) -> None:
+        task = self._loop.create_task(self._begin(call, landed, request, deadline))
+        self._calls[call] = task
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
 
-    async def _begin(self, delivery: Delivery, landed: Landed, request: bytes, deadline: float) -> None:
+    async def _begin(self, call: Call, landed: Landed, request: bytes, deadline: float) -> None:
         now = self._loop.time()
         try:
             connection = await self._route.open(self._connection, min(deadline, now + self._connect_timeout))
         except NoConnection as problem:
-            self.over(delivery, landed, Attempt(None, str(problem)))
+            self.over(call, landed, Attempt(None, str(problem)))
         except TimeoutError:
-            self.over(delivery, landed, Attempt(None, f"no connection within {self._loop.time() - now:.3g} s"))
+            self.over(call, landed, Attempt(None, f"no connection within {self._loop.time() - now:.3g} s"))
         else:
             self._connections.add(connection)
-            self._calls[delivery] = connection
-            connection.begin(delivery, landed, request, self._loop.time(), deadline)
+            self._calls[call] = connection
+            connection.begin(call, landed, request, self._loop.time(), deadline)
 
     def _connection(self) -> Connection:
         return Connection(self, self._timeout)

@@ -10,10 +10,9 @@ import asyncio
 from math import inf
 from typing import Final, Protocol, cast
 
-from consumer.delivery import Delivery
 from consumer.http.answer import Answer
 from consumer.http.problems import broken
-from consumer.webhook import Attempt, Landed
+from consumer.webhook import Attempt, Call, Landed
 
 #: Seconds that the rest of an answer may take once its head is there. The status is known by then, so waiting only serves
 #: to use the connection again; a receiver that drips its body must not hold a slot until the deadline.
@@ -32,10 +31,10 @@ class Owner(Protocol):
     def idle(self, connection: Connection) -> None:
         """It can take the next call."""
 
-    def again(self, delivery: Delivery, landed: Landed, deadline: float) -> None:
+    def again(self, call: Call, landed: Landed, deadline: float) -> None:
         """The call deserves a second try on a new connection."""
 
-    def over(self, delivery: Delivery, landed: Landed, attempt: Attempt) -> None:
+    def over(self, call: Call, landed: Landed, attempt: Attempt) -> None:
         """The call has its result."""
 
     def gone(self, connection: Connection) -> None:
@@ -52,16 +51,16 @@ class Connection(asyncio.Protocol):
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
         self._answer = Answer()
-        self._delivery: Delivery | None = None
+        self._delivery: Call | None = None
         self._landed: Landed
         self._deadline = self._due = self._timer_at = inf
         self._timer: asyncio.TimerHandle | None = None
         self._idle_since = inf
         self._stale = False
 
-    def begin(self, delivery: Delivery, landed: Landed, request: bytes, now: float, deadline: float) -> None:
+    def begin(self, call: Call, landed: Landed, request: bytes, now: float, deadline: float) -> None:
         """Send the request. `now` and `deadline` by the loop's clock."""
-        self._delivery, self._landed, self._deadline = delivery, landed, deadline
+        self._delivery, self._landed, self._deadline = call, landed, deadline
         self._stale = now - self._idle_since >= STALE
         self._answer.expect()
         self._wake_by(deadline)
@@ -98,18 +97,18 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._owner.gone(self)
-        delivery, answer = self._delivery, self._answer
-        if delivery is None:
+        call, answer = self._delivery, self._answer
+        if call is None:
             return
         if self._stale and not answer.begun:
             self._delivery = None
-            self._owner.again(delivery, self._landed, self._deadline)
+            self._owner.again(call, self._landed, self._deadline)
         else:
-            self._end(delivery, broken(exc, begun=answer.begun))
+            self._end(call, broken(exc, begun=answer.begun))
 
     # How a call ends.
 
-    def _end(self, delivery: Delivery, problem: str = "", *, reusable: bool = False) -> None:
+    def _end(self, call: Call, problem: str = "", *, reusable: bool = False) -> None:
         attempt = self._attempt(problem)
         self._delivery = None
         # A receiver that answers before it has the whole request may never read the rest of it.
@@ -119,7 +118,7 @@ class Connection(asyncio.Protocol):
             self._owner.idle(self)
         else:
             self.transport.abort()
-        self._owner.over(delivery, self._landed, attempt)
+        self._owner.over(call, self._landed, attempt)
 
     def _attempt(self, problem: str) -> Attempt:
         answer = self._answer

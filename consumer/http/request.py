@@ -1,11 +1,11 @@
-"""The request: everything that does not change is laid out once, a delivery is filled in by one `%`."""
+"""The request: everything that does not change is laid out once, a call is filled in by one `%`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from consumer.delivery import Delivery
+from consumer.webhook import Call
 
 #: Log id and body → whole header lines, each with its line end; see `consumer.signing`.
 Sign = Callable[[bytes, bytes], bytes]
@@ -22,16 +22,16 @@ class RequestForm:
         self._form = head.encode("latin-1").replace(b"%", b"%%") + _CHANGING
         self._sign = sign or _unsigned
 
-    def fill(self, delivery: Delivery) -> bytes:
+    def fill(self, call: Call) -> bytes:
         """The whole request. Raises `ValueError` for a log id that cannot stand in a header.
 
         Whoever can write to the topic chooses the log id: a line break in it would be a request of their own.
         """
-        log_id, body = delivery.log_id, delivery.body
+        log_id, body = call.log_id, call.body
         if not log_id.isprintable():
             raise ValueError("a control character")
         name = log_id.encode("ascii")
-        return self._form % (name, delivery.attempt, self._sign(name, body), len(body), body)
+        return self._form % (name, call.attempt, self._sign(name, body), len(body), body)
 
 
 def _line(name: str, value: str) -> str:

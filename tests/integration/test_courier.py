@@ -12,7 +12,9 @@ import pytest
 
 from consumer.aiohttp_webhook import AiohttpWebhook
 from consumer.backoff import Backoff
+from consumer.breaker import Breaker
 from consumer.courier import Courier
+from consumer.dispatcher import Policy
 from shared.event import Event
 from shared.record import Record
 from shared.transport.port import Batch, Position
@@ -30,10 +32,13 @@ async def receiver() -> AsyncIterator[Receiver]:
     await receiver.stop()
 
 
-def _courier(url: str, *, window: int = 100, timeout: float = 5.0, drain_timeout: float = 2.0) -> Courier:
+def _courier(
+    url: str, *, window: int = 100, timeout: float = 5.0, drain_timeout: float = 2.0, breaker_failures: int = 10_000
+) -> Courier:
     return Courier(
         webhook=AiohttpWebhook(url=url, headers={}, timeout=timeout, connect_timeout=1.0),
-        backoff=Backoff(base=0.02, cap=0.1),
+        policy=Policy(backoff=Backoff(base=0.02, cap=0.1), concurrent_calls=5),
+        breaker=Breaker(failures=breaker_failures, probe_interval=0.1, longest=0.5),
         window=window,
         commit_interval=0.05,
         drain_timeout=drain_timeout,
@@ -165,14 +170,14 @@ async def test_a_foreign_record_is_held_and_nothing_passes_it(tmp_path: Path, re
     good = Record(1, b"k", b"{}", [("v", b"1"), ("log-id", b"good")], 0.0)
     foreign = Record(0, b"k", b"not ours", [], 0.0)
     courier._accept(Batch(0, [foreign, good]))
-    courier._launch()
+    courier._dispatcher.launch()
     # The clock of the session counts from the last poll; without a member there is none.
     courier._session = inf
-    courier._launch()
+    courier._dispatcher.launch()
     await receiver.journal.wait_for(1, timeout=5)
     assert courier.counts.held == 1
     positions = await courier.revoked([0])
-    await courier._webhook.close()
+    await courier._dispatcher.close()
     assert positions[0].offset == 0
 
 
@@ -183,21 +188,22 @@ async def test_a_result_that_comes_after_the_partition_was_lost_changes_nothing(
     courier.share(1)
     courier.assigned(0, Position(0))
     courier._accept(Batch(0, [Record(0, b"k", b"{}", [("v", b"1"), ("log-id", b"a")], 0.0)]))
-    courier._launch()
+    courier._dispatcher.launch()
     courier.lost([0])
     courier.assigned(0, Position(0))
     assert courier.in_flight == 0
     await asyncio.sleep(0.2)
     assert courier.counts.delivered == 0
     assert await courier.revoked([0]) == {0: Position(0)}
-    await courier._webhook.close()
+    await courier._dispatcher.close()
 
 
 async def test_a_member_that_slept_through_its_session_sends_nothing(receiver: Receiver) -> None:
     now = [100.0]
     courier = Courier(
         webhook=AiohttpWebhook(url=receiver.url, headers={}, timeout=5, connect_timeout=1),
-        backoff=Backoff(base=1, cap=1),
+        policy=Policy(backoff=Backoff(base=1, cap=1)),
+        breaker=Breaker(failures=10, probe_interval=1, longest=1),
         window=10,
         commit_interval=1,
         drain_timeout=0,
@@ -208,10 +214,10 @@ async def test_a_member_that_slept_through_its_session_sends_nothing(receiver: R
     courier.assigned(0, Position(0))
     courier._accept(Batch(0, [Record(0, b"k", b"{}", [("v", b"1"), ("log-id", b"a")], 0.0)]))
     now[0] += 6.1
-    courier._launch()
+    courier._dispatcher.launch()
     assert courier.in_flight == 0
     courier._polled = now[0]
-    courier._launch()
+    courier._dispatcher.launch()
     assert courier.in_flight == 1
     courier.lost([0])
-    await courier._webhook.close()
+    await courier._dispatcher.close()
