@@ -172,6 +172,7 @@ class Courier(Handler):
     async def revoked(self, partitions: Collection[int]) -> Mapping[int, Position]:
         """Let open calls end, break off what is left after the drain timeout; nothing new starts meanwhile."""
         leaving = self._holdings.retire(partitions)
+        self._dispatcher.forget_dead()
         await self._drain(leaving)
         self._drop(leaving)
         log.info("partitions given back", partitions=sorted(partitions))

@@ -30,7 +30,9 @@ class Turns:
         return len(self._retries)
 
     def add(self, delivery: Delivery) -> None:
-        self._ready.append(delivery)
+        """It has become the head of its lane. Nothing happens if its partition is about to go."""
+        if delivery.assignment.live:
+            self._ready.append(delivery)
 
     def put_back(self, deliveries: Iterable[Delivery]) -> None:
         """Their call was broken off: they are next."""

@@ -3,84 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
 from math import inf
 from pathlib import Path
 
-import pytest
-
-from consumer.aiohttp_webhook import AiohttpWebhook
 from consumer.backoff import Backoff
 from consumer.breaker import Breaker
 from consumer.courier import Courier
 from consumer.dispatcher import Policy
-from shared.event import Event
+from consumer.http.client import HttpWebhook
 from shared.record import Record
 from shared.transport.port import Batch, Position
-from shared.transport.sqlite.transport import SqliteTransport
 from simulator import faults
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    await receiver.start()
-    yield receiver
-    await receiver.stop()
-
-
-def _courier(
-    url: str, *, window: int = 100, timeout: float = 5.0, drain_timeout: float = 2.0, breaker_failures: int = 10_000
-) -> Courier:
-    return Courier(
-        webhook=AiohttpWebhook(url=url, headers={}, timeout=timeout, connect_timeout=1.0),
-        policy=Policy(backoff=Backoff(base=0.02, cap=0.1), concurrent_calls=5),
-        breaker=Breaker(failures=breaker_failures, probe_interval=0.1, longest=0.5),
-        window=window,
-        commit_interval=0.05,
-        drain_timeout=drain_timeout,
-    )
-
-
-def _log(path: Path, calls: int = 5) -> SqliteTransport:
-    return SqliteTransport(path / "log.db", retention_days=1, concurrent_calls=calls)
-
-
-@asynccontextmanager
-async def _running(courier: Courier, log: SqliteTransport) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    task = asyncio.create_task(courier.run(log, stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
-        await log.close()
-
-
-async def _committed(log: SqliteTransport) -> int:
-    position = (await log.progress())[0].committed
-    await log.close()
-    return position.offset if position else 0
-
-
-def _ids(sent: Sequence[Event]) -> list[str]:
-    return [one.log_id for one in sent]
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  nobody announces it
-            await asyncio.sleep(0.01)
+from tests.integration.courier_world import committed, courier, log_in, running, until
 
 
 async def test_open_calls_reach_the_share_and_never_pass_it(tmp_path: Path, receiver: Receiver) -> None:
     receiver.latency = 0.02
-    await publish(_log(tmp_path), [event(n) for n in range(200)])
-    async with _running(_courier(receiver.url), _log(tmp_path, calls=7)):
+    await publish(log_in(tmp_path), [event(n) for n in range(200)])
+    async with running(courier(receiver.url), log_in(tmp_path, calls=7)):
         await receiver.journal.wait_for(200, timeout=20)
     assert receiver.open_calls.peak() == 7
 
@@ -88,8 +30,8 @@ async def test_open_calls_reach_the_share_and_never_pass_it(tmp_path: Path, rece
 async def test_a_failing_event_blocks_its_own_user_only(tmp_path: Path, receiver: Receiver) -> None:
     receiver.script.add(faults.status(500), when=lambda call: call.user_id == "auth0|3")
     sent = events(0, 70)
-    await publish(_log(tmp_path), sent)
-    async with _running(_courier(receiver.url), _log(tmp_path)):
+    await publish(log_in(tmp_path), sent)
+    async with running(courier(receiver.url), log_in(tmp_path)):
         await receiver.journal.wait_for(60, timeout=20)
         assert {call.call.log_id for call in receiver.journal.all if call.status == 500} == {sent[3].log_id}
         receiver.script.clear()
@@ -101,21 +43,21 @@ async def test_a_failing_event_blocks_its_own_user_only(tmp_path: Path, receiver
 async def test_a_waiting_retry_holds_no_place(tmp_path: Path, receiver: Receiver) -> None:
     """With one place and many failing events, the good one behind them is delivered."""
     receiver.script.add(faults.status(503), when=lambda call: call.user_id != "good")
-    await publish(_log(tmp_path), [*(event(n) for n in range(50)), event(50, user="good")])
-    async with _running(_courier(receiver.url), _log(tmp_path, calls=1)):
+    await publish(log_in(tmp_path), [*(event(n) for n in range(50)), event(50, user="good")])
+    async with running(courier(receiver.url), log_in(tmp_path, calls=1)):
         await receiver.journal.wait_for(1, timeout=20)
 
 
 async def test_the_window_bounds_what_is_taken_while_the_webhook_is_down(tmp_path: Path, receiver: Receiver) -> None:
     receiver.script.add(faults.status(503))
-    await publish(_log(tmp_path), events(0, 500))
-    courier = _courier(receiver.url, window=40)
-    async with _running(courier, _log(tmp_path)):
+    await publish(log_in(tmp_path), events(0, 500))
+    one = courier(receiver.url, window=40)
+    async with running(one, log_in(tmp_path)):
         for _ in range(20):
             await asyncio.sleep(0.05)
-            assert courier.in_window <= 40
-        assert courier.counts.taken == 40
-        assert courier.counts.failed_attempts > 10
+            assert one.in_window <= 40
+        assert one.counts.taken == 40
+        assert one.counts.failed_attempts > 10
         receiver.script.clear()
         await receiver.journal.wait_for(500, timeout=30)
     assert receiver.journal.disorder() == []
@@ -124,14 +66,14 @@ async def test_the_window_bounds_what_is_taken_while_the_webhook_is_down(tmp_pat
 async def test_one_blocked_user_does_not_fill_the_window_of_the_others(tmp_path: Path, receiver: Receiver) -> None:
     """What is done beyond the blocked event does not count, so reading goes on."""
     receiver.script.add(faults.status(500), when=lambda call: call.user_id == "poison")
-    await publish(_log(tmp_path), [event(0, user="poison"), *(event(n) for n in range(1, 400))])
-    courier = _courier(receiver.url, window=20)
-    async with _running(courier, _log(tmp_path)):
+    await publish(log_in(tmp_path), [event(0, user="poison"), *(event(n) for n in range(1, 400))])
+    one = courier(receiver.url, window=20)
+    async with running(one, log_in(tmp_path)):
         await receiver.journal.wait_for(399, timeout=20)
-        await _until(lambda: courier.done_beyond == 399)
-    assert await _committed(_log(tmp_path)) == 1
+        await until(lambda: one.done_beyond == 399)
+    assert await committed(tmp_path) == 1
     receiver.script.clear()
-    async with _running(_courier(receiver.url, window=20), _log(tmp_path)):
+    async with running(courier(receiver.url, window=20), log_in(tmp_path)):
         await receiver.journal.wait_for(400, timeout=20)
     assert receiver.journal.duplicates == ()  # what was done beyond it was remembered in the commit
 
@@ -139,69 +81,69 @@ async def test_one_blocked_user_does_not_fill_the_window_of_the_others(tmp_path:
 async def test_a_stop_waits_for_open_calls_and_commits_them(tmp_path: Path, receiver: Receiver) -> None:
     receiver.latency = 0.4
     sent = events(0, 40)
-    await publish(_log(tmp_path), sent)
-    async with _running(_courier(receiver.url), _log(tmp_path)):
+    await publish(log_in(tmp_path), sent)
+    async with running(courier(receiver.url), log_in(tmp_path)):
         await receiver.journal.wait_for(5, timeout=20)
         await asyncio.sleep(0.1)  # the next five are open now
     assert len(receiver.journal.all) == 10
-    assert await _committed(_log(tmp_path)) == 11
+    assert await committed(tmp_path) == 11
     receiver.latency = 0
-    async with _running(_courier(receiver.url), _log(tmp_path)):
+    async with running(courier(receiver.url), log_in(tmp_path)):
         await receiver.journal.wait_for(40, timeout=20)
     assert receiver.journal.duplicates == ()
 
 
 async def test_at_the_drain_timeout_calls_are_broken_off_and_made_again_later(tmp_path: Path, receiver: Receiver) -> None:
     receiver.script.add(faults.hang_before_headers(), times=5)
-    await publish(_log(tmp_path), events(0, 10))
-    courier = _courier(receiver.url, drain_timeout=0.2)
-    async with _running(courier, _log(tmp_path)):
-        await _until(lambda: courier.in_flight == 5)
-    assert await _committed(_log(tmp_path)) == 1
-    async with _running(_courier(receiver.url), _log(tmp_path)):
+    await publish(log_in(tmp_path), events(0, 10))
+    one = courier(receiver.url, drain_timeout=0.2)
+    async with running(one, log_in(tmp_path)):
+        await until(lambda: one.in_flight == 5)
+    assert await committed(tmp_path) == 1
+    async with running(courier(receiver.url), log_in(tmp_path)):
         await receiver.journal.wait_for(10, timeout=20)
     assert receiver.journal.disorder() == []
 
 
 async def test_a_foreign_record_is_held_and_nothing_passes_it(tmp_path: Path, receiver: Receiver) -> None:
-    courier = _courier(receiver.url)
-    courier.share(5)
-    courier.assigned(0, Position(0))
+    one = courier(receiver.url)
+    one.share(5)
+    one.assigned(0, Position(0))
     good = Record(1, b"k", b"{}", [("v", b"1"), ("log-id", b"good")], 0.0)
     foreign = Record(0, b"k", b"not ours", [], 0.0)
-    courier._accept(Batch(0, [foreign, good]))
-    courier._dispatcher.launch()
+    one._accept(Batch(0, [foreign, good]))
+    one._dispatcher.launch()
     # The clock of the session counts from the last poll; without a member there is none.
-    courier._session = inf
-    courier._dispatcher.launch()
+    one._session = inf
+    one._dispatcher.launch()
     await receiver.journal.wait_for(1, timeout=5)
-    assert courier.counts.held == 1
-    positions = await courier.revoked([0])
-    await courier._dispatcher.close()
+    assert one.counts.held == 1
+    positions = await one.revoked([0])
+    await one._dispatcher.close()
     assert positions[0].offset == 0
 
 
 async def test_a_result_that_comes_after_the_partition_was_lost_changes_nothing(tmp_path: Path, receiver: Receiver) -> None:
     receiver.latency = 0.1
-    courier = _courier(receiver.url)
-    courier._session = inf
-    courier.share(1)
-    courier.assigned(0, Position(0))
-    courier._accept(Batch(0, [Record(0, b"k", b"{}", [("v", b"1"), ("log-id", b"a")], 0.0)]))
-    courier._dispatcher.launch()
-    courier.lost([0])
-    courier.assigned(0, Position(0))
-    assert courier.in_flight == 0
+    one = courier(receiver.url)
+    one._session = inf
+    one.share(1)
+    one.assigned(0, Position(0))
+    one._accept(Batch(0, [Record(0, b"k", b"{}", [("v", b"1"), ("log-id", b"a")], 0.0)]))
+    one._dispatcher.launch()
+    one.lost([0])
+    one.assigned(0, Position(0))
+    assert one.in_flight == 0
     await asyncio.sleep(0.2)
-    assert courier.counts.delivered == 0
-    assert await courier.revoked([0]) == {0: Position(0)}
-    await courier._dispatcher.close()
+    assert one.counts.delivered == 0
+    assert await one.revoked([0]) == {0: Position(0)}
+    await one._dispatcher.close()
 
 
 async def test_a_member_that_slept_through_its_session_sends_nothing(receiver: Receiver) -> None:
     now = [100.0]
-    courier = Courier(
-        webhook=AiohttpWebhook(url=receiver.url, headers={}, timeout=5, connect_timeout=1),
+    one = Courier(
+        webhook=HttpWebhook(url=receiver.url, headers={}, timeout=5, connect_timeout=1),
         policy=Policy(backoff=Backoff(base=1, cap=1)),
         breaker=Breaker(failures=10, probe_interval=1, longest=1),
         window=10,
@@ -209,15 +151,15 @@ async def test_a_member_that_slept_through_its_session_sends_nothing(receiver: R
         drain_timeout=0,
         clock=lambda: now[0],
     )
-    courier._session = 6.0
-    courier.share(5)
-    courier.assigned(0, Position(0))
-    courier._accept(Batch(0, [Record(0, b"k", b"{}", [("v", b"1"), ("log-id", b"a")], 0.0)]))
+    one._session = 6.0
+    one.share(5)
+    one.assigned(0, Position(0))
+    one._accept(Batch(0, [Record(0, b"k", b"{}", [("v", b"1"), ("log-id", b"a")], 0.0)]))
     now[0] += 6.1
-    courier._dispatcher.launch()
-    assert courier.in_flight == 0
-    courier._polled = now[0]
-    courier._dispatcher.launch()
-    assert courier.in_flight == 1
-    courier.lost([0])
-    await courier._dispatcher.close()
+    one._dispatcher.launch()
+    assert one.in_flight == 0
+    one._polled = now[0]
+    one._dispatcher.launch()
+    assert one.in_flight == 1
+    one.lost([0])
+    await one._dispatcher.close()

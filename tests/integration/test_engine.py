@@ -1,0 +1,234 @@
+"""What happens to events when the webhook is slow, down, flapping, picky or poisoned, on a real log with a real receiver."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from consumer.batch import Batching, Form
+from consumer.breaker import State
+from consumer.dispatcher import Ordering
+from consumer.skips import PREFIX, document
+from simulator import faults
+from simulator.receiver import Receiver
+from tests.contract.harness import event, events, publish
+from tests.integration.courier_world import committed, courier, dead, ids, log_in, policy, running, until
+
+# -- order
+
+
+async def test_ten_thousand_events_without_a_user_do_not_end_in_one_lane(tmp_path: Path, receiver: Receiver) -> None:
+    """One of them fails for ever, and all others are delivered."""
+    sent = [event(number) for number in range(10_000)]
+    receiver.script.add(faults.status(500), when=lambda call: call.log_id == sent[17].log_id)
+    await publish(log_in(tmp_path), *(sent[start : start + 1000] for start in range(0, 10_000, 1000)))
+    async with running(courier(receiver.url, window=50), log_in(tmp_path, calls=20)):
+        await receiver.journal.wait_for(9_999, timeout=60)
+
+
+async def test_by_partition_nothing_overtakes_a_failing_event(tmp_path: Path, receiver: Receiver) -> None:
+    sent = events(0, 30)
+    receiver.script.add(faults.status(500), when=lambda call: call.log_id == sent[10].log_id)
+    await publish(log_in(tmp_path), sent)
+    one = courier(receiver.url, how=policy(ordering=Ordering.PARTITION))
+    async with running(one, log_in(tmp_path)):
+        await until(lambda: one.counts.failed_attempts > 5)
+        assert list(receiver.journal.delivered) == ids(sent[:10])
+        receiver.script.clear()
+        await receiver.journal.wait_for(30, timeout=20)
+    assert list(receiver.journal.delivered) == ids(sent)
+
+
+async def test_without_order_a_failing_event_blocks_nobody(tmp_path: Path, receiver: Receiver) -> None:
+    sent = [event(number, user="auth0|one") for number in range(30)]
+    receiver.script.add(faults.status(500), when=lambda call: call.log_id == sent[0].log_id)
+    await publish(log_in(tmp_path), sent)
+    async with running(courier(receiver.url, how=policy(ordering=Ordering.NONE)), log_in(tmp_path)):
+        await receiver.journal.wait_for(29, timeout=20)
+
+
+# -- retries
+
+
+async def test_retry_after_is_waited_for_and_capped(tmp_path: Path, receiver: Receiver) -> None:
+    await publish(log_in(tmp_path), [event(0), event(1)])
+    receiver.script.in_order(
+        faults.status(503, headers=(("Retry-After", "1"),)), when=lambda call: call.log_id == event(0).log_id
+    )
+    receiver.script.in_order(
+        faults.status(429, headers=(("Retry-After", "9" * 9),)), when=lambda call: call.log_id == event(1).log_id
+    )
+    began = time.monotonic()
+    async with running(courier(receiver.url, how=policy(cap=1.5)), log_in(tmp_path)):
+        await receiver.journal.wait_for(2, timeout=10)
+    seconds = {
+        delivery.call.log_id: delivery.call.arrived_ns / 1e9 - began
+        for delivery in receiver.journal.all
+        if delivery.status == 200
+    }
+    assert seconds[event(0).log_id] >= 1.0
+    assert seconds[event(1).log_id] >= 1.5
+
+
+async def test_the_attempt_number_and_the_id_tell_a_receiver_about_repeats(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.script.add(faults.status(500), times=2)
+    await publish(log_in(tmp_path), events(0, 1))
+    async with running(courier(receiver.url), log_in(tmp_path)):
+        await receiver.journal.wait_for(1, timeout=10)
+    assert [delivery.call.webhook_id for delivery in receiver.journal.all] == ids(events(0, 1)) * 3
+    assert [delivery.call.attempt for delivery in receiver.journal.all] == ["1", "2", "3"]
+
+
+async def test_calls_keep_to_the_rate(tmp_path: Path, receiver: Receiver) -> None:
+    await publish(log_in(tmp_path), [event(number) for number in range(60)])
+    async with running(courier(receiver.url, how=policy(rate=40.0)), log_in(tmp_path)):
+        await receiver.journal.wait_for(60, timeout=20)
+    arrivals = sorted(delivery.call.arrived_ns / 1e9 for delivery in receiver.journal.all)
+    assert len([at for at in arrivals if at < arrivals[0] + 1.0]) <= 40 + 4 + 1
+
+
+# -- the breaker
+
+
+async def test_a_dead_webhook_is_probed_one_call_at_a_time_and_comes_back(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.script.add(faults.status(500))
+    sent = [event(number) for number in range(200)]
+    await publish(log_in(tmp_path), sent)
+    one = courier(receiver.url, breaker_failures=5, probe_interval=0.1)
+    async with running(one, log_in(tmp_path)):
+        await until(lambda: one.breaker is State.OPEN)
+        calls = len(receiver.journal)
+        assert calls <= 5 + 5
+        await asyncio.sleep(1.0)
+        assert 1 <= len(receiver.journal) - calls <= 8  # probes at 0.1, 0.2, 0.4, 0.5, 0.5 s
+        receiver.script.clear()
+        await receiver.journal.wait_for(200, timeout=20)
+        assert one.breaker is State.CLOSED
+    assert receiver.journal.duplicates == ()
+    assert receiver.journal.disorder() == []
+
+
+async def test_an_outage_spends_no_attempts(tmp_path: Path, receiver: Receiver) -> None:
+    """Events that waited out an outage do not become dead letters; the few that opened the breaker spent one attempt each."""
+    receiver.script.add(faults.status(500), seconds=1.5)
+    await publish(log_in(tmp_path), [event(number) for number in range(50)])
+    one = courier(receiver.url, how=policy(max_attempts=2), breaker_failures=5, probe_interval=0.05)
+    async with running(one, log_in(tmp_path)):
+        await receiver.journal.wait_for(50, timeout=20)
+    assert await dead(tmp_path) == []
+
+
+async def test_410_opens_the_breaker_at_once(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.script.add(faults.status(410), times=3)
+    await publish(log_in(tmp_path), [event(number) for number in range(20)])
+    one = courier(receiver.url, probe_interval=0.2)
+    async with running(one, log_in(tmp_path, calls=1)):
+        await until(lambda: one.breaker is State.OPEN)
+        assert len(receiver.journal) == 1
+        await receiver.journal.wait_for(20, timeout=20)
+
+
+# -- dead letters
+
+
+async def test_a_poison_event_becomes_a_dead_letter_and_its_user_goes_on(tmp_path: Path, receiver: Receiver) -> None:
+    sent = events(0, 40)
+    receiver.script.add(faults.status(422), when=lambda call: call.log_id == sent[3].log_id)
+    await publish(log_in(tmp_path), sent)
+    one = courier(receiver.url, how=policy(max_attempts=3))
+    async with running(one, log_in(tmp_path)):
+        await receiver.journal.wait_for(39, timeout=20)
+        await until(lambda: one.counts.dead == 1)
+    (letter,) = await dead(tmp_path)
+    assert (letter.log_id, letter.attempts, letter.status, letter.record.value) == (sent[3].log_id, 3, 422, sent[3].raw)
+    assert letter.record.offset == 4
+    assert len([call for call in receiver.journal.all if call.status == 422]) == 3
+    assert await committed(tmp_path) == 41
+    assert receiver.journal.disorder() == []
+
+
+async def test_the_position_waits_for_the_dead_letters_acknowledgement(tmp_path: Path, receiver: Receiver) -> None:
+    """The log cannot take the letter: the event stays, and so does the position; nothing else waits."""
+    sent = events(0, 20)
+    receiver.script.add(faults.status(422), when=lambda call: call.log_id == sent[0].log_id)
+    await publish(log_in(tmp_path), sent)
+    other = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
+    other.execute("ALTER TABLE dead_letter RENAME TO hidden")
+    one = courier(receiver.url, how=policy(max_attempts=1))
+    async with running(one, log_in(tmp_path)):
+        await receiver.journal.wait_for(13, timeout=20)  # all but the poisoned user's three
+        await asyncio.sleep(0.3)
+        assert (one.counts.dead, one.in_window) == (0, 3)
+        other.execute("ALTER TABLE hidden RENAME TO dead_letter")
+        await receiver.journal.wait_for(19, timeout=20)
+    other.close()
+    assert ids([sent[0]]) == [letter.log_id for letter in await dead(tmp_path)]
+    assert await committed(tmp_path) == 21
+
+
+async def test_an_operator_skips_a_blocking_event(tmp_path: Path, receiver: Receiver) -> None:
+    sent = events(0, 30)
+    receiver.script.add(faults.status(500), when=lambda call: call.log_id == sent[0].log_id)
+    await publish(log_in(tmp_path), sent)
+    control = await log_in(tmp_path).control()
+    one = courier(receiver.url, how=policy(cap=60))
+    async with running(one, log_in(tmp_path)):
+        await until(lambda: one.waiting_for_retry == 1)
+        await control.put(PREFIX + sent[0].log_id, document(by="kim", reason="malformed"))
+        await receiver.journal.wait_for(29, timeout=20)
+        async with asyncio.timeout(10):
+            while await control.snapshot():  # noqa: ASYNC110  nobody announces it
+                await asyncio.sleep(0.1)
+    await control.close()
+    (letter,) = await dead(tmp_path)
+    assert (letter.log_id, letter.reason) == (sent[0].log_id, "skipped by kim: malformed")
+    assert await committed(tmp_path) == 31
+
+
+# -- batches
+
+
+@pytest.mark.parametrize("form", Form)
+async def test_events_go_in_batches_and_a_batch_is_retried_whole(tmp_path: Path, receiver: Receiver, form: Form) -> None:
+    sent = [event(number) for number in range(95)]
+    receiver.script.add(faults.status(500), times=2)
+    await publish(log_in(tmp_path), sent)
+    batching = Batching(form=form, most=10, most_bytes=100_000, linger=0.05)
+    one = courier(receiver.url, how=policy(batching=batching))
+    async with running(one, log_in(tmp_path, calls=1)):
+        await until(lambda: one.counts.delivered == 95)
+    calls = receiver.journal.all
+    failed = [call.call.webhook_id for call in calls if call.status == 500]
+    assert failed[0] == f"{sent[0].log_id}+10"
+    assert set(failed) <= {call.call.webhook_id for call in calls if call.status == 200}
+    assert len(calls) <= 2 + 10 + 1
+    bodies = [call.body for call in calls if call.status == 200]
+    parsed = [json.loads(body) if form is Form.ARRAY else [json.loads(line) for line in body.splitlines()] for body in bodies]
+    assert sorted(entry["log_id"] for entries in parsed for entry in entries) == ids(sent)
+
+
+async def test_the_culprit_of_a_failing_batch_is_found(tmp_path: Path, receiver: Receiver) -> None:
+    sent = [event(number) for number in range(40)]
+    culprit = sent[13].log_id.encode()
+    receiver.script.add(faults.status(500), when=lambda call: call.length > 0 and call.log_id.endswith("+10"))
+    receiver.script.add(faults.status(500), when=lambda call: call.log_id == sent[13].log_id)
+    await publish(log_in(tmp_path), sent)
+    batching = Batching(form=Form.ARRAY, most=10, most_bytes=100_000, linger=0.02)
+    one = courier(receiver.url, how=policy(batching=batching, max_attempts=2))
+    async with running(one, log_in(tmp_path)):
+        await until(lambda: one.counts.dead == 1 and one.counts.delivered == 39)
+    assert [letter.log_id.encode() for letter in await dead(tmp_path)] == [culprit]
+    assert await committed(tmp_path) == 41
+
+
+async def test_a_lone_event_waits_no_longer_than_the_linger(tmp_path: Path, receiver: Receiver) -> None:
+    await publish(log_in(tmp_path), events(0, 1))
+    batching = Batching(form=Form.ARRAY, most=100, most_bytes=100_000, linger=0.1)
+    async with running(courier(receiver.url, how=policy(batching=batching)), log_in(tmp_path)):
+        await receiver.journal.wait_until(lambda journal: len(journal) == 1, timeout=5)
+    assert receiver.journal.all[0].call.webhook_id == f"{event(0).log_id}+1"
