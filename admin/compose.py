@@ -55,7 +55,7 @@ def transport(settings: Settings, *, concurrent_calls: int | None = None) -> Tra
     )
 
 
-async def log_answers(settings: Settings, stop: asyncio.Event) -> bool:
+async def log_answers(settings: Settings, stop: asyncio.Event, *, patience: float = _PATIENCE) -> bool:
     """Wait until Kafka can be reached; False: `stop` came first. Raises `TransportUnusable` when waiting is no use."""
     if not settings.log.bootstrap_servers:
         return True
@@ -65,7 +65,7 @@ async def log_answers(settings: Settings, stop: asyncio.Event) -> bool:
     stopping = asyncio.ensure_future(stop.wait())
     stopping.add_done_callback(lambda _: halt.set())
     try:
-        return await asyncio.to_thread(wait_for_broker, settings.log, _PATIENCE, our_log, halt)
+        return await asyncio.to_thread(wait_for_broker, settings.log, patience, our_log, halt)
     finally:
         stopping.cancel()
 

@@ -8,13 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from admin.actions.status import status
 from admin.health import signs_of_life
 from admin.process import together
 from consumer.courier import Courier
-from consumer.ledger import Ledger
 from producer.poller import Poller
 from shared.log import get_logger
-from shared.transport.port import Progress, Transport
+from shared.transport.port import Transport
 
 _LOOK_EVERY = 0.1  # seconds between two looks at what is left
 
@@ -53,15 +53,11 @@ async def once(transport: Transport, poller: Poller, courier: Courier, stop: asy
 
     try:
         await together(stop, poll(), courier.run(transport, stop))
-        undelivered = sum(map(_undelivered, (await transport.progress()).values()))
+        undelivered = sum(row.undelivered for row in await status(transport))
         return Leftover(undelivered, caught_up.is_set())
     finally:
         timer.cancel()
         await transport.close()
-
-
-def _undelivered(progress: Progress) -> int:
-    return progress.lag - (Ledger(progress.committed).beyond if progress.committed else 0)
 
 
 async def _until_delivered(transport: Transport, stop: asyncio.Event) -> None:

@@ -58,7 +58,7 @@ class SqliteControl(Control):
         await self._file.close()
 
 
-async def _write(file: File, work: Callable[..., None], *arguments: object) -> None:
+async def _write(file: File, work: Callable[..., object], *arguments: object) -> None:
     try:
         await file.run(work, *arguments)
     except TransportUnusable as error:
@@ -79,12 +79,12 @@ def _retry(connection: Connection, letter: DeadLetter) -> None:
     headers = json.dumps([(name, value.decode("ascii", "backslashreplace")) for name, value in record.headers])
     insert = "INSERT INTO record (log_id, again, key, value, headers, timestamp) VALUES (?, 1, ?, ?, ?, ?)"
     with transaction(connection):
-        connection.execute(insert, (letter.log_id, record.key, record.value, headers, time.time()))
-        _remove_letter(connection, letter.log_id)
+        if _remove_letter(connection, letter.log_id):  # another operator may have been quicker
+            connection.execute(insert, (letter.log_id, record.key, record.value, headers, time.time()))
 
 
-def _remove_letter(connection: Connection, log_id: str) -> None:
-    connection.execute("DELETE FROM dead_letter WHERE log_id = ?", (log_id,))
+def _remove_letter(connection: Connection, log_id: str) -> int:
+    return connection.execute("DELETE FROM dead_letter WHERE log_id = ?", (log_id,)).rowcount
 
 
 def _put_document(connection: Connection, key: str, document: bytes) -> None:

@@ -1,0 +1,190 @@
+"""`dead-letters`: look at what is not delivered any more, send it again, or remove it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from admin.actions.dead_letters import Choice
+    from shared.transport.port import DeadLetter, DeadLetters, Transport
+
+    Action = Callable[[DeadLetters, Sequence[DeadLetter]], AsyncIterator[DeadLetter]]
+
+commands = typer.Typer(name="dead-letters", help="Events that are not delivered any more.", no_args_is_help=True)
+
+Types = Annotated[list[str] | None, typer.Option("--type", help="Only events of this type; may be given several times.")]
+Since = Annotated[datetime | None, typer.Option("--since", help="Only those set aside at or after this time, UTC.")]
+Until = Annotated[datetime | None, typer.Option("--until", help="Only those set aside before this time, UTC.")]
+Reason = Annotated[str, typer.Option("--reason", help="Only those whose reason contains this.")]
+Ids = Annotated[list[str] | None, typer.Argument(help="Log ids; none: all that the options match.")]
+Everything = Annotated[bool, typer.Option("--all", help="Every dead letter, where nothing else says which.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@commands.command("list")
+def list_letters(
+    types: Types = None, since: Since = None, until: Until = None, reason: Reason = "", as_json: Json = False
+) -> None:
+    """List dead letters, the oldest first."""
+    letters = _chosen(_choice(None, types, since, until, reason))
+    if as_json:
+        typer.echo(json.dumps([_fields(letter) for letter in letters], indent=2))
+    else:
+        _print_table(letters)
+
+
+@commands.command()
+def show(log_id: Annotated[str, typer.Argument(help="The log id.")]) -> None:
+    """Show one dead letter with its event, as JSON."""
+    (letter,) = _chosen(_choice([log_id], None, None, None, ""))
+    event = (letter.record.value or b"").decode("utf-8", "backslashreplace")
+    typer.echo(json.dumps({**_fields(letter), "offset": letter.record.offset, "event": event}, indent=2, ensure_ascii=False))
+
+
+@commands.command()
+def retry(
+    log_ids: Ids = None,
+    types: Types = None,
+    since: Since = None,
+    until: Until = None,
+    reason: Reason = "",
+    everything: Everything = False,
+    rate: Annotated[float, typer.Option("--rate", min=0.01, help="At most so many a second.")] = 10.0,
+    yes: Yes = False,
+) -> None:
+    """Send dead letters once more: they go to the end of the log, and consumers deliver them like any other event."""
+    from admin.actions import dead_letters as actions
+
+    choice = _narrowed(_choice(log_ids, types, since, until, reason), everything=everything)
+    _act(choice, "Send", "again", "sent again", yes=yes, action=lambda letters, which: actions.retry(letters, which, rate=rate))
+
+
+@commands.command()
+def purge(
+    log_ids: Ids = None,
+    types: Types = None,
+    since: Since = None,
+    until: Until = None,
+    reason: Reason = "",
+    everything: Everything = False,
+    yes: Yes = False,
+) -> None:
+    """Remove dead letters for good."""
+    from admin.actions import dead_letters as actions
+
+    choice = _narrowed(_choice(log_ids, types, since, until, reason), everything=everything)
+    _act(choice, "Remove", "for good", "removed", yes=yes, action=actions.purge)
+
+
+def _act(choice: Choice, verb: str, how: str, done: str, *, yes: bool, action: Action) -> None:
+    """Count first, ask, then act; what was done before an error is said too."""
+    from admin.cli.operate import agreed, on_log
+
+    which = _chosen(choice)
+    if not which:
+        typer.echo("no dead letter matches; nothing was done")
+        return
+    if not agreed(f"{verb} {_count(which)} {how}?", yes=yes):
+        return
+    count = 0
+
+    async def work(transport: Transport) -> None:
+        nonlocal count
+        letters = await transport.dead_letters()
+        try:
+            async for _ in action(letters, which):
+                count += 1
+        finally:
+            await letters.close()
+
+    try:
+        on_log(work)
+    finally:
+        typer.echo(f"{count} of {_count(which)} {done}")
+
+
+def _chosen(choice: Choice) -> Sequence[DeadLetter]:
+    """Raises `ConfigurationError` for an id that is no dead letter."""
+    from admin.actions import dead_letters as actions
+    from admin.cli.operate import on_log
+    from shared.errors import ConfigurationError
+
+    async def work(transport: Transport) -> Sequence[DeadLetter]:
+        letters = await transport.dead_letters()
+        try:
+            return await actions.chosen(letters, choice)
+        finally:
+            await letters.close()
+
+    found = on_log(work)
+    unknown = set(choice.log_ids) - {letter.log_id for letter in found}
+    if unknown:
+        raise ConfigurationError(
+            [f"{log_id} is no dead letter (`auth0-webhooks dead-letters list`)" for log_id in sorted(unknown)]
+        )
+    return found
+
+
+def _choice(
+    log_ids: list[str] | None, types: list[str] | None, since: datetime | None, until: datetime | None, reason: str
+) -> Choice:
+    from admin.actions.dead_letters import Choice
+
+    return Choice(log_ids=log_ids or (), types=types or (), since=_utc(since), until=_utc(until), reason=reason)
+
+
+def _narrowed(choice: Choice, *, everything: bool) -> Choice:
+    from shared.errors import ConfigurationError
+
+    if choice.everything and not everything:
+        raise ConfigurationError(["say which: log ids, --type, --since, --until, --reason, or --all"])
+    return choice
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
+
+
+def _count(letters: Sequence[DeadLetter]) -> str:
+    return f"{len(letters)} dead letter{'' if len(letters) == 1 else 's'}"
+
+
+def _fields(letter: DeadLetter) -> dict[str, object]:
+    from admin.actions.dead_letters import type_of
+
+    return {
+        "log_id": letter.log_id,
+        "type": type_of(letter),
+        "time": datetime.fromtimestamp(letter.time, UTC).isoformat(timespec="seconds"),
+        "attempts": letter.attempts,
+        "status": letter.status,
+        "reason": letter.reason,
+        "partition": letter.partition,
+    }
+
+
+def _print_table(letters: Sequence[DeadLetter]) -> None:
+    import sys
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("log id", "type", "set aside", "attempts", "status", "reason", box=None, header_style="bold", pad_edge=False)
+    for letter in letters:
+        fields = _fields(letter)
+        table.add_row(*(str(fields[name] or "-") for name in ("log_id", "type", "time", "attempts", "status", "reason")))
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 240)
+    if letters:
+        console.print(table)
+    console.print(_count(letters), style="dim")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands)

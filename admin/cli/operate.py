@@ -1,0 +1,47 @@
+"""What the operator's commands have in common: settings, the log, and asking before acting."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+from shared.errors import ConfigurationError, PublishFailed, SurroundingsError
+
+if TYPE_CHECKING:
+    from shared.transport.port import Transport
+
+T = TypeVar("T")
+
+
+def on_log(work: Callable[[Transport], Coroutine[Any, Any, T]]) -> T:
+    """Run `work` on the log that the settings name. Raises `ConfigurationError` and `SurroundingsError`."""
+    from admin import compose
+    from shared.settings import Role, load
+
+    settings = load(Role.LOG)
+    compose.configure_log(settings)
+
+    async def run() -> T:
+        await compose.log_answers(settings, asyncio.Event(), patience=0.0)
+        transport = compose.transport(settings)
+        try:
+            return await work(transport)
+        except PublishFailed as error:
+            raise SurroundingsError(str(error)) from None
+        finally:
+            await transport.close()
+
+    return asyncio.run(run())
+
+
+def agreed(question: str, *, yes: bool) -> bool:
+    """Whether to act. Without a person at the keyboard only `--yes` says so; raises `ConfigurationError` then."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise ConfigurationError([f"{question} Nothing was done: say --yes where nobody can be asked"])
+    return typer.confirm(question)
