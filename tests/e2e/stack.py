@@ -22,7 +22,7 @@ DATA = Path(__file__).parents[1] / "data"
 COMMAND = str(Path(sys.executable).with_name("auth0-webhooks"))
 SECRET = "canary-client-secret"
 #: Not inherited: a test's environment must not depend on the developer's.
-_KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 
 
 @dataclass(slots=True)
