@@ -1,0 +1,119 @@
+"""What a person on call does while consumers run: look, skip, send again, remove."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from simulator import faults
+from simulator.tenant_log import ListedLog, TenantLog
+from tests.e2e.stack import Process, Stack, simple
+
+StackOf = Callable[[TenantLog], Stack]
+POISON = f"900{3:053d}"
+
+
+@pytest.fixture
+def stack(stack_of: StackOf) -> Stack:
+    """Thirty events of nine users; one of them is always refused."""
+    stack = stack_of(ListedLog(simple(range(30))))
+    stack.receiver.script.add(faults.status(422), when=lambda call: call.log_id == POISON)
+    return stack
+
+
+def _ends(process: Process, code: int = 0) -> str:
+    assert process.wait(40) == code, process.text
+    assert "Traceback" not in process.text
+    return process.text
+
+
+def _json(process: Process) -> Any:
+    text = _ends(process)
+    return json.loads(text[text.index("[") :])
+
+
+def _letters(stack: Stack) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _json(stack.start("dead-letters", "list", "--json", VERBOSITY="error"))
+    return found
+
+
+def test_a_dead_letter_is_listed_shown_and_sent_again(stack: Stack) -> None:
+    consumer = stack.start("run", WEBHOOK_MAX_ATTEMPTS="2")
+    stack.delivered(29)
+    consumer.says("set aside as a dead letter")
+    (letter,) = _letters(stack)
+    assert (letter["log_id"], letter["type"], letter["attempts"], letter["status"]) == (POISON, "s", 2, 422)
+    shown = _ends(stack.start("dead-letters", "show", POISON, VERBOSITY="error"))
+    assert json.loads(json.loads(shown)["event"])["log_id"] == POISON
+    assert "--yes" in _ends(stack.start("dead-letters", "retry", "--all"), 2)
+    stack.receiver.script.clear()
+    assert "1 of 1 dead letter sent again" in _ends(stack.start("dead-letters", "retry", "--all", "--yes"))
+    stack.delivered(30)
+    assert _letters(stack) == []
+    assert "is no dead letter" in _ends(stack.start("dead-letters", "retry", POISON, "--yes"), 2)
+    assert consumer.stop() == 0
+    assert [delivery.call.log_id for delivery in stack.receiver.journal.duplicates] == []
+
+
+def test_dead_letters_are_chosen_by_type_time_and_reason_and_removed(stack: Stack) -> None:
+    consumer = stack.start("run", WEBHOOK_MAX_ATTEMPTS="1")
+    consumer.says("set aside as a dead letter")
+    for nobody in (("--type", "limit_wc"), ("--since", "2100-01-01"), ("--until", "2000-01-01"), ("--reason", "skipped")):
+        assert "no dead letter matches" in _ends(stack.start("dead-letters", "purge", *nobody, "--yes"))
+    assert "say which" in _ends(stack.start("dead-letters", "purge", "--yes"), 2)
+    chosen = ("--type", "s", "--since", "2020-01-01", "--reason", "attempts failed")
+    assert "1 of 1 dead letter removed" in _ends(stack.start("dead-letters", "purge", *chosen, "--yes"))
+    assert _letters(stack) == []
+    assert consumer.stop() == 0
+
+
+def test_a_blocking_event_is_skipped_while_the_consumer_runs(stack: Stack) -> None:
+    consumer = stack.start("run")
+    stack.delivered(26)  # all but the poisoned user's four
+    consumer.says("answered 422")
+    rows = _json(stack.start("status", "--json", VERBOSITY="error"))
+    assert sum(row["undelivered"] for row in rows) == 4
+    skip = ("skip", POISON, "--reason", "malformed", "--by", "kim")
+    assert "--yes" in _ends(stack.start(*skip), 2)
+    assert "is a dead letter now" in _ends(stack.start(*skip, "--yes"))
+    stack.delivered(29)
+    (letter,) = _letters(stack)
+    assert letter["reason"] == "skipped by kim: malformed"
+    assert "is a dead letter already" in _ends(stack.start(*skip, "--yes"), 2)
+    assert consumer.stop() == 0
+    rows = _json(stack.start("status", "--json", VERBOSITY="error"))
+    assert sum(row["lag"] for row in rows) == 0
+
+
+def test_skipping_an_unknown_event_says_so_and_does_nothing(stack: Stack) -> None:
+    consumer = stack.start("run")
+    stack.delivered(26)
+    text = _ends(stack.start("skip", "900000", "--reason", "typo", "--timeout", "3", "--yes"), 3)
+    assert "no consumer has 900000 in hand" in text
+    assert "Nothing was done" in text
+    assert _letters(stack) == []
+    assert consumer.stop() == 0
+
+
+def test_two_operators_at_once_send_it_again_once(stack: Stack) -> None:
+    consumer = stack.start("run", WEBHOOK_MAX_ATTEMPTS="1")
+    consumer.says("set aside as a dead letter")
+    stack.receiver.script.clear()
+    both = [stack.start("dead-letters", "retry", "--all", "--yes") for _ in range(2)]
+    for operator in both:
+        operator.wait(40)
+    stack.delivered(30)
+    assert consumer.stop() == 0
+    assert _letters(stack) == []
+
+
+def test_a_dead_letter_costs_its_position_and_nothing_else_after_a_restart(stack: Stack) -> None:
+    for _ in range(2):
+        consumer = stack.start("run", WEBHOOK_MAX_ATTEMPTS="1")
+        stack.delivered(29)
+        assert consumer.stop() == 0
+    calls = [delivery.call.log_id for delivery in stack.receiver.journal.all]
+    assert len(calls) == len(set(calls)) == 30
