@@ -41,7 +41,7 @@ def transport(settings: Settings, *, concurrent_calls: int | None = None) -> Tra
     `concurrent_calls`: the limit over the whole group, where it does not come from the settings.
     """
     if concurrent_calls is None:
-        concurrent_calls = settings.webhook.concurrent_calls if settings.role in (Role.RUN, Role.CONSUME) else 1
+        concurrent_calls = settings.delivery.concurrent_calls if settings.role in (Role.RUN, Role.CONSUME) else 1
     if settings.log.bootstrap_servers:
         from shared.transport.kafka.transport import KafkaTransport  # importing kafka takes up to a second
 
@@ -93,7 +93,7 @@ def poller(settings: Settings) -> Poller:
 
 
 def courier(settings: Settings) -> Courier:
-    webhook, loop = settings.webhook, settings.loop
+    webhook, delivery, loop = settings.webhook, settings.delivery, settings.loop
     headers = {"Content-Type": "application/json", "User-Agent": f"auth0-webhooks/{version('auth0-webhooks')}"}
     if webhook.authorization:
         headers["Authorization"] = webhook.authorization
@@ -106,8 +106,8 @@ def courier(settings: Settings) -> Courier:
             tls=_trust(webhook.ca_file),
         ),
         policy=Policy(
-            backoff=Backoff(base=webhook.backoff_base, cap=webhook.backoff_cap),
-            concurrent_calls=webhook.concurrent_calls,
+            backoff=Backoff(base=delivery.backoff_base, cap=delivery.backoff_cap),
+            concurrent_calls=delivery.concurrent_calls,
         ),
         breaker=Breaker(failures=10, probe_interval=5.0, longest=60.0),
         window=loop.window,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Set
 from enum import Enum, auto
 from typing import Final
 
 from consumer.webhook import Attempt
-
-_CODE: Final = re.compile(r"[2-5](\d\d|xx)")
 
 
 class Verdict(Enum):
@@ -40,13 +37,3 @@ def judge(attempt: Attempt, success: Set[int]) -> Verdict:
     if attempt.status in success:
         return Verdict.DELIVERED
     return _MEANING.get(attempt.status, Verdict.FAILED)
-
-
-def success_codes(text: str) -> frozenset[int]:
-    """`200`, `200,202,204` or `2xx` as statuses. Raises ValueError naming the part that is none."""
-    codes: set[int] = set()
-    for part in text.replace(" ", "").lower().split(","):
-        if not _CODE.fullmatch(part):
-            raise ValueError(f"{part!r} is no status")
-        codes |= {int(part)} if part.isdigit() else set(range(int(part[0]) * 100, int(part[0]) * 100 + 100))
-    return frozenset(codes)

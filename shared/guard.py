@@ -1,4 +1,5 @@
-"""Which addresses a webhook may have. Pure; judged on the address that a connection is about to be made to.
+"""Which addresses a webhook may have. Pure; judged on what stands in the URL, and on the address that a connection is about to be
+made to.
 
 Link-local and cloud-metadata addresses are never a webhook, and a name that leads there is an attack or a mistake: what answers
 there hands out credentials. Private and loopback addresses are the operator's own business, unless told otherwise.
@@ -24,6 +25,15 @@ def refusal(address: str, *, allow_private: bool) -> str:
     if not allow_private and (judged.is_multicast or not judged.is_global):
         return f"{address} is not a public address"
     return ""
+
+
+def refusal_of_host(host: str, *, allow_private: bool) -> str:
+    """The same for a host as it stands in a URL (without brackets); a name is judged when it is resolved."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return ""
+    return refusal(host, allow_private=allow_private)
 
 
 def _reached(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -14,6 +14,9 @@ from shared.event import Event
 
 VERSION: Final = b"1"
 
+#: The largest record of the topic of events, in bytes.
+MAX_RECORD: Final = 8 * 1024 * 1024
+
 Headers = Sequence[tuple[str, bytes]]
 
 

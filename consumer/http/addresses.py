@@ -6,9 +6,9 @@ import asyncio
 import socket
 from typing import Final, NamedTuple
 
-from consumer.http.guard import refusal
 from consumer.http.origin import Origin
 from consumer.http.problems import NoConnection, no_connection
+from shared.guard import refusal
 
 #: Seconds. A receiver that closes after each answer must not cost a question to the DNS for each call.
 _REMEMBERED: Final = 10.0

@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import cast
 
 from consumer.http.answer import Answer
 from consumer.http.dial import Direct, Route, Talk
-from consumer.http.guard import refusal
 from consumer.http.origin import Origin, login_of
 from consumer.http.problems import NoConnection, broken, no_connection
+from shared.guard import refusal_of_host
 
 
 class Proxied(Route):
@@ -26,7 +25,7 @@ class Proxied(Route):
         self._login = login_of(proxy)
         self._tls = (tls or ssl.create_default_context()) if target.secure else None
         self._to_proxy = Direct(Origin.of(proxy), tls=None, allow_private=True)
-        self._refusal = _refusal(target.host, allow_private=allow_private)
+        self._refusal = refusal_of_host(target.host, allow_private=allow_private)
 
     async def open(self, talk: Callable[[], Talk], until: float) -> Talk:
         if self._refusal:
@@ -93,11 +92,3 @@ class _Tunnel(asyncio.Protocol):
             self._answered.set_result(None)
         else:
             self._answered.set_exception(NoConnection(f"no way through the proxy: {problem}"))
-
-
-def _refusal(host: str, *, allow_private: bool) -> str:
-    try:
-        ip_address(host)
-    except ValueError:
-        return ""
-    return refusal(host, allow_private=allow_private)

@@ -5,6 +5,7 @@ would have to be built around it. Import this where a command needs it, not at s
 """
 
 from shared.settings.auth0 import Auth0
+from shared.settings.delivery import Delivery
 from shared.settings.filter import Filter
 from shared.settings.loading import DOTENV, examine, load
 from shared.settings.log import Log
@@ -18,6 +19,7 @@ __all__ = [
     "DOTENV",
     "GROUPS",
     "Auth0",
+    "Delivery",
     "Filter",
     "Group",
     "Log",

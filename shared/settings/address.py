@@ -10,6 +10,7 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from shared.guard import refusal_of_host
 from shared.settings.kind import Kind, Refused
 
 _LONGEST: Final = 2048
@@ -39,6 +40,11 @@ def server_list() -> Kind:
     return Kind("`host:port`, several separated by commas", _read_servers, hidden=_with_login)
 
 
+def is_private(url: str) -> bool:
+    """Whether an IP address that is not public stands in a URL; a name is judged when it is resolved."""
+    return bool(refusal_of_host(urlsplit(url).hostname or "", allow_private=False))
+
+
 def credentials_in(url: str) -> tuple[slice, ...]:
     """What an onlooker must not read of a URL: the password (or a user without one) and the query, where keys like to travel.
 
@@ -60,6 +66,9 @@ def _read_webhook_url(text: str) -> str:
         raise Refused("must not carry a user or password", "put `Basic …` or `Bearer …` into AUTHORIZATION instead")
     if "#" in text:
         raise Refused("must not carry a fragment, which is never sent", "remove everything from the # on")
+    if refusal_of_host(parts.hostname or "", allow_private=True):
+        what = "has a link-local or cloud-metadata address, which hands out credentials and is never a webhook"
+        raise Refused(what, "use the name or the address of your receiver")
     return text
 
 

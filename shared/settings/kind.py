@@ -5,6 +5,7 @@ Every value goes through text, also one that is given in code: so each rule stan
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable
@@ -30,6 +31,10 @@ def _nothing(_text: str) -> tuple[slice, ...]:
     return ()
 
 
+def _nothing_more(_text: str) -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A set of values, and how they are written."""
@@ -40,16 +45,22 @@ class Kind:
     read: Callable[[str], object]
     #: Where in a text there is something that nobody may see, such as the password in a URL; in order, not overlapping.
     hidden: Callable[[str], tuple[slice, ...]] = _nothing
+    #: Of a secret text: which parts of its value must not be seen by themselves either.
+    within: Callable[[str], tuple[str, ...]] = _nothing_more
 
 
 def text_of(value: object) -> str:
     """A value as one writes it into a setting; None is the empty text."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float):
         return repr(value).removesuffix(".0")
     if isinstance(value, frozenset):
-        return ",".join(sorted(value))
+        return ",".join(map(str, sorted(value)))
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        return json.dumps(dict(value))
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
@@ -94,12 +105,31 @@ def seconds(*, zero: bool = False, least: float = 0, most: float = _DAY) -> Kind
     says = f"number of seconds {low} {text_of(float(most))}"
 
     def read(text: str) -> float:
-        number = float(text) if _FRACTION.fullmatch(text.strip()) else math.nan
+        number = _number(text)
         if not least <= number <= most or (number == 0 and not zero):
             raise Refused(f"must be a {says}, without a unit")
         return number
 
     return Kind(says, read)
+
+
+def per_second(what: str, least: float, most: float) -> Kind:
+    """A number of something a second within bounds (inclusive)."""
+    says = f"number of {what} a second from {text_of(float(least))} to {text_of(float(most))}"
+
+    def read(text: str) -> float:
+        number = _number(text)
+        if not least <= number <= most:
+            raise Refused(f"must be a {says}, without a unit")
+        return number
+
+    return Kind(says, read)
+
+
+def flag() -> Kind:
+    """Yes or no."""
+    either = choice("true", "false")
+    return Kind(either.says, lambda text: either.read(text) == "true")
 
 
 def choice(*names: str, hint: str = "") -> Kind:
@@ -142,6 +172,11 @@ def file_to_be() -> Kind:
         return Path(text)
 
     return Kind("path of a file", read)
+
+
+def _number(text: str) -> float:
+    """NaN for what is none."""
+    return float(text) if _FRACTION.fullmatch(text.strip()) else math.nan
 
 
 def _is_directory(path: Path) -> bool:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.errors import ConfigurationError
+from shared.settings.across import REFUSED
 from shared.settings.kind import Refused
 from shared.settings.names import LATER, problem_with
 from shared.settings.option import Conflicts, Declaration, Group, Role
@@ -28,7 +29,7 @@ def load(role: Role, environ: Mapping[str, str] | None = None, dotenv: Path | No
     reading = _Reading(role, os.environ if environ is None else environ, dotenv)
     if reading.problems:
         raise ConfigurationError(reading.problems)
-    return Settings(role=role, groups=reading.groups, entries=tuple(reading.entries))
+    return reading.settings
 
 
 def examine(
@@ -54,10 +55,13 @@ class _Reading:
         self._sources = Sources(environ, values, str(dotenv))
         self.problems += self._strangers()
         self.entries: list[Entry] = []
-        self.groups: dict[type[Group], Group] = {}
+        self._groups: dict[type[Group], Group] = {}
         for group in GROUPS:
             if role in group.roles:
                 self._read(group)
+        #: Without the groups that have a problem.
+        self.settings = Settings(role=role, groups=self._groups, entries=tuple(self.entries))
+        self.problems += self.settings.clashing(REFUSED)
 
     def _strangers(self) -> Iterator[str]:
         known = our_names() | LATER
@@ -71,7 +75,7 @@ class _Reading:
         self.entries += entries.values()
         given = {attribute: entry.found.text for attribute, entry in entries.items() if entry.found}
         try:
-            self.groups[group] = group.model_validate(given)
+            self._groups[group] = group.model_validate(given)
         except ValidationError as error:
             for details in error.errors(include_url=False):
                 self.problems += _explain(details, entries)
@@ -86,7 +90,7 @@ class _Reading:
 
 
 def _explain(details: ErrorDetails, entries: Mapping[str, Entry]) -> Iterator[str]:
-    """Pydantic's word on one field or one group, in ours. Nothing on a field without entry: its problem is told already."""
+    """Pydantic's word on one field or one group, in ours. Nothing on what has no entry: its problem is told already."""
     entry = entries.get(str(details["loc"][0])) if details["loc"] else None
     if details["type"] == "missing":
         if entry:
@@ -95,7 +99,8 @@ def _explain(details: ErrorDetails, entries: Mapping[str, Entry]) -> Iterator[st
     error = details["ctx"]["error"]
     if isinstance(error, Conflicts):
         for conflict in error.all:
-            yield f"{' and '.join(str(entries[attribute]) for attribute in conflict.attributes)}: {conflict}"
+            if entries.keys() >= set(conflict.attributes):
+                yield f"{' and '.join(str(entries[attribute]) for attribute in conflict.attributes)}: {conflict}"
     elif entry:
         yield _refused(entry, error)
 

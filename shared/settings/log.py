@@ -11,8 +11,15 @@ from shared.settings.kind import choice, file_to_be, line, matching, readable_fi
 from shared.settings.option import Conflict, Group, Option, Role
 
 # 249 characters are Kafka's limit; the longest name that we derive from it adds 11.
-_TOPIC: Final = matching(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,238}", "1 to 238 letters, digits, dots, underscores or hyphens")
-_GROUP: Final = matching(r"[A-Za-z0-9._-]{1,200}", "1 to 200 letters, digits, dots, underscores or hyphens")
+# What ends like a derived name is one: events must not be read from, or written to, the topic of dead letters.
+_TOPIC: Final = matching(
+    r"(?!\.{1,2}\Z)(?!.*\.(checkpoint|dead|control)\Z)[A-Za-z0-9._-]{1,238}",
+    "1 to 238 letters, digits, dots, underscores or hyphens, without .checkpoint, .dead or .control at the end",
+)
+_GROUP: Final = matching(
+    r"(?!.*\.poller\Z)[A-Za-z0-9._-]{1,200}",
+    "1 to 200 letters, digits, dots, underscores or hyphens, without .poller at the end",
+)
 
 _SASL: Final = ("sasl_mechanism", "sasl_username", "sasl_password")
 _SSL: Final = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_password")

@@ -55,7 +55,7 @@ class Option:
 
     def secrets_in(self, text: str) -> tuple[str, ...]:
         """The parts of its text that nobody may see."""
-        return tuple(text[part] for part in self._hidden(text))
+        return (*(text[part] for part in self._hidden(text)), *self.kind.within(text))
 
     def shown(self, text: str) -> str:
         """Its text for people's eyes: what is hidden replaced, what is long shortened."""

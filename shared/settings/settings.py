@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar
 
+from shared.settings.across import NOTED, Clash
 from shared.settings.auth0 import Auth0
+from shared.settings.delivery import Delivery
 from shared.settings.filter import Filter
 from shared.settings.kind import text_of
 from shared.settings.log import Log
@@ -17,7 +19,7 @@ from shared.settings.sources import Found
 from shared.settings.webhook import Webhook
 
 #: All groups, in the order of the flow.
-GROUPS: Final[tuple[type[Group], ...]] = (Auth0, Filter, Log, Webhook, Loop, Ourselves)
+GROUPS: Final[tuple[type[Group], ...]] = (Auth0, Filter, Log, Webhook, Delivery, Loop, Ourselves)
 
 G = TypeVar("G", bound=Group)
 
@@ -84,6 +86,10 @@ class Settings:
         return self._group(Webhook)
 
     @property
+    def delivery(self) -> Delivery:
+        return self._group(Delivery)
+
+    @property
     def loop(self) -> Loop:
         return self._group(Loop)
 
@@ -100,13 +106,26 @@ class Settings:
         return tuple(entry.row for entry in self.entries)
 
     def notes(self) -> tuple[str, ...]:
-        """What is right and yet should be changed, a line each: old names in use."""
+        """What is right and yet should be changed, a line each: old names in use, and what hardly fits together."""
         used = ((entry.declared.option, entry.found.name) for entry in self.entries if entry.found)
-        return tuple(
+        old = (
             f"{name} is an old name: rename it to {name.replace(option.old_name, option.name)}"
             for option, name in used
             if option.old_name and name.startswith(option.old_name)
         )
+        return (*old, *self.clashing(NOTED))
+
+    def is_set(self, name: str) -> bool:
+        """Whether somebody gave the option of this name a value."""
+        return any(entry.found and entry.declared.option.name == name for entry in self.entries)
+
+    def clashing(self, clashes: Iterable[Clash]) -> Iterator[str]:
+        """A line for each that is there. What the role does not read, or could not be read, clashes with nothing."""
+        read = {declared.option.name for group in self.groups for declared in group.declarations()}
+        entries = {name: entry for entry in self.entries if (name := entry.declared.option.name) in read}
+        for clash in clashes:
+            if entries.keys() >= set(clash.names) and clash.there(self):
+                yield f"{' and '.join(str(entries[name]) for name in clash.names)}: {clash.what}; {clash.fix}"
 
     def _group(self, kind: type[G]) -> G:
         group = self.groups.get(kind)

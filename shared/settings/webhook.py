@@ -6,26 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from shared.settings.address import webhook_url
-from shared.settings.kind import Kind, Refused, readable_file, seconds, whole
+from shared.settings.address import is_private, proxy_url, webhook_url
+from shared.settings.http import header_object, header_value, signing_secret, success_statuses
+from shared.settings.kind import flag, readable_file, seconds
 from shared.settings.option import Conflict, Group, Option, Role
 
 
-def _header_value() -> Kind:
-    """What may stand in an HTTP header: one line of Latin-1."""
-
-    def read(text: str) -> str:
-        if any(ord(character) < 32 or ord(character) == 127 for character in text):
-            raise Refused("contains a line break or another control character", "remove it; a header is one line")
-        if any(ord(character) > 255 for character in text):
-            raise Refused("contains a character that an HTTP header cannot carry", "use Latin-1 only")
-        return text
-
-    return Kind("value of an HTTP header", read)
-
-
 class Webhook(Group):
-    """Your endpoint, and how we call it. Only the answer 200 means delivered; everything else is tried again."""
+    """Your endpoint, and what a call to it looks like."""
 
     title: ClassVar = "Webhook"
     roles: ClassVar = frozenset({Role.RUN, Role.CONSUME})
@@ -33,27 +21,67 @@ class Webhook(Group):
     url: Annotated[
         str, Option("WEBHOOK_URL", webhook_url(), "Where each event is POSTed to.", example="https://example.com/auth0-events")
     ]
-    concurrent_calls: Annotated[
-        int,
+    success_codes: Annotated[
+        frozenset[int],
         Option(
-            "WEBHOOK_CONCURRENT_CALLS", whole(1, 10000, "calls"), "The most calls open at any time, over all replicas together."
+            "WEBHOOK_SUCCESS_CODES",
+            success_statuses(),
+            "The answers that mean delivered; after any other the event is tried again.",
         ),
-    ] = 5
+    ] = frozenset({200})
     timeout: Annotated[float, Option("WEBHOOK_TIMEOUT", seconds(), "How long one call may take in all.")] = 30.0
     connect_timeout: Annotated[
-        float, Option("WEBHOOK_CONNECT_TIMEOUT", seconds(), "How long connecting may take, TLS included.")
+        float,
+        Option(
+            "WEBHOOK_CONNECT_TIMEOUT",
+            seconds(),
+            "How long connecting may take, TLS included, within `WEBHOOK_TIMEOUT`.",
+        ),
     ] = 5.0
+    secret: Annotated[
+        str | None,
+        Option(
+            "WEBHOOK_SECRET",
+            signing_secret(),
+            "Signs every call as Standard Webhooks describes.",
+            secret=True,
+            example="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            unset="none: not signed",
+        ),
+    ] = None
+    secret_previous: Annotated[
+        str | None,
+        Option(
+            "WEBHOOK_SECRET_PREVIOUS",
+            signing_secret(),
+            "Signs every call too, while receivers move to a new `WEBHOOK_SECRET`.",
+            secret=True,
+            example="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            unset="none",
+        ),
+    ] = None
     authorization: Annotated[
         str | None,
         Option(
             "AUTHORIZATION",
-            _header_value(),
+            header_value(),
             "The `Authorization` header of every call.",
             secret=True,
             example="Bearer s3cr3t",
             unset="none",
         ),
     ] = None
+    headers: Annotated[
+        tuple[tuple[str, str], ...],
+        Option(
+            "WEBHOOK_HEADERS",
+            header_object(),
+            'More headers of every call, such as `{"X-Api-Key": "s3cr3t"}`.',
+            secret=True,
+            example='{"X-Api-Key": "s3cr3t"}',
+            unset="none",
+        ),
+    ] = ()
     ca_file: Annotated[
         Path | None,
         Option(
@@ -64,12 +92,59 @@ class Webhook(Group):
             unset="the usual ones",
         ),
     ] = None
-    backoff_base: Annotated[
-        float, Option("WEBHOOK_BACKOFF_BASE", seconds(), "The longest wait before the second try; it doubles with each try.")
-    ] = 1.0
-    backoff_cap: Annotated[float, Option("WEBHOOK_BACKOFF_CAP", seconds(), "The longest wait before any try.")] = 300.0
+    client_cert: Annotated[
+        Path | None,
+        Option(
+            "WEBHOOK_CLIENT_CERT",
+            readable_file(),
+            "Our certificate, for a webhook that wants one.",
+            example="/etc/ssl/client.pem",
+            unset="none",
+        ),
+    ] = None
+    client_key: Annotated[
+        Path | None,
+        Option(
+            "WEBHOOK_CLIENT_KEY",
+            readable_file(),
+            "The key of it, without a password.",
+            example="/etc/ssl/client.key",
+            unset="in `WEBHOOK_CLIENT_CERT`",
+        ),
+    ] = None
+    proxy: Annotated[
+        str | None,
+        Option(
+            "WEBHOOK_PROXY",
+            proxy_url(),
+            "Proxy on the way to the webhook; `HTTPS_PROXY` and its like are not looked at.",
+            example="http://proxy.internal:3128",
+            unset="none",
+        ),
+    ] = None
+    allow_private: Annotated[
+        bool,
+        Option(
+            "WEBHOOK_ALLOW_PRIVATE",
+            flag(),
+            "Whether the webhook may have a private or loopback address. Link-local and cloud-metadata ones are always refused.",
+        ),
+    ] = True
 
     def conflicts(self) -> Iterator[Conflict]:
-        if self.backoff_base > self.backoff_cap:
-            what = "the first wait is longer than the longest"
-            yield Conflict("backoff_base", "backoff_cap", what=what, fix="lower the first or raise the second")
+        # Whoever shortens the whole need not think of its parts: the default is no contradiction.
+        if self.connect_timeout > self.timeout and "connect_timeout" in self.model_fields_set:
+            what = "connecting may take longer than the whole call"
+            yield Conflict("connect_timeout", "timeout", what=what, fix="lower the first or raise the second")
+        if self.secret_previous is not None and self.secret is None:
+            what = "the secret from before signs beside the one of today only"
+            yield Conflict("secret_previous", "secret", what=what, fix="set the second, or rename the first")
+        if self.client_key is not None and self.client_cert is None:
+            what = "the first is the key of the second"
+            yield Conflict("client_key", "client_cert", what=what, fix="set the second as well")
+        if self.client_cert is not None and not self.url.lower().startswith("https:"):
+            what = "a certificate is shown to an https webhook only"
+            yield Conflict("client_cert", "url", what=what, fix="use https in the second, or remove the first")
+        if not self.allow_private and is_private(self.url):
+            what = "the address is not a public one"
+            yield Conflict("url", "allow_private", what=what, fix="use a public address, or remove the second")

@@ -18,10 +18,9 @@ from kafka.record.default_records import DefaultRecordBatchBuilder
 from shared.errors import TransportUnusable
 from shared.event import Event
 from shared.log import get_logger
-from shared.record import headers_of, key_of
+from shared.record import MAX_RECORD, headers_of, key_of
 from shared.settings import Log
 from shared.transport.kafka.connection import administrator
-from shared.transport.kafka.topic_shapes import MAX_RECORD
 
 #: For the batch around a record, and for what compression adds to what it cannot make smaller (0.03 %).
 _AROUND: Final = 512

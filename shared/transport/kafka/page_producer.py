@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from shared.event import Event
-from shared.record import headers_of, key_of
+from shared.record import MAX_RECORD, headers_of, key_of
 from shared.settings import Log
 from shared.transport.kafka.connection import build
 from shared.transport.kafka.internals import QuietProducer, abandon
-from shared.transport.kafka.topic_shapes import MAX_RECORD
 
 #: Seconds. A broker that is away for less than the first is ridden out by the client itself. The second, longer one bounds a
 #: whole page; it stays below what the poller may stay away from its group.

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from shared.record import MAX_RECORD
 from shared.settings import Log
 
 #: Partitions of the topic of events, where nobody asks for another number.
 PARTITIONS: Final = 6
-#: The largest record of the topic of events, in bytes; the producer's `max_request_size` goes with it.
-MAX_RECORD: Final = 8 * 1024 * 1024
 
 _DAY_MS: Final = 86_400_000
 _EVENTS: Final = {"cleanup.policy": "delete", "retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(MAX_RECORD)}

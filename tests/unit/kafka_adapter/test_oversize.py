@@ -5,8 +5,8 @@ import random
 import pytest
 
 from shared.event import Event
+from shared.record import MAX_RECORD
 from shared.transport.kafka.oversize import Oversize, fits
-from shared.transport.kafka.topic_shapes import MAX_RECORD
 
 
 def _event(raw: bytes, log_id: str = "1") -> Event:

@@ -21,20 +21,32 @@ def test_what_is_not_set_has_its_default() -> None:
     assert settings.filter.types == frozenset()
     assert settings.log.bootstrap_servers == ()
     assert settings.log.sqlite_path == Path("auth0-webhooks.db")
-    assert settings.webhook.concurrent_calls == 5
+    assert settings.webhook.success_codes == {200}
+    assert settings.webhook.headers == ()
+    assert settings.webhook.allow_private
+    assert settings.delivery.concurrent_calls == 5
+    assert settings.delivery.rate_limit is None
+    assert settings.delivery.max_attempts is None
+    assert not settings.delivery.batched
     assert settings.loop.stop_grace == 25.0
     assert settings.ourselves.log_format is None
 
 
 def test_what_is_set_arrives_with_its_type() -> None:
     settings = loaded(
-        BATCH_SIZE="7", POLL_INTERVAL=".5", LOG_TYPES="s, f ,", KAFKA_BOOTSTRAP_SERVERS="b:1 , a:2,b:1", VERBOSITY="DEBUG"
-    )
+        BATCH_SIZE="7", POLL_INTERVAL=".5", LOG_TYPES="s, f ,", KAFKA_BOOTSTRAP_SERVERS="b:1 , a:2,b:1", VERBOSITY="DEBUG",
+        WEBHOOK_RATE_LIMIT="2.5", WEBHOOK_ORDERING="None", WEBHOOK_MAX_ATTEMPTS="3", SEND_AS_BATCH="Lines", BATCH_LINGER="0",
+        WEBHOOK_ALLOW_PRIVATE="FALSE",
+    )  # fmt: skip
     assert settings.auth0.batch_size == 7
     assert settings.auth0.poll_interval == 0.5
     assert settings.filter.types == {"s", "f"}
     assert settings.log.bootstrap_servers == ("b:1", "a:2")
     assert settings.ourselves.verbosity == "debug"
+    delivery = settings.delivery
+    assert (delivery.rate_limit, delivery.ordering, delivery.max_attempts) == (2.5, "none", 3)
+    assert (delivery.send_as_batch, delivery.batched, delivery.batch_linger) == ("lines", True, 0.0)
+    assert settings.webhook.allow_private is False
 
 
 @pytest.mark.parametrize("declared", [declared for group in GROUPS for declared in group.declarations()])
@@ -71,6 +83,28 @@ def test_all_problems_come_at_once_and_each_has_a_line() -> None:
         ("WEBHOOK_CONCURRENT_CALLS", "0", "a whole number of calls from 1 to 10000"),
         ("WEBHOOK_CONCURRENT_CALLS", "five", "a whole number of calls from 1 to 10000"),
         ("WEBHOOK_CONCURRENT_CALLS", "2.5", "a whole number"),
+        ("WEBHOOK_RATE_LIMIT", "0", "a number of calls a second from 0.001 to 100000, without a unit"),
+        ("WEBHOOK_RATE_LIMIT", "-1", "a number of calls a second"),
+        ("WEBHOOK_RATE_LIMIT", "nan", "a number of calls a second"),
+        ("WEBHOOK_RATE_LIMIT", "1e-300", "a number of calls a second"),
+        ("WEBHOOK_RATE_LIMIT", "10/s", "a number of calls a second"),
+        ("WEBHOOK_ORDERING", "user", "one of key, partition, none"),
+        ("WEBHOOK_MAX_ATTEMPTS", "0", "a whole number of attempts from 1"),
+        ("WEBHOOK_MAX_ATTEMPTS", "none", "a whole number of attempts from 1"),
+        ("WEBHOOK_BREAKER_FAILURES", "0", "a whole number of events from 1"),
+        ("WEBHOOK_PROBE_INTERVAL", "0", "a number of seconds above 0"),
+        ("SEND_AS_BATCH", "yes", "one of false, true, lines"),
+        ("BATCH_MAX_EVENTS", "0", "a whole number of events from 1 to 10000"),
+        ("BATCH_MAX_BYTES", "0", "a whole number of bytes from 1 to 8388608"),
+        ("BATCH_MAX_BYTES", "8388609", "a whole number of bytes from 1 to 8388608"),
+        ("BATCH_MAX_BYTES", "1MB", "a whole number of bytes"),
+        ("BATCH_LINGER", "-0.1", "a number of seconds from 0"),
+        ("WEBHOOK_ALLOW_PRIVATE", "no", "one of true, false"),
+        ("WEBHOOK_CLIENT_CERT", "/no/such.pem", "there is no such file"),
+        ("WEBHOOK_CLIENT_KEY", "/", "cannot be read"),
+        ("WEBHOOK_PROXY", "proxy:3128", "has no scheme"),
+        ("WEBHOOK_PROXY", "socks5://proxy:1", "has the scheme 'socks5'"),
+        ("WEBHOOK_PROXY", "http://proxy:1/x", "scheme, host and port alone"),
         ("BATCH_SIZE", "101", "a whole number of entries from 1 to 100"),
         ("WINDOW", "0", "a whole number of events from 1"),
         ("WINDOW", "9" * 5000, "a whole number"),
@@ -93,7 +127,10 @@ def test_all_problems_come_at_once_and_each_has_a_line() -> None:
         ("KAFKA_TOPIC", "auth0 logs", "letters, digits, dots"),
         ("KAFKA_TOPIC", "..", "letters, digits, dots"),
         ("KAFKA_TOPIC", "t" * 239, "1 to 238"),
+        ("KAFKA_TOPIC", "auth0.logs.dead", "without .checkpoint, .dead or .control at the end"),
+        ("KAFKA_TOPIC", "auth0.logs.control", "without .checkpoint, .dead or .control at the end"),
         ("KAFKA_GROUP", "a/b", "letters, digits, dots"),
+        ("KAFKA_GROUP", "auth0-webhooks.poller", "without .poller at the end"),
         ("KAFKA_SECURITY_PROTOCOL", "TLS", "one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL"),
         ("KAFKA_SASL_MECHANISM", "GSSAPI", "one of PLAIN, SCRAM-SHA-256"),
         ("SQLITE_PATH", "/", "is a directory"),
@@ -103,6 +140,7 @@ def test_all_problems_come_at_once_and_each_has_a_line() -> None:
         ("AUTH0_CLIENT_ID", "a\tb", "cannot be seen"),
         ("AUTHORIZATION", "Bearer a\r\nX-Evil: 1", "a line break"),
         ("AUTHORIZATION", "Bearer 😀", "an HTTP header cannot carry"),
+        ("AUTHORIZATION", "Bearer\xa0a", "cannot be seen"),
     ],
 )  # fmt: skip
 def test_a_bad_value_is_named_with_its_source_and_a_fix(name: str, text: str, said: str) -> None:
@@ -125,6 +163,11 @@ def test_a_conflict_names_both_settings_with_their_sources(base: str, cap: str) 
     assert problem(WEBHOOK_BACKOFF_BASE=base, WEBHOOK_BACKOFF_CAP=cap).startswith(
         f"WEBHOOK_BACKOFF_BASE='{base}' (environment) and WEBHOOK_BACKOFF_CAP='{cap}' (environment): "
     )
+
+
+def test_a_conflict_with_what_cannot_be_read_is_no_second_problem() -> None:
+    lines = problems(WEBHOOK_SECRET_FILE="/no/such", WEBHOOK_SECRET_PREVIOUS="whsec_" + "A" * 32)
+    assert [line.split("=")[0] for line in lines] == ["WEBHOOK_SECRET_FILE"]
 
 
 def test_a_drain_must_end_within_the_grace() -> None:

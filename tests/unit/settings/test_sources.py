@@ -81,7 +81,9 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
     assert load(Role.RUN, ENOUGH, _dotenv(tmp_path, b"\xef\xbb\xbfWINDOW=7\n")).loop.window == 7
 
 
-@pytest.mark.parametrize("name", ["AUTH0_CLIENT_SECRET", "AUTHORIZATION", "KAFKA_SASL_PASSWORD", "KAFKA_SSL_PASSWORD"])
+@pytest.mark.parametrize(
+    "name", ["AUTH0_CLIENT_SECRET", "AUTHORIZATION", "KAFKA_SASL_PASSWORD", "WEBHOOK_SECRET", "WEBHOOK_HEADERS"]
+)
 def test_every_secret_can_come_from_a_file(tmp_path: Path, name: str) -> None:
     file = tmp_path / "secret"
     file.write_bytes(b" hush \r\n")
@@ -139,3 +141,9 @@ def test_a_secret_and_its_file_together_are_refused_and_both_sources_named(tmp_p
     (line,) = _problems(dotenv, AUTHORIZATION_FILE="/run/secrets/authorization")
     assert line.startswith("AUTHORIZATION_FILE='/run/secrets/authorization' (environment): AUTHORIZATION is set too")
     assert str(dotenv) in line
+
+
+@pytest.mark.parametrize("quote", ["", "'"])
+def test_json_needs_no_quotes_in_dotenv_and_may_have_them(tmp_path: Path, quote: str) -> None:
+    dotenv = _dotenv(tmp_path, f'WEBHOOK_HEADERS={quote}{{"X-Api-Key": "a#b $c"}}{quote}\n')
+    assert load(Role.RUN, ENOUGH, dotenv).webhook.headers == (("X-Api-Key", "a#b $c"),)
