@@ -17,6 +17,7 @@ from consumer.dispatcher import Counts, Dispatcher, Policy
 from consumer.holdings import Holdings
 from consumer.skips import Skips
 from consumer.webhook import Webhook
+from shared import killpoints
 from shared.log import get_logger
 from shared.transport.port import Batch, DeadLetters, Handler, Member, Position, Transport
 
@@ -87,6 +88,7 @@ class Courier(Handler):
         batches = await member.poll(wait=_POLL_WAIT, limit=limit, hold=self._holdings.full())
         self._polled = self._clock()
         for batch in batches:
+            killpoints.at("after-poll")
             self._accept(batch)
         self._dispatcher.launch()
         if self._clock() - self._committed >= self._commit_interval:
@@ -105,6 +107,7 @@ class Courier(Handler):
         now = {assignment: assignment.ledger.committable for assignment in self._holdings.owned.values()}
         moved = {assignment: position for assignment, position in now.items() if position != assignment.committed}
         if moved and await member.commit({assignment.partition: position for assignment, position in moved.items()}):
+            killpoints.at("after-commit")
             for assignment, position in moved.items():
                 assignment.committed = position
 
@@ -173,7 +176,9 @@ class Courier(Handler):
         """Let open calls end, break off what is left after the drain timeout; nothing new starts meanwhile."""
         leaving = self._holdings.retire(partitions)
         self._dispatcher.forget_dead()
+        killpoints.at("in-revoked")
         await self._drain(leaving)
+        killpoints.at("drained")
         self._drop(leaving)
         log.info("partitions given back", partitions=sorted(partitions))
         return {assignment.partition: assignment.ledger.committable for assignment in leaving}

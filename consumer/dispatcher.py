@@ -16,7 +16,7 @@ from typing import Final, assert_never
 
 from consumer.assignment import Assignment
 from consumer.backoff import Backoff
-from consumer.batch import Batch, Batching
+from consumer.batch import Batch, Batching, heads_of
 from consumer.breaker import Breaker, State
 from consumer.delivery import Delivery
 from consumer.pace import Pace
@@ -24,6 +24,7 @@ from consumer.turns import Turns, is_dying, parts_of
 from consumer.undertaker import Undertaker
 from consumer.verdict import Verdict, judge
 from consumer.webhook import Attempt, Webhook
+from shared import killpoints
 from shared.errors import RecordInvalid
 from shared.log import get_logger
 from shared.record import Record, log_id_of
@@ -152,7 +153,7 @@ class Dispatcher:
             self._open.discard(call)
             self._webhook.cancel(call)
             self._breaker.given_up(call.log_id, self._clock())
-            self._turns.put_back(part for part in parts_of(call) if part.assignment.live)
+            self._turns.put_back(call)
         return len(calls)
 
     def forget_dead(self) -> None:
@@ -184,6 +185,7 @@ class Dispatcher:
             self._breaker.sent(call.log_id)
             self._pace.took(now)
             self._webhook.send(call, self._landed)
+            killpoints.at("request-sent")
         if self._breaker.state is State.OPEN:
             self._wake_in(self._breaker.probe_at - now)
         return None
@@ -213,11 +215,13 @@ class Dispatcher:
         self.launch()
 
     def _succeeded(self, call: Delivery | Batch) -> None:
+        killpoints.at("answered")
         before = self._breaker.state
         self._breaker.succeeded(self._share)
         for delivery in parts_of(call):
             self.counts.delivered += 1
             self._finish(delivery)
+        killpoints.at("marked")
         log.debug("delivered", log_id=call.log_id, attempt=call.attempt)
         if before is not State.CLOSED:
             log.warning("the webhook is back: breaker closed", log_id=call.log_id)
@@ -261,11 +265,12 @@ class Dispatcher:
     def _dissolve(self, batch: Batch) -> None:
         """Its events go one by one from now on: one of them may be the culprit."""
         for part in batch.parts:
-            if part.skip is not None:
-                self._undertaker.bury(part, part.skip)
-            elif part.assignment.live:
-                part.alone = True
-                self._turns.add(part)
+            part.alone = True
+        for head in heads_of(batch.parts):
+            if head.skip is not None:
+                self._undertaker.bury(head, head.skip)
+            else:
+                self._turns.add(head)
 
     def _finish(self, delivery: Delivery) -> None:
         following = delivery.assignment.done(delivery)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from consumer.delivery import Delivery
+from shared import killpoints
 from shared.errors import PublishFailed, TransportUnusable
 from shared.log import get_logger
 from shared.transport.port import DeadLetter, DeadLetters
@@ -58,6 +59,7 @@ class Undertaker:
         while not await self._put(letter):
             await asyncio.sleep(pause)
             pause = min(pause * 2, longest)
+        killpoints.at("letter-acknowledged")
         del self._tasks[delivery]
         log.error("set aside as a dead letter", log_id=letter.log_id, reason=reason, attempts=letter.attempts)
         self._buried(delivery)

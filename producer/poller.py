@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 
 from producer.auth0 import Auth0Logs, Page
 from producer.selection import Selection
+from shared import killpoints
 from shared.errors import LeaseLost, PageInvalid, PublishFailed, RateLimited, SurroundingsError, Transient, TransportUnusable
 from shared.event import Event
 from shared.log import get_logger
@@ -137,6 +138,7 @@ class Poller:
         if not page.events:
             self._following = page.following
             return True, self._poll_interval
+        killpoints.at("page-read")
         last, before = page.events[-1].log_id, self._checkpoint.log_id if self._checkpoint else ""
         if last == before:
             raise PageInvalid("Auth0 gave the page that ends at the checkpoint once more: nothing in it is newer")
@@ -164,6 +166,7 @@ class Poller:
         passed = {event.log_id: event for event, dropped in judged if dropped is None}
         checkpoint = Checkpoint(log_id=events[-1].log_id, date=events[-1].date)
         published = await publisher.publish(list(passed.values()), checkpoint)
+        killpoints.at("checkpoint-written")
         self._checkpoint = checkpoint
         self.counts.fetched += len(events)
         self.counts.published += published

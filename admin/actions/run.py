@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from admin.actions.status import status
@@ -37,6 +37,7 @@ async def forever(transport: Transport, loops: Sequence[Poller | Courier], stop:
         await together(stop, signs_of_life(health, stop, *loops), *(loop.run(transport, stop) for loop in loops))
     finally:
         await transport.close()
+        _say_what_was_done(loops)
 
 
 async def once(transport: Transport, poller: Poller, courier: Courier, stop: asyncio.Event, *, within: float) -> Leftover:
@@ -58,6 +59,12 @@ async def once(transport: Transport, poller: Poller, courier: Courier, stop: asy
     finally:
         timer.cancel()
         await transport.close()
+        _say_what_was_done((poller, courier))
+
+
+def _say_what_was_done(loops: Sequence[Poller | Courier]) -> None:
+    for loop in loops:
+        log.info("stopped", loop=type(loop).__name__.lower(), **asdict(loop.counts))
 
 
 async def _until_delivered(transport: Transport, stop: asyncio.Event) -> None:

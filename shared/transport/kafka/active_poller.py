@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
+from shared import killpoints
 from shared.errors import LeaseLost, PublishFailed, TransportUnusable
 from shared.event import Event
 from shared.settings import Log
@@ -75,7 +76,9 @@ class ActivePoller:
         fresh = {event.log_id: event for event in events if event.log_id not in tail.present}
         new = self._oversize.without(list(fresh.values()))
         with self._failing("publishing", Access("WRITE", f"topic {self._settings.topic}")):
+            killpoints.at("before-publish")
             self._send(producer, new, tail)
+        killpoints.at("page-acknowledged")
         self._prove()
         with self._failing("storing the checkpoint", Access("WRITE", f"topic {self._settings.checkpoint_topic}")):
             document = documents.dump(checkpoint, tail.floors(event.log_id for event in events))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
+from shared import killpoints
 from shared.event import Event
 from shared.record import MAX_RECORD, headers_of, key_of
 from shared.settings import Log
@@ -64,4 +65,6 @@ class PageProducer:
 
 
 def _answer(future: Any, deadline: float) -> Any:
-    return future.get(max(0.001, deadline - time.monotonic()))
+    answer = future.get(max(0.001, deadline - time.monotonic()))
+    killpoints.at("record-acknowledged")
+    return answer

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from math import inf
 from typing import Final
 
+from shared import killpoints
 from shared.errors import TransportUnusable
 from shared.log import get_logger
 from shared.record import Record
@@ -41,6 +42,7 @@ class SqliteMember(Member):
         position = seen.committed or Position(seen.begin)
         if seen.committed is None:
             log.info("no committed position yet: starting at the oldest record", file=str(file.path), offset=position.offset)
+        killpoints.at("before-seek")
         handler.share(concurrent_calls)
         handler.assigned(PARTITION, position)
         return cls(file, handler, position, retention)
@@ -92,6 +94,7 @@ def _read(connection: Connection, offset: int, limit: int) -> list[Record]:
 def _commit(connection: Connection, position: Position, tidy_before: float | None) -> None:
     with transaction(connection):
         connection.execute("INSERT OR REPLACE INTO committed VALUES (?, ?, ?)", (PARTITION, position.offset, position.metadata))
+        killpoints.at("inside-commit")
         if tidy_before is not None:
             connection.execute(
                 "DELETE FROM record WHERE offset IN "

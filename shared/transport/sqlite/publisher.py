@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from shared import killpoints
 from shared.errors import PublishFailed, TransportUnusable
 from shared.event import Event
 from shared.record import headers_of, key_of
@@ -41,12 +42,15 @@ def _publish(connection: Connection, events: Sequence[Event], checkpoint: Checkp
     known = "SELECT 1 FROM record WHERE log_id = ? AND again = 0"
     insert = "INSERT INTO record (log_id, key, value, headers, timestamp) VALUES (?, ?, ?, ?, ?)"
     published = 0
+    killpoints.at("before-publish")
     with transaction(connection):
         for event in events:
             if connection.execute(known, (event.log_id,)).fetchone() is None:
                 headers = json.dumps([(name, value.decode("ascii")) for name, value in headers_of(event)])
                 connection.execute(insert, (event.log_id, key_of(event), event.raw, headers, now))
                 published += 1
+                killpoints.at("record-acknowledged")
+        killpoints.at("page-acknowledged")
         connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (0, ?)", (documents.dump(checkpoint),))
     return published
 
