@@ -9,21 +9,26 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from consumer.aiohttp_webhook import AiohttpWebhook
 from consumer.backoff import Backoff
+from consumer.batch import Batching, Form
 from consumer.breaker import Breaker
 from consumer.courier import Courier
-from consumer.dispatcher import Policy
+from consumer.dispatcher import Ordering, Policy
+from consumer.http.client import HttpWebhook
+from consumer.signing import Signing
 from producer.auth0 import Auth0Logs
 from producer.poller import Poller
 from producer.selection import Selection
 from shared import log
+from shared.errors import ConfigurationError
 from shared.log_types import table
-from shared.settings import Role, Settings
+from shared.settings import Delivery as DeliverySettings
+from shared.settings import Role, Settings, Webhook
 from shared.transport.port import Transport
 
 #: Seconds to wait for Kafka at the start: longer than a broker takes to come up beside us, shorter than a person's patience.
 _PATIENCE: Final = 60.0
+_LONGEST_PROBE_INTERVAL: Final = 60.0  # seconds
 
 our_log = log.get_logger(__name__)
 
@@ -93,27 +98,69 @@ def poller(settings: Settings) -> Poller:
 
 
 def courier(settings: Settings) -> Courier:
-    webhook, delivery, loop = settings.webhook, settings.delivery, settings.loop
-    headers = {"Content-Type": "application/json", "User-Agent": f"auth0-webhooks/{version('auth0-webhooks')}"}
-    if webhook.authorization:
-        headers["Authorization"] = webhook.authorization
+    delivery, loop = settings.delivery, settings.loop
     return Courier(
-        webhook=AiohttpWebhook(
-            url=webhook.url,
-            headers=headers,
-            timeout=webhook.timeout,
-            connect_timeout=webhook.connect_timeout,
-            tls=_trust(webhook.ca_file),
-        ),
+        webhook=_webhook(settings.webhook),
         policy=Policy(
             backoff=Backoff(base=delivery.backoff_base, cap=delivery.backoff_cap),
+            success=settings.webhook.success_codes,
+            ordering=Ordering(delivery.ordering),
+            max_attempts=delivery.max_attempts,
+            batching=_batching(delivery) if delivery.batched else None,
+            rate=delivery.rate_limit,
             concurrent_calls=delivery.concurrent_calls,
         ),
-        breaker=Breaker(failures=10, probe_interval=5.0, longest=60.0),
+        breaker=Breaker(
+            failures=delivery.breaker_failures, probe_interval=delivery.probe_interval, longest=_LONGEST_PROBE_INTERVAL
+        ),
         window=loop.window,
         commit_interval=loop.commit_interval,
         drain_timeout=loop.drain_timeout,
     )
+
+
+def _webhook(webhook: Webhook) -> HttpWebhook:
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": f"auth0-webhooks/{version('auth0-webhooks')}",
+        **dict(webhook.headers),
+    }
+    if webhook.authorization:
+        headers["Authorization"] = webhook.authorization
+    secrets = [secret for secret in (webhook.secret, webhook.secret_previous) if secret]
+    return HttpWebhook(
+        url=webhook.url,
+        headers=headers,
+        timeout=webhook.timeout,
+        connect_timeout=webhook.connect_timeout,
+        tls=_client_tls(webhook),
+        proxy=webhook.proxy,
+        allow_private=webhook.allow_private,
+        sign=Signing(secrets) if secrets else None,
+    )
+
+
+def _batching(delivery: DeliverySettings) -> Batching:
+    return Batching(
+        form=Form(delivery.send_as_batch),
+        most=delivery.batch_max_events,
+        most_bytes=delivery.batch_max_bytes,
+        linger=delivery.batch_linger,
+    )
+
+
+def _client_tls(webhook: Webhook) -> ssl.SSLContext | None:
+    """Raises `ConfigurationError` for a client certificate that cannot be used."""
+    if webhook.client_cert is None:
+        return _trust(webhook.ca_file)
+    context = _trust(webhook.ca_file) or ssl.create_default_context()
+    try:
+        # The empty password: without one OpenSSL asks for it at the terminal.
+        context.load_cert_chain(webhook.client_cert, webhook.client_key, "")
+    except (OSError, ssl.SSLError) as error:
+        names = "WEBHOOK_CLIENT_CERT and WEBHOOK_CLIENT_KEY"
+        raise ConfigurationError([f"{names}: the certificate and its key cannot be used together ({error})"]) from None
+    return context
 
 
 def _trust(ca_file: Path | None) -> ssl.SSLContext | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from consumer.assignment import Assignment
 from consumer.delivery import Delivery
 from consumer.webhook import Call
 
@@ -28,20 +29,29 @@ class Batching:
     #: Seconds to wait for more.
     linger: float
 
-    def ripe(self, ready: Sequence[Delivery] | deque[Delivery]) -> bool:
+    def ripe(self, ready: Collection[Delivery]) -> bool:
         """Enough for a full call is there, so nobody waits for more."""
-        if len(ready) >= self.most:
-            return True
-        return sum(len(delivery.body) + 2 for delivery in ready) >= self.most_bytes
+        there = sum(1 + delivery.assignment.lanes.waiting(delivery.lane) for delivery in ready)
+        return there >= self.most or sum(len(delivery.body) + 2 for delivery in ready) >= self.most_bytes
 
     def take(self, ready: deque[Delivery]) -> Batch:
-        """The next call's events, removed from the front of `ready`, which must not be empty."""
-        parts = [ready.popleft()]
-        size = len(parts[0].body) + 2
-        while ready and not ready[0].alone and len(parts) < self.most and size + len(ready[0].body) + 2 <= self.most_bytes:
+        """The next call's events, from the front of `ready`, which must not be empty, and from behind them in their lanes."""
+        first = ready.popleft()
+        parts, size = [first], len(first.body) + 2
+        while ready and not ready[0].alone and self._fits(parts, size, ready[0]):
             parts.append(ready.popleft())
             size += len(parts[-1].body) + 2
+        for part in parts:  # grows while we look: each one may bring the next of its lane
+            lanes = part.assignment.lanes
+            following = lanes.peek(part.lane)
+            if following is not None and following.skip is None and self._fits(parts, size, following):
+                lanes.follow(part.lane)
+                parts.append(following)
+                size += len(following.body) + 2
         return Batch(parts, self.form)
+
+    def _fits(self, parts: Sequence[Delivery], size: int, more: Delivery) -> bool:
+        return len(parts) < self.most and size + len(more.body) + 2 <= self.most_bytes
 
 
 class Batch(Call):
@@ -58,3 +68,13 @@ def _body(parts: Sequence[Delivery], form: Form) -> bytes:
     if form is Form.ARRAY:
         return b"[" + b",\n".join(part.body for part in parts) + b"]"
     return b"".join(part.body.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n" for part in parts)
+
+
+def heads_of(parts: Sequence[Delivery]) -> list[Delivery]:
+    """Take a batch apart: the head of each lane; the others wait behind theirs again."""
+    lanes: dict[tuple[Assignment, bytes | int], list[Delivery]] = {}
+    for part in parts:
+        lanes.setdefault((part.assignment, part.lane), []).append(part)
+    for (assignment, lane), (_, *others) in lanes.items():
+        assignment.lanes.back(lane, others)
+    return [head for head, *_ in lanes.values()]

@@ -6,9 +6,9 @@ An event comes here when it is at the head of its lane, and stays the head of it
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
-from consumer.batch import Batch, Batching
+from consumer.batch import Batch, Batching, heads_of
 from consumer.delivery import Delivery
 from consumer.retries import Retries
 
@@ -34,9 +34,9 @@ class Turns:
         if delivery.assignment.live:
             self._ready.append(delivery)
 
-    def put_back(self, deliveries: Iterable[Delivery]) -> None:
-        """Their call was broken off: they are next."""
-        self._ready.extendleft(deliveries)
+    def put_back(self, call: Delivery | Batch) -> None:
+        """It was broken off: what is left of it is next."""
+        self._ready.extendleft(head for head in heads_of(parts_of(call)) if head.assignment.live)
 
     def later(self, call: Delivery | Batch, delay: float) -> None:
         """It is ready again in `delay` seconds."""
@@ -73,7 +73,7 @@ class Turns:
         """Drop what belongs to assignments that are dead; what else was in a batch with it is ready anew."""
         broken = [*self._retries.remove(is_dying), *filter(is_dying, self._again)]
         self._again = deque(batch for batch in self._again if not is_dying(batch))
-        self._ready.extend(part for call in broken for part in parts_of(call))
+        self._ready.extend(head for call in broken for head in heads_of(parts_of(call)))
         self._ready = deque(delivery for delivery in self._ready if delivery.assignment.live)
 
     def _gather(self, batching: Batching, now: float) -> tuple[Batch | None, float]:

@@ -232,3 +232,16 @@ async def test_a_lone_event_waits_no_longer_than_the_linger(tmp_path: Path, rece
     async with running(courier(receiver.url, how=policy(batching=batching)), log_in(tmp_path)):
         await receiver.journal.wait_until(lambda journal: len(journal) == 1, timeout=5)
     assert receiver.journal.all[0].call.webhook_id == f"{event(0).log_id}+1"
+
+
+async def test_one_busy_user_fills_batches_too(tmp_path: Path, receiver: Receiver) -> None:
+    sent = [event(number, user="auth0|one") for number in range(100)]
+    receiver.script.add(faults.status(500), times=1)
+    await publish(log_in(tmp_path), sent)
+    batching = Batching(form=Form.ARRAY, most=25, most_bytes=100_000, linger=0.1)
+    one = courier(receiver.url, how=policy(batching=batching))
+    async with running(one, log_in(tmp_path)):
+        await until(lambda: one.counts.delivered == 100)
+    entries = [entry["log_id"] for call in receiver.journal.all if call.status == 200 for entry in json.loads(call.body)]
+    assert entries == ids(sent)
+    assert len(receiver.journal) <= 8

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.assignment import Assignment
-from consumer.batch import Batching, Form
+from consumer.batch import Batching, Form, heads_of
 from consumer.delivery import Delivery
 from shared.record import Record
 from shared.transport.port import Position
@@ -16,8 +16,9 @@ sizes = st.lists(st.integers(0, 300), min_size=1, max_size=60)
 ASSIGNMENT = Assignment(0, Position(0))
 
 
-def _delivery(number: int, size: int) -> Delivery:
-    return Delivery(ASSIGNMENT, Record(number, b"k", b'{"x":"' + b"y" * size + b'"}', [], 0.0), f"id-{number}", number)
+def _delivery(number: int, size: int, *, lane: int | None = None, assignment: Assignment = ASSIGNMENT) -> Delivery:
+    record = Record(number, b"k", b'{"x":"' + b"y" * size + b'"}', [], 0.0)
+    return Delivery(assignment, record, f"id-{number}", number if lane is None else lane)
 
 
 def _ready(sizes: list[int]) -> deque[Delivery]:
@@ -50,3 +51,31 @@ def test_an_event_that_goes_alone_is_not_gathered() -> None:
     ready = _ready([1, 1, 1])
     ready[1].alone = True
     assert len(Batching(form=Form.ARRAY, most=5, most_bytes=1000, linger=0).take(ready).parts) == 1
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.integers(1, 10), st.data())
+def test_events_of_one_lane_travel_together_in_their_order(lanes: list[int], most: int, data: st.DataObject) -> None:
+    """A batch is delivered, or taken apart and sent one by one: the order in each lane is the same."""
+    assignment = Assignment(0, Position(0))
+    batching = Batching(form=Form.ARRAY, most=most, most_bytes=10_000, linger=0)
+    ready: deque[Delivery] = deque()
+    for number, lane in enumerate(lanes):
+        delivery = _delivery(number, 5, lane=lane, assignment=assignment)
+        if assignment.lanes.enter(lane, delivery):
+            ready.append(delivery)
+    done: dict[int, list[str]] = {lane: [] for lane in lanes}
+
+    def finish(part: Delivery) -> None:
+        done[lanes[part.record.offset]].append(part.log_id)
+        if following := assignment.lanes.leave(part.lane):
+            ready.append(following)
+
+    while ready:
+        batch = batching.take(ready)
+        if data.draw(st.booleans()):
+            for part in batch.parts:
+                finish(part)
+            continue
+        for head in heads_of(batch.parts):
+            finish(head)
+    assert done == {lane: [f"id-{n}" for n, of in enumerate(lanes) if of == lane] for lane in done}
