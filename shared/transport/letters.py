@@ -42,7 +42,7 @@ def parse(document: bytes) -> DeadLetter:
             offset=int(fields["offset"]),
             key=_bytes(fields["key"]),
             value=_bytes(fields["value"]),
-            headers=[(str(name), b64decode(value)) for name, value in fields["headers"]],
+            headers=[(str(name), b64decode(value or "")) for name, value in fields["headers"]],
             timestamp=float(fields["timestamp"]),
         )
         return DeadLetter(
@@ -54,7 +54,7 @@ def parse(document: bytes) -> DeadLetter:
             reason=str(fields["reason"]),
             time=float(fields["time"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise RecordInvalid(f"it is no dead letter of ours or is damaged ({type(error).__name__})") from None
 
 
