@@ -1,30 +1,18 @@
 """Events that are too large for the topic. They are gaps: each is reported by id, size and hash, and the checkpoint passes it.
 
-A record that the brokers refuse kills an idempotent producer, so the size is compared before. What counts there is the compressed
-size, which is only found out for the few that are larger than the bound as they are.
+A record that the brokers refuse kills an idempotent producer, so the size is compared before.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from collections.abc import Sequence
-from typing import Final
 
-from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError
-from kafka.record.default_records import DefaultRecordBatchBuilder
-
-from shared.errors import TransportUnusable
 from shared.event import Event
 from shared.log import get_logger
 from shared.record import MAX_RECORD, headers_of, key_of
 from shared.settings import Log
-from shared.transport.kafka.connection import administrator
-
-#: For the batch around a record, and for what compression adds to what it cannot make smaller (0.03 %).
-_AROUND: Final = 512
-_GROWTH: Final = 1.001
+from shared.transport.kafka.sizes import max_message_bytes, packed_room, plain_size, room
 
 log = get_logger(__name__)
 
@@ -63,20 +51,10 @@ class Oversize:
 
 
 def fits(event: Event, bound: int) -> bool:
-    size = DefaultRecordBatchBuilder.estimate_size_in_bytes(key_of(event), event.raw, headers_of(event))
-    if size * _GROWTH + _AROUND <= bound:
-        return True
-    rest = size - len(event.raw)
-    return bool(size <= MAX_RECORD and len(gzip.compress(event.raw)) + rest + _AROUND <= bound)
+    record = (key_of(event), event.raw, headers_of(event))
+    return room(*record) <= bound or (plain_size(*record) <= MAX_RECORD and packed_room(*record) <= bound)
 
 
 def bound_of(settings: Log) -> int:
     """The topic's max.message.bytes; without the right to see it, what our own topics have."""
-    resource = ConfigResource(ConfigResourceType.TOPIC, settings.topic, ["max.message.bytes"])
-    try:
-        with administrator(settings) as admin:
-            answer = admin.describe_configs([resource], config_filter="all")
-    except (KafkaError, TransportUnusable):
-        return MAX_RECORD
-    found = answer.get("topic", {}).get(settings.topic, {}).get("max.message.bytes")
-    return int(found["value"]) if found else MAX_RECORD
+    return max_message_bytes(settings, settings.topic)
