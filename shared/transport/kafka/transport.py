@@ -7,13 +7,15 @@ from collections.abc import Collection, Mapping
 
 from shared.settings import Log
 from shared.transport.kafka.active_poller import ActivePoller
+from shared.transport.kafka.control import KafkaControl
 from shared.transport.kafka.group_member import GroupMember
+from shared.transport.kafka.letters import Archive, KafkaDeadLetters
 from shared.transport.kafka.member import KafkaMember
 from shared.transport.kafka.onlooker import Onlooker
 from shared.transport.kafka.publisher import KafkaPublisher
 from shared.transport.kafka.topics import verify
 from shared.transport.kafka.worker import Worker
-from shared.transport.port import Handler, Member, Progress, Publisher, Transport
+from shared.transport.port import Control, DeadLetters, Handler, Member, Progress, Publisher, Transport
 
 
 class KafkaTransport(Transport):
@@ -41,6 +43,13 @@ class KafkaTransport(Transport):
         await self._opened(worker, member, (self._settings.topic,))
         return KafkaMember(member, worker, session=self._settings.session_timeout)
 
+    async def dead_letters(self) -> DeadLetters:
+        worker = await self._verified("kafka-letters", self._settings.dead_topic)
+        return KafkaDeadLetters(Archive(self._settings), worker)
+
+    async def control(self) -> Control:
+        return KafkaControl(self._settings, await self._verified("kafka-control", self._settings.control_topic))
+
     async def progress(self) -> Mapping[int, Progress]:
         if self._looking is None:
             self._looking = Worker("kafka-onlooker")
@@ -59,3 +68,12 @@ class KafkaTransport(Transport):
         except BaseException:
             worker.stop(clients.close)
             raise
+
+    async def _verified(self, name: str, topic: str) -> Worker:
+        worker = Worker(name)
+        try:
+            await worker.run(verify, self._settings, (topic,))
+        except BaseException:
+            worker.stop()
+            raise
+        return worker

@@ -11,10 +11,13 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 _Job = Callable[[], None]
+#: Seconds that `end` waits for the thread.
+END_BOUND: Final = 5.0
 
 
 class Worker:
@@ -22,6 +25,7 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._jobs: Final[queue.SimpleQueue[_Job | None]] = queue.SimpleQueue()
+        self._stopped = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -33,9 +37,20 @@ class Worker:
 
     def stop(self, last: Callable[[], None] | None = None) -> None:
         """End the thread after what is queued, and after `last`; idempotent, does not wait."""
+        self._stopped = True
         if last is not None:
             self._jobs.put(lambda: _settle(Future(), last, ()))
         self._jobs.put(None)
+
+    async def end(self, last: Callable[[], None]) -> None:
+        """`stop`, and wait a little until `last`, which must be idempotent, is done. Idempotent itself."""
+        if self._stopped:
+            return
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.run(last), END_BOUND)
+        finally:
+            self.stop(last)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

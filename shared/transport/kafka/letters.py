@@ -1,0 +1,122 @@
+"""Dead letters in their compacted topic, by log id; a tombstone removes one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from kafka import KafkaConsumer
+from kafka.structs import TopicPartition
+
+from shared.errors import PublishFailed, RecordInvalid, TransportUnusable
+from shared.log import get_logger
+from shared.settings import Log
+from shared.transport import letters as documents
+from shared.transport.kafka.errors import Access, translated
+from shared.transport.kafka.reader import Unreachable, extents, read, reader
+from shared.transport.kafka.topics import verify
+from shared.transport.kafka.worker import Worker
+from shared.transport.kafka.writer import Writer
+from shared.transport.port import DeadLetter, DeadLetters
+
+#: Of the topic; one alone keeps all letters in order.
+_PARTITION: Final = 0
+
+log = get_logger(__name__)
+
+
+class KafkaDeadLetters(DeadLetters):
+    def __init__(self, archive: Archive, worker: Worker) -> None:
+        self._archive = archive
+        self._worker = worker
+
+    async def put(self, letter: DeadLetter) -> None:
+        await self._worker.run(self._archive.put, letter)
+
+    async def all(self) -> Sequence[DeadLetter]:
+        return await self._worker.run(self._archive.all)
+
+    async def retry(self, letter: DeadLetter) -> None:
+        await self._worker.run(self._archive.retry, letter)
+
+    async def remove(self, log_id: str) -> None:
+        await self._worker.run(self._archive.remove, log_id)
+
+    async def close(self) -> None:
+        await self._worker.end(self._archive.close)
+
+
+class Archive:
+    """What happens in the worker thread."""
+
+    def __init__(self, settings: Log) -> None:
+        self._settings = settings
+        self._topic = settings.dead_topic
+        self._writer = Writer(settings)
+        self._may_publish = False
+
+    def put(self, letter: DeadLetter) -> None:
+        """Raises `PublishFailed`."""
+        self._writer.write(self._topic, _key(letter.log_id), documents.dump(letter))
+
+    def remove(self, log_id: str) -> None:
+        """Raises `PublishFailed`."""
+        self._writer.write(self._topic, _key(log_id), None)
+
+    def retry(self, letter: DeadLetter) -> None:
+        """Raises `PublishFailed`."""
+        self._check_events()
+        record = letter.record
+        self._writer.write(self._settings.topic, record.key, record.value, record.headers)
+        self.remove(letter.log_id)
+
+    def all(self) -> Sequence[DeadLetter]:
+        """Raises `TransportUnusable`."""
+        access = Access("READ", f"topic {self._topic}")
+        try:
+            with translated(self._settings, "reading the dead letters", access), reader(self._settings) as consumer:
+                newest = self._newest(consumer)
+        except Unreachable as error:
+            raise TransportUnusable(str(error)) from error
+        return sorted(self._readable(newest), key=lambda letter: (letter.time, letter.log_id))
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _check_events(self) -> None:
+        """Once: a client that publishes to a topic that is not there can bring it about, with one partition and no retention."""
+        if not self._may_publish:
+            try:
+                verify(self._settings, (self._settings.topic,))
+            except TransportUnusable as error:
+                raise PublishFailed(str(error)) from error
+            self._may_publish = True
+
+    def _newest(self, consumer: KafkaConsumer) -> dict[bytes | None, Any]:
+        """The last record of every key; a tombstone leaves none."""
+        extent = extents(consumer, self._topic)[_PARTITION]
+        newest: dict[bytes | None, Any] = {}
+        for record in read(consumer, TopicPartition(self._topic, _PARTITION), extent.begin, extent.end):
+            newest[record.key] = record
+            if record.value is None:
+                del newest[record.key]
+        return newest
+
+    def _readable(self, newest: dict[bytes | None, Any]) -> Iterator[DeadLetter]:
+        for key, record in newest.items():
+            try:
+                yield _letter(key, record.value)
+            except RecordInvalid as error:
+                where = f"{self._topic}-{_PARTITION}@{record.offset}"
+                log.warning("a dead letter cannot be read and is left out", at=where, reason=str(error))
+
+
+def _letter(key: bytes | None, value: bytes) -> DeadLetter:
+    letter = documents.parse(value)
+    if _key(letter.log_id) != key:
+        raise RecordInvalid("its key is not its log id, so it could never be removed")
+    return letter
+
+
+def _key(log_id: str) -> bytes:
+    return log_id.encode("utf-8", "surrogatepass")

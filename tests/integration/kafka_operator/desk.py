@@ -1,0 +1,83 @@
+"""What these tests write, and how they look at the topics without our own code."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from shared.record import Record
+from shared.settings import Log
+from shared.transport.kafka.transport import KafkaTransport
+from shared.transport.port import Control, DeadLetter, DeadLetters
+
+
+@asynccontextmanager
+async def letters_of(settings: Log) -> AsyncIterator[DeadLetters]:
+    letters = await KafkaTransport(settings).dead_letters()
+    try:
+        yield letters
+    finally:
+        await letters.close()
+
+
+@asynccontextmanager
+async def control_of(settings: Log) -> AsyncIterator[Control]:
+    control = await KafkaTransport(settings).control()
+    try:
+        yield control
+    finally:
+        await control.close()
+
+
+def letter(number: int, value: bytes = b"{}", **more: Any) -> DeadLetter:
+    record = Record(offset=number, key=b"user", value=value, headers=[("v", b"1"), ("x", b"\xff")], timestamp=1.0)
+    given = {"log_id": f"id-{number}", "attempts": 3, "status": 500, "reason": "no", "time": 1.7e9 + number, **more}
+    return DeadLetter(record=record, partition=0, **given)
+
+
+def configure(settings: Log, topic: str, **configs: object) -> None:
+    given = {name.replace("_", "."): str(value) for name, value in configs.items()}
+    _alter(settings, ConfigResource(ConfigResourceType.TOPIC, topic, configs=given))
+
+
+def clean_at_once(settings: Log, topic: str) -> None:
+    """Have the broker compact, without the usual minutes in between."""
+    _alter(settings, ConfigResource(ConfigResourceType.BROKER, "1", configs={"log.cleaner.backoff.ms": "100"}))
+    configure(settings, topic, segment_ms=100, delete_retention_ms=1, segment_jitter_ms=0)
+
+
+def write(settings: Log, topic: str, *records: tuple[bytes, bytes | None]) -> list[int]:
+    """As another program would; answers the offsets."""
+    producer = KafkaProducer(bootstrap_servers=list(settings.bootstrap_servers))
+    try:
+        sent = [producer.send(topic, value, key) for key, value in records]
+        return [answer.get(10).offset for answer in sent]
+    finally:
+        producer.close(timeout=1)
+
+
+def stored(settings: Log, topic: str) -> list[tuple[int, bytes | None, bytes | None]]:
+    """Offset, key and value of every record of partition 0."""
+    consumer = KafkaConsumer(bootstrap_servers=list(settings.bootstrap_servers), auto_offset_reset="earliest")
+    partition = TopicPartition(topic, 0)
+    try:
+        consumer.assign([partition])
+        end, found = consumer.end_offsets([partition])[partition], []
+        while consumer.position(partition) < end:
+            found += [(record.offset, record.key, record.value) for record in consumer.poll(100).get(partition, ())]
+        return found
+    finally:
+        consumer.close()
+
+
+def _alter(settings: Log, resource: ConfigResource) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
+    try:
+        answer: Mapping[str, Mapping[str, str]] = admin.alter_configs([resource])
+        assert {outcome for kind in answer.values() for outcome in kind.values()} == {"OK"}, answer
+    finally:
+        admin.close()

@@ -1,0 +1,69 @@
+"""The control table in Kafka: what only a topic can do to it, and what looking costs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from shared.errors import TransportUnusable
+from shared.settings import Log
+from shared.transport.kafka.connection import administrator
+from shared.transport.kafka.topics import create
+from tests.integration.kafka_operator.desk import clean_at_once, control_of, stored, write
+from tests.kafka.broker import Broker
+from tests.kafka.fixtures import Names
+
+
+async def test_a_look_reads_what_is_new_only(settings: Log) -> None:
+    async with control_of(settings) as control:
+        write(settings, settings.control_topic, *((b"k%d" % (number % 10), b"%d" % number) for number in range(1000)))
+        assert await control.snapshot() == {f"k{number}": b"%d" % (990 + number) for number in range(10)}
+        before = time.process_time()
+        for _ in range(20):
+            assert len(await control.snapshot()) == 10
+        assert (time.process_time() - before) / 20 < 0.01, "it costs about 1.7 ms"
+
+
+async def test_compaction_under_an_open_table_changes_nothing_that_is_seen(its_settings: Log) -> None:
+    topic = its_settings.control_topic
+    clean_at_once(its_settings, topic)
+    async with control_of(its_settings) as reader, control_of(its_settings) as other:
+        assert await reader.snapshot() == {}
+        write(its_settings, topic, *((b"k%d" % (number % 4), b"%d" % number) for number in range(100)))
+        await other.delete("k0")
+        assert await reader.snapshot() == (expected := {"k1": b"97", "k2": b"98", "k3": b"99"})
+
+        async with asyncio.timeout(20):
+            while any(key == b"k0" for _, key, _ in stored(its_settings, topic)):
+                await other.put("tick", b"")  # a segment is closed only when something is written after its time
+        assert await reader.snapshot() == {**expected, "tick": b""}
+        async with control_of(its_settings) as fresh:
+            assert await fresh.snapshot() == {**expected, "tick": b""}
+
+
+async def test_a_topic_that_was_made_anew_is_read_anew(settings: Log) -> None:
+    async with control_of(settings) as control:
+        write(settings, settings.control_topic, (b"a", b"1"), (b"b", b"2"))
+        assert await control.snapshot() == {"a": b"1", "b": b"2"}
+        with administrator(settings) as admin:
+            admin.delete_topics([settings.control_topic])
+        with pytest.raises(TransportUnusable, match="reading topic"):
+            await control.snapshot()
+        create(settings)
+        write(settings, settings.control_topic, (b"c", b"3"))
+        assert await control.snapshot() == {"c": b"3"}
+
+
+async def test_what_others_wrote_with_a_strange_key_does_no_harm(settings: Log) -> None:
+    write(settings, settings.control_topic, (b"\xff", b"1"))
+    async with control_of(settings) as control:
+        assert await control.snapshot() == {"\\xff": b"1"}
+
+
+async def test_without_its_topic_the_table_does_not_open_and_the_command_is_named(kafka: Broker, names: Names) -> None:
+    settings = Log(bootstrap_servers=(kafka.bootstrap,), topic=names.topic)
+    with pytest.raises(TransportUnusable, match=f"missing .* topic {settings.control_topic}; run `auth0-webhooks topics create`"):
+        async with control_of(settings):
+            pass
