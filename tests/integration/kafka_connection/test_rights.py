@@ -42,9 +42,7 @@ def _right(somebody: Principal, operation: str, suffix: str = "") -> ACL:
 
 def _verify(somebody: Principal) -> list[EventDict]:
     """The warnings of checking what its role uses."""
-    used = [somebody.settings.topic]
-    if any(acl.resource_pattern.resource_name == somebody.settings.checkpoint_topic for acl in somebody.acls):
-        used.append(somebody.settings.checkpoint_topic)
+    used = {acl.resource_pattern.resource_name for acl in somebody.acls}
     with capture_logs() as lines:
         topics.verify(somebody.settings, used)
     return lines
@@ -89,7 +87,7 @@ def test_an_administrator_without_create_is_told_so(principal: Create) -> None:
 
 @pytest.mark.parametrize(
     ("role", "lost"),
-    [("producer", ("READ", "WRITE")), ("consumer", ("READ",)), ("admin", ("DESCRIBE",)), ("viewer", ("DESCRIBE",))],
+    [("producer", ("READ", "WRITE")), ("consumer", ("READ",)), ("admin", ("DESCRIBE", "WRITE")), ("viewer", ("DESCRIBE",))],
 )
 def test_a_topic_that_may_not_be_seen_is_never_silence(made: Create, role: str, lost: tuple[str, ...]) -> None:
     """A consumer without DESCRIBE would poll for ever and get nothing, without an error."""
@@ -114,7 +112,6 @@ def test_who_comes_with_a_certificate_is_named_by_it(made: Create) -> None:
 def test_without_the_right_to_read_configurations_there_is_a_warning(made: Create, role: str) -> None:
     somebody = made(role)
     somebody.lose(_right(somebody, "DESCRIBE_CONFIGS"))
-    (line,) = _verify(somebody)
-    assert line["log_level"] == "warning"
-    assert "DESCRIBE_CONFIGS" in line["event"]
-    assert line["topic"] == somebody.settings.topic
+    lines = _verify(somebody)
+    assert somebody.settings.topic in {line["topic"] for line in lines}
+    assert all(line["log_level"] == "warning" and "DESCRIBE_CONFIGS" in line["event"] for line in lines)
