@@ -1,0 +1,155 @@
+"""One measurement: so many events, in so much time, for so much CPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench.client import HEADERS, SECRET
+from bench.events import body, log_id_of
+from bench.far_end import FarEnd, far_end
+from bench.logs import KafkaLog, SqliteLog
+from bench.processes import COMMAND, Process, module, running
+
+_START: Final = 40.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    calls: int
+    #: Seconds.
+    seconds: float
+    #: Of CPU, of all processes of ours together.
+    cpu: float
+    #: From request to answer, as the receiver measured it, in seconds.
+    latency: float
+    #: The most calls that the receiver had open at once.
+    most_open: int
+    duplicates: int
+    rss: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Calls a second."""
+        return self.calls / self.seconds
+
+    @property
+    def cpu_per_call(self) -> float:
+        """Microseconds."""
+        return self.cpu / self.calls * 1e6
+
+    def share(self, concurrency: int) -> float:
+        """Of the rate that so many calls, always open, would have."""
+        return self.rate * self.latency / concurrency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """When to look, in seconds: after `warm`, for `long`."""
+
+    warm: float
+    long: float
+
+
+def consumer(
+    log: KafkaLog | SqliteLog, folder: Path, *, concurrency: int, latency: float, span: Span, replicas: int = 1, **settings: str
+) -> Sample:
+    """`consume` against the receiver."""
+    with far_end(latency, folder) as end, ExitStack() as exits:
+        environ = {
+            **log.environ(),
+            "WEBHOOK_URL": end.url,
+            "WEBHOOK_SECRET": SECRET,
+            "WEBHOOK_CONCURRENT_CALLS": str(concurrency),
+            **settings,
+        }
+        processes = [
+            exits.enter_context(running([*COMMAND, "consume"], folder, environ, name=f"consumer-{number}"))
+            for number in range(replicas)
+        ]
+        for process in processes:
+            _settled(process)
+        _first_call(end)
+        time.sleep(span.warm)
+        before, since = end.count()
+        spent = sum(process.cpu for process in processes)
+        time.sleep(span.long)
+        after, until = end.count()
+        spent = sum(process.cpu for process in processes) - spent
+        rss = max(process.rss_most for process in processes)
+        seen = end.summary(since, until)
+    if seen["refused"]:
+        raise RuntimeError(f"{seen['refused']} calls were not answered 200")
+    return Sample(
+        calls=after - before,
+        seconds=(until - since) / 1e9,
+        cpu=spent,
+        latency=seen["latency"],
+        most_open=seen["most_open"],
+        duplicates=seen["duplicates"],
+        rss=rss,
+    )
+
+
+def client(kind: str, folder: Path, *, concurrency: int, latency: float, span: Span) -> Sample:
+    """`own` or `aiohttp`, without a log."""
+    with far_end(latency, folder) as end:
+        command = module("bench.client", kind, end.url, concurrency, span.warm, span.long)
+        with running(command, folder, {}, name="client") as process:
+            result = json.loads(process.line("result ", within=span.warm + span.long + 30).removeprefix("result "))
+            process.wait(20)
+        seen = end.summary(result["since"], result["until"])
+    if result["failures"]:
+        raise RuntimeError(f"{result['failures']} calls were not answered 200")
+    return Sample(
+        calls=result["calls"],
+        seconds=(result["until"] - result["since"]) / 1e9,
+        cpu=result["cpu"],
+        latency=seen["latency"],
+        most_open=seen["most_open"],
+        duplicates=seen["duplicates"],
+    )
+
+
+def wrk_call(folder: Path, *, seconds: float) -> float | None:
+    """The CPU of one call by `wrk`, the same request on 50 connections without latency, in µs; None without wrk."""
+    if shutil.which("wrk") is None:
+        return None
+    script = folder / "post.lua"
+    headers = {**HEADERS, "webhook-id": log_id_of(0), "webhook-signature": f"v1,{'a' * 44}"}
+    lines = [f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items()]
+    script.write_text("\n".join(['wrk.method = "POST"', f"wrk.body = [====[{body().decode()}]====]", *lines]))
+    with far_end(0, folder) as end:
+        command = ["wrk", "-t1", "-c50", f"-d{round(seconds)}s", "-s", str(script), end.url]
+        popen = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        output = popen.stdout.read() if popen.stdout else ""
+        _, _, usage = os.wait4(popen.pid, 0)
+    found = re.search(r"(\d+) requests in", output)
+    if not found:
+        raise RuntimeError(f"wrk says: {output}")
+    return (usage.ru_utime + usage.ru_stime) / int(found[1]) * 1e6
+
+
+def _settled(process: Process) -> None:
+    process.line("", within=_START)  # it has said something
+    deadline = time.monotonic() + _START
+    while "concurrent calls of this member" not in process.text:
+        if time.monotonic() > deadline or not process.alive:
+            raise TimeoutError(process.text[-3000:])
+        time.sleep(0.05)
+
+
+def _first_call(end: FarEnd) -> None:
+    deadline = time.monotonic() + _START
+    while not end.count()[0]:
+        if time.monotonic() > deadline:
+            raise TimeoutError("no call came")
+        time.sleep(0.05)
