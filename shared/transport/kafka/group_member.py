@@ -22,7 +22,7 @@ from shared import killpoints
 from shared.log import get_logger
 from shared.record import Record
 from shared.settings import Log
-from shared.transport.kafka import bearings
+from shared.transport.kafka import bearings, internals
 from shared.transport.kafka.assignor import SharingAssignor
 from shared.transport.kafka.errors import reason
 from shared.transport.kafka.group_client import MAX_POLL_INTERVAL, Fetched, GroupClient, new_watchdog
@@ -109,8 +109,11 @@ class GroupMember:
         """Bring the client's pauses in line, by difference: each change costs a prefetched batch's place."""
         wanted = set(self._partitions({*hold, *self._membership.fresh}))
         paused = self._consumer.paused()
+        if wanted == paused:
+            return
         self._consumer.pause(*(wanted - paused))
         self._consumer.resume(*(paused - wanted))
+        internals.set_aside_paused(self._consumer)
 
     def _begin(self, hold: Collection[int]) -> None:
         """Give fresh partitions their position. Until that worked they stay paused; the next poll tries again."""

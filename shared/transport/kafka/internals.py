@@ -98,6 +98,18 @@ def request_rejoin(consumer: KafkaConsumer) -> None:
     consumer._coordinator.request_rejoin()  # noqa: SLF001
 
 
+def set_aside_paused(consumer: KafkaConsumer) -> None:
+    """After a change of pauses: what is decoded of a paused partition makes room for what is decoded of the others.
+
+    `poll` would only do that itself after it has looked for others, find nothing, and sleep out its whole timeout.
+    """
+    fetcher = consumer._fetcher  # noqa: SLF001
+    records = fetcher._next_partition_records  # noqa: SLF001
+    if records and consumer._subscription.is_paused(records.topic_partition):  # noqa: SLF001
+        fetcher._paused_partition_records[records.topic_partition] = records  # noqa: SLF001
+        fetcher._next_partition_records = None  # noqa: SLF001
+
+
 def coordinator_known(consumer: KafkaConsumer) -> bool:
     """Whether the group's coordinator is known and not disconnected: False in an outage, where no new client would help."""
     return not consumer._coordinator.coordinator_unknown()  # noqa: SLF001

@@ -43,17 +43,17 @@ class KafkaTransport(Transport):
         await self._opened(worker, member, (self._settings.topic,))
         return KafkaMember(member, worker, session=self._settings.session_timeout)
 
+    async def progress(self) -> Mapping[int, Progress]:
+        if self._looking is None:
+            self._looking = Worker("kafka-onlooker")
+        return await self._looking.run(self._onlooker.progress)
+
     async def dead_letters(self) -> DeadLetters:
         worker = await self._verified("kafka-letters", self._settings.dead_topic)
         return KafkaDeadLetters(Archive(self._settings), worker)
 
     async def control(self) -> Control:
         return KafkaControl(self._settings, await self._verified("kafka-control", self._settings.control_topic))
-
-    async def progress(self) -> Mapping[int, Progress]:
-        if self._looking is None:
-            self._looking = Worker("kafka-onlooker")
-        return await self._looking.run(self._onlooker.progress)
 
     async def close(self) -> None:
         looking, self._looking = self._looking, None

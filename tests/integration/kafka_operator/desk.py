@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from shared.record import Record
 from shared.settings import Log
+from shared.transport.kafka.connection import administrator
+from shared.transport.kafka.topics import show
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import Control, DeadLetter, DeadLetters
 
@@ -74,10 +76,15 @@ def stored(settings: Log, topic: str) -> list[tuple[int, bytes | None, bytes | N
         consumer.close()
 
 
+def delete(settings: Log, topic: str) -> None:
+    """Gone when it returns."""
+    with administrator(settings) as admin:
+        admin.delete_topics([topic])
+    while dict(show(settings))[topic] is not None:
+        pass
+
+
 def _alter(settings: Log, resource: ConfigResource) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
-    try:
+    with administrator(settings) as admin:
         answer: Mapping[str, Mapping[str, str]] = admin.alter_configs([resource])
-        assert {outcome for kind in answer.values() for outcome in kind.values()} == {"OK"}, answer
-    finally:
-        admin.close()
+    assert {outcome for kind in answer.values() for outcome in kind.values()} == {"OK"}, answer

@@ -13,8 +13,7 @@ from shared.record import MAX_RECORD
 from shared.settings import Log
 from shared.transport import letters as documents
 from shared.transport.kafka import writer
-from shared.transport.kafka.connection import administrator
-from tests.integration.kafka_operator.desk import configure, letter, letters_of, stored, write
+from tests.integration.kafka_operator.desk import configure, delete, letter, letters_of, stored, write
 from tests.kafka.broker import Broker
 from tests.kafka.fixtures import Names
 
@@ -99,8 +98,7 @@ async def test_without_their_topic_letters_do_not_open_and_the_command_is_named(
 
 
 async def test_without_the_topic_of_events_nothing_is_retried(settings: Log) -> None:
-    with administrator(settings) as admin:
-        admin.delete_topics([settings.topic])
+    delete(settings, settings.topic)
     async with letters_of(settings) as letters:
         await letters.put(letter(1))
         with pytest.raises(PublishFailed, match=f"missing .* topic {settings.topic};"):

@@ -1,0 +1,27 @@
+"""One nursery for all, and a seed that is shown: `FAULTS_SEED=n` runs the same again, as far as the machine lets it."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.nursery import Nursery
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    return int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(1_000_000))
+
+
+def pytest_report_header() -> str:
+    return f"faults: FAULTS_SEED={os.environ.get('FAULTS_SEED') or 'drawn anew, see each test'}"

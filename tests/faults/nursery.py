@@ -1,0 +1,240 @@
+"""Starts `auth0-webhooks` in a few milliseconds: a process that has imported everything forks, and the fork lives on as the command.
+
+A new interpreter needs 1.5 s of CPU to import the Kafka client; hundreds of kills in a test run would spend their time on that.
+What comes out is the real thing: a process of its own that runs `main()` with its own environment, folder and output, no thread
+or loop made before, and that ends as the interpreter ends. `Nursery` is the tests' side, `python -m tests.faults.nursery` the other.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+ROOT = Path(__file__).parents[2]
+#: What is imported before a fork.
+_MODULES = (
+    "admin.cli.main",
+    "admin.actions.run",
+    "admin.compose",
+    "admin.process",
+    "shared.transport.kafka.transport",
+    "shared.transport.kafka.preflight",
+    "shared.transport.sqlite.transport",
+)
+
+
+@dataclass(slots=True)
+class Child:
+    """One `auth0-webhooks`. `ended` and `code` are written by the nursery's thread."""
+
+    pid: int
+    output: Path
+    started: float = field(default_factory=time.monotonic)
+    #: By `time.monotonic`; None: it lives.
+    ended: float | None = None
+    #: As of `subprocess`: negative for a signal.
+    code: int | None = None
+    _gone: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def alive(self) -> bool:
+        return self.code is None
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    def signal(self, number: int) -> None:
+        """Nothing happens if it is gone: its parent has not yet had the time to say so."""
+        if self.alive:
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                pass
+
+    def wait(self, within: float) -> int:
+        """The exit code. Raises TimeoutError with the log."""
+        if not self._gone.wait(within):
+            raise TimeoutError(f"process {self.pid} did not end within {within:g} s:\n{self.text[-4000:]}")
+        assert self.code is not None
+        return self.code
+
+    def gone(self, code: int) -> None:
+        self.ended, self.code = time.monotonic(), code
+        self._gone.set()
+
+
+class Nursery:
+    """`close` kills whoever still lives."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.nursery"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={name: value for name, value in os.environ.items() if name not in ("FAULT_AT", "KAFKA_BOOTSTRAP_SERVERS")},
+        )
+        self._children: dict[int, Child] = {}
+        self._born: list[int] = []
+        self._birth = threading.Condition()
+        self._reader = threading.Thread(target=self._read, name="nursery", daemon=True)
+        self._reader.start()
+
+    def start(
+        self, *arguments: str, environ: Mapping[str, str], folder: Path, output: Path, patches: Mapping[str, object] | None = None
+    ) -> Child:
+        """`patches`: module constants to set in the child, by dotted name, where a test cannot wait for the real value."""
+        request = {
+            "arguments": arguments,
+            "environ": dict(environ),
+            "folder": str(folder),
+            "output": str(output),
+            "patches": dict(patches or {}),
+        }
+        with self._birth:
+            self._stdin.write(json.dumps(request).encode() + b"\n")
+            self._stdin.flush()
+            if not self._birth.wait_for(lambda: self._born, 30):
+                raise TimeoutError("the nursery does not answer")
+            # Made here, before its death can be told: the reader waits for the same lock.
+            child = Child(self._born.pop(0), output)
+            self._children[child.pid] = child
+            self._birth.notify_all()
+        return child
+
+    def close(self) -> None:
+        self._stdin.close()
+        self._process.wait(20)
+        self._reader.join(5)
+        assert self._process.stdout
+        self._process.stdout.close()
+
+    @property
+    def _stdin(self) -> IO[bytes]:
+        assert self._process.stdin
+        return self._process.stdin
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            word, *numbers = line.split()
+            with self._birth:
+                if word == b"born":
+                    self._born.append(int(numbers[0]))
+                    self._birth.notify_all()
+                    # The one who waits must take it up first.
+                    self._birth.wait_for(lambda: not self._born, 5)
+                else:
+                    self._children[int(numbers[0])].gone(int(numbers[1]))
+
+
+# -- the other side
+
+
+def _serve() -> dict[str, Any] | None:
+    """Fork on request, and tell of births and deaths. Returns a request in the fork it is for, None in the nursery at its end."""
+    wake_out, wake_in = os.pipe()
+    os.set_blocking(wake_in, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.set_wakeup_fd(wake_in, warn_on_full_buffer=False)
+    selector = selectors.DefaultSelector()
+    selector.register(wake_out, selectors.EVENT_READ)
+    selector.register(0, selectors.EVENT_READ)
+    living: set[int] = set()
+    buffer = b""
+    while True:
+        for key, _ in selector.select():
+            if key.fd == wake_out:
+                os.read(wake_out, 4096)
+                _bury(living)
+                continue
+            data = os.read(0, 65536)
+            if not data:
+                _end(living)
+                return None
+            *lines, buffer = (buffer + data).split(b"\n")
+            for line in lines:
+                pid = os.fork()
+                if pid == 0:
+                    signal.set_wakeup_fd(-1)
+                    selector.close()
+                    os.close(wake_in)
+                    os.close(wake_out)
+                    request: dict[str, Any] = json.loads(line)
+                    return request
+                living.add(pid)
+                _say(f"born {pid}")
+
+
+def _bury(living: set[int]) -> None:
+    while living:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        living.discard(pid)
+        _say(f"gone {pid} {os.waitstatus_to_exitcode(status)}")
+
+
+def _end(living: set[int]) -> None:
+    for pid in living:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _say(line: str) -> None:
+    os.write(1, line.encode() + b"\n")
+
+
+def _become(request: Mapping[str, Any]) -> Sequence[str]:
+    """The command line, once this process is what the request wants."""
+    for number in (signal.SIGCHLD, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.clear()
+    os.environ.update(request["environ"])
+    os.chdir(request["folder"])
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for ours, standard in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(ours, standard)
+    os.close(nothing)
+    os.close(output)
+    for name, value in request["patches"].items():
+        module, _, attribute = name.rpartition(".")
+        loaded = importlib.import_module(module)
+        assert hasattr(loaded, attribute), name
+        setattr(loaded, attribute, value)
+    killpoints = importlib.import_module("shared.killpoints")
+    importlib.reload(killpoints)  # it reads the environment as it is imported
+    arguments: Sequence[str] = request["arguments"]
+    return arguments
+
+
+def _main() -> None:
+    for name in _MODULES:
+        importlib.import_module(name)
+    assert threading.active_count() == 1, "a fork would lose the threads that an import has started"
+    request = _serve()
+    if request is None:
+        return
+    sys.argv = ["auth0-webhooks", *_become(request)]
+    from admin.cli.main import main
+
+    main()
+
+
+if __name__ == "__main__":
+    _main()

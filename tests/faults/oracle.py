@@ -1,0 +1,201 @@
+"""What a run has to answer for: the invariants, judged from the receiver's journal, the log, the dead letters and the processes."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+
+from simulator.journal import Delivery
+from tests.faults.place import Records
+from tests.faults.world import Member, World
+
+#: Seconds before a disturbance in which what was answered 200 may not be committed yet: the interval of commits in these tests, the
+#: poll in between, and a machine that has other things to do.
+_UNCOMMITTED: Final = 2.0
+#: Lines after which a process may rightly repeat something, though nobody killed it.
+_EXCUSES: Final = (
+    "partitions lost",
+    "positions not stored",
+    "the last positions could not be committed",
+    "calls broken off",
+    "Kafka is in trouble",
+    "not given back in time",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """From `begin` to `end`, by `time.monotonic`, the log, or the process with this path, could not be relied on."""
+
+    begin: float
+    end: float
+    #: None: all.
+    path: str | None = None
+
+    def covers(self, moment: float, path: str) -> bool:
+        return (self.path is None or self.path == path) and self.begin - _UNCOMMITTED <= moment <= self.end + _UNCOMMITTED
+
+
+@dataclass(slots=True)
+class Verdict:
+    """Figures, and what is wrong; a run is good if `wrong` is empty."""
+
+    events: int = 0
+    delivered: int = 0
+    letters: int = 0
+    records: int = 0
+    repeated_records: int = 0
+    calls: int = 0
+    failed_calls: int = 0
+    duplicates: int = 0
+    killed_at: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    rebalances: int = 0
+    commits_seen: int = 0
+    looks: int = 0
+    peak_calls: int = 0
+    rss: float = 0.0
+    files: int = 0
+    threads: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def demand(self, good: bool, words: str) -> None:
+        if not good:
+            self.wrong.append(words)
+
+    def __str__(self) -> str:
+        kinds = f"{len(self.kinds)} kinds of faulty answers, {sum(self.kinds.values())} in all"
+        return "\n".join(
+            (
+                f"events {self.events}: {self.delivered} delivered, {self.letters} dead letters; "
+                f"{self.duplicates} delivered again; {self.calls} calls, {self.failed_calls} of them not answered 200",
+                f"{kinds}; {self.rebalances} rebalances; {self.commits_seen} commits seen in {self.looks} looks; "
+                f"at most {self.peak_calls} calls open",
+                f"records {self.records}, {self.repeated_records} of them twice; "
+                f"at most {self.rss:.0f} MB, {self.files} files, {self.threads} threads in a process",
+                f"killed at: {dict(sorted(self.killed_at.items()))}",
+                *self.wrong,
+            )
+        )
+
+
+def judge(world: World, disturbances: Sequence[Disturbance] = ()) -> Verdict:
+    """After every process has ended and the log can be read."""
+    records, letters = world.place.records(), world.place.letters()
+    journal = world.receiver.journal
+    verdict = Verdict(
+        events=len(world.expected),
+        delivered=len(journal.delivered),
+        letters=len(letters),
+        records=len(records),
+        calls=len(journal),
+        failed_calls=sum(delivery.status != 200 for delivery in journal.all),
+        kinds=Counter(world.receiver.script.fired),
+        commits_seen=len(world.observer.samples),
+        looks=world.observer.looks,
+        peak_calls=world.receiver.open_calls.peak(),
+    )
+    verdict.killed_at.update(member.armed or "" for member in world.members if member.died_at_its_point)
+    verdict.rebalances = sum(member.child.text.count("shared the calls out") for member in world.members)
+    _nothing_is_lost(verdict, world, letters)
+    _bytes_are_kept(verdict, world)
+    _commits_are_never_ahead(verdict, world, records)
+    _repeats_have_a_reason(verdict, world, records, disturbances)
+    _processes_are_well(verdict, world)
+    verdict.repeated_records = len(records) - len(set(records.values()))
+    verdict.demand(not (found := world.secrets_shown()), f"INV-10 secrets in logs: {found}")
+    verdict.demand(not world.elsewhere.journal.all, "C-11 a redirect was followed")
+    return verdict
+
+
+def _nothing_is_lost(verdict: Verdict, world: World, letters: frozenset[str]) -> None:
+    done = world.receiver.journal.maybe_delivered | letters
+    lost = sorted(world.expected.keys() - done)
+    verdict.demand(not lost, f"INV-1 lost: {lost[:5]} and {max(0, len(lost) - 5)} more")
+    strangers = sorted(done - world.expected.keys())
+    verdict.demand(not strangers, f"INV-1 never asked for: {strangers[:5]}")
+
+
+def _bytes_are_kept(verdict: Verdict, world: World) -> None:
+    spoilt = [
+        delivery.call.log_id
+        for delivery in world.receiver.journal.all
+        if world.expected.get(delivery.call.log_id, delivery.body) != delivery.body
+    ]
+    verdict.demand(not spoilt, f"delivered with other bytes: {spoilt[:5]}")
+
+
+def _commits_are_never_ahead(verdict: Verdict, world: World, records: Records) -> None:
+    ahead = world.observer.ahead(records)
+    verdict.demand(not ahead, f"INV-4 committed before their 200: {ahead[:5]} and {max(0, len(ahead) - 5)} more")
+    verdict.demand(not world.observer.setbacks, f"INV-4 positions went back: {world.observer.setbacks[:5]}")
+
+
+def _repeats_have_a_reason(verdict: Verdict, world: World, records: Records, disturbances: Sequence[Disturbance]) -> None:
+    """INV-5: what was answered 200 is called again only if its commit can have been cut off; then it is a question of seconds."""
+    known = [*disturbances, *(one for member in world.members for one in _of(member))]
+    unexplained = []
+    for log_id, calls in _by_id(world.receiver.journal.all):
+        first = next((delivery for delivery in calls if delivery.status == 200), None)
+        if first is None:
+            continue
+        again = [delivery for delivery in calls if delivery.call.arrived_ns > first.answered_ns]
+        verdict.duplicates += bool(again)
+        moment = first.answered_ns / 1e9
+        if again and not any(one.covers(moment, first.call.path) for one in known):
+            unexplained.append([f"{call.verdict} {call.call.path} {(call.call.arrived_ns - first.answered_ns) / 1e9:+.3f}" for call in calls])
+    verdict.demand(not unexplained, f"INV-5 repeated for no reason: {unexplained[:5]} and {max(0, len(unexplained) - 5)} more")
+    late = world.observer.called_after_commit(records, patience_ns=0)
+    verdict.demand(not late, f"INV-5 called again though a commit said that they were done: {late[:5]}, {len(late)} in all")
+
+
+def _by_id(deliveries: Sequence[Delivery]) -> Iterator[tuple[str, list[Delivery]]]:
+    ordered = sorted(deliveries, key=lambda delivery: (delivery.call.log_id, delivery.call.arrived_ns))
+    for log_id, calls in groupby(ordered, key=lambda delivery: delivery.call.log_id):
+        yield log_id, list(calls)
+
+
+def _of(member: Member) -> Iterator[Disturbance]:
+    """What happened to one process."""
+    if member.child.code is not None and member.child.code < 0 and member.child.ended is not None:
+        yield Disturbance(member.child.ended, member.child.ended, member.path)
+    for begin, end in member.frozen:
+        yield Disturbance(begin, end, member.path)
+    now, clock = time.time(), time.monotonic()
+    for line in member.lines():
+        if str(line.get("event", "")).startswith(_EXCUSES):
+            moment = datetime.fromisoformat(line["timestamp"]).timestamp() - now + clock
+            yield Disturbance(moment, moment, member.path)
+
+
+def _processes_are_well(verdict: Verdict, world: World) -> None:
+    for member in world.members:
+        code = member.child.code
+        meant = code == 0 or (code == -signal.SIGKILL and (member.killed is not None or member.died_at_its_point))
+        verdict.demand(meant, f"INV-7 process {member.number} ({member.role}) ended with {code}: {member.child.text[-1500:]}")
+        verdict.demand("Traceback" not in member.child.text, f"a traceback in {member.child.output}")
+        for usage in world.sampler.of(member.child):
+            verdict.rss = max(verdict.rss, usage.rss)
+            verdict.files = max(verdict.files, usage.files)
+            verdict.threads = max(verdict.threads, usage.threads)
+        if code == 0 and member.role != "produce":
+            _counts_are_honest(verdict, world, member)
+
+
+def _counts_are_honest(verdict: Verdict, world: World, member: Member) -> None:
+    """INV-9: what a process says at its end that it did is what the receiver saw."""
+    stopped = [line for line in member.lines() if line.get("event") == "stopped" and line.get("loop") == "courier"]
+    if not stopped:
+        verdict.demand(False, f"INV-9 process {member.number} ended without its counts")
+        return
+    answered = sum(delivery.status == 200 for delivery in world.receiver.journal.all if delivery.call.path == member.path)
+    cut_off = any(str(line.get("event", "")).startswith(("calls broken off", "partitions lost")) for line in member.lines())
+    delivered = stopped[-1]["delivered"]
+    honest = delivered <= answered if cut_off else delivered == answered
+    verdict.demand(honest, f"INV-9 process {member.number} counts {delivered} delivered, the receiver {answered}")

@@ -1,0 +1,119 @@
+"""The log under test, as the oracle sees it: read with the libraries alone, not with our own adapters (but for the positions)."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from admin import compose
+from shared.settings import Role, load
+from shared.transport.kafka import topics
+from shared.transport.port import Transport
+from tests.kafka.fixtures import Names
+
+#: Partition and offset → log id.
+Records = Mapping[tuple[int, int], str]
+
+
+class Unreadable(Exception):
+    """The log does not answer at the moment."""
+
+
+class Place(ABC):
+    #: The settings that name the log.
+    environ: Mapping[str, str]
+
+    def transport(self) -> Transport:
+        return compose.transport(load(Role.LOG, self.environ, None), concurrent_calls=1)
+
+    @abstractmethod
+    def records(self) -> Records:
+        """Every record."""
+
+    @abstractmethod
+    def letters(self) -> frozenset[str]:
+        """The log ids that have a dead letter. Raises `Unreadable`."""
+
+    def close(self) -> None:
+        """Idempotent."""
+
+
+class InSqlite(Place):
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.environ = {"SQLITE_PATH": str(path)}
+
+    def records(self) -> Records:
+        return {(0, offset): log_id for offset, log_id in self._rows("SELECT offset, log_id FROM record")}
+
+    def letters(self) -> frozenset[str]:
+        return frozenset(log_id for (log_id,) in self._rows("SELECT log_id FROM dead_letter"))
+
+    def _rows(self, query: str) -> list[Any]:
+        try:
+            with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=5)) as connection:
+                return connection.execute(query).fetchall()
+        except sqlite3.Error as error:
+            raise Unreadable(str(error)) from error
+
+
+class InKafka(Place):
+    def __init__(self, bootstrap: str, *, session: float = 2.0, partitions: int = 6) -> None:
+        names = Names()
+        self._bootstrap = bootstrap
+        self._partitions = partitions
+        self.environ = {
+            "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            "KAFKA_TOPIC": names.topic,
+            "KAFKA_GROUP": names.group,
+            "KAFKA_SESSION_TIMEOUT": str(session),
+        }
+        topics.create(load(Role.LOG, self.environ, None).log, partitions)
+        self._dead = TopicPartition(f"{names.topic}.dead", 0)
+        self._letters: set[str] = set()
+        self._reader: KafkaConsumer | None = None
+        #: The observer asks from its own thread.
+        self._lock = threading.Lock()
+
+    def records(self) -> Records:
+        with closing(KafkaConsumer(bootstrap_servers=self._bootstrap, auto_offset_reset="earliest")) as reader:
+            partitions = [TopicPartition(self.environ["KAFKA_TOPIC"], number) for number in range(self._partitions)]
+            reader.assign(partitions)
+            ends = reader.end_offsets(partitions)
+            records: dict[tuple[int, int], str] = {}
+            while any(reader.position(partition) < ends[partition] for partition in partitions):
+                for batch in reader.poll(200).values():
+                    records |= {(record.partition, record.offset): dict(record.headers)["log-id"].decode() for record in batch}
+            return records
+
+    def letters(self) -> frozenset[str]:
+        try:
+            with self._lock:
+                self._catch_up()
+        except KafkaError as error:
+            raise Unreadable(str(error)) from error
+        return frozenset(self._letters)
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _catch_up(self) -> None:
+        if self._reader is None:
+            self._reader = KafkaConsumer(
+                bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", reconnect_backoff_max_ms=1000
+            )
+            self._reader.assign([self._dead])
+        end = self._reader.end_offsets([self._dead], timeout_ms=3000)[self._dead]
+        while self._reader.position(self._dead, timeout_ms=3000) < end:
+            for batch in self._reader.poll(100).values():
+                self._letters |= {record.key.decode() for record in batch if record.value is not None}

@@ -1,0 +1,287 @@
+"""A seeded storm over a world: it kills, freezes, stops and starts processes, and takes broker and webhook away, until its decks
+are empty; then all is well again, and everything has to come to its end.
+
+A deck holds what has to happen at least, shuffled: so a run that ends has done it. Kill points travel with the processes: each new
+one gets the next point of its deck; whoever is not killed there within `_PATIENCE` is stopped instead, and the point tried again.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from shared import killpoints
+from simulator import faults
+from simulator.background import run_on
+from tests.faults import menu
+from tests.faults.oracle import Disturbance
+from tests.faults.world import Member, World
+
+#: Seconds in which a process should come to its kill point.
+_PATIENCE: Final = 12.0
+_TICK: Final = 0.02
+
+#: At which pass of a point a process is killed, at the latest.
+_PASSES: Final[Mapping[str, int]] = {
+    "after-poll": 6,
+    "request-sent": 80,
+    "answered": 80,
+    "marked": 80,
+    "inside-commit": 6,
+    "after-commit": 6,
+    "in-revoked": 1,
+    "drained": 1,
+    "before-seek": 3,
+    "letter-acknowledged": 1,
+    "page-read": 5,
+    "before-publish": 5,
+    "record-acknowledged": 120,
+    "page-acknowledged": 5,
+    "checkpoint-written": 5,
+}
+
+
+class Breakable(Protocol):
+    """A broker."""
+
+    def kill(self) -> None: ...
+    def start(self) -> None: ...
+    def freeze(self) -> None: ...
+    def thaw(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Slot:
+    """A place for one process at a time."""
+
+    role: str
+    member: Member | None = None
+    #: When the next one may start.
+    due: float = 0.0
+    #: Until then it is left alone: it stands still, or ends.
+    busy: bool = False
+
+
+#: What the webhook can be like for everybody, for a while.
+_OUTAGES: Final = (faults.status(503), faults.status(410), faults.hang_before_headers())
+
+
+@dataclass(slots=True)
+class Storm:
+    """`rate`: events a second that the tenant has meanwhile. `session` in seconds."""
+
+    world: World
+    roles: Sequence[str]
+    points: Sequence[str]
+    actions: Sequence[str]
+    rate: float = 120.0
+    session: float = 2.0
+    broker: Breakable | None = None
+    #: Share of the calls that are answered badly.
+    faulty: float = 0.1
+    pause: tuple[float, float] = (0.2, 1.5)
+    restart: tuple[float, float] = (0.0, 0.6)
+    disturbances: list[Disturbance] = field(default_factory=list)
+    happened: Counter[str] = field(default_factory=Counter)
+    _chance: random.Random = field(init=False)
+    _slots: list[Slot] = field(init=False)
+    _points: deque[str] = field(init=False)
+    _later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    _began: float = 0.0
+    _fed: int = 0
+    #: The name of the fault that every call meets.
+    _outage: str = ""
+
+    def __post_init__(self) -> None:
+        self._chance = random.Random(f"{self.world.seed}/storm")
+        self._slots = [Slot(role) for role in self.roles]
+        points = list(self.points)
+        self._chance.shuffle(points)
+        self._points = deque(points)
+
+    # -- the whole of it
+
+    def rage(self, within: float) -> None:
+        """Until the decks are empty. Raises TimeoutError."""
+        world, chance = self.world, self._chance
+        self._began = time.monotonic()
+        self._misbehave()
+        actions = list(self.actions)
+        chance.shuffle(actions)
+        next_action = self._began + 3.0
+        while actions or self._points or self._later or any(slot.member and slot.member.armed for slot in self._slots):
+            self._tick()
+            now = time.monotonic()
+            if now - self._began > within:
+                raise TimeoutError(f"after {within:g} s not done: {actions} {list(self._points)}\n{world.last_words()}")
+            if actions and now >= next_action:
+                if self._act(actions[-1]):
+                    self.happened[actions.pop()] += 1
+                    next_action = time.monotonic() + chance.uniform(*self.pause)
+                else:
+                    actions.insert(0, actions.pop())  # nobody is there for it at the moment
+                    next_action = now + 0.1
+
+    def calm(self, within: float) -> float:
+        """No more faults: all that is left has to come to its end. Answers the seconds that it took. Raises TimeoutError."""
+        world = self.world
+        self.faulty = 0.0
+        self._misbehave()
+        began = time.monotonic()
+        while True:
+            self._tick(feeding=False)
+            done = world.receiver.journal.maybe_delivered
+            left = [log_id for log_id in world.expected if log_id not in done and not menu.is_poison(log_id)]
+            if not left and world.expected.keys() <= done | world.place.letters():
+                return time.monotonic() - began
+            if time.monotonic() - began > within:
+                raise TimeoutError(f"INV-6: {len(left)} events are left after {within:g} s\n{world.last_words()}")
+            time.sleep(0.1)
+
+    def _misbehave(self) -> None:
+        script = self.world.receiver.script
+        script.clear()
+        for fault in _OUTAGES:
+            script.add(fault, when=lambda _, name=fault.name: self._outage == name)
+        script.sometimes(1.0, *menu.POISON, when=menu.meets_poison)
+        if self.faulty:
+            script.sometimes(self.faulty, *menu.all_kinds(self.world.elsewhere.url))
+
+    # -- every moment
+
+    def _tick(self, *, feeding: bool = True) -> None:
+        time.sleep(_TICK)
+        now = time.monotonic()
+        if feeding:
+            due = round((now - self._began) * self.rate) - self._fed
+            if due > 0:
+                self.world.feed(due)
+                self._fed += due
+        for entry in [entry for entry in self._later if entry[0] <= now]:
+            self._later.remove(entry)
+            entry[1]()
+        for slot in self._slots:
+            self._look_after(slot, now)
+
+    def _look_after(self, slot: Slot, now: float) -> None:
+        member = slot.member
+        if member is None:
+            if now >= slot.due:
+                slot.member = self._start(slot)
+        elif not member.child.alive:
+            self._ended(slot, member, now)
+        elif member.armed and not slot.busy and now - member.child.started > _PATIENCE:
+            slot.busy = True
+            self.happened["kill point not reached in time"] += 1
+            member.ask()
+
+    def _start(self, slot: Slot) -> Member:
+        point = self._take_point(slot.role)
+        fault_at = None
+        if point:
+            number = self._chance.randint(1, _PASSES[point])
+            # Half of them die a moment later, in the middle of whatever comes next.
+            late = self._chance.uniform(0.0002, 0.004) if point == "inside-commit" or self._chance.random() < 0.5 else 0
+            fault_at = f"{point}:{number}+{late:.4f}" if late else f"{point}:{number}"
+        slot.busy = False
+        return self.world.start(slot.role, fault_at=fault_at)
+
+    def _take_point(self, role: str) -> str | None:
+        wanted = {
+            "consume": killpoints.CONSUMER,
+            "produce": killpoints.PRODUCER,
+            "run": (*killpoints.CONSUMER, *killpoints.PRODUCER),
+        }[role]
+        point = next((point for point in self._points if point in wanted), None)
+        if point is not None:
+            self._points.remove(point)
+        return point
+
+    def _ended(self, slot: Slot, member: Member, now: float) -> None:
+        slot.member = None
+        slot.due = now + self._chance.uniform(*self.restart)
+        if member.died_at_its_point:
+            self.happened["killed at a point"] += 1
+        elif member.armed:
+            self._points.append(member.armed)  # something else came first
+
+    # -- what is done to them
+
+    def _act(self, action: str) -> bool:
+        """False: there is nobody for it at the moment."""
+        what, _, whom = action.partition(" ")
+        match what, whom:
+            case ("kill" | "freeze" | "stop", role):
+                return self._hit(what, role)
+            case "broker", "kill":
+                return self._break_broker(freeze=False)
+            case "broker", "freeze":
+                return self._break_broker(freeze=True)
+            case "webhook", "refuse":
+                return self._close_webhook()
+            case "webhook", name:
+                assert any(fault.name == name for fault in _OUTAGES), name
+                self._outage = name
+                self._wait(self._chance.uniform(1.0, 3.0))
+                self._outage = ""
+                return True
+        raise AssertionError(action)
+
+    def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self._tick()
+
+    def _hit(self, what: str, role: str) -> bool:
+        """Somebody at work, so that it hurts; a poller that stands by has nothing to lose."""
+        at_work = [slot for slot in self._slots if slot.role == role and not slot.busy and slot.member and self._works(slot.member)]
+        if not at_work:
+            return False
+        slot = self._chance.choice(at_work)
+        member = slot.member
+        assert member is not None
+        match what:
+            case "kill":
+                time.sleep(self._chance.uniform(0, 0.05))
+                if not member.child.alive:
+                    return False
+                member.kill()
+            case "stop":
+                slot.busy = True
+                member.ask()
+            case "freeze":
+                slot.busy = True
+                since = self.world.freeze(member)
+                self._later.append((since + self.session * self._chance.uniform(1.3, 2.0), lambda: self._thaw(slot, member, since)))
+        return True
+
+    def _works(self, member: Member) -> bool:
+        if member.role == "produce":
+            return member.child.alive and '"polling Auth0"' in member.child.text and time.monotonic() - member.child.started > 1.0
+        return member.child.alive and self.world.works(member)
+
+    def _thaw(self, slot: Slot, member: Member, since: float) -> None:
+        self.world.thaw(member, since)
+        slot.busy = False
+
+    def _break_broker(self, *, freeze: bool) -> bool:
+        broker = self.broker
+        assert broker is not None
+        began = time.monotonic()
+        broker.freeze() if freeze else broker.kill()
+        self._wait(self._chance.uniform(0.5, 4.0))
+        broker.thaw() if freeze else broker.start()
+        self.disturbances.append(Disturbance(began, time.monotonic() + 6.0))
+        return True
+
+    def _close_webhook(self) -> bool:
+        receiver = self.world.receiver
+        port = receiver.port
+        run_on(receiver, receiver.stop())
+        self._wait(self._chance.uniform(0.5, 2.5))
+        run_on(receiver, receiver.start(port=port))
+        return True

@@ -1,0 +1,255 @@
+"""The product between a simulated tenant and a receiver: real processes, a real log, and everything that the oracle wants to know."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from shared import killpoints
+from shared.event import slice_page
+from simulator.background import in_background, run_on
+from simulator.entries import Entries
+from simulator.journal import Delivery
+from simulator.receiver import Receiver
+from simulator.tenant import Tenant
+from simulator.tenant_log import ListedLog
+from simulator.tokens import Application
+from tests.faults.nursery import Child, Nursery
+from tests.faults.observer import Observer, watching
+from tests.faults.place import Place
+from tests.faults.sampler import Sampler, sampling
+
+#: Texts that must never be seen in any log.
+CANARIES: Final = (
+    "canary-client-secret",
+    "canary-authorization",
+    "Y2FuYXJ5LXNpZ25pbmctc2VjcmV0LXRvZGF5",
+    "Y2FuYXJ5LXNpZ25pbmctc2VjcmV0LWJlZm9yZQ",
+    "canary-header",
+    "canary-query",
+    "simulated-token-",
+)
+#: Types that do not pass without being asked for.
+_NOT_ASKED_FOR: Final = frozenset({"sapi", "fapi", "mgmt_api_read"})
+_KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
+
+
+@dataclass(slots=True)
+class Member:
+    """One process of ours, and what was done to it."""
+
+    number: int
+    role: str
+    child: Child
+    #: Its kill point, without the number of the pass.
+    armed: str | None
+    #: When it was killed from outside, by `time.monotonic`.
+    killed: float | None = None
+    #: When it was asked to stop.
+    asked: float | None = None
+    #: When it stood still, from and to.
+    frozen: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        """Of its calls: the receiver knows who calls."""
+        return f"/hook/{self.number}"
+
+    @property
+    def died_at_its_point(self) -> bool:
+        return self.child.code == -signal.SIGKILL and self.killed is None and f"killed at {self.armed}\n" in self.child.text
+
+    def kill(self) -> None:
+        self.killed = time.monotonic()
+        self.child.signal(signal.SIGKILL)
+        self.child.wait(10)
+
+    def ask(self) -> None:
+        """SIGTERM."""
+        self.asked = time.monotonic()
+        self.child.signal(signal.SIGTERM)
+
+    def stop(self, within: float = 40) -> int:
+        self.ask()
+        return self.child.wait(within)
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Its log; what is no JSON is left out."""
+        for line in self.child.text.splitlines():
+            try:
+                found = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(found, dict):
+                yield found
+
+    def says(self, words: str, *, within: float = 20) -> None:
+        """Wait until its log holds these words. Raises TimeoutError with the log."""
+        deadline = time.monotonic() + within
+        while words not in self.child.text:
+            if time.monotonic() > deadline or not self.child.alive:
+                raise TimeoutError(f"{words!r} not in:\n{self.child.text[-6000:]}")
+            time.sleep(0.02)
+
+    def counts(self, loop: str) -> Mapping[str, Any]:
+        """Its last line about `loop` (courier, poller)."""
+        (line,) = [line for line in self.lines() if line["event"] == "stopped" and line["loop"] == loop]
+        return line
+
+
+@dataclass(slots=True)
+class World:
+    place: Place
+    folder: Path
+    seed: int
+    tenant: Tenant
+    receiver: Receiver
+    #: Where redirects lead.
+    elsewhere: Receiver
+    nursery: Nursery
+    log: ListedLog
+    observer: Observer
+    sampler: Sampler
+    settings: Mapping[str, str]
+    members: list[Member]
+    #: When a call was answered last, by its path.
+    last_calls: Mapping[str, float]
+    #: Every event of the tenant that passes the filter, and its JSON.
+    expected: dict[str, bytes] = field(default_factory=dict)
+    fed: int = 0
+    _entries: Entries = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._entries = Entries(seed=self.seed, nasty=0.05)
+
+    def feed(self, count: int) -> None:
+        """So many more events come to pass in the tenant."""
+        for _ in range(count):
+            raw = self._entries.raw(self.fed, datetime.now(UTC))
+            self.fed += 1
+            log_id = self.log.append(raw)
+            if slice_page(b"[" + raw + b"]")[0].type not in _NOT_ASKED_FOR:
+                self.expected[log_id] = raw
+
+    def start(
+        self, *arguments: str, fault_at: str | None = None, patches: Mapping[str, object] | None = None, **settings: str
+    ) -> Member:
+        number = len(self.members)
+        environ = {
+            **{name: os.environ[name] for name in _KEPT if name in os.environ},
+            "AUTH0_DOMAIN": self.tenant.url,
+            "AUTH0_CLIENT_ID": "client",
+            "AUTH0_CLIENT_SECRET": CANARIES[0],
+            "POLL_INTERVAL": "0.1",
+            "WEBHOOK_URL": f"{self.receiver.url}/hook/{number}?key={CANARIES[5]}",
+            "AUTHORIZATION": f"Bearer {CANARIES[1]}",
+            "WEBHOOK_SECRET": f"whsec_{CANARIES[2]}",
+            "WEBHOOK_SECRET_PREVIOUS": f"whsec_{CANARIES[3]}==",
+            "WEBHOOK_HEADERS": json.dumps({"x-key": CANARIES[4]}),
+            "WEBHOOK_TIMEOUT": "0.6",
+            "WEBHOOK_BACKOFF_BASE": "0.02",
+            "WEBHOOK_BACKOFF_CAP": "0.3",
+            "WEBHOOK_PROBE_INTERVAL": "0.2",
+            "COMMIT_INTERVAL": "0.2",
+            "DRAIN_TIMEOUT": "2",
+            "STOP_GRACE": "15",
+            "LOG_FORMAT": "json",
+            **self.place.environ,
+            **self.settings,
+            **settings,
+            **({killpoints.VARIABLE: fault_at} if fault_at else {}),
+        }
+        child = self.nursery.start(
+            *arguments, environ=environ, folder=self.folder, output=self.folder / f"{number}.log", patches=patches
+        )
+        member = Member(number, arguments[0], child, fault_at.partition(":")[0] if fault_at else None)
+        self.members.append(member)
+        return member
+
+    @property
+    def living(self) -> Sequence[Member]:
+        return [member for member in self.members if member.child.alive]
+
+    def freeze(self, member: Member) -> float:
+        """SIGSTOP; `thaw` wants the answer."""
+        member.child.signal(signal.SIGSTOP)
+        return time.monotonic()
+
+    def thaw(self, member: Member, since: float) -> None:
+        member.child.signal(signal.SIGCONT)
+        member.frozen.append((since, time.monotonic()))
+
+    def delivered(self, count: int, *, within: float = 60) -> None:
+        """Wait until so many different events were answered 200. Raises TimeoutError with what the processes said last."""
+        try:
+            run_on(self.receiver, self.receiver.journal.wait_for(count, timeout=within))
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self.last_words()}") from None
+
+    def until(self, condition: Callable[[], bool], what: str, *, within: float = 30) -> None:
+        deadline = time.monotonic() + within
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what}: not within {within:g} s\n{self.last_words()}")
+            time.sleep(0.02)
+
+    def works(self, member: Member, seconds: float = 0.5) -> bool:
+        """Whether a call of this process was answered within the last `seconds`."""
+        return time.monotonic() - self.last_calls.get(member.path, 0.0) < seconds
+
+    def last_words(self) -> str:
+        return "\n".join(f"--- {member.number} {member.role}\n{member.child.text[-1500:]}" for member in self.members[-6:])
+
+    def stop_all(self, within: float = 40) -> dict[int, int]:
+        """SIGTERM to everybody at once; the exit code of each."""
+        members = self.living
+        for member in members:
+            member.ask()
+        return {member.number: member.child.wait(within) for member in members}
+
+    def secrets_shown(self) -> list[str]:
+        return [
+            f"{canary} in {member.number}.log" for member in self.members for canary in CANARIES if canary in member.child.text
+        ]
+
+
+@contextmanager
+def a_world(place: Place, folder: Path, seed: int, *, nursery: Nursery | None = None, **settings: str) -> Iterator[World]:
+    log = ListedLog()
+    tenant = Tenant(log, application=Application(client_id="client", client_secret=CANARIES[0]), seed=seed)
+    members: list[Member] = []
+    last_calls: dict[str, float] = {}
+
+    def note(delivery: Delivery) -> None:
+        last_calls[delivery.call.path] = time.monotonic()
+
+    with ExitStack() as stack:
+        if nursery is None:
+            nursery = Nursery()
+            stack.callback(nursery.close)
+        receiver, elsewhere = Receiver(seed=seed, on_delivery=note), Receiver()
+        stack.enter_context(in_background(tenant, receiver, elsewhere))
+        stack.callback(_kill_all, members)
+        sampler = stack.enter_context(sampling(lambda: [member.child for member in tuple(members) if member.child.alive]))
+        observer = stack.enter_context(watching(place, receiver.journal))
+        yield World(place, folder, seed, tenant, receiver, elsewhere, nursery, log, observer, sampler, settings, members, last_calls)
+
+
+def _kill_all(members: Sequence[Member]) -> None:
+    for member in members:
+        if member.child.alive:
+            member.child.signal(signal.SIGCONT)
+            member.kill()
+
+
+def chance(seed: int, name: str) -> random.Random:
+    return random.Random(f"{seed}/{name}")
