@@ -60,7 +60,7 @@ class Answer:
         self._size += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._end(f"no valid HTTP answer: {error}")
         if self._size > ANSWER_CAP and not self.over:
             self._end(f"no valid HTTP answer: more than {ANSWER_CAP // 1024} KiB of head")
@@ -71,8 +71,8 @@ class Answer:
     # What the parser says.
 
     def on_message_begin(self) -> None:
-        if self.over:  # Two answers to one request: whose would the next one be?
-            self.reusable = False
+        if self.over:  # the parser stops here, so that nothing of a second answer is taken for the first
+            raise httptools.HttpParserError("two answers to one request")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if len(name) == 11 and name.lower() == b"retry-after":

@@ -23,6 +23,7 @@ IDLE_LIMIT: Final = 30.0
 #: Seconds without a call after which a connection that dies under the next one was probably dead before.
 STALE: Final = 1.0
 
+_PIECE: Final = 64 * 1024  # bytes
 _DELIVERED: Final = Attempt(200)
 
 
@@ -68,7 +69,7 @@ class Connection(asyncio.Protocol):
         if self.transport.is_closing():  # it was new, and the receiver spoke first or closed at once
             self._loop.call_soon(self.connection_lost, None)
         else:
-            self.transport.write(request)
+            self._write(request)
 
     def cancel(self) -> None:
         """Close at once; a call under way has no result."""
@@ -89,7 +90,7 @@ class Connection(asyncio.Protocol):
         if answer.over:
             self._end(self._delivery, reusable=answer.reusable)
         elif answer.status is not None:
-            self._wake_by(min(self._deadline, self._loop.time() + BODY_PATIENCE))
+            self._wake_by(min(self._due, self._loop.time() + BODY_PATIENCE))  # of the due, so that a drip does not move it
 
     def eof_received(self) -> None:
         self.transport.abort()  # not close(), which would first send what is left to a receiver that has closed
@@ -107,7 +108,12 @@ class Connection(asyncio.Protocol):
         else:
             self._end(delivery, broken(exc, begun=answer.begun))
 
-    # How a call ends.
+    # How a call goes out, and how it ends.
+
+    def _write(self, request: bytes) -> None:
+        # In pieces: of one large write TLS would hand everything to the socket's transport and then say that nothing is left.
+        for start in range(0, len(request), _PIECE):
+            self.transport.write(request[start : start + _PIECE])
 
     def _end(self, delivery: Delivery, problem: str = "", *, reusable: bool = False) -> None:
         attempt = self._attempt(problem)
