@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS ?= dev,speed
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-stack lint clean
 .DEFAULT_GOAL := demo
 
 $(BIN)/.installed: pyproject.toml
@@ -19,8 +19,14 @@ $(BIN)/.installed: pyproject.toml
 demo: $(BIN)/.installed
 	@$(BIN)/auth0-webhooks demo
 
+# The broker's jars are fetched first, since that may take longer than a test may; without them Kafka tests say what is missing.
 test: $(BIN)/.installed
+	@$(BIN)/python -m tests.kafka.jars >/dev/null 2>&1 || true
 	$(BIN)/pytest
+
+# The compose file in real containers; skipped where no Docker engine answers.
+test-stack: $(BIN)/.installed
+	$(BIN)/pytest -m stack -o faulthandler_timeout=290 tests/stack
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff format --check .

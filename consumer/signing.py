@@ -22,8 +22,8 @@ _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 class Signing:
     """Makes the header lines of one request.
 
-    `secrets`: base64, with or without `whsec_` in front; with several each signs, so that a receiver may still know the old one.
-    Raises `ValueError` for a secret that is not base64.
+    `secrets`: base64, with or without `whsec_` in front and padding behind; with several each signs, so that a receiver may still
+    know the old one. Raises `ValueError` for a secret that is not base64.
     """
 
     def __init__(self, secrets: Sequence[str], *, clock: Callable[[], float] = time.time) -> None:
@@ -52,7 +52,11 @@ class _Key:
 
 
 def _decode(secret: str) -> bytes:
+    text = secret.removeprefix(_PREFIX)
     try:
-        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
-        raise ValueError("a signing secret must be base64") from None  # without the secret
+        key = b""
+    if not key:
+        raise ValueError("a signing secret must be base64")  # without the secret, and without what came of it
+    return key

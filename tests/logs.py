@@ -8,8 +8,9 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
@@ -17,10 +18,14 @@ from kafka import KafkaConsumer, TopicPartition
 from admin import compose
 from shared.settings import Role, load
 from shared.transport.kafka import topics
-from shared.transport.port import Transport
+from shared.transport.port import Handler, Member, Progress, Publisher, Transport
+from tests.kafka.broker import Broker
 from tests.kafka.fixtures import Names
+from tests.kafka.principals import Door, create_principal
+from tests.kafka.secured import SecuredBroker
 
 ROOT = Path(__file__).parents[1]
+_ROLES: Final = {"publish": "producer", "consume": "consumer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +36,25 @@ class Log:
     environ: Mapping[str, str]
     #: A second poller waits for the lease (Kafka), or is refused at once (SQLite).
     second_poller_waits: bool
+    #: Where each role comes as somebody else (producer, consumer, viewer): its variables, on top of the others.
+    logins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def transport(self) -> Transport:
         """The log as another process would open it."""
-        return compose.transport(load(Role.LOG, self.environ, None), concurrent_calls=5)
+        return _EachByItsRole(self) if self.logins else self.transport_of("")
+
+    def transport_of(self, role: str) -> Transport:
+        return compose.transport(load(Role.LOG, self.environ_of(role), None), concurrent_calls=5)
+
+    def environ_of(self, role: str) -> dict[str, str]:
+        return {**self.environ, **self.logins.get(role, {})}
 
     def child(self, *arguments: str) -> subprocess.Popen[str]:
         """One of the programs in `tests/contract/children.py`, on this log."""
         return subprocess.Popen(
             [sys.executable, "-m", "tests.contract.children", *arguments],
             cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "PYTHONWARNINGS": "ignore", **self.environ},
+            env={"PATH": os.environ["PATH"], "PYTHONWARNINGS": "ignore", **self.environ_of(_ROLES[arguments[0]])},
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -49,6 +62,26 @@ class Log:
     def dump(self) -> dict[tuple[int, int], str]:
         """Every record's log id by partition and offset, read without our own code."""
         return _in_kafka(self.environ) if "KAFKA_TOPIC" in self.environ else _in_sqlite(self.environ["SQLITE_PATH"])
+
+
+class _EachByItsRole(Transport):
+    """Publishes, consumes and looks on as three principals: the one that each process would come as."""
+
+    def __init__(self, log: Log) -> None:
+        self._producer, self._consumer, self._viewer = map(log.transport_of, ("producer", "consumer", "viewer"))
+
+    async def publisher(self) -> Publisher:
+        return await self._producer.publisher()
+
+    async def member(self, handler: Handler) -> Member:
+        return await self._consumer.member(handler)
+
+    async def progress(self) -> Mapping[int, Progress]:
+        return await self._viewer.progress()
+
+    async def close(self) -> None:
+        for transport in (self._producer, self._consumer, self._viewer):
+            await transport.close()
 
 
 def _in_sqlite(path: str) -> dict[tuple[int, int], str]:
@@ -72,22 +105,44 @@ def _in_kafka(environ: Mapping[str, str]) -> dict[tuple[int, int], str]:
 
 
 @pytest.fixture(params=["sqlite", "kafka"])
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Log:
-    match request.param:
+def log(request: pytest.FixtureRequest) -> Log:
+    return make(request.param, request)
+
+
+def make(kind: str, request: pytest.FixtureRequest) -> Log:
+    """A log of that kind for the test that requests it."""
+    wanted = request.getfixturevalue
+    match kind:
         case "sqlite":
-            return Log(environ={"SQLITE_PATH": str(tmp_path / "log.db")}, second_poller_waits=False)
+            return Log(environ={"SQLITE_PATH": str(wanted("tmp_path") / "log.db")}, second_poller_waits=False)
         case "kafka":
-            return _on_kafka(request.getfixturevalue("kafka").bootstrap, request.getfixturevalue("names"))
+            return on_kafka(wanted("kafka"), wanted("names"))
+        case "own kafka":
+            return on_kafka(wanted("own_kafka"), wanted("names"))
+        case "kafka by password":
+            return on_secured_kafka(wanted("secured_kafka"), wanted("names"), "sasl")
+        case "kafka by certificate":
+            return on_secured_kafka(wanted("secured_kafka"), wanted("names"), "mutual")
         case other:
             raise AssertionError(other)
 
 
-def _on_kafka(bootstrap: str, names: Names) -> Log:
-    environ = {
-        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
-        "KAFKA_TOPIC": names.topic,
-        "KAFKA_GROUP": names.group,
-        "KAFKA_SESSION_TIMEOUT": "3",
-    }
+def on_kafka(broker: Broker, names: Names) -> Log:
+    environ = {**broker.environment, **names.environment, "KAFKA_SESSION_TIMEOUT": "3"}
     topics.create(load(Role.LOG, environ, None).log)
     return Log(environ=environ, second_poller_waits=True)
+
+
+def on_secured_kafka(broker: SecuredBroker, names: Names, door: Door) -> Log:
+    """A principal for each role with exactly the rights of docs/operations.md; the administrator makes the topics."""
+    roles = {
+        role: create_principal(broker, role, topic=names.topic, group=names.group, door=door)
+        for role in ("admin", "producer", "consumer", "viewer")
+    }
+    topics.create(roles["admin"].settings)
+    environ = {**broker.environment, **names.environment, "KAFKA_SESSION_TIMEOUT": "2"}
+    return Log(
+        environ=environ,
+        second_poller_waits=True,
+        logins={role: principal.environment for role, principal in roles.items()},
+    )

@@ -59,10 +59,8 @@ class Addresses:
         self._problem = ""
         try:
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._problem = str(no_connection(error))
-        except UnicodeError:
-            self._problem = "no address for its name: it is not a host name"
         else:
             self._judge([Address(family, place) for family, _, _, _, place in found])
 

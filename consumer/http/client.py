@@ -86,13 +86,13 @@ class HttpWebhook(Webhook, Owner):
         self._calls.pop(call).cancel()
 
     async def close(self) -> None:
-        for task in self._opening:
-            task.cancel()
-        await asyncio.gather(*self._opening, return_exceptions=True)
+        # All of it before the first await: no call may land while we wait.
+        ends: tuple[_Cancellable, ...] = (*self._calls.values(), *self._connections)
         self._calls.clear()
         self._quiet.clear()
-        for connection in self._connections:
-            connection.cancel()
+        for one in ends:
+            one.cancel()
+        await asyncio.gather(*self._opening, return_exceptions=True)
         if self._connections:
             await self._quiet.wait()
 
@@ -123,13 +123,13 @@ class HttpWebhook(Webhook, Owner):
         task.add_done_callback(self._opening.discard)
 
     async def _begin(self, call: Call, landed: Landed, request: bytes, deadline: float) -> None:
-        now = self._loop.time()
+        patience = min(deadline - self._loop.time(), self._connect_timeout)
         try:
-            connection = await self._route.open(self._connection, min(deadline, now + self._connect_timeout))
+            connection = await self._route.open(self._connection, self._loop.time() + patience)
         except NoConnection as problem:
             self.over(call, landed, Attempt(None, str(problem)))
         except TimeoutError:
-            self.over(call, landed, Attempt(None, f"no connection within {self._loop.time() - now:.3g} s"))
+            self.over(call, landed, Attempt(None, f"no connection within {patience:.3g} s"))
         else:
             self._connections.add(connection)
             self._calls[call] = connection

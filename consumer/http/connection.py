@@ -22,6 +22,7 @@ IDLE_LIMIT: Final = 30.0
 #: Seconds without a call after which a connection that dies under the next one was probably dead before.
 STALE: Final = 1.0
 
+_PIECE: Final = 64 * 1024  # bytes
 _DELIVERED: Final = Attempt(200)
 
 
@@ -51,7 +52,7 @@ class Connection(asyncio.Protocol):
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
         self._answer = Answer()
-        self._delivery: Call | None = None
+        self._call: Call | None = None
         self._landed: Landed
         self._deadline = self._due = self._timer_at = inf
         self._timer: asyncio.TimerHandle | None = None
@@ -60,18 +61,18 @@ class Connection(asyncio.Protocol):
 
     def begin(self, call: Call, landed: Landed, request: bytes, now: float, deadline: float) -> None:
         """Send the request. `now` and `deadline` by the loop's clock."""
-        self._delivery, self._landed, self._deadline = call, landed, deadline
+        self._call, self._landed, self._deadline = call, landed, deadline
         self._stale = now - self._idle_since >= STALE
         self._answer.expect()
         self._wake_by(deadline)
         if self.transport.is_closing():  # it was new, and the receiver spoke first or closed at once
             self._loop.call_soon(self.connection_lost, None)
         else:
-            self.transport.write(request)
+            self._write(request)
 
     def cancel(self) -> None:
         """Close at once; a call under way has no result."""
-        self._delivery = None
+        self._call = None
         self.transport.abort()
 
     # What the transport says.
@@ -80,15 +81,15 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._delivery is None:
+        if self._call is None:
             self.transport.abort()  # nobody asked, such as 408 before the receiver closes: taken for the next answer, it lies
             return
         answer = self._answer
         answer.feed(data)
         if answer.over:
-            self._end(self._delivery, reusable=answer.reusable)
+            self._end(self._call, reusable=answer.reusable)
         elif answer.status is not None:
-            self._wake_by(min(self._deadline, self._loop.time() + BODY_PATIENCE))
+            self._wake_by(min(self._due, self._loop.time() + BODY_PATIENCE))  # of the due, so that a drip does not move it
 
     def eof_received(self) -> None:
         self.transport.abort()  # not close(), which would first send what is left to a receiver that has closed
@@ -97,20 +98,25 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._owner.gone(self)
-        call, answer = self._delivery, self._answer
+        call, answer = self._call, self._answer
         if call is None:
             return
         if self._stale and not answer.begun:
-            self._delivery = None
+            self._call = None
             self._owner.again(call, self._landed, self._deadline)
         else:
             self._end(call, broken(exc, begun=answer.begun))
 
-    # How a call ends.
+    # How a call goes out, and how it ends.
+
+    def _write(self, request: bytes) -> None:
+        # In pieces: of one large write TLS would hand everything to the socket's transport and then say that nothing is left.
+        for start in range(0, len(request), _PIECE):
+            self.transport.write(request[start : start + _PIECE])
 
     def _end(self, call: Call, problem: str = "", *, reusable: bool = False) -> None:
         attempt = self._attempt(problem)
-        self._delivery = None
+        self._call = None
         # A receiver that answers before it has the whole request may never read the rest of it.
         if reusable and not self.transport.get_write_buffer_size():
             self._idle_since = self._loop.time()
@@ -142,7 +148,7 @@ class Connection(asyncio.Protocol):
         self._timer, self._timer_at = None, inf
         if self._loop.time() < self._due:
             self._wake_by(self._due)
-        elif self._delivery is None:
+        elif self._call is None:
             self.transport.abort()
         else:
-            self._end(self._delivery, f"no answer within {self._timeout:g} s")
+            self._end(self._call, f"no answer within {self._timeout:g} s")

@@ -36,7 +36,7 @@ class Direct(Route):
             plain = await self._connect(until)
             try:
                 _, protocol = await loop.create_connection(talk, sock=plain, ssl=self._tls, server_hostname=self._name)
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 raise no_connection(error) from None
         return protocol
 
@@ -44,18 +44,20 @@ class Direct(Route):
         """One address after the other, each with its part of the time: the first may be a black hole."""
         now = asyncio.get_running_loop().time
         addresses = await self._addresses.get()
-        failure: OSError = TimeoutError()
+        failures: list[OSError] = []
         for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
             try:
                 async with asyncio.timeout_at(now() + (until - now()) / left):
                     connected = await _connect(address)
+            except TimeoutError:
+                continue
             except OSError as error:
-                failure = error
+                failures.append(error)
             else:
                 self._addresses.prefer(address)
                 return connected
         self._addresses.forget()
-        raise failure if isinstance(failure, TimeoutError) else no_connection(failure)
+        raise no_connection(failures[0]) if failures else TimeoutError
 
 
 async def _connect(address: Address) -> socket.socket:

@@ -11,9 +11,11 @@ class NoConnection(Exception):
     """There is no connection to send a request on; the text says why."""
 
 
-def no_connection(error: OSError) -> NoConnection:
+def no_connection(error: OSError | ValueError) -> NoConnection:
     """For what was raised while a connection was opened."""
     match error:
+        case ValueError():  # a name that no resolver or certificate can have
+            return NoConnection("no address for its name: it is no host name")
         case ssl.SSLCertVerificationError():
             return NoConnection(f"its certificate is not accepted: {error.verify_message}")
         case ssl.SSLError():

@@ -45,7 +45,7 @@ class Proxied(Route):
         start_tls = asyncio.get_running_loop().start_tls
         try:
             secure = await start_tls(transport, protocol, cast(ssl.SSLContext, self._tls), server_hostname=self._target.host)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise no_connection(error) from None
         if secure is None:  # asyncio's way to say that it was closed meanwhile
             raise NoConnection("no connection: it was closed during the TLS handshake")

@@ -10,15 +10,25 @@ from consumer.webhook import Call
 #: Log id and body → whole header lines, each with its line end; see `consumer.signing`.
 Sign = Callable[[bytes, bytes], bytes]
 
+#: These have one meaning on a connection of ours, or are written for each delivery.
+_RESERVED: Final = frozenset(
+    {"host", "connection", "content-length", "transfer-encoding", "expect", "upgrade", "trailer"}
+    | {"webhook-id", "webhook-attempt", "webhook-timestamp", "webhook-signature"}
+)
 _CHANGING: Final = b"webhook-id: %b\r\nwebhook-attempt: %d\r\n%bContent-Length: %d\r\n\r\n%b"
 
 
 class RequestForm:
-    """`target` is what stands behind POST. Raises `ValueError` for a header that would not be one line of Latin-1."""
+    """`target` is what stands behind POST. Raises `ValueError` for a header that is ours, or not one line of Latin-1."""
 
     def __init__(self, *, target: str, host: str, headers: Mapping[str, str], sign: Sign | None) -> None:
-        lines = {"Host": host, "Accept": "*/*", **headers}
-        head = "".join([f"POST {target} HTTP/1.1\r\n", *(_line(name, value) for name, value in lines.items())])
+        for name in headers:
+            if name.lower() in _RESERVED:
+                raise ValueError(f"the header {name} is not free to choose")
+        lines = [f"POST {target} HTTP/1.1\r\n", _line("Host", host), *(_line(*header) for header in headers.items())]
+        if not any(name.lower() == "accept" for name in headers):
+            lines.append(_line("Accept", "*/*"))  # some firewalls take a request without it for an attack
+        head = "".join(lines)
         self._form = head.encode("latin-1").replace(b"%", b"%%") + _CHANGING
         self._sign = sign or _unsigned
 

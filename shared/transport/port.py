@@ -105,7 +105,10 @@ class Handler(Protocol):
         """This member's part of `WEBHOOK_CONCURRENT_CALLS`, which holds for the whole group. 0: it owns nothing."""
 
     async def revoked(self, partitions: Collection[int]) -> Mapping[int, Position]:
-        """The partitions are about to go: finish or cancel what is under way, and answer what to commit for them."""
+        """The partitions are about to go: finish or cancel what is under way, and answer what to commit for them.
+
+        Must not wait for the member's `poll` or `commit`, which may be waiting for this. 50 s at most, else they count as lost.
+        """
 
     def lost(self, partitions: Collection[int]) -> None:
         """The partitions are gone already; another member may be at work on them. Nothing can be committed any more."""
@@ -116,7 +119,10 @@ class Member(Protocol):
 
     @property
     def session(self) -> float:
-        """Seconds after the last successful `poll` from which on the group may have given our partitions away."""
+        """Seconds after the last successful `poll` from which on the group may have given our partitions away.
+
+        Read it again after each poll: it shrinks while the group is not heard of, as polls succeed in an outage too.
+        """
 
     async def poll(self, *, wait: float, limit: int, hold: Collection[int]) -> Sequence[Batch]:
         """Up to about `limit` records of the owned partitions that are not in `hold`; waits up to `wait` seconds for some.

@@ -73,12 +73,14 @@ async def joined(log: Log, handler: RecordingHandler) -> AsyncIterator[Member]:
         await transport.close()
 
 
-async def read(member: Member, count: int, *, hold: Collection[int] = (), within: float = 30) -> list[tuple[int, Record]]:
+async def read(
+    member: Member, count: int, *, hold: Collection[int] = (), limit: int = 100, within: float = 30
+) -> list[tuple[int, Record]]:
     """Poll until `count` records are there, as (partition, record). Raises TimeoutError."""
     found: list[tuple[int, Record]] = []
     async with asyncio.timeout(within):
         while len(found) < count:
-            batches: Sequence[Batch] = await member.poll(wait=0.1, limit=100, hold=hold)
+            batches: Sequence[Batch] = await member.poll(wait=0.1, limit=limit, hold=hold)
             found += [(batch.partition, record) for batch in batches for record in batch.records]
     return found
 

@@ -78,6 +78,18 @@ async def test_a_held_partition_gives_nothing_and_loses_nothing(log: Log) -> Non
         assert sorted(log_ids(before + after)) == [sent.log_id for sent in events(0, 50)]
 
 
+async def test_a_partition_that_was_held_while_the_others_went_on_goes_on_after_them(log: Log) -> None:
+    """kafka-python puts aside what it has fetched of a held partition, and forgets it if the others come to their ends meanwhile."""
+    await publish(log.transport(), events(0, 300))
+    async with joined(log, RecordingHandler()) as member:
+        ((partition, first),) = await read(member, 1, limit=1)
+        found = [(partition, first)]
+        while batches := await member.poll(wait=1, limit=100, hold={partition}):
+            found += [(batch.partition, record) for batch in batches for record in batch.records]
+        found += await read(member, 300 - len(found), within=5)
+    assert sorted(log_ids(found)) == [sent.log_id for sent in events(0, 300)]
+
+
 async def test_poll_keeps_to_about_its_limit(log: Log) -> None:
     await publish(log.transport(), events(0, 100))
     async with joined(log, RecordingHandler()) as member:

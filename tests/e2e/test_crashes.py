@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import signal
-import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from simulator import faults
 from simulator.tenant_log import ListedLog, TenantLog
+from tests.e2e.observer import watching
 from tests.e2e.stack import Stack, simple
 from tests.logs import Log
 
@@ -39,64 +37,23 @@ def test_a_killed_run_loses_nothing_and_repeats_at_most_the_window(stack_of: Sta
     assert journal.disorder() == []
 
 
-@dataclass
-class Observer:
-    """Reads the committed positions all the time, and what the receiver had answered 200 by then."""
-
-    log: Log
-    stack: Stack
-    samples: list[tuple[dict[int, int], frozenset[str]]] = field(default_factory=list)
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    def run(self) -> None:
-        asyncio.run(self._watch())
-
-    def stop(self) -> None:
-        self._stop.set()
-
-    async def _watch(self) -> None:
-        transport = self.log.transport()
-        while not self._stop.is_set():
-            progress = await transport.progress()
-            committed = {partition: seen.committed.offset for partition, seen in progress.items() if seen.committed}
-            # The journal is read after the position: a 200 in between does no harm.
-            self.samples.append((committed, self.stack.receiver.journal.maybe_delivered))
-            await asyncio.sleep(0.05)
-        await transport.close()
-
-    def ahead(self, records: Mapping[tuple[int, int], str]) -> list[str]:
-        """The log ids that a committed position had passed before their 200. `records`: by partition and offset."""
-        return [
-            log_id
-            for committed, done in self.samples
-            for (partition, offset), log_id in records.items()
-            if offset < committed.get(partition, 0) and log_id not in done
-        ]
-
-
 def test_the_committed_position_is_never_ahead_of_a_200(stack_of: StackOf, log: Log) -> None:
     stack = stack_of(ListedLog(simple(range(400), users=25)))
     stack.receiver.latency = 0.01
     stack.receiver.script.sometimes(0.2, faults.status(500), faults.close(), faults.slow(0.1))
-    observer = Observer(log, stack)
-    thread = threading.Thread(target=observer.run)
-    thread.start()
-    process = stack.start("run")
-    stack.delivered(150)
-    process.kill()
-    process = stack.start("run")
-    stack.delivered(400, within=60)
-    assert process.stop() == 0
-    time.sleep(0.2)
-    observer.stop()
-    thread.join(10)
+    with watching(log, stack.receiver.journal) as observer:
+        process = stack.start("run")
+        stack.delivered(150)
+        process.kill()
+        process = stack.start("run")
+        stack.delivered(400, within=60)
+        assert process.stop() == 0
     records = log.dump()
     assert len(records) == 400
-    assert observer.ahead(records) == []
-    assert len(observer.samples) > 20
-    assert len({tuple(sorted(committed.items())) for committed, _ in observer.samples}) > 5
-    last, _ = observer.samples[-1]
-    assert all(offset < last[partition] for partition, offset in records)
+    assert observer.ahead(records) == set()
+    assert observer.looks > 20
+    assert len(observer.samples) > 5
+    assert all(offset < observer.last[partition].offset for partition, offset in records)
 
 
 def test_sigterm_drains_commits_and_ends_well(stack_of: StackOf) -> None:

@@ -13,11 +13,13 @@ from typing import Any, Final, Protocol
 from kafka import KafkaConsumer
 from kafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from kafka.errors import (
+    CorruptRecordError,
     GroupAuthorizationFailedError,
     KafkaError,
     LogTruncationError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
 )
 from kafka.structs import TopicPartition
 
@@ -92,8 +94,9 @@ class GroupClient:
     def poll(self, wait: float, limit: int) -> Fetched:
         """Records, at most about `limit`; waits up to `wait` seconds, and 0.1 at least while a join is under way.
 
-        Raises `TransportUnusable` for what only a person can change, and lets the library's three questions of position through:
-        `NoOffsetForPartitionError`, `OffsetOutOfRangeError`, `LogTruncationError`.
+        Raises `TransportUnusable` for what only a person can change, and lets through what the owner has to answer:
+        `NoOffsetForPartitionError`, `OffsetOutOfRangeError`, `LogTruncationError`, and `CorruptRecordError`, after which the
+        client has to be closed: another poll would spin for ever.
         """
         if self._consumer is None:
             return self._reopen()
@@ -102,7 +105,7 @@ class GroupClient:
         fetched: Fetched = {}
         try:
             fetched = self._consumer.poll(timeout_ms=round(wait * 1000), max_records=limit)
-        except (NoOffsetForPartitionError, OffsetOutOfRangeError, LogTruncationError):
+        except (NoOffsetForPartitionError, OffsetOutOfRangeError, LogTruncationError, CorruptRecordError):
             raise
         except KafkaError as error:
             self.trouble(error)
@@ -119,10 +122,7 @@ class GroupClient:
                 session = self._settings.session_timeout
                 raise TransportUnusable(advice(error, group=self._group, topic=self._topic, session=session)) from error
             case Remedy.DENIED:
-                self._denied(error)
-            case Remedy.REBUILD:
-                log.error("a batch of records is damaged: reading it again with a new client", reason=reason(error))
-                self.close()
+                self._denied(self._access(error), error)
             case Remedy.WAIT:
                 self._say("Kafka is in trouble, trying again", reason(error), log.warning)
         time.sleep(_PAUSE)
@@ -144,17 +144,22 @@ class GroupClient:
             time.sleep(_PAUSE)
         return {}
 
-    def _denied(self, error: Exception) -> None:
-        resource = f"group {self._group}" if isinstance(error, GroupAuthorizationFailedError) else f"topic {self._topic}"
-        ours = translation(self._settings, error, "reading", Access("READ", resource))
+    def _denied(self, access: Access, cause: Exception | None = None) -> None:
+        ours = translation(self._settings, cause or TopicAuthorizationFailedError(self._topic), "reading", access)
         if not self.proven:
-            raise ours from error
+            raise ours from cause
         self._say("a right in Kafka is missing; trying again until it is given back", str(ours), log.error)
+
+    def _access(self, error: Exception) -> Access:
+        of_group = isinstance(error, GroupAuthorizationFailedError)
+        return Access("READ", f"group {self._group}" if of_group else f"topic {self._topic}")
 
     def _watch(self) -> None:
         if self._consumer is None:
             return
         internals.hold_on_to_join(self._consumer)
+        if internals.hidden(self._consumer, self._topic):
+            self._denied(Access("DESCRIBE", f"topic {self._topic}"))
         match self._watchdog.advice(time.monotonic(), reachable=internals.coordinator_known(self._consumer)):
             case Advice.REJOIN:
                 log.warning("no assignment yet: joining the group again", group=self._group)

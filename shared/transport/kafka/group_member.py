@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from kafka import KafkaConsumer
 from kafka.errors import (
     CommitFailedError,
+    CorruptRecordError,
     KafkaError,
     LogTruncationError,
     NoOffsetForPartitionError,
@@ -18,7 +21,6 @@ from kafka.errors import (
 )
 from kafka.structs import TopicPartition
 
-from shared import killpoints
 from shared.log import get_logger
 from shared.record import Record
 from shared.settings import Log
@@ -36,6 +38,10 @@ _DRAIN_BOUND: Final = MAX_POLL_INTERVAL - 10
 #: Milliseconds that a fetch with nothing to bring waits at the broker. Longer saves CPU (200: 1.0 % of an idle core, 100: 2 %),
 #: but a resumed partition waits for the one that is under way.
 _FETCH_WAIT: Final = 200
+#: Seconds until a damaged partition is read again: each time costs the whole group a rebalance.
+DAMAGED_AGAIN: Final = 60.0
+#: In the text of the library's error, which carries it nowhere else.
+_PARTITION: Final = re.compile(r"partition=(\d+)\)")
 
 log = get_logger(__name__)
 
@@ -45,6 +51,11 @@ class GroupMember:
 
     def __init__(self, settings: Log, handler: Handler, loop: asyncio.AbstractEventLoop, *, concurrent_calls: int) -> None:
         self._topic = settings.topic
+        self._session = settings.session_timeout
+        #: Partitions with a damaged batch, and until when each is held.
+        self._aside: dict[int, float] = {}
+        #: Seconds from the end of the last poll on for which the group cannot have given our partitions to somebody else.
+        self.sure_for = self._session
         self._watchdog = new_watchdog(settings)
         assignor = SharingAssignor(concurrent_calls)
         self._membership = Membership(
@@ -80,6 +91,8 @@ class GroupMember:
             pass  # a fresh partition that nothing was committed for
         except OffsetOutOfRangeError as error:
             self._move({partition: Position(offset) for partition, offset in error.args[0].items()})
+        except CorruptRecordError as error:
+            self._set_aside(error)
         except LogTruncationError as error:
             log.error("the cluster lost records that were read already (unclean election): going back", reason=reason(error))
             self._move({p: Position(found.offset) if found else None for p, found in error.divergent_offsets.items()})
@@ -87,6 +100,9 @@ class GroupMember:
             raise self._membership.failure
         self._begin(hold)
         self._client.proven = self._client.proven or self._answered()
+        self.sure_for = max(
+            0.0, max(self._membership.since, internals.last_heard(self._consumer)) + self._session - time.monotonic()
+        )
         return [_batch(partition, records) for partition, records in fetched.items()]
 
     def commit(self, positions: Mapping[int, Position]) -> bool:
@@ -107,13 +123,13 @@ class GroupMember:
 
     def _pause(self, hold: Collection[int]) -> None:
         """Bring the client's pauses in line, by difference: each change costs a prefetched batch's place."""
-        wanted = set(self._partitions({*hold, *self._membership.fresh}))
+        now = time.monotonic()
+        self._aside = {partition: until for partition, until in self._aside.items() if until > now}
+        wanted = set(self._partitions({*hold, *self._membership.fresh, *self._aside}))
         paused = self._consumer.paused()
-        if wanted == paused:
-            return
         self._consumer.pause(*(wanted - paused))
         self._consumer.resume(*(paused - wanted))
-        internals.set_aside_paused(self._consumer)
+        internals.take_up(self._consumer)
 
     def _begin(self, hold: Collection[int]) -> None:
         """Give fresh partitions their position. Until that worked they stay paused; the next poll tries again."""
@@ -126,10 +142,17 @@ class GroupMember:
             self._client.trouble(error)
             return
         for partition, start in starts.items():
-            killpoints.at("before-seek")
             self._consumer.seek(partition, start.position.offset)
             self._membership.begin(partition.partition, start.position)
         self._pause(hold)
+
+    def _set_aside(self, error: CorruptRecordError) -> None:
+        """Hold the damaged partition for a while, so that a new client reads the others without stumbling over it at once."""
+        log.error("a batch of records is damaged: its partition is held, and read again with a new client", reason=reason(error))
+        found = _PARTITION.search(str(error))
+        if found:
+            self._aside[int(found[1])] = time.monotonic() + DAMAGED_AGAIN
+        self._client.close()
 
     def _move(self, wanted: Mapping[TopicPartition, Position | None]) -> None:
         """Go on elsewhere. Forward the handler only sees a hole; backward it has to begin anew."""
@@ -145,7 +168,6 @@ class GroupMember:
                 self._membership.begin(partition.partition, start.position)
 
     def _store(self, positions: Mapping[int, Position]) -> bool:
-        killpoints.at("inside-commit")
         try:
             self._consumer.commit(wire_form(self._topic, positions), timeout_ms=_COMMIT_BOUND)
         except OffsetMetadataTooLargeError:

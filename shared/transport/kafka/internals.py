@@ -98,21 +98,44 @@ def request_rejoin(consumer: KafkaConsumer) -> None:
     consumer._coordinator.request_rejoin()  # noqa: SLF001
 
 
-def set_aside_paused(consumer: KafkaConsumer) -> None:
-    """After a change of pauses: what is decoded of a paused partition makes room for what is decoded of the others.
-
-    `poll` would only do that itself after it has looked for others, find nothing, and sleep out its whole timeout.
-    """
-    fetcher = consumer._fetcher  # noqa: SLF001
-    records = fetcher._next_partition_records  # noqa: SLF001
-    if records and consumer._subscription.is_paused(records.topic_partition):  # noqa: SLF001
-        fetcher._paused_partition_records[records.topic_partition] = records  # noqa: SLF001
-        fetcher._next_partition_records = None  # noqa: SLF001
+def last_heard(consumer: KafkaConsumer) -> float:
+    """When the group last confirmed our membership, in the time of `time.monotonic`; -inf before the first time."""
+    heard: float = consumer._coordinator.heartbeat.last_receive  # noqa: SLF001
+    return heard
 
 
 def coordinator_known(consumer: KafkaConsumer) -> bool:
     """Whether the group's coordinator is known and not disconnected: False in an outage, where no new client would help."""
     return not consumer._coordinator.coordinator_unknown()  # noqa: SLF001
+
+
+def take_up(consumer: KafkaConsumer) -> None:
+    """Before each `poll`: what was fetched of a partition and put aside when it was paused comes back once it is resumed.
+
+    The library takes it up again only while no batch is in hand, and a batch that is used up counts as one in hand. With the
+    other partitions at their ends that is for ever: the partition is not fetched either, and nothing of it comes any more. With
+    a backlog there is nearly always one in hand, so that one is put aside too, behind those that wait already. One in hand that
+    is paused itself makes room as well: `poll` would find nothing else and sleep out its timeout.
+    """
+    fetcher = consumer._fetcher  # noqa: SLF001
+    aside, in_hand = fetcher._paused_partition_records, fetcher._next_partition_records  # noqa: SLF001
+    paused = consumer.paused()
+    if aside.keys() - paused or (in_hand and in_hand.topic_partition in paused):
+        if in_hand:
+            aside[in_hand.topic_partition] = in_hand
+        fetcher._next_partition_records = None  # noqa: SLF001
+
+
+def hidden(consumer: KafkaConsumer, topic: str) -> bool:
+    """Whether the brokers do not show us the topic any more: polls bring nothing then, without any error.
+
+    Asks again in that case, else a right given back would be noticed after five minutes only.
+    """
+    cluster = consumer._cluster  # noqa: SLF001
+    found = topic in cluster.unauthorized_topics
+    if found:
+        cluster.request_update()
+    return found
 
 
 def partitions(consumer: KafkaConsumer, topic: str, bound: float) -> Collection[int]:

@@ -13,18 +13,16 @@ from shared.transport.port import Batch, Member, Position
 
 
 class KafkaMember(Member):
-    """`session` in seconds."""
-
-    def __init__(self, member: GroupMember, worker: Worker, *, session: float) -> None:
+    def __init__(self, member: GroupMember, worker: Worker) -> None:
         self._member = member
         self._worker = worker
-        self._session = session
         self._polling: asyncio.Future[Sequence[Batch]] | None = None
         self._closed = False
 
     @property
     def session(self) -> float:
-        return self._session
+        # Shrinks while the group is silent: a poll succeeds in an outage too, and brings nothing.
+        return self._member.sure_for
 
     async def poll(self, *, wait: float, limit: int, hold: Collection[int]) -> Sequence[Batch]:
         # A poll that was cancelled goes on in the thread, and its records come from nowhere else: the next one takes it up.

@@ -55,6 +55,8 @@ class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the c
         self.owned: dict[int, int] = {}
         #: Assigned partitions that have no position yet. They are paused: the library keeps a position from before.
         self.fresh: set[int] = set()
+        #: When the newest assignment came.
+        self.since = 0.0
         #: What the handler raised, which it must not; for the worker to raise.
         self.failure: BaseException | None = None
 
@@ -74,6 +76,7 @@ class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the c
         self.consumer.pause(*assigned)
         self.fresh = {partition.partition for partition in assigned}
         self._watchdog.arrived()
+        self.since = time.monotonic()
         share = self._assignor.share
         self.tell(self._handler.share, share.calls)
         if not assigned:

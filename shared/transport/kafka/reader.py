@@ -19,7 +19,15 @@ from shared.transport.kafka.connection import build
 
 _BOUND: Final = 10.0
 _BOUND_MS: Final = 10_000
-_POLL_MS: Final = 200
+_POLL_MS: Final = 50
+#: Of a fetch that has nothing to bring.
+_FETCH_WAIT_MS: Final = 20
+_ARGUMENTS: Final[dict[str, Any]] = {
+    "group_id": None,
+    "enable_auto_commit": False,
+    "auto_offset_reset": "none",
+    "fetch_max_wait_ms": _FETCH_WAIT_MS,
+}
 
 
 class Unreachable(Transient):
@@ -38,7 +46,7 @@ class Extent:
 def reader(settings: Log) -> Iterator[KafkaConsumer]:
     """Raises `Unreachable`."""
     try:
-        consumer = build(KafkaConsumer, settings, group_id=None, enable_auto_commit=False, auto_offset_reset="none")
+        consumer = build(KafkaConsumer, settings, **_ARGUMENTS)
     except TransportUnusable as error:
         raise Unreachable(str(error)) from error
     try:
@@ -68,6 +76,20 @@ def read(consumer: KafkaConsumer, partition: TopicPartition, begin: int, end: in
         moved = time.monotonic() if position > before else moved
         if time.monotonic() - moved > _BOUND:
             raise KafkaTimeoutError(f"{partition.topic}-{partition.partition}: nothing comes from offset {position} on, of {end}")
+
+
+def probe(consumer: KafkaConsumer, partition: TopicPartition, offset: int) -> None:
+    """One fetch from an offset that may be the end, so that a missing right shows now and not when there is something to read.
+
+    Raises `KafkaError`.
+    """
+    consumer.assign([partition])
+    consumer.seek(partition, offset)
+    deadline = time.monotonic() + _BOUND
+    while consumer.highwater(partition) is None:
+        consumer.poll(_POLL_MS)
+        if time.monotonic() > deadline:
+            raise KafkaTimeoutError(f"{partition.topic}-{partition.partition} cannot be read: no answer")
 
 
 def _partitions(consumer: KafkaConsumer, topic: str) -> Collection[int]:

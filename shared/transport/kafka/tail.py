@@ -11,7 +11,7 @@ from kafka.structs import TopicPartition
 
 from shared.errors import TransportUnusable
 from shared.log import get_logger
-from shared.transport.kafka.reader import Extent, extents, read
+from shared.transport.kafka.reader import Extent, extents, probe, read
 
 #: Without a checkpoint the topic may hold the first page, cut short (Auth0's pages have 100 entries at most); more than this is
 #: a topic whose checkpoint was lost.
@@ -55,6 +55,7 @@ def read_tail(consumer: KafkaConsumer, topic: str, since: Mapping[int, int] | No
     """
     now = extents(consumer, topic)
     _refuse_lost_checkpoint(topic, now, since)
+    probe(consumer, TopicPartition(topic, 0), now[0].end)
     tail = Tail({partition: extent.end for partition, extent in now.items()}, {})
     if since is None or since:
         for partition, extent in now.items():

@@ -41,7 +41,7 @@ class KafkaTransport(Transport):
         loop = asyncio.get_running_loop()
         member = GroupMember(self._settings, handler, loop, concurrent_calls=self._concurrent_calls)
         await self._opened(worker, member, (self._settings.topic,))
-        return KafkaMember(member, worker, session=self._settings.session_timeout)
+        return KafkaMember(member, worker)
 
     async def progress(self) -> Mapping[int, Progress]:
         if self._looking is None:

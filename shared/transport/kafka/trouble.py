@@ -6,7 +6,6 @@ from enum import Enum, auto
 from typing import Final
 
 from kafka.errors import (
-    CorruptRecordError,
     GroupMaxSizeReachedError,
     InconsistentGroupProtocolError,
     InvalidGroupIdError,
@@ -26,16 +25,12 @@ class Remedy(Enum):
     WAIT = auto()
     #: A right or a credential is missing: a person has to act; until then go on trying, it heals.
     DENIED = auto()
-    #: The client cannot go on: close it and make a new one.
-    REBUILD = auto()
     #: No waiting helps, and a person has to act.
     GIVE_UP = auto()
     #: We do not know it: the process ends, and its supervisor starts it anew.
     UNKNOWN = auto()
 
 
-#: After the first of these `poll` spins for ever at full load if it is called again.
-_BROKEN: Final = (CorruptRecordError,)
 _HOPELESS: Final = {
     InconsistentGroupProtocolError: (
         "another program, or another version of auth0-webhooks, is in the consumer group {group}: "
@@ -59,8 +54,6 @@ _HOPELESS: Final = {
 def remedy(error: Exception) -> Remedy:
     if is_denied(error) or isinstance(error, SaslAuthenticationFailedError):
         return Remedy.DENIED
-    if isinstance(error, _BROKEN):
-        return Remedy.REBUILD
     if isinstance(error, tuple(_HOPELESS)):
         return Remedy.GIVE_UP
     return Remedy.WAIT if isinstance(error, RetriableError) else Remedy.UNKNOWN

@@ -10,16 +10,18 @@ from structlog.typing import EventDict
 
 from shared.errors import LeaseLost, PublishFailed
 from shared.settings import Log
-from shared.transport.kafka import connection, page_producer
+from shared.transport.kafka import connection, group_member, page_producer
 from shared.transport.kafka.page_producer import PageProducer
+from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import Publisher
-from tests.contract.harness import checkpoint_of, events
-from tests.integration.kafka_adapter.hands import at_work, seen_by, start
-from tests.integration.kafka_adapter.pages import ids, in_topic, leading, once
-from tests.kafka.broker import Broker
+from tests.contract.harness import checkpoint_of, events, poll_for
+from tests.integration.kafka_adapter.conftest import SESSION
+from tests.integration.kafka_adapter.hands import Hand, at_work, seen_by, start, until
+from tests.integration.kafka_adapter.pages import fill, ids, in_topic, leading, once
+from tests.kafka.broker import Broker, JarsBroker
 
 Lines = Callable[[str], list[EventDict]]
-COUNT = 2_000
+COUNT = 1_200
 SIZE = 20
 
 
@@ -85,3 +87,45 @@ async def test_a_page_that_expires_while_the_broker_is_frozen_is_published_once_
     await publisher.close()
     assert lines("goes beyond the checkpoint")[0]["events"] == 100
     assert in_topic(own_settings) == once(ids(0, 200))
+
+
+async def test_a_member_that_hears_nothing_of_its_group_is_not_sure_of_its_partitions(
+    own_kafka: Broker, own_settings: Log
+) -> None:
+    member = await KafkaTransport(own_settings).member(hand := Hand())
+    while not hand.owned:
+        await hand.turn(member, 0.1)
+    await poll_for(member, SESSION)
+    assert member.session > SESSION / 2
+    own_kafka.freeze()
+    await poll_for(member, SESSION + 0.2)
+    assert member.session == 0
+    own_kafka.thaw()
+    async with asyncio.timeout(5):
+        while not member.session:
+            await hand.turn(member, 0.1)
+    await member.close()
+
+
+async def test_a_damaged_batch_is_held_while_the_other_partitions_go_on(
+    own_kafka: Broker, own_settings: Log, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not isinstance(own_kafka, JarsBroker):
+        pytest.skip("needs the broker's files")
+    monkeypatch.setattr(group_member, "DAMAGED_AGAIN", 2.0)
+    expected = await fill(own_settings, 600)
+    own_kafka.stop()
+    file = own_kafka.folder / "data" / f"{own_settings.topic}-0" / f"{0:020}.log"
+    sound = file.read_bytes()
+    middle = len(sound) // 2 + 100
+    file.write_bytes(sound[:middle] + bytes([sound[middle] ^ 0xFF]) + sound[middle + 1 :])
+    own_kafka.start()
+    async with at_work(await start(own_settings)) as crew:
+        await until(lambda: bool(lines("is damaged")))
+        await crew[0].hand.has_seen(430)  # all but what the damaged partition still holds
+        await asyncio.sleep(0.5)
+        assert len(crew[0].hand.seen) < 600
+        file.write_bytes(sound)
+        await crew[0].hand.has_seen(600)
+    assert seen_by(crew) == once(expected)
+    assert len(lines("is damaged")) <= 5

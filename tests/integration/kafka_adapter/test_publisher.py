@@ -68,7 +68,7 @@ def _order(process: subprocess.Popen[str], line: str) -> None:
     process.stdin.flush()
 
 
-@pytest.mark.parametrize("sent", [0, 13, 40])
+@pytest.mark.parametrize("sent", [13, 40])
 async def test_a_page_that_a_kill_cut_short_is_completed_and_nothing_is_in_the_topic_twice(
     settings: Log, child: Start, sent: int
 ) -> None:

@@ -14,6 +14,8 @@ class Certificates:
 
     def __init__(self) -> None:
         self._trusted, self._foreign = trustme.CA(), trustme.CA()
+        # Made once: loading the machine's own authorities takes longer than most tests here.
+        self.usual_server, self.usual_client = self.server(), self.client()
 
     def server(self, *, host: str = "127.0.0.1", expired: bool = False, foreign: bool = False) -> ssl.SSLContext:
         authority = self._foreign if foreign else self._trusted

@@ -50,7 +50,7 @@ async def nothing_fails_unseen() -> AsyncIterator[None]:
 
 @pytest.fixture
 async def receiver(tls: bool, certificates: Certificates) -> AsyncIterator[Receiver]:
-    receiver = Receiver(tls=certificates.server() if tls else None)
+    receiver = Receiver(tls=certificates.usual_server if tls else None)
     await receiver.start()
     yield receiver
     await receiver.stop()
@@ -67,6 +67,6 @@ async def plain_receiver() -> AsyncIterator[Receiver]:
 @pytest.fixture
 async def caller(make: Make, receiver: Receiver, certificates: Certificates) -> AsyncIterator[Caller]:
     """Calls the receiver, with more time than anything here takes."""
-    async with Caller(make(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.client())) as caller:
+    async with Caller(make(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.usual_client)) as caller:
         yield caller
     await caller.no_connections_left(receiver)

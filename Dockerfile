@@ -1,0 +1,36 @@
+# auth0-webhooks in a container. Builds with BuildKit and with the classic builder: docker build --tag auth0-webhooks .
+ARG PYTHON=python:3.13-slim
+
+FROM $PYTHON AS build
+# For those who have a package index of their own: --build-arg PIP_INDEX_URL=https://…
+ARG PIP_INDEX_URL
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /src
+RUN python -m venv --without-pip /opt/auth0-webhooks
+# The dependencies first and by themselves, so that a change of the sources does not fetch them again. All of them come as
+# wheels; one that does not is an error here, for there is no compiler.
+COPY pyproject.toml ./
+RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+      print(*p['dependencies'], *p['optional-dependencies']['speed'], sep='\n')" > /tmp/requirements.txt \
+ && pip --python /opt/auth0-webhooks/bin/python install --only-binary :all: --requirement /tmp/requirements.txt
+COPY . .
+RUN pip --python /opt/auth0-webhooks/bin/python install --no-deps .
+
+FROM $PYTHON
+LABEL org.opencontainers.image.title="auth0-webhooks" org.opencontainers.image.licenses="MIT"
+COPY --from=build /opt/auth0-webhooks /opt/auth0-webhooks
+# /data is for those who run it on the embedded log: a volume there keeps auth0-webhooks.db.
+RUN groupadd --gid 10001 auth0-webhooks \
+ && useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin auth0-webhooks \
+ && install --directory --owner 10001 --group 10001 /data
+ENV PATH=/opt/auth0-webhooks/bin:$PATH PYTHONUNBUFFERED=1 HEALTH_FILE=/tmp/alive
+# By number, so that Kubernetes can see that it is not root.
+USER 10001:10001
+WORKDIR /data
+STOPSIGNAL SIGTERM
+# run, produce and consume touch the file every 2 seconds, once they have the log; waiting for Kafka may take them a minute.
+# Without Python: this is asked all day long.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=75s --retries=1 \
+  CMD test -n "$(find "$HEALTH_FILE" -newermt '30 seconds ago')"
+ENTRYPOINT ["auth0-webhooks"]
+CMD ["--help"]

@@ -1,0 +1,70 @@
+"""Joins that the client library never completes (kafka-python 3.0.12).
+
+When a change of metadata starts a join, and `poll` ends between this member's work as the group's leader and the broker's answer,
+the library forgets that it wants to join: no partitions, no heartbeats, for ever. Polls of a millisecond hit that nearly always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from kafka import KafkaAdminClient
+from structlog.typing import EventDict
+
+from shared.settings import Log
+from shared.transport.kafka import group_client, group_member, internals
+from shared.transport.kafka.watchdog import Watchdog
+from tests.integration.kafka_adapter.hands import Worker, at_work, everything_is_owned, start, until
+
+Lines = Callable[[str], list[EventDict]]
+
+
+@pytest.fixture(autouse=True)
+def _short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_client, "_JOINING", 0.0)
+
+
+async def _grow(settings: Log, worker: Worker, partitions: int) -> float:
+    """Add a partition and have the member see it; answers the seconds until it owns all."""
+    admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
+    admin.create_partitions({settings.topic: partitions})
+    admin.close()
+    worker.member._member._consumer._cluster.request_update()  # type: ignore[attr-defined]
+    return await until(lambda: everything_is_owned([worker], partitions))
+
+
+async def test_polls_of_a_millisecond_complete_a_join(settings: Log, lines: Lines) -> None:
+    async with at_work(await start(settings, wait=0.001)) as crew:
+        await until(lambda: everything_is_owned(crew))
+        for partitions in range(7, 12):
+            await _grow(settings, crew[0], partitions)
+    assert not lines("joining the group again")
+
+
+async def test_the_watchdog_frees_a_member_that_forgot_its_join(
+    settings: Log, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(internals, "hold_on_to_join", lambda _consumer: None)
+    async with at_work(await start(settings, wait=0.001)) as crew:
+        await until(lambda: everything_is_owned(crew))
+        partitions = 6
+        while not lines("joining the group again"):
+            partitions += 1
+            assert await _grow(settings, crew[0], partitions) < 4
+            assert partitions < 20, "no join was forgotten"
+
+
+async def test_a_member_that_no_rejoin_frees_gets_a_new_client(
+    settings: Log, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(internals, "hold_on_to_join", lambda _consumer: None)
+    monkeypatch.setattr(internals, "request_rejoin", lambda _consumer: None)
+    monkeypatch.setattr(group_member, "new_watchdog", lambda _settings: Watchdog(rejoin_after=1, rebuild_after=2, now=0))
+    async with at_work(await start(settings, wait=0.001)) as crew:
+        await until(lambda: everything_is_owned(crew))
+        partitions = 6
+        while not lines("starting a new client"):
+            partitions += 1
+            assert await _grow(settings, crew[0], partitions) < 5
+            assert partitions < 20, "no join was forgotten"

@@ -1,0 +1,82 @@
+"""Many calls broken off, and answers without an end: nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+from consumer.http.client import HttpWebhook
+from simulator import faults_floods
+from simulator.receiver import Receiver
+from tests.integration.webhook.caller import Caller, Make, delivery
+from tests.integration.webhook.certificates import Certificates
+
+
+async def _break_off(caller: Caller, count: int) -> None:
+    """Bursts of calls, each broken off somewhere between its first and its last moment."""
+    dice = random.Random(1)
+    for _ in range(count // 25):
+        sent = [delivery(str(number)) for number in range(25)]
+        results = [caller.start(one) for one in sent]
+        for one, result in zip(sent, results, strict=True):
+            if dice.random() < 0.3:
+                await asyncio.sleep(dice.choice((0, 0, 0, 0.0005)))
+            if not result.done():
+                caller.webhook.cancel(one)
+
+
+async def _is_well(caller: Caller, receiver: Receiver) -> None:
+    landed = caller.landed
+    for _ in range(5):
+        assert all(attempt.delivered for attempt in await caller.calls(20))
+    assert caller.landed == landed + 100
+    await caller.no_connections_left(receiver, most=20)
+
+
+@pytest.mark.parametrize("tls", [False], indirect=True)
+@pytest.mark.parametrize(("make", "calls"), [("aiohttp", 1_000), ("own", 10_000)], indirect=["make"])
+async def test_thousands_of_calls_broken_off_then_all_is_well(caller: Caller, receiver: Receiver, calls: int) -> None:
+    receiver.latency = 0.001
+    await _break_off(caller, calls)
+    await _is_well(caller, receiver)
+
+
+@pytest.mark.parametrize("tls", [True], indirect=True)
+async def test_many_calls_broken_off_within_their_handshake(caller: Caller, receiver: Receiver) -> None:
+    await _break_off(caller, 500)
+    await _is_well(caller, receiver)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("make", ["own"], indirect=True)
+async def test_memory_stays_flat_whatever_is_sent(make: Make, receiver: Receiver, certificates: Certificates) -> None:
+    async with Caller(make(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.usual_client)) as caller:
+        await caller.calls(20)
+        for fault in (faults_floods.endless_body(), faults_floods.huge_body(), faults_floods.header_flood()):
+            receiver.script.add(fault)
+        receiver.script.sometimes(1, faults_floods.endless_body(), faults_floods.huge_body(), faults_floods.header_flood())
+        await caller.calls(20)
+        before = _resident()
+        for _ in range(10):
+            await caller.calls(20)
+        assert _resident() - before < 10_000_000
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+async def test_nothing_of_a_call_is_kept(plain_receiver: Receiver) -> None:
+    webhook = HttpWebhook(url=plain_receiver.url, headers={}, timeout=10, connect_timeout=5)
+    async with Caller(webhook) as caller:
+        await _break_off(caller, 500)
+        await caller.calls(10)
+        assert webhook._calls == {}
+        await asyncio.sleep(0.02)
+        assert webhook._opening == set()
+        assert set(webhook._idle) == webhook._connections
+    assert webhook._connections == set()
