@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumer.http.guard import refusal
+from shared.guard import refusal
 
 NEVER = [
     "169.254.0.1",
