@@ -18,7 +18,7 @@ from kafka import KafkaConsumer, TopicPartition
 from admin import compose
 from shared.settings import Role, load
 from shared.transport.kafka import topics
-from shared.transport.port import Handler, Member, Progress, Publisher, Transport
+from shared.transport.port import Control, DeadLetters, Handler, Member, Progress, Publisher, Transport
 from tests.kafka.broker import Broker
 from tests.kafka.fixtures import Names
 from tests.kafka.principals import Door, create_principal
@@ -65,10 +65,11 @@ class Log:
 
 
 class _EachByItsRole(Transport):
-    """Publishes, consumes and looks on as three principals: the one that each process would come as."""
+    """Each part as the principal that its process would come as."""
 
     def __init__(self, log: Log) -> None:
-        self._producer, self._consumer, self._viewer = map(log.transport_of, ("producer", "consumer", "viewer"))
+        roles = ("producer", "consumer", "viewer", "admin")
+        self._producer, self._consumer, self._viewer, self._admin = map(log.transport_of, roles)
 
     async def publisher(self) -> Publisher:
         return await self._producer.publisher()
@@ -76,11 +77,17 @@ class _EachByItsRole(Transport):
     async def member(self, handler: Handler) -> Member:
         return await self._consumer.member(handler)
 
+    async def dead_letters(self) -> DeadLetters:
+        return await self._admin.dead_letters()
+
+    async def control(self) -> Control:
+        return await self._consumer.control()
+
     async def progress(self) -> Mapping[int, Progress]:
         return await self._viewer.progress()
 
     async def close(self) -> None:
-        for transport in (self._producer, self._consumer, self._viewer):
+        for transport in (self._producer, self._consumer, self._viewer, self._admin):
             await transport.close()
 
 
