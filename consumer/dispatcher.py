@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import Final, assert_never
 
 from consumer.assignment import Assignment
@@ -94,6 +95,7 @@ class Dispatcher:
         self._open: set[Delivery | Batch] = set()
         self._undertaker = Undertaker(open_letters, self._buried)
         self._wake: asyncio.TimerHandle | None = None
+        self._wake_at = inf
         self.drained = asyncio.Event()
         self.counts = Counts()
 
@@ -195,11 +197,17 @@ class Dispatcher:
         if seconds <= 0:
             return
         loop = asyncio.get_running_loop()
-        if self._wake is not None and loop.time() < self._wake.when() <= loop.time() + seconds:
+        when = loop.time() + seconds
+        if self._wake_at <= when:
             return
         if self._wake is not None:
             self._wake.cancel()
-        self._wake = loop.call_later(seconds, self.launch)
+        # The moment is kept here: for less than a millisecond uvloop gives a handle that does not know its own.
+        self._wake, self._wake_at = loop.call_later(seconds, self._awake), when
+
+    def _awake(self) -> None:
+        self._wake, self._wake_at = None, inf
+        self.launch()
 
     # -- outcomes
 
@@ -284,8 +292,7 @@ class Dispatcher:
         if delivery.readable:
             self._finish(delivery)
         else:
-            delivery.assignment.pending.pop(delivery.record.offset)
-            delivery.assignment.ledger.done(delivery.record.offset)
+            delivery.assignment.done_unlaned(delivery)
         self.launch()
 
     # -- what cannot be delivered
