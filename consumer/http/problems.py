@@ -14,14 +14,14 @@ class NoConnection(Exception):
 def no_connection(error: OSError | ValueError) -> NoConnection:
     """For what was raised while a connection was opened."""
     match error:
-        case ValueError():  # a name that no resolver or certificate can have
-            return NoConnection("no address for its name: it is no host name")
         case ssl.SSLCertVerificationError():
             return NoConnection(f"its certificate is not accepted: {error.verify_message}")
         case ssl.SSLError():
             return NoConnection(f"no TLS connection: {_tls_words(error)}")
         case socket.gaierror():
             return NoConnection(f"no address for its name: {error.strerror}")
+        case ValueError():  # behind those above, one of which is a ValueError too
+            return NoConnection("no address for its name: it is no host name")
         case ConnectionError() if not error.errno:  # asyncio's own, in the middle of a handshake
             return NoConnection("no connection: it was closed during the TLS handshake")
         case _:

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from consumer.http.client import HttpWebhook
 from simulator.receiver import Receiver
 from tests.integration.webhook.caller import CLIENTS, Caller, Make
 from tests.integration.webhook.certificates import Certificates
+from tests.integration.webhook.servers import receiving
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.SelectorEventLoop}
 with suppress(ImportError):  # it is an extra
@@ -50,18 +52,14 @@ async def nothing_fails_unseen() -> AsyncIterator[None]:
 
 @pytest.fixture
 async def receiver(tls: bool, certificates: Certificates) -> AsyncIterator[Receiver]:
-    receiver = Receiver(tls=certificates.usual_server if tls else None)
-    await receiver.start()
-    yield receiver
-    await receiver.stop()
+    async with receiving(tls=certificates.usual_server if tls else None) as receiver:
+        yield receiver
 
 
 @pytest.fixture
 async def plain_receiver() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    await receiver.start()
-    yield receiver
-    await receiver.stop()
+    async with receiving() as receiver:
+        yield receiver
 
 
 @pytest.fixture
@@ -70,3 +68,11 @@ async def caller(make: Make, receiver: Receiver, certificates: Certificates) -> 
     async with Caller(make(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.usual_client)) as caller:
         yield caller
     await caller.no_connections_left(receiver)
+
+
+@pytest.fixture
+async def plain_caller(plain_receiver: Receiver) -> AsyncIterator[Caller]:
+    """With our own client."""
+    async with Caller(HttpWebhook(url=plain_receiver.url, headers={}, timeout=10, connect_timeout=5)) as caller:
+        yield caller
+    await caller.no_connections_left(plain_receiver)

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
-from tests.integration.webhook.raw import raw_server
+from tests.integration.webhook.servers import raw_server
 
 
 class Proxy:

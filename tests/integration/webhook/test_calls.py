@@ -10,6 +10,7 @@ from simulator.receiver import Receiver
 from simulator.wire import Answer
 from tests.integration.webhook.caller import Caller, Make, delivery
 from tests.integration.webhook.certificates import Certificates
+from tests.integration.webhook.servers import receiving
 
 
 async def test_the_body_arrives_byte_for_byte_with_its_id_and_the_headers(
@@ -67,12 +68,12 @@ async def test_a_name_without_an_address(make: Make) -> None:
 
 
 async def test_ipv6(make: Make) -> None:
-    receiver = Receiver()
-    await receiver.start("::1")
-    async with Caller(make(url=receiver.url, headers={}, timeout=5, connect_timeout=5)) as caller:
+    async with (
+        receiving(host="::1") as receiver,
+        Caller(make(url=receiver.url, headers={}, timeout=5, connect_timeout=5)) as caller,
+    ):
         assert (await caller.call()).delivered
     assert dict(receiver.journal.all[0].headers)["host"] == f"[::1]:{receiver.port}"
-    await receiver.stop()
 
 
 async def test_a_broken_off_call_has_no_result_and_its_connection_ends(caller: Caller, receiver: Receiver) -> None:
@@ -115,21 +116,19 @@ async def test_closing_ends_everything_without_a_result(make: Make, receiver: Re
 
 
 async def test_no_address_of_a_redirect_is_ever_called(caller: Caller, receiver: Receiver) -> None:
-    elsewhere = Receiver()
-    await elsewhere.start()
-    for code in (301, 302, 303, 307, 308):
-        receiver.script.in_order(faults.redirect(f"{elsewhere.url}/stolen", code))
-        assert (await caller.call()).status == code
-    await elsewhere.stop()
+    async with receiving() as elsewhere:
+        for code in (301, 302, 303, 307, 308):
+            receiver.script.in_order(faults.redirect(f"{elsewhere.url}/stolen", code))
+            assert (await caller.call()).status == code
     assert len(elsewhere.journal) == 0
     assert elsewhere.open_calls.peak() == 0
 
 
 async def test_cookies_are_not_kept(make: Make) -> None:
-    receiver = Receiver(answer=Answer(200, headers=(("Set-Cookie", "a=b"),)))
-    await receiver.start()
-    async with Caller(make(url=receiver.url, headers={}, timeout=5, connect_timeout=5)) as caller:
+    async with (
+        receiving(answer=Answer(200, headers=(("Set-Cookie", "a=b"),))) as receiver,
+        Caller(make(url=receiver.url, headers={}, timeout=5, connect_timeout=5)) as caller,
+    ):
         await caller.call()
         await caller.call()
     assert not any("cookie" in dict(call.headers) for call in receiver.journal.all)
-    await receiver.stop()

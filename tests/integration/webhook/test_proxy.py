@@ -14,7 +14,7 @@ from simulator.receiver import Receiver
 from tests.integration.webhook.caller import Caller, delivery
 from tests.integration.webhook.certificates import Certificates
 from tests.integration.webhook.proxy import Proxy, running
-from tests.integration.webhook.raw import raw_server
+from tests.integration.webhook.servers import raw_server, receiving
 
 
 @asynccontextmanager
@@ -90,11 +90,12 @@ async def test_a_proxy_that_is_not_there(certificates: Certificates) -> None:
 
 
 async def test_a_wrong_certificate_behind_the_proxy(certificates: Certificates) -> None:
-    receiver = Receiver(tls=certificates.server(host="other.test"))
-    await receiver.start()
-    async with running(Proxy()) as proxy, _through(f"http://{proxy.address}", receiver.url, certificates) as caller:
+    async with (
+        receiving(tls=certificates.server(host="other.test")) as receiver,
+        running(Proxy()) as proxy,
+        _through(f"http://{proxy.address}", receiver.url, certificates) as caller,
+    ):
         assert (await caller.call()).problem.startswith("its certificate is not accepted: ")
-    await receiver.stop()
     assert len(receiver.journal) == 0
 
 

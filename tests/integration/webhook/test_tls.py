@@ -6,16 +6,15 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from consumer.webhook import Attempt
-from simulator.receiver import Receiver
 from tests.integration.webhook.caller import CLIENTS, Caller, Make
 from tests.integration.webhook.certificates import Certificates
-from tests.integration.webhook.raw import raw_server
+from tests.integration.webhook.servers import raw_server, receiving
 
 UNFIT: dict[str, tuple[Callable[[Certificates], ssl.SSLContext], str]] = {
     "expired": (lambda all_: all_.server(expired=True), "certificate has expired"),
@@ -23,16 +22,6 @@ UNFIT: dict[str, tuple[Callable[[Certificates], ssl.SSLContext], str]] = {
     "self-signed": (lambda all_: all_.self_signed_server(), "self-signed certificate"),
     "wrong host": (lambda all_: all_.server(host="other.test"), "certificate is not valid for '127.0.0.1'"),
 }
-
-
-@asynccontextmanager
-async def _receiver(tls: ssl.SSLContext | None) -> AsyncIterator[Receiver]:
-    receiver = Receiver(tls=tls)
-    await receiver.start()
-    try:
-        yield receiver
-    finally:
-        await receiver.stop()
 
 
 async def _call(make: Make, url: str, tls: ssl.SSLContext, connect_timeout: float = 5) -> Attempt:
@@ -43,7 +32,7 @@ async def _call(make: Make, url: str, tls: ssl.SSLContext, connect_timeout: floa
 @pytest.mark.parametrize("kind", UNFIT)
 async def test_a_certificate_that_does_not_fit(make: Make, certificates: Certificates, kind: str) -> None:
     server, words = UNFIT[kind]
-    async with _receiver(server(certificates)) as receiver:
+    async with receiving(tls=server(certificates)) as receiver:
         attempt = await _call(make, receiver.url, certificates.usual_client)
     assert attempt.status is None
     assert attempt.problem.startswith("its certificate is not accepted: ")
@@ -53,14 +42,14 @@ async def test_a_certificate_that_does_not_fit(make: Make, certificates: Certifi
 
 
 async def test_tls_that_is_too_old(make: Make, certificates: Certificates) -> None:
-    async with _receiver(certificates.old_server()) as receiver:
+    async with receiving(tls=certificates.old_server()) as receiver:
         attempt = await _call(make, receiver.url, certificates.usual_client)
     assert attempt.status is None
     assert attempt.problem
 
 
 async def test_a_client_certificate_is_shown(make: Make, certificates: Certificates) -> None:
-    async with _receiver(certificates.strict_server()) as receiver:
+    async with receiving(tls=certificates.strict_server()) as receiver:
         assert (await _call(make, receiver.url, certificates.client(certificate=True))).delivered
         attempt = await _call(make, receiver.url, certificates.usual_client)
     assert attempt.status is None
@@ -68,7 +57,7 @@ async def test_a_client_certificate_is_shown(make: Make, certificates: Certifica
 
 
 async def test_a_plain_receiver_behind_an_https_url(make: Make, certificates: Certificates) -> None:
-    async with _receiver(None) as receiver:
+    async with receiving() as receiver:
         attempt = await _call(make, receiver.url.replace("http:", "https:"), certificates.usual_client)
     assert attempt.status is None
     assert attempt.problem
@@ -76,7 +65,7 @@ async def test_a_plain_receiver_behind_an_https_url(make: Make, certificates: Ce
 
 
 async def test_a_secure_receiver_behind_an_http_url(make: Make, certificates: Certificates) -> None:
-    async with _receiver(certificates.usual_server) as receiver:
+    async with receiving(tls=certificates.usual_server) as receiver:
         attempt = await _call(make, receiver.url.replace("https:", "http:"), certificates.usual_client)
     assert attempt.status is None
     assert attempt.problem

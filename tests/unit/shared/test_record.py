@@ -33,6 +33,8 @@ def test_the_identity_survives_and_headers_are_short_ascii(log_id: str, code: st
         ([("v", b"2"), ("log-id", b"9")], b"{}", "upgrade"),
         ([("v", b"1"), ("log-id", b"9")], b"", "no value"),
         ([("v", b"1"), ("log-id", b"9")], None, "no value"),
+        ([("v", b"1"), ("log-id", b"9")], b"not JSON", "no JSON object"),
+        ([("v", b"1"), ("log-id", b"9")], b'{"cut": ', "no JSON object"),
     ],
 )
 def test_a_record_that_is_not_ours_says_why(headers: Headers, value: bytes | None, words: str) -> None:

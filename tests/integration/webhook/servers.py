@@ -1,4 +1,4 @@
-"""A server that can misbehave before it has read a request, which the simulator's cannot."""
+"""Far ends for a test: the simulator's receiver, and a server that can misbehave before it has read a request."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+
+from simulator.receiver import Receiver
+from simulator.wire import Answer
 
 Play = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -35,3 +38,15 @@ async def raw_server(play: Play, *, tls: ssl.SSLContext | None = None) -> AsyncI
             task.cancel()
         await asyncio.gather(*tasks)
         await server.wait_closed()
+
+
+@asynccontextmanager
+async def receiving(
+    *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, answer: Answer | None = None
+) -> AsyncIterator[Receiver]:
+    receiver = Receiver(tls=tls, answer=answer) if answer else Receiver(tls=tls)
+    await receiver.start(host)
+    try:
+        yield receiver
+    finally:  # uvloop waits for ever for a server that nobody stopped
+        await receiver.stop()

@@ -1,0 +1,99 @@
+"""Connections of our own client between calls, and the second try."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from consumer.http import connection
+from consumer.http.client import HttpWebhook
+from simulator import faults
+from simulator.receiver import Receiver
+from tests.integration.webhook.caller import Caller, delivery
+
+
+@pytest.mark.parametrize("make", ["own"], indirect=True)
+async def test_a_connection_that_died_while_idle_costs_no_attempt(
+    caller: Caller, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "STALE", 0.05)
+    await caller.call("warm")
+    await asyncio.sleep(0.06)
+    receiver.script.in_order(faults.close())
+    assert (await caller.call("901", attempt=3)).delivered
+    assert [(call.call.webhook_id, call.call.attempt, call.verdict) for call in receiver.journal.all[1:]] == [
+        ("901", "3", "close"),
+        ("901", "3", "ok"),
+    ]
+
+
+@pytest.mark.parametrize("make", ["own"], indirect=True)
+async def test_there_is_one_second_try(caller: Caller, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "STALE", 0.05)
+    await caller.call("warm")
+    await asyncio.sleep(0.06)
+    receiver.script.add(faults.reset_before_headers())
+    assert (await caller.call("901")).problem.startswith("the connection ")
+    assert len(receiver.journal) == 3
+
+
+async def test_a_second_try_has_the_deadline_of_the_first(plain_receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "STALE", 0.05)
+    async with Caller(HttpWebhook(url=plain_receiver.url, headers={}, timeout=0.4, connect_timeout=5)) as caller:
+        await caller.call("warm")
+        await asyncio.sleep(0.06)
+        plain_receiver.script.in_order(faults.hang_before_headers(0.2), faults.hang_before_headers())
+        begun = time.monotonic()
+        assert (await caller.call("901")).problem == "no answer within 0.4 s"
+        assert 0.35 < time.monotonic() - begun < 0.55
+
+
+async def test_a_second_try_can_be_broken_off(
+    plain_caller: Caller, plain_receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "STALE", 0.05)
+    await plain_caller.call("warm")
+    await asyncio.sleep(0.06)
+    plain_receiver.script.in_order(faults.close(), faults.hang_before_headers())
+    one = delivery("901")
+    result = plain_caller.start(one)
+    await plain_receiver.journal.wait_until(lambda journal: len(journal) == 3, timeout=5)
+    plain_caller.webhook.cancel(one)
+    await plain_caller.no_connections_left(plain_receiver)
+    assert not result.done()
+
+
+@pytest.mark.parametrize("warm", [False, True])
+async def test_a_receiver_that_dies_over_a_request_gets_no_second_one_at_once(
+    plain_caller: Caller, plain_receiver: Receiver, warm: bool
+) -> None:
+    """Only a connection that has been idle for a second was probably dead before."""
+    if warm:
+        await plain_caller.call("warm")
+    plain_receiver.script.in_order(faults.close())
+    assert (await plain_caller.call("901")).problem == "the connection was closed before an answer"
+    assert len(plain_receiver.journal) == 1 + warm
+
+
+@pytest.mark.parametrize("make", ["own"], indirect=True)
+async def test_idle_connections_close_after_a_while(caller: Caller, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "IDLE_LIMIT", 0.1)
+    await caller.calls(5)
+    assert len(receiver.connections) == 5
+    for _ in range(5):
+        await asyncio.sleep(0.05)
+        await caller.call()
+    assert len(receiver.connections) == 1
+    await caller.no_connections_left(receiver)
+
+
+@pytest.mark.parametrize("make", ["own"], indirect=True)
+async def test_a_receiver_that_restarts_is_found_again(caller: Caller, receiver: Receiver) -> None:
+    await caller.calls(5)
+    await receiver.stop()
+    assert not any(attempt.delivered for attempt in await caller.calls(5))
+    assert (await caller.call()).problem == "no connection: Connection refused"
+    await receiver.start(port=receiver.port)
+    assert all(attempt.delivered for attempt in await caller.calls(5))
