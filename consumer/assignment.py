@@ -23,8 +23,8 @@ class Assignment:
         self.live = True
 
     def done(self, delivery: Delivery) -> Delivery | None:
-        """The event has come to its end; answers the next of its lane."""
+        """The event has come to its end; answers the next of its lane. What is unreadable has none."""
         offset = delivery.record.offset
         del self.pending[offset]
         self.ledger.done(offset)
-        return self.lanes.leave(delivery.lane)
+        return self.lanes.leave(delivery.lane) if delivery.readable else None

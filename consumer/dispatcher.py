@@ -289,10 +289,7 @@ class Dispatcher:
 
     def _buried(self, delivery: Delivery) -> None:
         self.counts.dead += 1
-        if delivery.readable:
-            self._finish(delivery)
-        else:
-            delivery.assignment.done_unlaned(delivery)
+        self._finish(delivery)
         self.launch()
 
     # -- what cannot be delivered

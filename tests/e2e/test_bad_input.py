@@ -161,7 +161,7 @@ def test_an_unexpected_error_ends_with_1(stack: Stack) -> None:
     """A bug of ours is provoked: a package that cannot be imported."""
     broken = stack.folder / "broken"
     broken.mkdir()
-    (broken / "aiohttp.py").write_text("raise RuntimeError('provoked')\n")
+    (broken / "httptools.py").write_text("raise RuntimeError('provoked')\n")
     process = stack.start("run", PYTHONPATH=str(broken))
     assert process.wait(20) == 1
     assert "provoked" in process.text

@@ -155,4 +155,3 @@ async def _watch(observer: Observer, stop: threading.Event) -> None:
         await asyncio.sleep(_EVERY)
     await transport.close()
     observer.place.close()
-

@@ -149,7 +149,9 @@ def _repeats_have_a_reason(verdict: Verdict, world: World, records: Records, dis
         verdict.duplicates += bool(again)
         moment = first.answered_ns / 1e9
         if again and not any(one.covers(moment, first.call.path) for one in known):
-            unexplained.append([f"{call.verdict} {call.call.path} {(call.call.arrived_ns - first.answered_ns) / 1e9:+.3f}" for call in calls])
+            unexplained.append(
+                [f"{call.verdict} {call.call.path} {(call.call.arrived_ns - first.answered_ns) / 1e9:+.3f}" for call in calls]
+            )
     verdict.demand(not unexplained, f"INV-5 repeated for no reason: {unexplained[:5]} and {max(0, len(unexplained) - 5)} more")
     late = world.observer.called_after_commit(records, patience_ns=0)
     verdict.demand(not late, f"INV-5 called again though a commit said that they were done: {late[:5]}, {len(late)} in all")

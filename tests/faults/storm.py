@@ -238,7 +238,9 @@ class Storm:
 
     def _hit(self, what: str, role: str) -> bool:
         """Somebody at work, so that it hurts; a poller that stands by has nothing to lose."""
-        at_work = [slot for slot in self._slots if slot.role == role and not slot.busy and slot.member and self._works(slot.member)]
+        at_work = [
+            slot for slot in self._slots if slot.role == role and not slot.busy and slot.member and self._works(slot.member)
+        ]
         if not at_work:
             return False
         slot = self._chance.choice(at_work)
@@ -256,7 +258,9 @@ class Storm:
             case "freeze":
                 slot.busy = True
                 since = self.world.freeze(member)
-                self._later.append((since + self.session * self._chance.uniform(1.3, 2.0), lambda: self._thaw(slot, member, since)))
+                self._later.append(
+                    (since + self.session * self._chance.uniform(1.3, 2.0), lambda: self._thaw(slot, member, since))
+                )
         return True
 
     def _works(self, member: Member) -> bool:

@@ -241,7 +241,9 @@ def a_world(place: Place, folder: Path, seed: int, *, nursery: Nursery | None = 
         stack.callback(_kill_all, members)
         sampler = stack.enter_context(sampling(lambda: [member.child for member in tuple(members) if member.child.alive]))
         observer = stack.enter_context(watching(place, receiver.journal))
-        yield World(place, folder, seed, tenant, receiver, elsewhere, nursery, log, observer, sampler, settings, members, last_calls)
+        yield World(
+            place, folder, seed, tenant, receiver, elsewhere, nursery, log, observer, sampler, settings, members, last_calls
+        )
 
 
 def _kill_all(members: Sequence[Member]) -> None:

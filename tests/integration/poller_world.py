@@ -19,7 +19,8 @@ from producer.selection import Selection
 from shared.event import Event, slice_page
 from shared.log_types import table
 from shared.transport.port import Checkpoint, Publisher
-from shared.transport.sqlite import SqlitePublisher, SqliteTransport
+from shared.transport.sqlite.publisher import SqlitePublisher
+from shared.transport.sqlite.transport import SqliteTransport
 from simulator.tenant import Tenant
 from simulator.tokens import Application
 from tests.contract.harness import RecordingHandler

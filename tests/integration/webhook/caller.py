@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Mapping
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
-from consumer.aiohttp_webhook import AiohttpWebhook
 from consumer.assignment import Assignment
 from consumer.delivery import Delivery
-from consumer.http.client import HttpWebhook
 from consumer.webhook import Attempt, Webhook
+from shared.record import Record
 from shared.transport.port import Position
 from simulator.http import Server
 
 _ASSIGNMENT: Final = Assignment(0, Position(0))
 
 
-class Make(Protocol):
-    """What the constructors of both clients have in common."""
-
-    def __call__(
-        self, *, url: str, headers: Mapping[str, str], timeout: float, connect_timeout: float, tls: ssl.SSLContext | None = None
-    ) -> Webhook: ...
-
-
-CLIENTS: Final[dict[str, Make]] = {"aiohttp": AiohttpWebhook, "own": HttpWebhook}
-
-
 def delivery(log_id: str = "900", body: bytes = b"{}", attempt: int = 1) -> Delivery:
-    made = Delivery(_ASSIGNMENT, 0, b"key", log_id, body)
+    made = Delivery(_ASSIGNMENT, Record(0, b"key", body, [], 0.0), log_id, b"key")
     made.attempt = attempt
     return made
 

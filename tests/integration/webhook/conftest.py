@@ -1,4 +1,4 @@
-"""Every test here runs on both event loops; what asks for `make` runs with both clients, what asks for `tls` in plain and TLS."""
+"""Every test here runs on both event loops; what asks for `tls` in plain and TLS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from consumer.http.client import HttpWebhook
 from simulator.receiver import Receiver
-from tests.integration.webhook.caller import CLIENTS, Caller, Make
+from tests.integration.webhook.caller import Caller
 from tests.integration.webhook.certificates import Certificates
 from tests.integration.webhook.servers import receiving
 
@@ -36,11 +36,6 @@ def tls(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
-@pytest.fixture(params=CLIENTS)
-def make(request: pytest.FixtureRequest) -> Make:
-    return CLIENTS[request.param]
-
-
 @pytest.fixture(autouse=True)
 async def nothing_fails_unseen() -> AsyncIterator[None]:
     """What the loop would only log, such as an error in a protocol's callback, fails the test."""
@@ -63,9 +58,11 @@ async def plain_receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-async def caller(make: Make, receiver: Receiver, certificates: Certificates) -> AsyncIterator[Caller]:
+async def caller(receiver: Receiver, certificates: Certificates) -> AsyncIterator[Caller]:
     """Calls the receiver, with more time than anything here takes."""
-    async with Caller(make(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.usual_client)) as caller:
+    async with Caller(
+        HttpWebhook(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.usual_client)
+    ) as caller:
         yield caller
     await caller.no_connections_left(receiver)
 

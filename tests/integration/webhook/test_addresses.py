@@ -22,7 +22,7 @@ async def test_one_address_after_the_other_is_tried_and_the_one_that_works_comes
     addresses._known = [Address(socket.AF_INET, nobody), Address(socket.AF_INET, somebody)]
     addresses._until = inf
     async with Caller(webhook) as caller:
-        assert (await caller.call()).delivered
+        assert (await caller.call()).status == 200
         assert [address.place for address in await addresses.get()] == [somebody, nobody]
         await plain_receiver.stop()
         await caller.call()
@@ -54,7 +54,7 @@ async def test_metadata_addresses_are_never_called(url: str) -> None:
 async def test_private_addresses_can_be_refused_too(plain_receiver: Receiver) -> None:
     url = f"http://localhost:{plain_receiver.port}"
     async with Caller(HttpWebhook(url=url, headers={}, timeout=5, connect_timeout=5)) as caller:
-        assert (await caller.call()).delivered
+        assert (await caller.call()).status == 200
     async with Caller(HttpWebhook(url=url, headers={}, timeout=5, connect_timeout=5, allow_private=False)) as caller:
         assert "is not a public address" in (await caller.call()).problem
     assert len(plain_receiver.journal) == 1

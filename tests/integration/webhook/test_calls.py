@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from consumer.http.client import HttpWebhook
 from simulator import faults, faults_floods
 from simulator.receiver import Receiver
 from simulator.wire import Answer
-from tests.integration.webhook.caller import Caller, Make, delivery
+from tests.integration.webhook.caller import Caller, delivery
 from tests.integration.webhook.certificates import Certificates
 from tests.integration.webhook.servers import receiving
 
 
-async def test_the_body_arrives_byte_for_byte_with_its_id_and_the_headers(
-    make: Make, receiver: Receiver, certificates: Certificates
-) -> None:
+async def test_the_body_arrives_byte_for_byte_with_its_id_and_the_headers(receiver: Receiver, certificates: Certificates) -> None:
     body = b'{ "log_id":"900", "half": "\\ud83d", "n":1.0000e5 }\r\n' + bytes(range(256))
     headers = {"Content-Type": "application/json", "Authorization": "Bearer 100%", "User-Agent": "us"}
     url = f"{receiver.url}/a%20b/%25?x=%7B1%7D&y=%"
-    async with Caller(make(url=url, headers=headers, timeout=5, connect_timeout=5, tls=certificates.usual_client)) as caller:
-        assert (await caller.call("900", body)).delivered
+    async with Caller(
+        HttpWebhook(url=url, headers=headers, timeout=5, connect_timeout=5, tls=certificates.usual_client)
+    ) as caller:
+        assert (await caller.call("900", body)).status == 200
     [call] = receiver.journal.all
     sent = dict(call.headers)
     assert call.body == body
@@ -31,14 +32,14 @@ async def test_the_body_arrives_byte_for_byte_with_its_id_and_the_headers(
 
 
 async def test_a_large_body_arrives(caller: Caller, receiver: Receiver) -> None:
-    assert (await caller.call("900", b"x" * 1_000_000)).delivered
+    assert (await caller.call("900", b"x" * 1_000_000)).status == 200
     assert receiver.journal.all[0].call.length == 1_000_000
 
 
 async def test_connections_are_used_again(caller: Caller, receiver: Receiver) -> None:
     receiver.latency = 0.01
     for _ in range(4):
-        assert all(attempt.delivered for attempt in await caller.calls(20))
+        assert all(attempt.status == 200 for attempt in await caller.calls(20))
         assert len(receiver.connections) == 20
     assert receiver.open_calls.peak() == 20
 
@@ -46,38 +47,38 @@ async def test_connections_are_used_again(caller: Caller, receiver: Receiver) ->
 async def test_a_receiver_that_always_closes_gets_every_call(caller: Caller, receiver: Receiver) -> None:
     receiver.script.add(faults.status(200, headers=(("Connection", "close"),)))
     for number in range(10):
-        assert (await caller.call(str(number))).delivered
+        assert (await caller.call(str(number))).status == 200
     assert len(receiver.journal.delivered) == 10
 
 
-async def test_nobody_there_is_no_connection(make: Make) -> None:
+async def test_nobody_there_is_no_connection() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        async with Caller(make(url=url, headers={}, timeout=5, connect_timeout=5)) as caller:
+        async with Caller(HttpWebhook(url=url, headers={}, timeout=5, connect_timeout=5)) as caller:
             attempt = await caller.call()
-    assert (attempt.status, attempt.delivered) == (None, False)
+    assert attempt.status is None
     assert attempt.problem.startswith("no connection: ")
 
 
-async def test_a_name_without_an_address(make: Make) -> None:
-    async with Caller(make(url="http://no-such-host.invalid/", headers={}, timeout=5, connect_timeout=5)) as caller:
+async def test_a_name_without_an_address() -> None:
+    async with Caller(HttpWebhook(url="http://no-such-host.invalid/", headers={}, timeout=5, connect_timeout=5)) as caller:
         attempt = await caller.call()
     assert attempt.status is None
     assert attempt.problem
 
 
-async def test_ipv6(make: Make) -> None:
+async def test_ipv6() -> None:
     async with (
         receiving(host="::1") as receiver,
-        Caller(make(url=receiver.url, headers={}, timeout=5, connect_timeout=5)) as caller,
+        Caller(HttpWebhook(url=receiver.url, headers={}, timeout=5, connect_timeout=5)) as caller,
     ):
-        assert (await caller.call()).delivered
+        assert (await caller.call()).status == 200
     assert dict(receiver.journal.all[0].headers)["host"] == f"[::1]:{receiver.port}"
 
 
 async def test_a_broken_off_call_has_no_result_and_its_connection_ends(caller: Caller, receiver: Receiver) -> None:
-    assert (await caller.call()).delivered
+    assert (await caller.call()).status == 200
     receiver.script.add(faults.hang_before_headers(), times=3)
     sent = [delivery(str(number)) for number in range(3)]
     results = [caller.start(one) for one in sent]
@@ -86,7 +87,7 @@ async def test_a_broken_off_call_has_no_result_and_its_connection_ends(caller: C
         caller.webhook.cancel(one)
     await caller.no_connections_left(receiver)
     assert not any(result.done() for result in results)
-    assert (await caller.call()).delivered
+    assert (await caller.call()).status == 200
     assert caller.landed == 2
 
 
@@ -101,8 +102,8 @@ async def test_a_call_broken_off_within_its_answer_has_no_result(caller: Caller,
     assert not result.done()
 
 
-async def test_closing_ends_everything_without_a_result(make: Make, receiver: Receiver, certificates: Certificates) -> None:
-    caller = Caller(make(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.usual_client))
+async def test_closing_ends_everything_without_a_result(receiver: Receiver, certificates: Certificates) -> None:
+    caller = Caller(HttpWebhook(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.usual_client))
     await caller.calls(3)
     receiver.script.in_order(faults.hang_before_headers())
     caller.start(delivery("open"))
@@ -124,10 +125,10 @@ async def test_no_address_of_a_redirect_is_ever_called(caller: Caller, receiver:
     assert elsewhere.open_calls.peak() == 0
 
 
-async def test_cookies_are_not_kept(make: Make) -> None:
+async def test_cookies_are_not_kept() -> None:
     async with (
         receiving(answer=Answer(200, headers=(("Set-Cookie", "a=b"),))) as receiver,
-        Caller(make(url=receiver.url, headers={}, timeout=5, connect_timeout=5)) as caller,
+        Caller(HttpWebhook(url=receiver.url, headers={}, timeout=5, connect_timeout=5)) as caller,
     ):
         await caller.call()
         await caller.call()

@@ -12,7 +12,7 @@ import pytest
 from consumer.http.client import HttpWebhook
 from simulator import faults_floods
 from simulator.receiver import Receiver
-from tests.integration.webhook.caller import Caller, Make, delivery
+from tests.integration.webhook.caller import Caller, delivery
 from tests.integration.webhook.certificates import Certificates
 
 
@@ -32,16 +32,15 @@ async def _break_off(caller: Caller, count: int) -> None:
 async def _is_well(caller: Caller, receiver: Receiver) -> None:
     landed = caller.landed
     for _ in range(5):
-        assert all(attempt.delivered for attempt in await caller.calls(20))
+        assert all(attempt.status == 200 for attempt in await caller.calls(20))
     assert caller.landed == landed + 100
     await caller.no_connections_left(receiver, most=20)
 
 
 @pytest.mark.parametrize("tls", [False], indirect=True)
-@pytest.mark.parametrize(("make", "calls"), [("aiohttp", 1_000), ("own", 10_000)], indirect=["make"])
-async def test_thousands_of_calls_broken_off_then_all_is_well(caller: Caller, receiver: Receiver, calls: int) -> None:
+async def test_thousands_of_calls_broken_off_then_all_is_well(caller: Caller, receiver: Receiver) -> None:
     receiver.latency = 0.001
-    await _break_off(caller, calls)
+    await _break_off(caller, 10_000)
     await _is_well(caller, receiver)
 
 
@@ -52,9 +51,10 @@ async def test_many_calls_broken_off_within_their_handshake(caller: Caller, rece
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("make", ["own"], indirect=True)
-async def test_memory_stays_flat_whatever_is_sent(make: Make, receiver: Receiver, certificates: Certificates) -> None:
-    async with Caller(make(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.usual_client)) as caller:
+async def test_memory_stays_flat_whatever_is_sent(receiver: Receiver, certificates: Certificates) -> None:
+    async with Caller(
+        HttpWebhook(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.usual_client)
+    ) as caller:
         await caller.calls(20)
         receiver.script.sometimes(1, faults_floods.endless_body(), faults_floods.huge_body(), faults_floods.header_flood())
         await caller.calls(20)
