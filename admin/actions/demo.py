@@ -154,6 +154,7 @@ class _Scene:
             "WEBHOOK_URL": f"{self.receiver.url}/auth0-events",
             "WEBHOOK_BACKOFF_BASE": "0.5",
             "WEBHOOK_BACKOFF_CAP": "2",
+            "WEBHOOK_PROBE_INTERVAL": "0.5",
             "COMMIT_INTERVAL": "0.2",
         }
         return load(Role.RUN, environ, None)

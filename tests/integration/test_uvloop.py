@@ -20,9 +20,9 @@ def test_waits_of_less_than_a_millisecond_end(tmp_path: Path) -> None:
     async def deliver() -> None:
         receiver = Receiver()
         await receiver.start()
-        await publish(log_in(tmp_path), [event(number) for number in range(300)])
+        await publish(log_in(tmp_path), [event(number) for number in range(900)])
         async with running(courier(receiver.url, how=policy(rate=3_000.0)), log_in(tmp_path)):
-            await receiver.journal.wait_for(300, timeout=20)
+            await receiver.journal.wait_for(900, timeout=20)
         await receiver.stop()
 
     failures: list[object] = []
