@@ -18,6 +18,7 @@ from typing import Final
 from admin import compose
 from admin.actions.lines import readable
 from admin.actions.run import forever
+from consumer.breaker import State
 from consumer.courier import Courier
 from producer.poller import Poller
 from shared.event import slice_page
@@ -71,6 +72,8 @@ class Snapshot:
     #: Events a second, over the last few seconds.
     rate: float
     outage: bool
+    #: The breaker keeps calls back and probes.
+    probing: bool
     #: The last deliveries as readable lines.
     lines: tuple[str, ...]
 
@@ -211,6 +214,7 @@ class _Scene:
             failed_attempts=courier.counts.failed_attempts,
             rate=len(self._times) / max(0.5, min(elapsed, _RATE_OVER)),
             outage=now < self._outage_until,
+            probing=courier.breaker is not State.CLOSED,
             lines=tuple(self._lines),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,8 @@ def demo() -> None:
     from admin.process import run
     from shared import log
 
-    log.configure(verbosity="error", log_format=None)
+    lines = io.StringIO()  # not on the screen that we draw; shown if something goes wrong
+    log.configure(verbosity="warning", log_format="console", stream=lines)
     summaries: list[Summary] = []
     live = sys.stdout.isatty()
 
@@ -48,6 +50,7 @@ def demo() -> None:
     Console(highlight=False, soft_wrap=True).print(_verdict(summaries[0]))
     typer.echo(NEXT)
     if not summaries[0].good:
+        typer.echo(lines.getvalue(), err=True)
         raise typer.Exit(Exit.INTERNAL)
 
 
@@ -77,9 +80,10 @@ class _Lines:
 
 def _phase(snapshot: Snapshot) -> str:
     if snapshot.outage:
-        return "the receiver answers 503 (staged): events wait, nothing is lost"
-    if snapshot.waiting_for_retry:
-        return "the receiver is back: what waited goes out, in order for each user"
+        held = "; the breaker is open and probes" if snapshot.probing else ""
+        return f"the receiver answers 503 (staged): events wait, nothing is lost{held}"
+    if snapshot.probing:
+        return "the receiver is back: the next probe will find out"
     return "delivering" if snapshot.fetched < snapshot.total or snapshot.lag else "everything delivered"
 
 
