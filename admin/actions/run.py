@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from admin.actions.status import status
@@ -64,7 +65,9 @@ async def once(transport: Transport, poller: Poller, courier: Courier, stop: asy
 
 def _say_what_was_done(loops: Sequence[Poller | Courier]) -> None:
     for loop in loops:
-        log.info("stopped", loop=type(loop).__name__.lower(), **asdict(loop.counts))
+        counts = {field.name: getattr(loop.counts, field.name) for field in fields(loop.counts)}
+        plain = {name: dict(count) if isinstance(count, Counter) else count for name, count in counts.items()}
+        log.info("stopped", loop=type(loop).__name__.lower(), **plain)
 
 
 async def _until_delivered(transport: Transport, stop: asyncio.Event) -> None:

@@ -107,6 +107,7 @@ def judge(world: World, disturbances: Sequence[Disturbance] = ()) -> Verdict:
     _bytes_are_kept(verdict, world)
     _commits_are_never_ahead(verdict, world, records)
     _repeats_have_a_reason(verdict, world, records, disturbances)
+    _users_are_in_order(verdict, world)
     _processes_are_well(verdict, world)
     verdict.repeated_records = len(records) - len(set(records.values()))
     verdict.demand(not (found := world.secrets_shown()), f"INV-10 secrets in logs: {found}")
@@ -155,6 +156,23 @@ def _repeats_have_a_reason(verdict: Verdict, world: World, records: Records, dis
     verdict.demand(not unexplained, f"INV-5 repeated for no reason: {unexplained[:5]} and {max(0, len(unexplained) - 5)} more")
     late = world.observer.called_after_commit(records, patience_ns=0)
     verdict.demand(not late, f"INV-5 called again though a commit said that they were done: {late[:5]}, {len(late)} in all")
+
+
+def _users_are_in_order(verdict: Verdict, world: World) -> None:
+    """By the first 200 of each event, whole or not: the next event of its user came after it, in the order of the log."""
+    last: dict[str, Delivery] = {}
+    wrong = []
+    seen: set[str] = set()
+    for delivery in world.receiver.journal.all:
+        call = delivery.call
+        if delivery.status != 200 or call.log_id in seen or not call.user_id:
+            continue
+        seen.add(call.log_id)
+        before = last.get(call.user_id)
+        last[call.user_id] = delivery
+        if before and (before.call.log_id > call.log_id or before.answered_ns > call.arrived_ns):
+            wrong.append((before.call.log_id, call.log_id))
+    verdict.demand(not wrong, f"out of order: {wrong[:3]}, {len(wrong)} in all")
 
 
 def _by_id(deliveries: Sequence[Delivery]) -> Iterator[tuple[str, list[Delivery]]]:

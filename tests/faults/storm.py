@@ -183,7 +183,9 @@ class Storm:
         point = self._take_point(slot.role)
         fault_at = None
         if point:
-            number = self._chance.randint(1, _PASSES[point])
+            # Who runs alone on its log is assigned something only once.
+            most = 1 if (slot.role, point) == ("run", "before-seek") else _PASSES[point]
+            number = self._chance.randint(1, most)
             # Half of them die a moment later, in the middle of whatever comes next.
             late = self._chance.uniform(0.0002, 0.004) if point == "inside-commit" or self._chance.random() < 0.5 else 0
             fault_at = f"{point}:{number}+{late:.4f}" if late else f"{point}:{number}"

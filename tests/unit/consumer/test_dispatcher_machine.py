@@ -1,0 +1,419 @@
+"""The whole courier against a model: dispatcher, turns, lanes, ledger, breaker and dead letters, with everything that can happen.
+
+The machine plays the webhook, the log and the clock (`worked_by_hand`). The model remembers what the world has seen: which events
+were answered 200 or acknowledged as dead letters, and which of those a commit knew about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from consumer import metadata
+from consumer.assignment import Assignment
+from consumer.backoff import Backoff
+from consumer.batch import Batching, Form
+from consumer.breaker import Breaker, State
+from consumer.courier import Courier
+from consumer.delivery import Delivery
+from consumer.dispatcher import Ordering, Policy
+from consumer.turns import parts_of
+from consumer.webhook import Attempt, Call
+from shared.record import Record
+from shared.transport.port import Batch, Position
+from tests.unit.consumer.worked_by_hand import Door, Loop, Wire
+
+PARTITIONS: Final = (0, 1)
+WINDOW: Final = 12
+CAP: Final = 8.0
+DRAIN: Final = 10.0
+FAILURES: Final = (
+    Attempt(500),
+    Attempt(410),
+    Attempt(422),
+    Attempt(302),
+    Attempt(503, retry_after=3.0),
+    Attempt(429, retry_after=1e6),
+    Attempt(None, "no answer within 5 s", timed_out=True),
+    Attempt(None, "connection reset"),
+)
+
+Place = tuple[int, int]  # partition, offset
+
+
+@dataclass(slots=True)
+class Partition:
+    """What is in the log, and what the world knows of it."""
+
+    log: list[Record] = field(default_factory=list)
+    committed: Position = Position(0)
+    #: What had ended when that was committed.
+    known_at_commit: set[int] = field(default_factory=set)
+    #: What this owner has reason to know: what its commit knew, and what has ended since.
+    known: set[int] = field(default_factory=set)
+    #: What was taken since the assignment.
+    taken: set[int] = field(default_factory=set)
+    cursor: int = 0
+    #: None: nobody owns it.
+    owner: Assignment | None = None
+
+    @property
+    def end(self) -> int:
+        return self.log[-1].offset + 1 if self.log else 0
+
+
+class CourierMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.partitions = {number: Partition() for number in PARTITIONS}
+        self.count = 0
+        self.ended: set[Place] = set()  # in any life
+        self.revoking: asyncio.Task[Mapping[int, Position]] | None = None
+        self.storing = True
+
+    @initialize(
+        ordering=st.sampled_from(Ordering),
+        most=st.sampled_from([None, 3]),
+        max_attempts=st.sampled_from([None, 1, 2]),
+        share=st.integers(1, 4),
+        failures=st.sampled_from([2, 4, 1000]),
+    )
+    def begin(self, ordering: Ordering, most: int | None, max_attempts: int | None, share: int, failures: int) -> None:
+        self.failures = failures
+        self.policy = Policy(
+            backoff=Backoff(base=1.0, cap=CAP),
+            ordering=ordering,
+            max_attempts=max_attempts,
+            batching=Batching(form=Form.ARRAY, most=most, most_bytes=10_000, linger=0.5) if most else None,
+        )
+        self.share = share
+        self.live_from(1000.0)
+        for number in PARTITIONS:
+            self.assign(number)
+
+    def live_from(self, now: float) -> None:
+        """A process that knows nothing."""
+        self.loop = Loop()
+        self.loop.now = now
+        self.wire = Wire(self.starts)
+        self.door = Door(self.bring, self.store)
+        self.courier = Courier(
+            webhook=self.wire,
+            policy=self.policy,
+            breaker=Breaker(failures=self.failures, probe_interval=5, longest=20),
+            window=WINDOW,
+            commit_interval=1.0,
+            drain_timeout=DRAIN,
+            jitter=lambda: 0.5,
+            clock=self.loop.time,
+        )
+        self.courier._transport = self.door
+        self.courier._session = self.door.session
+        self.polled = now
+        self.spent: Counter[Delivery] = Counter()
+        self.not_before: dict[Call, float] = {}
+        self.skipped: set[str] = set()
+        self.loop.settle(lambda: self.courier.share(self.share))
+
+    # -- what the courier does, looked at as it does it
+
+    def starts(self, call: Call) -> None:
+        assert isinstance(call, Delivery) or self.policy.batching
+        parts = parts_of(call)  # type: ignore[arg-type]
+        assert len(self.wire.open) < self.share, "more calls than the share"
+        assert self.loop.now - self.polled <= self.door.session, "a call though the session is over"
+        assert self.courier.breaker is not State.OPEN, "a call that is no probe"
+        if self.courier.breaker is State.CLOSED:
+            assert self.loop.now >= self.not_before.pop(call, 0.0), "sooner than the receiver asked for"
+        in_the_way = [part for other in self.wire.open for part in parts_of(other)]  # type: ignore[arg-type]
+        before: set[Place] = set()
+        for part in parts:
+            where = self.partitions[part.assignment.partition]
+            offset = part.record.offset
+            assert part.assignment is where.owner, "a call of a dead assignment"
+            assert part.assignment.live, "a call of an assignment that is about to go"
+            assert offset in where.taken
+            assert offset not in where.known, "an event that has ended"
+            assert part.log_id not in self.skipped, "an event that was set aside"
+            lane = self.lane(part.record)
+            assert not any(one.assignment is part.assignment and self.lane(one.record) == lane for one in in_the_way), "two of a lane"
+            earlier = {r.offset for r in where.log if r.offset < offset and r.offset in where.taken and self.lane(r) == lane}
+            assert all(one in where.known or (part.assignment.partition, one) in before for one in earlier), "overtaken"
+            before.add((part.assignment.partition, offset))
+
+    def lane(self, record: Record) -> object:
+        if not record.headers:
+            return record.offset, "foreign"
+        match self.policy.ordering:
+            case Ordering.KEY:
+                return record.key or record.headers[1]
+            case Ordering.PARTITION:
+                return None
+            case Ordering.NONE:
+                return record.offset
+
+    def bring(self, limit: int, hold: Collection[int]) -> Sequence[Batch]:
+        batches = []
+        for number, partition in self.partitions.items():
+            if partition.owner is None or number in hold:
+                continue
+            records = [record for record in partition.log if record.offset >= partition.cursor][:limit]
+            limit -= len(records)
+            if records:
+                partition.cursor = records[-1].offset + 1
+                partition.taken.update(record.offset for record in records)
+                batches.append(Batch(number, records))
+        return batches
+
+    def store(self, positions: Mapping[int, Position]) -> bool:
+        if self.storing:
+            for number, position in positions.items():
+                self.check(number, position)
+                partition = self.partitions[number]
+                partition.committed, partition.known_at_commit = position, set(partition.known)
+        return self.storing
+
+    def check(self, number: int, position: Position) -> None:
+        """It claims nothing as done that is not."""
+        partition = self.partitions[number]
+        known = metadata.decode(position.offset, position.metadata) if position.metadata else None
+        assert known or not position.metadata
+        claimed = known.until if known else position.offset
+        undone = {r.offset for r in partition.log if r.offset < claimed} - partition.known
+        assert undone <= set(known.open if known else ()), "the position passes an event that has not ended"
+
+    # -- what happens
+
+    @rule(
+        number=st.sampled_from(PARTITIONS),
+        events=st.lists(st.tuples(st.sampled_from([b"a", b"a", b"b", None]), st.integers(0, 2)), min_size=1, max_size=6),
+    )
+    def publish(self, number: int, events: list[tuple[bytes | None, int]]) -> None:
+        for key, hole in events:
+            self.count += 1
+            headers = [("v", b"1"), ("log-id", b"%d" % self.count)]
+            self.append(number, key, hole, headers)
+
+    @rule(number=st.sampled_from(PARTITIONS))
+    def publish_a_foreign_record(self, number: int) -> None:
+        self.append(number, b"a", 0, [])
+
+    def append(self, number: int, key: bytes | None, hole: int, headers: list[tuple[str, bytes]]) -> None:
+        log = self.partitions[number].log
+        log.append(Record(self.partitions[number].end + hole, key, b"{}", headers, 0.0))
+
+    @precondition(lambda self: self.revoking is None)
+    @rule()
+    def turn(self) -> None:
+        self.polled = self.loop.now
+        self.loop.settle(lambda: self.loop.create_task(self.courier.turn(self.door)))
+        assert self.courier.in_window <= WINDOW
+
+    @precondition(lambda self: self.wire.open)
+    @rule(data=st.data())
+    def land_well(self, data: st.DataObject) -> None:
+        call = data.draw(st.sampled_from(list(self.wire.open)))
+        for part in self.parts(call):
+            self.over(part.assignment.partition, part.record.offset)
+        self.land(call, Attempt(200))
+
+    @precondition(lambda self: self.wire.open)
+    @rule(data=st.data(), attempt=st.sampled_from(FAILURES))
+    def land_badly(self, data: st.DataObject, attempt: Attempt) -> None:
+        call = data.draw(st.sampled_from(list(self.wire.open)))
+        closed, before = self.courier.breaker is State.CLOSED, call.attempt
+        if isinstance(call, Delivery):
+            self.spent[call] += closed
+        if attempt.retry_after is not None:
+            self.not_before[call] = self.loop.now + min(CAP, attempt.retry_after)
+        self.land(call, attempt)
+        assert call.attempt == before + closed, "attempts are spent while the breaker is closed, and only then"
+
+    def land(self, call: Call, attempt: Attempt) -> None:
+        if self.courier.breaker is not State.CLOSED and attempt.status == 200:
+            self.not_before.clear()  # the webhook is back: nobody waits any longer
+        self.loop.settle(lambda: self.wire.land(call, attempt))
+
+    def parts(self, call: Call) -> Sequence[Delivery]:
+        return parts_of(call)  # type: ignore[arg-type]
+
+    def over(self, number: int, offset: int) -> None:
+        self.ended.add((number, offset))
+        self.partitions[number].known.add(offset)
+
+    @rule(seconds=st.sampled_from([0.1, 0.6, 2.0, 5.0, 20.0, 40.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.loop.now += seconds
+        self.loop.settle()
+
+    @precondition(lambda self: self.revoking is None)
+    @rule(stored=st.booleans())
+    def commit(self, stored: bool) -> None:
+        self.storing = stored
+        self.loop.settle(lambda: self.loop.create_task(self.courier._commit(self.door)))
+        self.storing = True
+
+    @rule(calls=st.integers(1, 4))
+    def get_another_share(self, calls: int) -> None:
+        self.share = calls
+        self.loop.settle(lambda: self.courier.share(calls))
+
+    # -- dead letters and skips
+
+    @precondition(lambda self: self.door.grave.open)
+    @rule(data=st.data())
+    def acknowledge_a_letter(self, data: st.DataObject) -> None:
+        self.acknowledge(data.draw(st.sampled_from(list(self.door.grave.open))))
+
+    def acknowledge(self, log_id: str) -> None:
+        letter, _ = self.door.grave.open[log_id]
+        limit = self.policy.max_attempts
+        if letter.reason.endswith("attempts failed"):
+            (times,) = [times for one, times in self.spent.items() if one.log_id == log_id and self.holds(one)]
+            assert times == letter.attempts == limit, "a dead letter before its time"
+        else:
+            assert letter.reason.startswith("skipped") or (limit and not letter.record.headers)
+        self.over(letter.partition, letter.record.offset)
+        self.loop.settle(lambda: self.door.grave.acknowledge(log_id))
+
+    def holds(self, delivery: Delivery) -> bool:
+        return delivery.assignment is self.partitions[delivery.assignment.partition].owner
+
+    @precondition(lambda self: self.door.grave.open)
+    @rule(data=st.data())
+    def refuse_a_letter(self, data: st.DataObject) -> None:
+        log_id = data.draw(st.sampled_from(list(self.door.grave.open)))
+        self.loop.settle(lambda: self.door.grave.refuse(log_id))
+
+    @precondition(lambda self: self.courier.in_window)
+    @rule(data=st.data())
+    def skip(self, data: st.DataObject) -> None:
+        owned = self.courier._holdings.owned.values()
+        self.set_aside(data.draw(st.sampled_from([one.log_id for assignment in owned for one in assignment.pending.values()])))
+
+    def set_aside(self, log_id: str) -> None:
+        self.skipped.add(log_id)
+        owned = tuple(self.courier._holdings.owned.values())
+        self.loop.settle(lambda: self.courier._dispatcher.skip(log_id, owned, "skipped by kim: malformed"))
+
+    # -- partitions come and go
+
+    @precondition(lambda self: self.revoking is None and self.unowned())
+    @rule(data=st.data())
+    def assign_again(self, data: st.DataObject) -> None:
+        self.assign(data.draw(st.sampled_from(self.unowned())))
+
+    def unowned(self) -> list[int]:
+        return [number for number, partition in self.partitions.items() if partition.owner is None]
+
+    def assign(self, number: int) -> None:
+        partition = self.partitions[number]
+        partition.known, partition.taken = set(partition.known_at_commit), set()
+        partition.cursor = partition.committed.offset
+        self.loop.settle(lambda: self.courier.assigned(number, partition.committed))
+        partition.owner = self.courier._holdings.owned[number]
+
+    @precondition(lambda self: self.revoking is None and len(self.unowned()) < len(PARTITIONS))
+    @rule(data=st.data())
+    def revoke(self, data: st.DataObject) -> None:
+        """Begins; it comes to its end when the open calls do, or with the drain timeout."""
+        going = data.draw(st.sets(st.sampled_from([number for number in PARTITIONS if number not in self.unowned()]), min_size=1))
+        self.loop.settle(lambda: self.begin_to_revoke(going))
+
+    def begin_to_revoke(self, going: Collection[int]) -> None:
+        self.revoking = self.loop.create_task(self.courier.revoked(going))
+
+    @precondition(lambda self: self.revoking is None and len(self.unowned()) < len(PARTITIONS))
+    @rule(data=st.data())
+    def lose(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from([number for number in PARTITIONS if number not in self.unowned()]))
+        self.partitions[number].owner = None
+        self.loop.settle(lambda: self.courier.lost([number]))
+
+    @rule()
+    def crash(self) -> None:
+        now = self.loop.now
+        self.loop.end()
+        self.revoking = None
+        for partition in self.partitions.values():
+            partition.owner = None
+        self.live_from(now)
+        for number in PARTITIONS:
+            self.assign(number)
+
+    # -- what always holds
+
+    @invariant()
+    def a_revocation_that_is_over_answers_what_to_commit(self) -> None:
+        if self.revoking is None or not self.revoking.done():
+            return
+        answer, self.revoking = self.revoking.result(), None
+        for number in answer:
+            assert not any(part.assignment is self.partitions[number].owner for call in self.wire.open for part in self.parts(call))
+        assert self.store(answer)
+        for number in answer:
+            self.partitions[number].owner = None
+
+    @invariant()
+    def no_position_passes_what_has_not_ended(self) -> None:
+        for number, partition in self.partitions.items():
+            if partition.owner is not None:
+                self.check(number, partition.owner.ledger.committable)
+
+    @invariant()
+    def nothing_fails_unheard(self) -> None:
+        assert not self.loop.problems
+
+    # -- the end
+
+    def teardown(self) -> None:
+        try:
+            if sys.exc_info()[0] is None and hasattr(self, "loop"):
+                self.everything_ends_once_all_is_well_again()
+        finally:
+            if hasattr(self, "loop"):
+                self.loop.end()
+
+    def everything_ends_once_all_is_well_again(self) -> None:
+        if self.revoking is not None:
+            self.time_passes(DRAIN + 1)
+            self.a_revocation_that_is_over_answers_what_to_commit()
+        for number in self.unowned():
+            self.assign(number)
+        for _ in self.rounds():
+            self.turn()
+            for call in list(self.wire.open):
+                for part in self.parts(call):
+                    self.over(part.assignment.partition, part.record.offset)
+                self.land(call, Attempt(200))
+            for log_id in list(self.door.grave.open):
+                self.acknowledge(log_id)
+            for log_id in [one.log_id for one in self.pending() if not one.readable and one.skip is None]:
+                self.set_aside(log_id)
+            self.time_passes(1.0)
+            self.no_position_passes_what_has_not_ended()
+            self.nothing_fails_unheard()
+        assert self.ended == {(number, record.offset) for number, one in self.partitions.items() for record in one.log}
+
+    def pending(self) -> list[Delivery]:
+        return [one for owned in self.courier._holdings.owned.values() for one in owned.pending.values()]
+
+    def rounds(self) -> Iterator[int]:
+        """Until the end is committed; a call waits for the breaker and a backoff at most, and one of each is enough."""
+        events = sum(len(partition.log) for partition in self.partitions.values())
+        for number in range(60 + 2 * events):
+            if all(one.committed.offset >= one.end for one in self.partitions.values()):
+                return
+            yield number
+        raise AssertionError("the position does not reach the end")
+
+
+TestCourier = pytest.mark.timeout(0)(CourierMachine.TestCase)

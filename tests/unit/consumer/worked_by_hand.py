@@ -1,0 +1,136 @@
+"""What the courier's machine plays: time, the webhook, the log. Small and real; nothing happens unless the machine says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from consumer.webhook import Attempt, Call, Landed, Webhook
+from shared.errors import PublishFailed
+from shared.transport.port import Batch, Control, DeadLetter, DeadLetters, Handler, Member, Position, Progress, Publisher, Transport
+
+_ROUNDS = 6  # of the loop; the longest chain of callbacks here takes four
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop whose time stands still unless it is moved, and that never waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+        self.problems: list[str] = []
+        self.set_exception_handler(lambda _, context: self.problems.append(repr(context.get("exception", context["message"]))))
+
+    def time(self) -> float:
+        return self.now
+
+    def settle(self, action: Callable[[], Any] = lambda: None) -> None:
+        """Do it inside the loop, and let everything happen that follows from it without time passing."""
+
+        async def act() -> None:
+            action()
+            for _ in range(_ROUNDS):
+                await asyncio.sleep(0)
+
+        self.run_until_complete(act())
+
+    def end(self) -> None:
+        """Forget everything that was going on."""
+        for task in asyncio.all_tasks(self):
+            task.cancel()
+        self.settle()
+        self.close()
+
+
+class Wire(Webhook):
+    """`sending` is told of each call that starts; `land` ends one."""
+
+    def __init__(self, sending: Callable[[Call], None]) -> None:
+        self._sending = sending
+        self.open: dict[Call, Landed] = {}
+
+    def send(self, call: Call, landed: Landed) -> None:
+        self._sending(call)
+        self.open[call] = landed
+
+    def cancel(self, call: Call) -> None:
+        del self.open[call]
+
+    async def close(self) -> None:
+        self.open.clear()
+
+    def land(self, call: Call, attempt: Attempt) -> None:
+        self.open.pop(call)(call, attempt)
+
+
+class Grave(DeadLetters):
+    """Letters that are written and not acknowledged yet."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, tuple[DeadLetter, asyncio.Future[None]]] = {}
+
+    async def put(self, letter: DeadLetter) -> None:
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.open[letter.log_id] = letter, answer
+        try:
+            await answer
+        finally:
+            self.open.pop(letter.log_id, None)
+
+    def acknowledge(self, log_id: str) -> DeadLetter:
+        letter, answer = self.open.pop(log_id)
+        answer.set_result(None)
+        return letter
+
+    def refuse(self, log_id: str) -> None:
+        self.open.pop(log_id)[1].set_exception(PublishFailed("the log takes no letters"))
+
+    async def all(self) -> Sequence[DeadLetter]:
+        raise NotImplementedError
+
+    async def retry(self, letter: DeadLetter) -> None:
+        raise NotImplementedError
+
+    async def remove(self, log_id: str) -> None:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        pass
+
+
+class Door(Transport, Member):
+    """The log: a poll brings what `bring` says, a commit is what `store` makes of it."""
+
+    session = 30.0
+
+    def __init__(
+        self, bring: Callable[[int, Collection[int]], Sequence[Batch]], store: Callable[[Mapping[int, Position]], bool]
+    ) -> None:
+        self._bring = bring
+        self._store = store
+        self.grave = Grave()
+
+    async def poll(self, *, wait: float, limit: int, hold: Collection[int]) -> Sequence[Batch]:
+        return self._bring(limit, hold)
+
+    async def commit(self, positions: Mapping[int, Position]) -> bool:
+        return self._store(positions)
+
+    async def dead_letters(self) -> DeadLetters:
+        return self.grave
+
+    async def publisher(self) -> Publisher:
+        raise NotImplementedError
+
+    async def member(self, handler: Handler) -> Member:
+        raise NotImplementedError
+
+    async def control(self) -> Control:
+        raise NotImplementedError
+
+    async def progress(self) -> Mapping[int, Progress]:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        pass
