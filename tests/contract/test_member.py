@@ -79,7 +79,7 @@ async def test_a_held_partition_gives_nothing_and_loses_nothing(log: Log) -> Non
 
 
 async def test_a_partition_that_was_held_while_the_others_went_on_goes_on_after_them(log: Log) -> None:
-    """kafka-python puts aside what it has fetched of a held partition, and forgets it if the others come to their ends meanwhile."""
+    """kafka-python puts aside what it has fetched of a held partition, and forgets it when the others come to their ends."""
     await publish(log.transport(), events(0, 300))
     async with joined(log, RecordingHandler()) as member:
         ((partition, first),) = await read(member, 1, limit=1)

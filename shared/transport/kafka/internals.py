@@ -112,7 +112,7 @@ def coordinator_known(consumer: KafkaConsumer) -> bool:
 def take_up(consumer: KafkaConsumer) -> None:
     """Before each `poll`: what was fetched of a partition and put aside when it was paused comes back once it is resumed.
 
-    The library takes it up again only while no batch is in hand, and a batch that is used up counts as one in hand. With the other
+    The library takes it up again only while no batch is in hand, and one that is used up counts as in hand. With the other
     partitions at their ends that is for ever: the partition is not fetched either, and nothing of it comes any more. With a
     backlog there is nearly always one in hand, so that one is put aside too, behind those that wait already.
     """
