@@ -116,40 +116,40 @@ def log(request: pytest.FixtureRequest) -> Log:
     return make(request.param, request)
 
 
-def make(kind: str, request: pytest.FixtureRequest) -> Log:
-    """A log of that kind for the test that requests it."""
+def make(kind: str, request: pytest.FixtureRequest, *, session: float = 3.0) -> Log:
+    """A log of that kind for the test that requests it. `session`: seconds, on Kafka."""
     wanted = request.getfixturevalue
     match kind:
         case "sqlite":
             return Log(environ={"SQLITE_PATH": str(wanted("tmp_path") / "log.db")}, second_poller_waits=False)
         case "kafka":
-            return on_kafka(wanted("kafka"), wanted("names"))
+            return on_kafka(wanted("kafka"), wanted("names"), session)
         case "own kafka":
-            return on_kafka(wanted("own_kafka"), wanted("names"))
+            return on_kafka(wanted("own_kafka"), wanted("names"), session)
         case "kafka by password":
-            return on_secured_kafka(wanted("secured_kafka"), wanted("names"), "sasl")
+            return on_secured_kafka(wanted("secured_kafka"), wanted("names"), session, "sasl")
         case "kafka by certificate":
-            return on_secured_kafka(wanted("secured_kafka"), wanted("names"), "mutual")
+            return on_secured_kafka(wanted("secured_kafka"), wanted("names"), session, "mutual")
         case other:
             raise AssertionError(other)
 
 
-def on_kafka(broker: Broker, names: Names) -> Log:
-    environ = {**broker.environment, **names.environment, "KAFKA_SESSION_TIMEOUT": "3"}
+def on_kafka(broker: Broker, names: Names, session: float) -> Log:
+    environ = _environ(broker, names, session)
     topics.create(load(Role.LOG, environ, None).log)
     return Log(environ=environ, second_poller_waits=True)
 
 
-def on_secured_kafka(broker: SecuredBroker, names: Names, door: Door) -> Log:
+def on_secured_kafka(broker: SecuredBroker, names: Names, session: float, door: Door) -> Log:
     """A principal for each role with exactly the rights of docs/operations.md; the administrator makes the topics."""
     roles = {
         role: create_principal(broker, role, topic=names.topic, group=names.group, door=door)
         for role in ("admin", "producer", "consumer", "viewer")
     }
     topics.create(roles["admin"].settings)
-    environ = {**broker.environment, **names.environment, "KAFKA_SESSION_TIMEOUT": "2"}
-    return Log(
-        environ=environ,
-        second_poller_waits=True,
-        logins={role: principal.environment for role, principal in roles.items()},
-    )
+    logins = {role: principal.environment for role, principal in roles.items()}
+    return Log(environ=_environ(broker, names, session), second_poller_waits=True, logins=logins)
+
+
+def _environ(broker: Broker, names: Names, session: float) -> dict[str, str]:
+    return {**broker.environment, **names.environment, "KAFKA_SESSION_TIMEOUT": str(session)}

@@ -66,6 +66,7 @@ def _print_table(rows: list[dict[str, object]]) -> None:
     for row in rows:
         configs = row["configs"]
         text = ", ".join(f"{name}={value}" for name, value in configs.items()) if isinstance(configs, dict) else "missing"
+        text = text or "not shown: no right to DESCRIBE_CONFIGS"
         table.add_row(str(row["topic"]), str(row["partitions"] or "-"), str(row["replicas"] or "-"), text)
     Console(highlight=False, markup=False).print(table)
 

@@ -10,7 +10,7 @@ from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
 from shared.transport import checkpoint as documents
-from shared.transport.kafka.reader import extents, read
+from shared.transport.kafka.reader import extents, probe, read
 from shared.transport.port import Checkpoint
 
 PARTITION: Final = 0
@@ -44,4 +44,5 @@ def _newest_record(consumer: KafkaConsumer, topic: str) -> Any:
         records = list(read(consumer, partition, begin, extent.end))
         if records:
             return records[-1]
+    probe(consumer, partition, extent.end)  # of an empty topic nothing was asked for yet, so not for the right to read it either
     return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from kafka import KafkaAdminClient
 from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError
+from kafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError, for_code
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from shared.errors import TransportUnusable
@@ -24,11 +24,12 @@ class Onlooker:
     def progress(self) -> Mapping[int, Progress]:
         """Raises `TransportUnusable`; the next call starts with a new client."""
         admin = self._admin = self._admin or build(KafkaAdminClient, self._settings)
-        access = Access("DESCRIBE", f"topic {self._settings.topic} and group {self._settings.group}")
         try:
             return self._look(admin)
         except KafkaError as error:
             self.close()
+            of_group = isinstance(error, GroupAuthorizationFailedError)
+            access = Access("DESCRIBE", f"group {self._settings.group}" if of_group else f"topic {self._settings.topic}")
             raise translation(self._settings, error, "asking for the progress", access) from error
 
     def close(self) -> None:
@@ -41,7 +42,10 @@ class Onlooker:
         (described,) = admin.describe_topics([topic])
         partitions = [TopicPartition(topic, found["partition_index"]) for found in described["partitions"]]
         if not partitions:
-            raise TransportUnusable(f"topic {topic} is not there, or not ours to see: run `auth0-webhooks topics create`")
+            error = for_code(described["error_code"])
+            if issubclass(error, TopicAuthorizationFailedError):
+                raise error(topic)
+            raise TransportUnusable(f"topic {topic} is not there: run `auth0-webhooks topics create`")
         begins = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
         ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
         committed = admin.list_group_offsets({self._settings.group: partitions})[self._settings.group]

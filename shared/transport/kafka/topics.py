@@ -46,6 +46,7 @@ def create(settings: Log, partitions: int | None = None) -> Report:
     wanted = shapes(settings, partitions)
     with administrator(settings) as admin:
         present = _describe(admin, settings, [shape.name for shape in wanted])
+        _warn_of_unseen(present.values())
         unlike = _differences(wanted, present, any_number=partitions is None)
         if unlike:
             raise TransportUnusable("\n".join(map(str, unlike)))
@@ -77,9 +78,7 @@ def verify(settings: Log, topics: Collection[str]) -> None:
     with administrator(settings) as admin:
         present = _describe(admin, settings, [shape.name for shape in wanted])
     _check_missing(settings, [shape.name for shape in wanted if shape.name not in present])
-    for topic in present.values():
-        if not topic.configs:
-            _log.warning("the topic's configuration cannot be checked: no right to DESCRIBE_CONFIGS on it", topic=topic.name)
+    _warn_of_unseen(present.values())
     unlike = _differences(wanted, present, any_number=True)
     if any(difference.fatal for difference in unlike):
         raise TransportUnusable("\n".join(str(difference) for difference in unlike if difference.fatal))
@@ -90,6 +89,12 @@ def verify(settings: Log, topics: Collection[str]) -> None:
 def _differences(wanted: Iterable[Shape], present: dict[str, Topic], *, any_number: bool) -> list[Difference]:
     pairs = [(shape, present[shape.name]) for shape in wanted if shape.name in present]
     return [found for shape, topic in pairs for found in differences(shape, topic, any_number=any_number)]
+
+
+def _warn_of_unseen(present: Iterable[Topic]) -> None:
+    for topic in present:
+        if not topic.configs:
+            _log.warning("the topic's configuration cannot be checked: no right to DESCRIBE_CONFIGS on it", topic=topic.name)
 
 
 def _check_missing(settings: Log, missing: list[str]) -> None:

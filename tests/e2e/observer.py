@@ -1,0 +1,86 @@
+"""Reads the committed positions all the time, and knows what the receiver had answered 200 by then."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from consumer import metadata
+from shared.transport.port import Position
+from simulator.journal import Journal
+from tests.logs import Log
+
+Positions = Mapping[int, Position]
+
+
+@dataclass(slots=True)
+class Observer:
+    journal: Journal
+    #: Each time the positions moved: the positions, and how long the journal was right after.
+    samples: list[tuple[Positions, int]] = field(default_factory=list)
+    looks: int = 0
+
+    @property
+    def last(self) -> Positions:
+        return self.samples[-1][0] if self.samples else {}
+
+    def look(self, committed: Positions) -> None:
+        self.looks += 1
+        if committed != self.last:
+            self.samples.append((committed, len(self.journal)))
+
+    def ahead(self, records: Mapping[tuple[int, int], str]) -> set[str]:
+        """The log ids that a commit counted as done before their 200. `records`: by partition and offset."""
+        answered: dict[str, int] = {}
+        for place, delivery in enumerate(self.journal.all):
+            if delivery.status == 200:
+                answered.setdefault(delivery.call.log_id, place)
+        found: set[str] = set()
+        for committed, length in self.samples:
+            done = _Done(committed)
+            found |= {log_id for place, log_id in records.items() if place in done and answered.get(log_id, length) >= length}
+        return found
+
+
+class _Done:
+    """What a commit counts as done: all below the position, and what its metadata says of what lies beyond."""
+
+    def __init__(self, committed: Positions) -> None:
+        self._committed = committed
+        self._known = {p: metadata.decode(position.offset, position.metadata) for p, position in committed.items()}
+
+    def __contains__(self, place: tuple[int, int]) -> bool:
+        partition, offset = place
+        if partition not in self._committed:
+            return False
+        known = self._known[partition]
+        beyond = known is not None and offset < known.until and offset not in known.open
+        return offset < self._committed[partition].offset or beyond
+
+
+@contextmanager
+def watching(log: Log, journal: Journal) -> Iterator[Observer]:
+    """An observer at work in a thread, every 50 ms."""
+    observer, stop = Observer(journal), threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(_watch(log, observer, stop)))
+    thread.start()
+    try:
+        yield observer
+    finally:
+        stop.set()
+        thread.join(10)
+
+
+async def _watch(log: Log, observer: Observer, stop: threading.Event) -> None:
+    transport = log.transport()
+    stopping = False
+    while not stopping:
+        stopping = stop.is_set()  # one more look after that
+        progress = await transport.progress()
+        # The journal is read after the positions: a 200 in between does no harm.
+        observer.look({partition: seen.committed for partition, seen in progress.items() if seen.committed})
+        await asyncio.sleep(0.05)
+    await transport.close()

@@ -1,0 +1,145 @@
+"""Each right of docs/operations.md is taken away once: a clear line in seconds, never silence, and it heals when given back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from kafka.admin import ACL
+
+from shared.errors import TransportUnusable
+from shared.transport.kafka import topics
+from shared.transport.kafka.transport import KafkaTransport
+from simulator.tenant_log import ListedLog
+from tests.e2e.stack import Process, Stack, simple, stacked
+from tests.kafka.principals import Principal
+
+Create = Callable[..., Principal]
+COMMANDS = {"producer": "produce", "consumer": "consume"}
+SECONDS = 8.0
+
+
+@pytest.fixture
+def tenant_log() -> ListedLog:
+    return ListedLog(simple(range(20)))
+
+
+@pytest.fixture
+def stack(tmp_path: Path, principal: Create, tenant_log: ListedLog) -> Iterator[Stack]:
+    """The topics are there, made by the administrator."""
+    admin = principal("admin")
+    topics.create(admin.settings)
+    with stacked(tmp_path, {**admin.environment, "KAFKA_SESSION_TIMEOUT": "3"}, tenant_log) as stack:
+        yield stack
+
+
+def _right(somebody: Principal, operation: str, kind: str, suffix: str = "") -> tuple[ACL, str]:
+    """The one right of that kind, and how a complaint about it begins."""
+    name = somebody.environment[f"KAFKA_{kind.upper()}"] + suffix
+    (found,) = [acl for acl in somebody.acls if (acl.operation.name, acl.resource_pattern.resource_name) == (operation, name)]
+    return found, f"{somebody.name} has no right to {operation} on {kind} {name} in Kafka"
+
+
+def _start(stack: Stack, somebody: Principal, role: str) -> Process:
+    return stack.start(COMMANDS[role], **somebody.environment)
+
+
+READS = [
+    ("producer", "topic", ""),
+    ("producer", "topic", ".checkpoint"),
+    ("producer", "group", ".poller"),
+    ("consumer", "topic", ""),
+    ("consumer", "group", ""),
+]
+
+
+def test_a_process_that_may_not_read_what_it_needs_ends_with_a_line(stack: Stack, principal: Create) -> None:
+    complaints = []
+    for role, kind, suffix in READS:
+        somebody = principal(role)
+        right, complaint = _right(somebody, "READ", kind, suffix)
+        somebody.lose(right)
+        complaints.append(f"error: {complaint}")
+        _start(stack, somebody, role)
+    # A topic that may not be written either is not even shown.
+    complaints[3] = complaints[3].replace("READ", "DESCRIBE")
+    for process, complaint in zip(stack.processes, complaints, strict=True):
+        assert process.wait(SECONDS) == 3
+        assert process.text.splitlines()[-1].startswith(complaint)
+        assert "Traceback" not in process.text
+
+
+def test_without_the_right_to_see_configurations_there_is_a_warning_for_each_topic(stack: Stack, principal: Create) -> None:
+    for role in COMMANDS:
+        somebody = principal(role)
+        unseen = [acl for acl in somebody.acls if acl.operation.name == "DESCRIBE_CONFIGS"]
+        for acl in unseen:
+            somebody.lose(acl)
+        process = _start(stack, somebody, role)
+        for acl in unseen:
+            process.says(
+                f'"topic": "{acl.resource_pattern.resource_name}", "event": "the topic\'s configuration cannot be checked'
+            )
+    stack.delivered(20)
+
+
+def test_without_the_right_to_see_configurations_topics_are_made_and_shown_with_a_warning(
+    stack: Stack, principal: Create
+) -> None:
+    somebody = principal("admin")
+    somebody.lose(_right(somebody, "DESCRIBE_CONFIGS", "topic")[0])
+    create, show = (stack.start("topics", command, **somebody.environment) for command in ("create", "show"))
+    assert (create.wait(SECONDS), show.wait(SECONDS)) == (0, 0)
+    assert create.text.count("DESCRIBE_CONFIGS") == show.text.count("DESCRIBE_CONFIGS") == 4
+
+
+@pytest.mark.parametrize("kind", ["topic", "group"])
+async def test_an_onlooker_without_a_right_is_told_so(stack: Stack, principal: Create, kind: str) -> None:
+    somebody = principal("viewer")
+    right, complaint = _right(somebody, "DESCRIBE", kind)
+    somebody.lose(right)
+    transport = KafkaTransport(somebody.settings)
+    with pytest.raises(TransportUnusable, match=complaint):
+        await transport.progress()
+    somebody.regain(right)
+    assert len(await transport.progress()) == 6
+    await transport.close()
+
+
+def test_rights_of_a_producer_are_taken_away_and_given_back_while_it_runs(
+    stack: Stack, principal: Create, tenant_log: ListedLog
+) -> None:
+    """A producer of the client library never recovers from a refused write: a new one is made."""
+    producer, consumer = principal("producer"), principal("consumer")
+    _start(stack, consumer, "consumer")
+    process = _start(stack, producer, "producer")
+    stack.delivered(20)
+    rights = [("WRITE", "topic", ""), ("WRITE", "topic", ".checkpoint"), ("READ", "group", ".poller")]
+    for number, (operation, kind, suffix) in enumerate(rights, start=20):
+        right, complaint = _right(producer, operation, kind, suffix)
+        producer.lose(right)
+        tenant_log.append(*simple([number]))
+        process.says(complaint, within=SECONDS)
+        producer.regain(right)
+        stack.delivered(number + 1)
+    assert [process.stop() for process in stack.processes] == [0, 0]
+    assert stack.receiver.journal.duplicates == ()
+
+
+def test_rights_of_a_consumer_are_taken_away_and_given_back_while_it_runs(
+    stack: Stack, principal: Create, tenant_log: ListedLog
+) -> None:
+    producer, consumer = principal("producer"), principal("consumer")
+    _start(stack, producer, "producer")
+    process = _start(stack, consumer, "consumer")
+    stack.delivered(20)
+    for number, kind in enumerate(("topic", "group"), start=20):
+        right, complaint = _right(consumer, "READ", kind)
+        consumer.lose(right)
+        process.says(complaint, within=SECONDS)
+        tenant_log.append(*simple([number]))
+        consumer.regain(right)
+        stack.delivered(number + 1)
+    assert [process.stop() for process in stack.processes] == [0, 0]
+    assert stack.receiver.journal.duplicates == ()

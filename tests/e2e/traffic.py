@@ -1,0 +1,32 @@
+"""Events that go on happening in the tenant while a test does something to us."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from simulator.tenant_log import ListedLog
+from tests.e2e.stack import simple
+
+_TICK = 0.02  # seconds
+
+
+@contextmanager
+def traffic(log: ListedLog, *, per_second: int, users: int = 60) -> Iterator[list[str]]:
+    """Logins of some users until the end of the block; yields their log ids, which grow."""
+    log_ids: list[str] = []
+    stop = threading.Event()
+
+    def flow() -> None:
+        while not stop.wait(_TICK):
+            first = len(log_ids)
+            log_ids.extend(log.append(raw) for raw in simple(range(first, first + round(per_second * _TICK)), users=users))
+
+    thread = threading.Thread(target=flow)
+    thread.start()
+    try:
+        yield log_ids
+    finally:
+        stop.set()
+        thread.join()
