@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from consumer.delivery import Delivery
 from consumer.lanes import Lanes
 from consumer.ledger import Ledger
@@ -9,9 +11,12 @@ from shared.transport.port import Position
 
 
 class Assignment:
-    __slots__ = ("committed", "lanes", "ledger", "live", "partition", "pending")
+    """`ended` is called for each event that has come to its end."""
 
-    def __init__(self, partition: int, committed: Position) -> None:
+    __slots__ = ("_ended", "committed", "lanes", "ledger", "live", "partition", "pending")
+
+    def __init__(self, partition: int, committed: Position, ended: Callable[[], None] = lambda: None) -> None:
+        self._ended = ended
         self.partition = partition
         self.ledger = Ledger(committed)
         self.lanes: Lanes[bytes | int, Delivery] = Lanes()
@@ -27,4 +32,5 @@ class Assignment:
         offset = delivery.record.offset
         del self.pending[offset]
         self.ledger.done(offset)
+        self._ended()
         return self.lanes.leave(delivery.lane) if delivery.readable else None

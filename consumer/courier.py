@@ -9,6 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from consumer.assignment import Assignment
@@ -21,9 +22,12 @@ from shared import killpoints
 from shared.log import get_logger
 from shared.transport.port import Batch, DeadLetters, Handler, Member, Position, Transport
 
-_POLL_WAIT: Final = 0.1  # seconds; also how soon a full partition is taken up again
+_POLL_WAIT: Final = 0.1  # seconds; also how soon a stop is seen
+_HELD_WAIT: Final = 0.05  # the same with some partitions held: they may have to go on before another one brings anything
 _IDLE_WAIT: Final = 0.5  # the same with nothing under way: half the CPU of an idle consumer; records end the wait at once
 _POLL_LIMIT: Final = 200  # records; larger polls make the calls uneven
+#: Seconds without a poll while all partitions are held: a poll that may bring nothing would not notice that there is room again.
+_ROOM_WAIT: Final = 0.25
 
 log = get_logger(__name__)
 
@@ -49,7 +53,8 @@ class Courier(Handler):
         self._commit_interval = commit_interval
         self._drain_timeout = drain_timeout
         self._clock = clock
-        self._holdings = Holdings(window)
+        self._eased = asyncio.Event()
+        self._holdings = Holdings(window, most=_POLL_LIMIT, eased=self._eased.set)
         self._dispatcher = Dispatcher(
             webhook=webhook,
             policy=policy,
@@ -85,9 +90,9 @@ class Courier(Handler):
 
     async def turn(self, member: Member) -> None:
         """One round: poll, start what can start, commit if it is time."""
-        limit = max(1, min(self._holdings.room, _POLL_LIMIT))
-        wait = _POLL_WAIT if self._holdings.taken else _IDLE_WAIT
-        batches = await member.poll(wait=wait, limit=limit, hold=self._holdings.full())
+        hold = await self._hold()
+        wait = _HELD_WAIT if hold else _POLL_WAIT if self._holdings.taken else _IDLE_WAIT
+        batches = await member.poll(wait=wait, limit=self._holdings.limit, hold=hold)
         self._polled, self._session = self._clock(), member.session
         for batch in batches:
             killpoints.at("after-poll")
@@ -95,6 +100,18 @@ class Courier(Handler):
         self._dispatcher.launch()
         if self._clock() - self._committed >= self._commit_interval:
             await self._commit(member)
+
+    async def _hold(self) -> Collection[int]:
+        """The partitions to take nothing from; if these are all, wait a little for room first."""
+        deadline = self._clock() + _ROOM_WAIT
+        while True:
+            self._eased.clear()
+            hold = self._holdings.full()
+            left = deadline - self._clock()
+            if len(hold) < len(self._holdings.owned) or not hold or left <= 0:
+                return hold
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._eased.wait(), left)
 
     def _accept(self, batch: Batch) -> None:
         assignment = self._holdings.owned.get(batch.partition)

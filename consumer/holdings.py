@@ -1,12 +1,14 @@
 """The partitions that this member owns, and the window over them.
 
 The window bounds everything that is taken and not yet done: open, ready, behind another of its lane, waiting for a retry, or on
-its way to the dead letters. Each owned partition may fill its equal part, so that one blocked partition does not stop the others.
+its way to the dead letters. One half of it is shared out: each owned partition may always fill its part, so that blocked ones do
+not stop the others. The other half, less what one poll can overshoot, is a pool for whoever has something to do. When the pool is
+used up, partitions beyond their part are held, until half of the pool is free again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 
 from consumer.assignment import Assignment
@@ -14,12 +16,17 @@ from shared.transport.port import Position
 
 
 class Holdings:
-    """`window` in records."""
+    """`window` in records, `most` records in one poll. `eased` is called when it is worth looking at `full` again."""
 
-    def __init__(self, window: int) -> None:
+    def __init__(self, window: int, *, most: int, eased: Callable[[], None]) -> None:
         self._window = window
+        self._most = most
+        self._eased = eased
         self._owned: dict[int, Assignment] = {}
         self._held: set[int] = set()
+        self._tight = False
+        #: Fewer events than this cannot change anything about `full`.
+        self._until_eased = 0
         self.owned: Mapping[int, Assignment] = MappingProxyType(self._owned)
 
     @property
@@ -36,9 +43,14 @@ class Holdings:
     def room(self) -> int:
         return self._window - self.taken
 
+    @property
+    def limit(self) -> int:
+        """How many records to ask for: small enough that no partition gets far beyond its part in one poll."""
+        return max(1, min(self.room, self._step))
+
     def add(self, partition: int, position: Position) -> Assignment:
         """A new assignment, in the place of an old one of the same partition."""
-        assignment = self._owned[partition] = Assignment(partition, position)
+        assignment = self._owned[partition] = Assignment(partition, position, self._done)
         return assignment
 
     def retire(self, partitions: Collection[int]) -> list[Assignment]:
@@ -53,13 +65,32 @@ class Holdings:
             if self._owned.get(assignment.partition) is assignment:
                 del self._owned[assignment.partition]
                 self._held.discard(assignment.partition)
+        self._eased()
 
     def full(self) -> Collection[int]:
-        """The partitions to take nothing from: each that has filled its part, until half of it is free again."""
-        part = max(1, self._window // max(1, len(self._owned)))
+        """The partitions to take nothing from."""
+        part, pool = self._part, self._window - self._part * len(self._owned) - self._step
+        used = sum(max(0, assignment.ledger.open - part) for assignment in self._owned.values())
+        self._tight = used >= pool if not self._tight else used > pool // 2
         for partition, assignment in self._owned.items():
-            if assignment.ledger.open >= part:
+            if self._tight and assignment.ledger.open >= part:
                 self._held.add(partition)
-            elif assignment.ledger.open <= part // 2:
+            elif not self._tight or assignment.ledger.open <= part // 2:
                 self._held.discard(partition)
-        return self._owned.keys() if self.room <= 0 else self._held
+        held = self._owned.keys() if self.room <= 0 else self._held
+        surplus = [self._owned[partition].ledger.open - part // 2 for partition in self._held]
+        self._until_eased = max(1, min([used - pool // 2, *surplus])) if held else 0
+        return held
+
+    @property
+    def _part(self) -> int:
+        return max(1, self._window // 2 // max(1, len(self._owned)))
+
+    @property
+    def _step(self) -> int:
+        return min(self._most, self._part)
+
+    def _done(self) -> None:
+        self._until_eased -= 1
+        if not self._until_eased:
+            self._eased()

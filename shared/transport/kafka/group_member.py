@@ -192,7 +192,9 @@ class GroupMember:
 
 
 def _batch(partition: TopicPartition, records: Sequence[Any]) -> Batch:
-    return Batch(
-        partition.partition,
-        [Record(record.offset, record.key, record.value, record.headers, record.timestamp / 1000) for record in records],
-    )
+    return Batch(partition.partition, [record if type(record) is Record else _record(record) for record in records])
+
+
+def _record(record: Any) -> Record:
+    """For one that the library made."""
+    return Record(record.offset, record.key, record.value, record.headers, record.timestamp / 1000)

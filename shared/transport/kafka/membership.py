@@ -18,7 +18,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from shared.log import get_logger
-from shared.transport.kafka import internals
+from shared.transport.kafka import flat, internals
 from shared.transport.kafka.assignor import SharingAssignor
 from shared.transport.kafka.errors import reason
 from shared.transport.kafka.watchdog import Watchdog
@@ -61,6 +61,7 @@ class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the c
         self.failure: BaseException | None = None
 
     def attach(self, consumer: KafkaConsumer) -> None:
+        flat.use_in(consumer)
         self.consumer = consumer
 
     # -- called by the client
