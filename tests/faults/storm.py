@@ -45,6 +45,13 @@ _PASSES: Final[Mapping[str, int]] = {
 }
 
 
+_POINTS_OF: Final[Mapping[str, Sequence[str]]] = {
+    "consume": killpoints.CONSUMER,
+    "produce": killpoints.PRODUCER,
+    "run": (*killpoints.CONSUMER, *killpoints.PRODUCER),
+}
+
+
 class Breakable(Protocol):
     """A broker."""
 
@@ -117,7 +124,8 @@ class Storm:
             self._tick()
             now = time.monotonic()
             if now - self._began > within:
-                raise TimeoutError(f"after {within:g} s not done: {actions} {list(self._points)}\n{world.last_words()}")
+                left = [*actions, *self._points, *(slot.member.armed for slot in self._slots if slot.member and slot.member.armed)]
+                raise TimeoutError(f"after {within:g} s not done: {left} {dict(self.happened)}\n{world.last_words()}")
             if actions and now >= next_action:
                 if self._act(actions[-1]):
                     self.happened[actions.pop()] += 1
@@ -176,11 +184,16 @@ class Storm:
             self._ended(slot, member, now)
         elif member.armed and not slot.busy and now - member.child.started > _PATIENCE:
             slot.busy = True
-            self.happened["kill point not reached in time"] += 1
+            self.happened[f"not reached in time: {member.armed}"] += 1
+            member.ask()
+        elif not member.armed and not slot.busy and self._works(member) and self._waits(slot.role):
+            slot.busy = True  # it makes room for one with a kill point
             member.ask()
 
     def _start(self, slot: Slot) -> Member:
-        point = self._take_point(slot.role)
+        point = self._waits(slot.role)
+        if point:
+            self._points.remove(point)
         fault_at = None
         if point:
             # Who runs alone on its log is assigned something only once.
@@ -192,16 +205,9 @@ class Storm:
         slot.busy = False
         return self.world.start(slot.role, fault_at=fault_at)
 
-    def _take_point(self, role: str) -> str | None:
-        wanted = {
-            "consume": killpoints.CONSUMER,
-            "produce": killpoints.PRODUCER,
-            "run": (*killpoints.CONSUMER, *killpoints.PRODUCER),
-        }[role]
-        point = next((point for point in self._points if point in wanted), None)
-        if point is not None:
-            self._points.remove(point)
-        return point
+    def _waits(self, role: str) -> str | None:
+        """The next kill point for this role."""
+        return next((point for point in self._points if point in _POINTS_OF[role]), None)
 
     def _ended(self, slot: Slot, member: Member, now: float) -> None:
         slot.member = None

@@ -21,6 +21,7 @@ from kafka.errors import (
 )
 from kafka.structs import TopicPartition
 
+from shared import killpoints
 from shared.log import get_logger
 from shared.record import Record
 from shared.settings import Log
@@ -142,6 +143,7 @@ class GroupMember:
             self._client.trouble(error)
             return
         for partition, start in starts.items():
+            killpoints.at("before-seek")
             self._consumer.seek(partition, start.position.offset)
             self._membership.begin(partition.partition, start.position)
         self._pause(hold)
@@ -168,6 +170,7 @@ class GroupMember:
                 self._membership.begin(partition.partition, start.position)
 
     def _store(self, positions: Mapping[int, Position]) -> bool:
+        killpoints.at("inside-commit")
         try:
             self._consumer.commit(wire_form(self._topic, positions), timeout_ms=_COMMIT_BOUND)
         except OffsetMetadataTooLargeError:

@@ -46,8 +46,9 @@ def test_what_names_no_point_is_refused(text: str) -> None:
     assert f"{killpoints.VARIABLE}={text}: not NAME:PASS" in child.stderr
 
 
-def test_every_point_that_is_named_is_passed_somewhere() -> None:
-    folders = ("consumer", "producer", "shared/transport")
+@pytest.mark.parametrize("adapter", ["kafka", "sqlite"])
+def test_every_point_that_is_named_is_passed_on_both_logs(adapter: str) -> None:
+    folders = ("consumer", "producer", f"shared/transport/{adapter}")
     sources = "".join(path.read_text() for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
     passed = set(re.findall(r'killpoints\.at\("([a-z-]+)"\)', sources))
     assert passed == {*killpoints.CONSUMER, *killpoints.PRODUCER}
