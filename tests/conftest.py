@@ -1,8 +1,8 @@
-"""`HYPOTHESIS_PROFILE=thorough` looks long at what is pure (`make faults`); without it a property test takes a second or so."""
+"""`HYPOTHESIS_PROFILE`: `small` unless told; `thorough` looks long at what is pure (`make faults`); `mutants` only judges."""
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 pytest_plugins = ["tests.kafka.fixtures", "tests.logs"]
 
@@ -13,5 +13,15 @@ settings.register_profile(
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.register_profile(
+    "mutants",
+    max_examples=200,
+    stateful_step_count=50,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    report_multiple_bugs=False,
+    phases=[Phase.explicit, Phase.generate],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "small"))

@@ -8,7 +8,18 @@ from typing import Any
 
 from consumer.webhook import Attempt, Call, Landed, Webhook
 from shared.errors import PublishFailed
-from shared.transport.port import Batch, Control, DeadLetter, DeadLetters, Handler, Member, Position, Progress, Publisher, Transport
+from shared.transport.port import (
+    Batch,
+    Control,
+    DeadLetter,
+    DeadLetters,
+    Handler,
+    Member,
+    Position,
+    Progress,
+    Publisher,
+    Transport,
+)
 
 _ROUNDS = 6  # of the loop; the longest chain of callbacks here takes four
 
