@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS ?= dev,speed
 
-.PHONY: demo test test-stack lint clean
+.PHONY: bench demo test test-stack lint clean
 .DEFAULT_GOAL := demo
 
 $(BIN)/.installed: pyproject.toml
@@ -32,6 +32,10 @@ lint: $(BIN)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# About 15 minutes; BENCH='--rounds 1 --seconds 2' is a quick look. With wrk and nginx there is a unit to compare machines by.
+bench: $(BIN)/.installed
+	$(BIN)/python -m bench $(BENCH)
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

@@ -1,0 +1,131 @@
+"""`make bench`: every benchmark, and what it found in `bench/results.json`, `docs/benchmarks.md` and `docs/benchmarks.svg`.
+
+python -m bench [--rounds 3] [--seconds 4] [--backlog 200000]      about 15 minutes
+python -m bench --backlog 1000000                                  the large backlog
+python -m bench --report                                           only write the report again
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+from typing import Final
+
+from bench import scenarios
+from bench.events import events
+from bench.logs import KafkaLog, SqliteLog, broker
+from bench.measure import Sample, Span, client, consumer, wrk_call
+from bench.plot import svg
+from bench.processes import ROOT
+from bench.report import markdown
+from bench.results import Cell, Results, rows
+from tests.kafka.broker import Broker
+
+RESULTS: Final = ROOT / "bench" / "results.json"
+CALLS: Final = (5, 50)
+LATENCIES: Final = (0.0, 0.02, 0.1)
+HOT: Final = (0.0, 0.01, 0.1)
+#: Events a second that no cell comes near, so that no run reaches the end of its log.
+_FASTEST: Final = 20_000
+
+
+def main() -> None:
+    arguments = _arguments()
+    command = " ".join(["python -m bench", *sys.argv[1:]])
+    if not arguments.report:
+        _measure(arguments, command).save(RESULTS)
+    results = Results.read(RESULTS)
+    (ROOT / "docs" / "benchmarks.md").write_text(markdown(results, results.command))
+    (ROOT / "docs" / "benchmarks.svg").write_text(svg(results))
+
+
+def _measure(arguments: argparse.Namespace, command: str) -> Results:
+    results = Results(machine=_machine(), date=f"{datetime.now(UTC):%Y-%m-%d}", command=command)
+    long: float = arguments.seconds
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, broker() as kafka:
+        folder = Path(name)
+        _quiet(results, kafka, folder, arguments)
+        count = round(_FASTEST * (long + 4))
+        logs = KafkaLog(kafka, events(count)), SqliteLog(folder, events(count))
+        samples: list[tuple[Cell, Sample]] = []
+        for number in range(arguments.rounds):
+            results.load.append(os.getloadavg()[0])
+            _say(f"round {number + 1}, load {results.load[-1]:.1f}")
+            if call := wrk_call(folder, seconds=3):
+                results.wrk.append(call)
+            for cell, sample in _round(*logs, folder, long):
+                _say(f"  {cell}: {sample.cpu_per_call:.1f} µs, {sample.rate:.0f}/s, share {sample.share(cell.concurrency):.3f}")
+                samples.append((cell, sample))
+        results.rows = rows(samples)
+        for number in range(arguments.rounds):
+            for part in HOT:
+                sample = scenarios.hot_key(kafka, folder, part, Span(warm=3, long=long), round(3_000 * (long + 4)))
+                results.hot.append((part, sample.rate, sample.share(scenarios.HOT_CALLS)))
+                _say(f"hot user {part:.0%}, {number + 1}: {sample.rate:.0f}/s")
+    return results
+
+
+def _quiet(results: Results, kafka: Broker, folder: Path, arguments: argparse.Namespace) -> None:
+    """What is measured while nothing else of ours runs."""
+    results.idle["Kafka"] = scenarios.idle(KafkaLog(kafka), folder, 20, "idle-kafka")
+    results.idle["SQLite"] = scenarios.idle(SqliteLog(folder), folder, 20, "idle-sqlite")
+    _say(f"idle: {results.idle}")
+    results.visible["Kafka"], results.visible["SQLite"] = scenarios.both_visible(kafka, folder, arguments.visible)
+    _say(f"visible: {results.visible}")
+    count: int = arguments.backlog
+    results.backlogs["Kafka"] = scenarios.backlog(KafkaLog(kafka, events(count)), folder, count, 30)
+    fewer = min(count, 50_000)
+    results.backlogs["SQLite"] = scenarios.backlog(SqliteLog(folder, events(fewer)), folder, fewer, 30)
+    _say(f"backlogs: {results.backlogs}")
+
+
+def _round(kafka: KafkaLog, sqlite: SqliteLog, folder: Path, long: float) -> Iterator[tuple[Cell, Sample]]:
+    """Whoever is compared with each other comes one right after the other."""
+    for latency, calls in product(LATENCIES, CALLS):
+        span, joined = Span(warm=2, long=long), Span(warm=4, long=long)
+        for who in ("own", "aiohttp"):
+            yield (
+                Cell(who, 1, calls, latency),
+                client(who, folder, concurrency=calls, latency=latency, span=Span(warm=1, long=long)),
+            )
+        yield Cell("kafka", 1, calls, latency), consumer(kafka, folder, concurrency=calls, latency=latency, span=span)
+        yield Cell("sqlite", 1, calls, latency), consumer(sqlite, folder, concurrency=calls, latency=latency, span=span)
+        three = consumer(kafka, folder, concurrency=calls, latency=latency, span=joined, replicas=3)
+        yield Cell("kafka", 3, calls, latency), three
+
+
+def _machine() -> str:
+    model = next((line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.machine())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GB, Linux {platform.release()}, CPython {platform.python_version()}"
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Run the benchmarks and write docs/benchmarks.md.")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each cell is measured")
+    parser.add_argument("--seconds", type=float, default=4.0, help="how long each measurement takes")
+    parser.add_argument("--backlog", type=int, default=200_000, help="events that wait behind a dead webhook")
+    parser.add_argument("--visible", type=int, default=100, help="events whose way from Auth0 to the 200 is timed")
+    parser.add_argument("--report", action="store_true", help="measure nothing, write the report of what was found last")
+    return parser.parse_args()
+
+
+def _say(words: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {words}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""`docs/benchmarks.md`, from the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import Final
+
+from bench.results import Cell, Results, Row
+
+_CELLS: Final = [(latency, calls) for latency in (0.0, 0.02, 0.1) for calls in (5, 50)]
+_HOW: Final = """\
+Each round measures every line once, in turn, so that what else the machine does hits all of them alike; figures are medians over
+the rounds. The receiver is `simulator.receiver` in a process of its own, Kafka 4.3 a single broker of its own from the jars, with a
+topic of six partitions; all share the cores. Events are 1,500 bytes, of 10,000 users, gzip as our producer writes them; calls are
+signed, order is kept per user, settings are the defaults but for `WEBHOOK_CONCURRENT_CALLS`. CPU is that of all our processes in
+user and kernel mode, from `/proc`, after some seconds of warming up. *Share* is events a second ÷ (calls ÷ latency), with the latency as the
+receiver measured it (a timer of 20 ms takes 20.5 to 22 ms on a busy machine). *Our client alone* is `consumer.http.client` sending
+the same requests in a closed loop without a log; *aiohttp* the same with that library. The unit is the CPU of one call by `wrk` on
+50 connections against nginx in the same run.
+"""
+
+
+def markdown(results: Results, command: str) -> str:
+    return "\n".join(
+        [
+            "# Benchmarks",
+            "",
+            "<!-- Written by `make bench`; do not edit. -->",
+            "",
+            *_surroundings(results, command),
+            "",
+            "![CPU per event and share of the possible rate](benchmarks.svg)",
+            "",
+            "## Against the aims",
+            "",
+            *_aims(results),
+            "",
+            "## All figures",
+            "",
+            *_matrix(results),
+            "",
+            "### On SQLite, one process",
+            "",
+            *_sqlite(results),
+            "",
+            "### One hot user among many",
+            "",
+            *_hot(results),
+            "",
+            "## How it is measured",
+            "",
+            _HOW,
+        ]
+    )
+
+
+def _surroundings(results: Results, command: str) -> Iterator[str]:
+    yield f"{results.date}, `{command}`, about {len(results.load)} rounds. {results.machine}."
+    yield ""
+    if results.load:
+        yield f"Load average at the start of each round: {', '.join(f'{load:.1f}' for load in results.load)}. "
+        yield "Above the number of cores minus what we use ourselves it means that others worked beside: read ratios, not microseconds."
+    if results.unit:
+        spread = f"{min(results.wrk):.1f} to {max(results.wrk):.1f}"
+        yield ""
+        yield f"One call by `wrk` costs {results.unit:.1f} µs of CPU here ({spread} over the rounds): the unit below."
+
+
+def _aims(results: Results) -> Iterator[str]:
+    yield "| what | aim | found | |"
+    yield "|---|---|---|---|"
+    for what, aim, found, reached in _judged(results):
+        yield f"| {what} | {aim} | {found} | {'reached' if reached else '**missed**'} |"
+
+
+def _judged(results: Results) -> Iterator[tuple[str, str, str, bool]]:
+    unit = results.unit
+    for latency, calls, most in ((0.02, 50, 9.0), (0.0, 50, 7.0), (0.0, 5, 7.0)):
+        row = results.row(Cell("kafka", 1, calls, latency))
+        if row and unit:
+            what = f"CPU per delivered event, {latency * 1000:g} ms, {calls} calls"
+            yield what, f"≤ {most:g} wrk calls", f"{row.cpu / unit:.1f} ({row.cpu:.0f} µs)", row.cpu / unit <= most
+    for latency, calls in ((0.02, 5), (0.02, 50), (0.1, 5), (0.1, 50)):
+        for replicas in (1, 3):
+            row, own = results.row(Cell("kafka", replicas, calls, latency)), results.row(Cell("own", 1, calls, latency))
+            if row:
+                beside = f"{row.share:.3f}" + (f" (our client alone: {own.share:.3f})" if own else "")
+                what = f"share, {latency * 1000:g} ms, {calls} calls, {replicas} replica{'s' if replicas > 1 else ''}"
+                yield what, "≥ 0.95", beside, row.share >= 0.95
+    for name, part in results.idle.items():
+        yield f"idle consumer on {name}, of a core", "≤ 1.5 %", f"{part:.1%}", part <= 0.015
+    for name, delays in results.visible.items():
+        what = f"visible in Auth0 → 200 on {name}, poll interval 1 s, {delays.count} events"
+        found = f"p50 {delays.p50:.2f} s, p99 {delays.p99:.2f} s, most {delays.most:.2f} s"
+        yield what, "p50 < 0.7 s, p99 < 1.5 s", found, delays.p50 < 0.7 and delays.p99 < 1.5
+    for name, backlog in results.backlogs.items():
+        what = f"memory on {name}, {backlog.events:,} events waiting and the webhook down for {backlog.seconds:g} s"
+        found = f"{backlog.early:.0f} MB at its begin, {backlog.late:.0f} MB at its end, {backlog.most:.0f} at most; CPU {backlog.cpu:.1%}"
+        yield what, "< 150 MB, flat", found, backlog.most < 150 and backlog.late - backlog.early < 5
+    once = all(row.duplicates == 0 for row in results.rows)
+    yield "each event once in every run above", "no duplicate", "none" if once else "some", once
+    kept = all(row.most_open <= row.concurrency for row in results.rows)
+    yield "calls open at once, at the receiver, replicas together", "≤ the limit", "never more" if kept else "more", kept
+
+
+def _matrix(results: Results) -> Iterator[str]:
+    yield "| latency, calls | who | events/s | share | CPU an event, µs (least–most) | wrk calls | ÷ our client | events a CPU second | MB |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    names = (
+        ("kafka", 1, "consumer"),
+        ("kafka", 3, "consumer × 3"),
+        ("own", 1, "our client alone"),
+        ("aiohttp", 1, "aiohttp alone"),
+    )
+    for latency, calls in _CELLS:
+        own = results.row(Cell("own", 1, calls, latency))
+        for who, replicas, name in names:
+            row = results.row(Cell(who, replicas, calls, latency))
+            if row:
+                yield _line(results, row, f"{latency * 1000:g} ms, {calls}", name, own)
+
+
+def _sqlite(results: Results) -> Iterator[str]:
+    yield "| latency, calls | who | events/s | share | CPU an event, µs (least–most) | wrk calls | ÷ our client | events a CPU second | MB |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for latency, calls in _CELLS:
+        row = results.row(Cell("sqlite", 1, calls, latency))
+        if row:
+            own = results.row(Cell("own", 1, calls, latency))
+            yield _line(results, row, f"{latency * 1000:g} ms, {calls}", "consumer on SQLite", own)
+
+
+def _line(results: Results, row: Row, where: str, name: str, own: Row | None) -> str:
+    share = f"{row.share:.3f}" if row.latency else ""
+    cost = f"{row.cpu:.0f} ({row.cpu_range[0]:.0f}–{row.cpu_range[1]:.0f})"
+    calls = f"{row.cpu / results.unit:.1f}" if results.unit else ""
+    ratio = f"{row.cpu / own.cpu:.1f}" if own else ""
+    memory = f"{row.rss:.0f}" if row.rss else ""
+    return f"| {where} | {name} | {row.rate:,.0f} | {share} | {cost} | {calls} | {ratio} | {1e6 / row.cpu:,.0f} | {memory} |"
+
+
+def _hot(results: Results) -> Iterator[str]:
+    yield "20 ms, 50 calls, one replica. The hot user's events go one after the other (50 a second at most); while they wait, so does"
+    yield "the rest of that user's partition once its part of the window is full. The other partitions go on."
+    yield ""
+    yield "| events of one user | events/s | share |"
+    yield "|---|---|---|"
+    for part in sorted({part for part, _, _ in results.hot}):
+        found: Sequence[tuple[float, float, float]] = [one for one in results.hot if one[0] == part]
+        rate, share = median(one[1] for one in found), median(one[2] for one in found)
+        yield f"| {part:.0%} | {rate:,.0f} | {share:.3f} |"

@@ -1,0 +1,141 @@
+"""The benchmarks beside the matrix: one hot user, a backlog with the webhook down, an idle consumer, the way of one event."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import quantiles
+from typing import Final
+
+from bench.client import SECRET
+from bench.events import events, log_id_of
+from bench.logs import KafkaLog, SqliteLog
+from bench.measure import Sample, Span, consumer
+from bench.processes import COMMAND, Process, running
+from simulator.background import in_background, run_on
+from simulator.receiver import Receiver
+from simulator.tenant import Tenant
+from simulator.tenant_log import ListedLog
+from simulator.tokens import Application
+from tests.kafka.broker import Broker
+
+HOT_LATENCY: Final = 0.02
+HOT_CALLS: Final = 50
+_POLL_INTERVAL: Final = 1.0
+
+
+def hot_key(broker: Broker, folder: Path, share: float, span: Span, count: int) -> Sample:
+    """`share`: of one user in all events."""
+    log = KafkaLog(broker, events(count, hot=share))
+    return consumer(log, folder, concurrency=HOT_CALLS, latency=HOT_LATENCY, span=span)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    events: int
+    #: Resident memory in MB: when the window had filled, at the end, and the most there was.
+    early: float
+    late: float
+    most: float
+    seconds: float
+    #: Of one core, from 0 to 1.
+    cpu: float
+
+
+def backlog(log: KafkaLog | SqliteLog, folder: Path, count: int, seconds: float) -> Backlog:
+    """Nobody listens at the webhook."""
+    environ = {**log.environ(), "WEBHOOK_URL": "http://127.0.0.1:9/hook", "WEBHOOK_SECRET": SECRET}
+    with running([*COMMAND, "consume"], folder, {**environ, "WEBHOOK_CONCURRENT_CALLS": "50"}, name="backlog") as process:
+        _says(process, "breaker open")
+        time.sleep(5)
+        early, spent = process.rss, process.cpu
+        time.sleep(seconds)
+        return Backlog(
+            events=count,
+            early=early,
+            late=process.rss,
+            most=process.rss_most,
+            seconds=seconds,
+            cpu=(process.cpu - spent) / seconds,
+        )
+
+
+def idle(log: KafkaLog | SqliteLog, folder: Path, seconds: float, name: str) -> float:
+    """The part of a core that a consumer of an empty log takes."""
+    environ = {**log.environ(), "WEBHOOK_URL": "http://127.0.0.1:9/hook", "WEBHOOK_SECRET": SECRET}
+    with running([*COMMAND, "consume"], folder, environ, name=name) as process:
+        _says(process, "partition assigned")
+        time.sleep(3)
+        spent = process.cpu
+        time.sleep(seconds)
+        return (process.cpu - spent) / seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delays:
+    """From the moment an entry is in Auth0's log to the 200, in seconds."""
+
+    count: int
+    p50: float
+    p99: float
+    most: float
+
+
+def visible(log: KafkaLog | SqliteLog, folder: Path, samples: int, name: str) -> Delays:
+    """One entry after the other, at moments that have nothing to do with the poller's; the system is idle otherwise."""
+    entries = ListedLog()
+    tenant = Tenant(entries, application=Application(client_id="client", client_secret="canary"))
+    with in_background(tenant, Receiver()) as (tenant, receiver), ExitStack() as exits:
+        environ = {
+            **log.environ(),
+            "AUTH0_DOMAIN": tenant.url,
+            "AUTH0_CLIENT_ID": "client",
+            "AUTH0_CLIENT_SECRET": "canary",
+            "POLL_INTERVAL": f"{_POLL_INTERVAL:g}",
+            "WEBHOOK_URL": receiver.url,
+            "WEBHOOK_SECRET": SECRET,
+        }
+        commands = ["produce", "consume"] if isinstance(log, KafkaLog) else ["run"]
+        for command in commands:
+            exits.enter_context(running([*COMMAND, command], folder, environ, name=f"{name}-{command}"))
+        delays = [_one(entries, receiver, number) for number in range(samples + 1)]
+    return _delays(delays[1:])  # the first one waited for the start
+
+
+def both_visible(broker: Broker, folder: Path, samples: int) -> tuple[Delays, Delays]:
+    """On Kafka and on SQLite, at the same time: both sleep nearly always."""
+    with ThreadPoolExecutor(2) as pool:
+        kafka = pool.submit(visible, KafkaLog(broker), folder, samples, "kafka")
+        sqlite = pool.submit(visible, SqliteLog(folder), folder, samples, "sqlite")
+        return kafka.result(), sqlite.result()
+
+
+def _one(entries: ListedLog, receiver: Receiver, number: int) -> float:
+    time.sleep(random.uniform(0.2, 0.2 + _POLL_INTERVAL))
+    date = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    entry = {"log_id": log_id_of(number), "date": date, "type": "s", "user_id": "auth0|1", "description": "x" * 1200}
+    since = time.monotonic_ns()
+    entries.append(json.dumps(entry).encode())
+    run_on(receiver, receiver.journal.wait_for(number + 1, timeout=60))
+    found = next(one for one in reversed(receiver.journal.all) if one.call.log_id == log_id_of(number))
+    return (found.answered_ns - since) / 1e9
+
+
+def _delays(delays: Sequence[float]) -> Delays:
+    cuts = quantiles(delays, n=100, method="inclusive")
+    return Delays(count=len(delays), p50=cuts[49], p99=cuts[98], most=max(delays))
+
+
+def _says(process: Process, words: str, within: float = 40) -> None:
+    deadline = time.monotonic() + within
+    while words not in process.text:
+        if time.monotonic() > deadline or not process.alive:
+            raise TimeoutError(f"{words!r} not in:\n{process.text[-3000:]}")
+        time.sleep(0.05)
