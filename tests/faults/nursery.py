@@ -1,8 +1,10 @@
-"""Starts `auth0-webhooks` in a few milliseconds: a process that has imported everything forks, and the fork lives on as the command.
+"""Starts `auth0-webhooks` in a few milliseconds: a process that has imported everything forks,
+and the fork lives on as the command.
 
 A new interpreter needs 1.5 s of CPU to import the Kafka client; hundreds of kills in a test run would spend their time on that.
 What comes out is the real thing: a process of its own that runs `main()` with its own environment, folder and output, no thread
-or loop made before, and that ends as the interpreter ends. `Nursery` is the tests' side, `python -m tests.faults.nursery` the other.
+or loop made before, and that ends as the interpreter ends. `Nursery` is the tests' side,
+`python -m tests.faults.nursery` the other.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -58,10 +61,8 @@ class Child:
     def signal(self, number: int) -> None:
         """Nothing happens if it is gone: its parent has not yet had the time to say so."""
         if self.alive:
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
-            except ProcessLookupError:
-                pass
 
     def wait(self, within: float) -> int:
         """The exit code. Raises TimeoutError with the log."""
@@ -103,6 +104,7 @@ class Nursery:
             "output": str(output),
             "patches": dict(patches or {}),
         }
+        output.touch()
         with self._birth:
             self._stdin.write(json.dumps(request).encode() + b"\n")
             self._stdin.flush()

@@ -1,6 +1,7 @@
 """Looks at the committed positions all the time, and knows what had come to its end by then.
 
-What it finds needs no kill: a position that is ahead of a 200 or a dead letter for a moment is a loss that only waits for its crash.
+What it finds needs no kill: a position that is ahead of a 200 or a dead letter for a moment is a loss that only waits
+for its crash.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ def watching(place: Place, journal: Journal) -> Iterator[Observer]:
 def _run(observer: Observer, stop: threading.Event, failures: list[BaseException]) -> None:
     try:
         asyncio.run(_watch(observer, stop))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  raised where the watching ends
         failures.append(error)
 
 

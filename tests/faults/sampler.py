@@ -1,4 +1,4 @@
-"""Memory, open files and threads of our processes, read from /proc; where there is none, nothing is known and nothing is claimed."""
+"""Memory, open files and threads of our processes, read from /proc; without it nothing is known or claimed."""
 
 from __future__ import annotations
 

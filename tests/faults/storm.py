@@ -1,8 +1,8 @@
 """A seeded storm over a world: it kills, freezes, stops and starts processes, and takes broker and webhook away, until its decks
 are empty; then all is well again, and everything has to come to its end.
 
-A deck holds what has to happen at least, shuffled: so a run that ends has done it. Kill points travel with the processes: each new
-one gets the next point of its deck; whoever is not killed there within `_PATIENCE` is stopped instead, and the point tried again.
+A deck holds what has to happen at least, shuffled: so a run that ends has done it. Kill points travel with the processes: each
+new one gets the next point of its deck; whoever is not killed there within `_PATIENCE` is stopped instead, and the point tried again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol
 
 from shared import killpoints
@@ -90,6 +91,8 @@ class Storm:
     broker: Breakable | None = None
     #: Share of the calls that are answered badly.
     faulty: float = 0.1
+    #: Whether some events are answered badly for ever.
+    poison: bool = True
     pause: tuple[float, float] = (0.2, 1.5)
     restart: tuple[float, float] = (0.0, 0.6)
     disturbances: list[Disturbance] = field(default_factory=list)
@@ -124,7 +127,8 @@ class Storm:
             self._tick()
             now = time.monotonic()
             if now - self._began > within:
-                left = [*actions, *self._points, *(slot.member.armed for slot in self._slots if slot.member and slot.member.armed)]
+                armed = [slot.member.armed for slot in self._slots if slot.member and slot.member.armed]
+                left = [*actions, *self._points, *armed]
                 raise TimeoutError(f"after {within:g} s not done: {left} {dict(self.happened)}\n{world.last_words()}")
             if actions and now >= next_action:
                 if self._act(actions[-1]):
@@ -143,19 +147,23 @@ class Storm:
         while True:
             self._tick(feeding=False)
             done = world.receiver.journal.maybe_delivered
-            left = [log_id for log_id in world.expected if log_id not in done and not menu.is_poison(log_id)]
-            if not left and world.expected.keys() <= done | world.place.letters():
+            left = world.expected.keys() - done - world.place.letters()
+            if not left:
                 return time.monotonic() - began
             if time.monotonic() - began > within:
                 raise TimeoutError(f"INV-6: {len(left)} events are left after {within:g} s\n{world.last_words()}")
             time.sleep(0.1)
 
+    def _is_outage(self, name: str, _call: Call) -> bool:
+        return self._outage == name
+
     def _misbehave(self) -> None:
         script = self.world.receiver.script
         script.clear()
         for fault in _OUTAGES:
-            script.add(fault, when=lambda _, name=fault.name: self._outage == name)
-        script.sometimes(1.0, *menu.POISON, when=menu.meets_poison)
+            script.add(fault, when=partial(self._is_outage, fault.name))
+        if self.poison:
+            script.sometimes(1.0, *menu.POISON, when=menu.meets_poison)
         if self.faulty:
             script.sometimes(self.faulty, *menu.all_kinds(self.world.elsewhere.url))
 
@@ -186,7 +194,7 @@ class Storm:
             slot.busy = True
             self.happened[f"not reached in time: {member.armed}"] += 1
             member.ask()
-        elif not member.armed and not slot.busy and self._works(member) and self._waits(slot.role):
+        elif not member.armed and not slot.busy and self._waits(slot.role) and self._works(member):
             slot.busy = True  # it makes room for one with a kill point
             member.ask()
 

@@ -1,4 +1,4 @@
-"""The product between a simulated tenant and a receiver: real processes, a real log, and everything that the oracle wants to know."""
+"""The product between a simulated tenant and a receiver: real processes, a real log, and what the oracle wants to know."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ uvloop = pytest.importorskip("uvloop")
 
 
 def test_waits_of_less_than_a_millisecond_end(tmp_path: Path) -> None:
-    """uvloop gives no timer for them but a plain handle, which does not know when it is due: a consumer ended with a traceback."""
+    """uvloop gives no timer for them but a plain handle, which knows no due time: a consumer ended with a traceback."""
 
     async def deliver() -> None:
         receiver = Receiver()

@@ -1,0 +1,59 @@
+"""C-2, C-3, C-4: zombies, a broker that dies or stands still, a webhook that goes away, and a group that never comes to rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.nursery import Nursery
+from tests.faults.place import InKafka
+from tests.faults.storm import Storm
+from tests.faults.weather import weather
+from tests.faults.world import a_world
+from tests.kafka.broker import Broker
+
+PAGE = 100
+ACTIONS = {
+    "freeze consume": 4,
+    "freeze produce": 3,
+    "stop consume": 3,
+    "stop produce": 2,
+    "kill consume": 3,
+    "kill produce": 2,
+    "broker kill": 4,
+    "broker freeze": 2,
+    "webhook refuse": 2,
+    "webhook 503": 2,
+    "webhook 410": 1,
+    "webhook hang before headers": 1,
+}
+
+
+@pytest.mark.timeout(300)
+def test_zombies_and_outages_lose_nothing(own_kafka: Broker, tmp_path: Path, nursery: Nursery, seed: int) -> None:
+    place = InKafka(own_kafka.bootstrap)
+    actions = [action for action, times in ACTIONS.items() for _ in range(times)]
+    with a_world(place, tmp_path, seed, nursery=nursery, WINDOW="200", WEBHOOK_MAX_ATTEMPTS="8") as world:
+        storm = Storm(world, ["consume", "consume", "consume", "produce", "produce"], [], actions, broker=own_kafka)
+        verdict = weather(storm, within=220)
+        assert verdict.wrong == []
+        assert dict(storm.happened) == ACTIONS
+        assert verdict.events > 2_000
+        # A poller or a broker that stands still in the middle of a write may repeat that page, and no more.
+        assert verdict.repeated_records <= PAGE * (ACTIONS["freeze produce"] + ACTIONS["broker kill"] + ACTIONS["broker freeze"])
+
+
+@pytest.mark.timeout(200)
+def test_a_group_that_never_comes_to_rest_delivers(kafka: Broker, tmp_path: Path, nursery: Nursery, seed: int) -> None:
+    place = InKafka(kafka.bootstrap, partitions=12)
+    actions = ["stop consume"] * 36 + ["kill consume"] * 4
+    with a_world(place, tmp_path, seed, nursery=nursery, WINDOW="200", WEBHOOK_CONCURRENT_CALLS="12") as world:
+        roles = ["consume"] * 6 + ["produce"]
+        storm = Storm(world, roles, [], actions, pause=(0.1, 0.8), restart=(0.1, 3.0), faulty=0.03, poison=False)
+        verdict = weather(storm, within=150)
+        assert verdict.wrong == []
+        assert verdict.repeated_records == 0
+        assert verdict.letters == 0
+        assert verdict.rebalances >= 30
+        assert verdict.peak_calls <= 12
