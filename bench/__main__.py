@@ -54,7 +54,8 @@ def _measure(arguments: argparse.Namespace, command: str) -> Results:
         folder = Path(name)
         _quiet(results, kafka, folder, arguments)
         count = round(_FASTEST * (long + 4))
-        logs = KafkaLog(kafka, events(count)), SqliteLog(folder, events(count))
+        logs = KafkaLog(kafka, events(count)), SqliteLog(folder, events(count // 2))
+        hot = {part: KafkaLog(kafka, events(round(3_000 * (long + 4)), hot=part)) for part in HOT}
         samples: list[tuple[Cell, Sample]] = []
         for number in range(arguments.rounds):
             results.load.append(os.getloadavg()[0])
@@ -64,12 +65,11 @@ def _measure(arguments: argparse.Namespace, command: str) -> Results:
             for cell, sample in _round(*logs, folder, long):
                 _say(f"  {cell}: {sample.cpu_per_call:.1f} µs, {sample.rate:.0f}/s, share {sample.share(cell.concurrency):.3f}")
                 samples.append((cell, sample))
-        results.rows = rows(samples)
-        for number in range(arguments.rounds):
-            for part in HOT:
-                sample = scenarios.hot_key(kafka, folder, part, Span(warm=3, long=long), round(3_000 * (long + 4)))
+            for part, log in hot.items():
+                sample = scenarios.hot_key(log, folder, Span(warm=3, long=long))
                 results.hot.append((part, sample.rate, sample.share(scenarios.HOT_CALLS)))
-                _say(f"hot user {part:.0%}, {number + 1}: {sample.rate:.0f}/s")
+                _say(f"  hot user {part:.0%}: {sample.rate:.0f}/s")
+        results.rows = rows(samples)
     return results
 
 

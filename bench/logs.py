@@ -54,8 +54,10 @@ class SqliteLog:
         asyncio.run(self._fill(events))
 
     def environ(self) -> Environ:
-        """A copy in which nothing is delivered yet."""
-        copy = self._folder / f"{uuid.uuid4().hex[:8]}.db"
+        """A copy in which nothing is delivered yet, in the place of the one from before."""
+        for old in self._folder.glob(f"{self._file.stem}-copy.db*"):
+            old.unlink()
+        copy = self._folder / f"{self._file.stem}-copy.db"
         shutil.copy(self._file, copy)
         return {"SQLITE_PATH": str(copy)}
 

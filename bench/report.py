@@ -11,14 +11,19 @@ from bench.results import Cell, Results, Row
 _CELLS: Final = [(latency, calls) for latency in (0.0, 0.02, 0.1) for calls in (5, 50)]
 _HOW: Final = """\
 Each round measures every line once, in turn, so that what else the machine does hits all of them alike; figures are medians over
-the rounds. The receiver is `simulator.receiver` in a process of its own, Kafka 4.3 a single broker of its own from the jars, with a
-topic of six partitions; all share the cores. Events are 1,500 bytes, of 10,000 users, gzip as our producer writes them; calls are
-signed, order is kept per user, settings are the defaults but for `WEBHOOK_CONCURRENT_CALLS`. CPU is that of all our processes in
-user and kernel mode, from `/proc`, after some seconds of warming up. *Share* is events a second ÷ (calls ÷ latency), with the latency as the
-receiver measured it (a timer of 20 ms takes 20.5 to 22 ms on a busy machine). *Our client alone* is `consumer.http.client` sending
-the same requests in a closed loop without a log; *aiohttp* the same with that library. The unit is the CPU of one call by `wrk` on
-50 connections against nginx in the same run.
+the rounds. The receiver is `simulator.receiver` in a process of its own, Kafka 4.3 a single broker of its own from the jars, with
+a topic of six partitions; all share the cores. Events are 1,500 bytes, of 10,000 users, gzip as our producer writes them; calls
+are signed, order is kept per user, settings are the defaults but for `WEBHOOK_CONCURRENT_CALLS`. CPU is that of all our processes
+in user and kernel mode, from `/proc`, after some seconds of warming up. *Share* is events a second ÷ (calls ÷ latency), with the
+latency as the receiver measured it (a timer of 20 ms takes 20.5 to 22 ms on a busy machine). *Our client alone* is
+`consumer.http.client` sending the same requests in a closed loop without a log; *aiohttp* the same with that library. The unit is
+the CPU of one call by `wrk` on 50 connections against nginx in the same run.
 """
+_HEAD: Final = (
+    "| latency, calls | who | events/s | share | CPU an event, µs (least–most) | wrk calls "
+    "| ÷ our client | events a CPU second | MB |"
+)
+_RULE: Final = "|---|---|---|---|---|---|---|---|---|"
 
 
 def markdown(results: Results, command: str) -> str:
@@ -56,11 +61,11 @@ def markdown(results: Results, command: str) -> str:
 
 
 def _surroundings(results: Results, command: str) -> Iterator[str]:
-    yield f"{results.date}, `{command}`, about {len(results.load)} rounds. {results.machine}."
+    yield f"{results.date}, `{command}`, {len(results.load)} rounds. {results.machine}."
     yield ""
     if results.load:
         yield f"Load average at the start of each round: {', '.join(f'{load:.1f}' for load in results.load)}. "
-        yield "Above the number of cores minus what we use ourselves it means that others worked beside: read ratios, not microseconds."
+        yield "Much above 2 means that others worked beside us: read ratios, not microseconds."
     if results.unit:
         spread = f"{min(results.wrk):.1f} to {max(results.wrk):.1f}"
         yield ""
@@ -96,7 +101,8 @@ def _judged(results: Results) -> Iterator[tuple[str, str, str, bool]]:
         yield what, "p50 < 0.7 s, p99 < 1.5 s", found, delays.p50 < 0.7 and delays.p99 < 1.5
     for name, backlog in results.backlogs.items():
         what = f"memory on {name}, {backlog.events:,} events waiting and the webhook down for {backlog.seconds:g} s"
-        found = f"{backlog.early:.0f} MB at its begin, {backlog.late:.0f} MB at its end, {backlog.most:.0f} at most; CPU {backlog.cpu:.1%}"
+        memory = f"{backlog.early:.0f} MB at its begin, {backlog.late:.0f} MB at its end, {backlog.most:.0f} at most"
+        found = f"{memory}; CPU {backlog.cpu:.1%}"
         yield what, "< 150 MB, flat", found, backlog.most < 150 and backlog.late - backlog.early < 5
     once = all(row.duplicates == 0 for row in results.rows)
     yield "each event once in every run above", "no duplicate", "none" if once else "some", once
@@ -105,8 +111,8 @@ def _judged(results: Results) -> Iterator[tuple[str, str, str, bool]]:
 
 
 def _matrix(results: Results) -> Iterator[str]:
-    yield "| latency, calls | who | events/s | share | CPU an event, µs (least–most) | wrk calls | ÷ our client | events a CPU second | MB |"
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield _HEAD
+    yield _RULE
     names = (
         ("kafka", 1, "consumer"),
         ("kafka", 3, "consumer × 3"),
@@ -122,8 +128,8 @@ def _matrix(results: Results) -> Iterator[str]:
 
 
 def _sqlite(results: Results) -> Iterator[str]:
-    yield "| latency, calls | who | events/s | share | CPU an event, µs (least–most) | wrk calls | ÷ our client | events a CPU second | MB |"
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield _HEAD
+    yield _RULE
     for latency, calls in _CELLS:
         row = results.row(Cell("sqlite", 1, calls, latency))
         if row:
@@ -141,8 +147,8 @@ def _line(results: Results, row: Row, where: str, name: str, own: Row | None) ->
 
 
 def _hot(results: Results) -> Iterator[str]:
-    yield "20 ms, 50 calls, one replica. The hot user's events go one after the other (50 a second at most); while they wait, so does"
-    yield "the rest of that user's partition once its part of the window is full. The other partitions go on."
+    yield "20 ms, 50 calls, one replica. The hot user's events go one after the other, 50 a second at most; while they wait, so does"
+    yield "the rest of that user's partition, once its part of the window is full. The other partitions go on."
     yield ""
     yield "| events of one user | events/s | share |"
     yield "|---|---|---|"

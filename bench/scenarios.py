@@ -31,9 +31,8 @@ HOT_CALLS: Final = 50
 _POLL_INTERVAL: Final = 1.0
 
 
-def hot_key(broker: Broker, folder: Path, share: float, span: Span, count: int) -> Sample:
-    """`share`: of one user in all events."""
-    log = KafkaLog(broker, events(count, hot=share))
+def hot_key(log: KafkaLog, folder: Path, span: Span) -> Sample:
+    """Of a log in which one user has more events than the others."""
     return consumer(log, folder, concurrency=HOT_CALLS, latency=HOT_LATENCY, span=span)
 
 
