@@ -2,7 +2,8 @@
 are empty; then all is well again, and everything has to come to its end.
 
 A deck holds what has to happen at least, shuffled: so a run that ends has done it. Kill points travel with the processes: each
-new one gets the next point of its deck; whoever is not killed there within `_PATIENCE` is stopped instead, and the point tried again.
+new one gets the next point of its deck; whoever is not killed there within `_PATIENCE` is stopped instead, and the point tried
+again.
 """
 
 from __future__ import annotations
