@@ -19,6 +19,7 @@ from typing import Final, Protocol
 from shared import killpoints
 from simulator import faults
 from simulator.background import run_on
+from simulator.journal import Call
 from tests.faults import menu
 from tests.faults.oracle import Disturbance
 from tests.faults.world import Member, World

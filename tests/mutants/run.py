@@ -18,8 +18,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
-from rich import print as say
-
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
 _TESTS: Final = "# killed by: "
@@ -29,6 +27,11 @@ _LIMIT: Final = 240  # seconds for one selection: a mutant may hang
 
 class Broken(Exception):
     """The gate says nothing."""
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def main(names: Collection[str]) -> int:
