@@ -34,7 +34,7 @@ from shared.transport.port import Batch, Position
 from tests.unit.consumer.worked_by_hand import Door, Loop, Wire
 
 PARTITIONS: Final = (0, 1)
-WINDOW: Final = 12
+WINDOW: Final = 40
 CAP: Final = 8.0
 DRAIN: Final = 10.0
 FAILURES: Final = (
