@@ -147,8 +147,8 @@ def _line(results: Results, row: Row, where: str, name: str, own: Row | None) ->
 
 
 def _hot(results: Results) -> Iterator[str]:
-    yield "20 ms, 50 calls, one replica. The hot user's events go one after the other, 50 a second at most; while they wait, so does"
-    yield "the rest of that user's partition, once its part of the window is full. The other partitions go on."
+    yield "20 ms, 50 calls, one replica. The hot user's events go one after the other, 50 a second at most; while they wait,"
+    yield "so does the rest of that user's partition, once its part of the window is full. The other partitions go on."
     yield ""
     yield "| events of one user | events/s | share |"
     yield "|---|---|---|"

@@ -15,7 +15,7 @@ from statistics import quantiles
 from typing import Final
 
 from bench.client import SECRET
-from bench.events import events, log_id_of
+from bench.events import log_id_of
 from bench.logs import KafkaLog, SqliteLog
 from bench.measure import Sample, Span, consumer
 from bench.processes import COMMAND, Process, running
