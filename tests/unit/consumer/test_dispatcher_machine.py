@@ -42,7 +42,7 @@ FAILURES: Final = (
     Attempt(410),
     Attempt(422),
     Attempt(302),
-    Attempt(503, retry_after=3.0),
+    Attempt(503, retry_after=6.0),
     Attempt(429, retry_after=1e6),
     Attempt(None, "no answer within 5 s", timed_out=True),
     Attempt(None, "connection reset"),
@@ -80,6 +80,7 @@ class CourierMachine(RuleBasedStateMachine):
         self.ended: set[Place] = set()  # in any life
         self.revoking: asyncio.Task[Mapping[int, Position]] | None = None
         self.storing = True
+        self.steps = 0
 
     @initialize(
         ordering=st.sampled_from(Ordering),
@@ -197,13 +198,16 @@ class CourierMachine(RuleBasedStateMachine):
 
     @rule(
         number=st.sampled_from(PARTITIONS),
+        taken=st.booleans(),
         events=st.lists(st.tuples(st.sampled_from([b"a", b"a", b"b", None]), st.integers(0, 2)), min_size=1, max_size=6),
     )
-    def publish(self, number: int, events: list[tuple[bytes | None, int]]) -> None:
+    def publish(self, number: int, events: list[tuple[bytes | None, int]], *, taken: bool) -> None:
         for key, hole in events:
             self.count += 1
             headers = [("v", b"1"), ("log-id", b"%d" % self.count)]
             self.append(number, key, hole, headers)
+        if taken and self.revoking is None:
+            self.turn()
 
     @rule(number=st.sampled_from(PARTITIONS))
     def publish_a_foreign_record(self, number: int) -> None:
@@ -234,7 +238,18 @@ class CourierMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.wire.open)
     @rule(data=st.data(), attempt=st.sampled_from(FAILURES))
     def land_badly(self, data: st.DataObject, attempt: Attempt) -> None:
-        call = data.draw(st.sampled_from(list(self.wire.open)))
+        self.fail(data.draw(st.sampled_from(list(self.wire.open))), attempt)
+
+    @precondition(lambda self: self.wire.open)
+    @rule(attempts=st.lists(st.sampled_from(FAILURES), min_size=1, max_size=3), seconds=st.sampled_from([2.0, 5.0, 20.0]))
+    def outage(self, attempts: list[Attempt], seconds: float) -> None:
+        for attempt in attempts:
+            for call in list(self.wire.open):
+                if call in self.wire.open:
+                    self.fail(call, attempt)
+            self.time_passes(seconds)
+
+    def fail(self, call: Call, attempt: Attempt) -> None:
         closed, before = self.courier.breaker is State.CLOSED, call.attempt
         if isinstance(call, Delivery):
             self.spent[call] += closed
@@ -255,7 +270,7 @@ class CourierMachine(RuleBasedStateMachine):
         self.ended.add((number, offset))
         self.partitions[number].known.add(offset)
 
-    @rule(seconds=st.sampled_from([0.1, 0.6, 2.0, 5.0, 20.0, 40.0]))
+    @rule(seconds=st.sampled_from([0.1, 0.6, 2.0, 4.0, 5.0, 20.0, 40.0]))
     def time_passes(self, seconds: float) -> None:
         self.loop.now += seconds
         self.loop.settle()
@@ -338,13 +353,14 @@ class CourierMachine(RuleBasedStateMachine):
     def begin_to_revoke(self, going: Collection[int]) -> None:
         self.revoking = self.loop.create_task(self.courier.revoked(going))
 
-    @precondition(lambda self: self.revoking is None and len(self.unowned()) < len(PARTITIONS))
+    @precondition(lambda self: self.steps % 4 == 0 and self.revoking is None and len(self.unowned()) < len(PARTITIONS))
     @rule(data=st.data())
     def lose(self, data: st.DataObject) -> None:
         number = data.draw(st.sampled_from([number for number in PARTITIONS if number not in self.unowned()]))
         self.partitions[number].owner = None
         self.loop.settle(lambda: self.courier.lost([number]))
 
+    @precondition(lambda self: self.steps % 4 == 0)  # else nothing has the time to become complicated
     @rule()
     def crash(self) -> None:
         now = self.loop.now
@@ -378,6 +394,10 @@ class CourierMachine(RuleBasedStateMachine):
                 self.check(number, partition.owner.ledger.committable)
 
     @invariant()
+    def a_step_is_over(self) -> None:
+        self.steps += 1
+
+    @invariant()
     def nothing_fails_unheard(self) -> None:
         assert not self.loop.problems
 
@@ -397,7 +417,8 @@ class CourierMachine(RuleBasedStateMachine):
             self.a_revocation_that_is_over_answers_what_to_commit()
         for number in self.unowned():
             self.assign(number)
-        for _ in self.rounds():
+        for number in self.rounds():
+            self.storing = number % 2 == 1  # a commit that is refused is made again
             self.turn()
             for call in list(self.wire.open):
                 for part in self.parts(call):
