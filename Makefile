@@ -28,6 +28,15 @@ test: $(BIN)/.installed
 test-stack: $(BIN)/.installed
 	$(BIN)/pytest -m stack -o faulthandler_timeout=290 tests/stack
 
+# First what is pure, for long; then kills, freezes and outages with real processes.
+faults: $(BIN)/.installed
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -o timeout=900 -o faulthandler_timeout=890 tests/unit/consumer
+	$(BIN)/pytest -m faults tests/faults
+
+# Each patch in tests/mutants is a bug that the tests have to notice.
+mutants: $(BIN)/.installed
+	$(BIN)/python -m tests.mutants.run
+
 lint: $(BIN)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -129,7 +129,7 @@ class HttpWebhook(Webhook, Owner):
         except NoConnection as problem:
             self.over(call, landed, Attempt(None, str(problem)))
         except TimeoutError:
-            self.over(call, landed, Attempt(None, f"no connection within {patience:.3g} s"))
+            self.over(call, landed, Attempt(None, f"no connection within {patience:.3g} s", timed_out=True))
         else:
             self._connections.add(connection)
             self._calls[call] = connection

@@ -93,5 +93,6 @@ async def test_nothing_outlasts_the_deadline(receiver: Receiver, certificates: C
         statuses = {call.call.log_id: call.status for call in receiver.journal.all[5:]}
         assert [attempt.status for attempt in attempts] == [statuses[str(number)] for number in range(5)]
         assert sorted(map(str, statuses.values())) == ["200", "200", "None", "None", "None"]
+        assert all(attempt.timed_out == (attempt.status is None) for attempt in attempts)
         assert (await caller.call()).status == 200
     await caller.no_connections_left(receiver)
