@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Assignment:
-    __slots__ = ("committed", "lanes", "ledger", "live", "partition")
+    __slots__ = ("committed", "lanes", "ledger", "live", "partition", "unstored")
 
     def __init__(self, partition: int, committed: Position) -> None:
         self.partition = partition
@@ -21,5 +21,7 @@ class Assignment:
         self.lanes: Lanes[bytes, Delivery] = Lanes()
         #: What was committed last.
         self.committed = committed
+        #: Events that were done since then: a crash now would repeat them.
+        self.unstored = 0
         #: False as soon as the partition is about to go: no call starts any more.
         self.live = True

@@ -4,7 +4,8 @@ There is no task per event: a record becomes a `Delivery`, which goes from its l
 back to `_landed`. The loop itself only polls, and commits on an interval. What limits what:
 
 - at most `share` calls are open (the member's part of `WEBHOOK_CONCURRENT_CALLS`);
-- at most `WINDOW` events are taken and not yet done: open, ready, behind another of their key, or waiting for a retry;
+- at most `WINDOW` events are taken and not yet stored as done: open, ready, behind another of their key, waiting for a retry, or
+  done since the last commit that worked. So a crash, or an outage of the log, repeats no more than that;
 - each owned partition may fill its equal part of the window, so that one blocked partition does not stop the others.
 """
 
@@ -77,6 +78,8 @@ class Courier(Handler):
         self._drained = asyncio.Event()
         self._session = 0.0
         self._polled = self._committed = clock()
+        #: The last commit worked.
+        self._stored = True
         self.counts = Counts()
 
     # -- the loop
@@ -85,7 +88,6 @@ class Courier(Handler):
         """Deliver until `stop` is set; then drain, commit and leave. Raises `TransportUnusable`."""
         try:
             member = await transport.member(self)
-            self._session = member.session
             try:
                 while not stop.is_set():
                     await self.turn(member)
@@ -96,22 +98,29 @@ class Courier(Handler):
 
     async def turn(self, member: Member) -> None:
         """One round: poll, start what can start, commit if it is time."""
-        room = min(self._window - self.in_window, _POLL_LIMIT)
+        room = min(self._window - self._repeatable, _POLL_LIMIT)
         batches = await member.poll(wait=_POLL_WAIT, limit=max(room, 1), hold=self._full())
-        self._polled = self._clock()
+        self._polled, self._session = self._clock(), member.session
         for batch in batches:
             self._accept(batch)
         self._launch()
-        if self._clock() - self._committed >= self._commit_interval:
+        if self._commit_is_due():
             await self._commit(member)
+
+    def _commit_is_due(self) -> bool:
+        """On the interval, and before what is done and not stored fills the window."""
+        pressing = self._stored and sum(assignment.unstored for assignment in self._owned.values()) > self._window // 2
+        return pressing or self._clock() - self._committed >= self._commit_interval
 
     async def _commit(self, member: Member) -> None:
         self._committed = self._clock()
-        now = {assignment: assignment.ledger.committable for assignment in self._owned.values()}
-        moved = {assignment: position for assignment, position in now.items() if position != assignment.committed}
-        if moved and await member.commit({assignment.partition: position for assignment, position in moved.items()}):
-            for assignment, position in moved.items():
+        now = {assignment: (assignment.ledger.committable, assignment.unstored) for assignment in self._owned.values()}
+        moved = {owned.partition: position for owned, (position, _) in now.items() if position != owned.committed}
+        self._stored = not moved or await member.commit(moved)
+        if self._stored:
+            for assignment, (position, done) in now.items():
                 assignment.committed = position
+                assignment.unstored -= done
 
     # -- what an onlooker may know
 
@@ -119,6 +128,11 @@ class Courier(Handler):
     def in_window(self) -> int:
         """Events that are taken and not yet done."""
         return sum(assignment.ledger.open for assignment in self._owned.values())
+
+    @property
+    def _repeatable(self) -> int:
+        """What a crash now would repeat at most."""
+        return sum(assignment.ledger.open + assignment.unstored for assignment in self._owned.values())
 
     @property
     def idle_for(self) -> float:
@@ -215,7 +229,7 @@ class Courier(Handler):
                 self._held.add(partition)
             elif assignment.ledger.open <= part // 2:
                 self._held.discard(partition)
-        return self._owned.keys() if self.in_window >= self._window else self._held
+        return self._owned.keys() if self._repeatable >= self._window else self._held
 
     def _accept(self, batch: Batch) -> None:
         assignment = self._owned.get(batch.partition)
@@ -269,6 +283,7 @@ class Courier(Handler):
     def _done(self, delivery: Delivery) -> None:
         assignment = delivery.assignment
         assignment.ledger.done(delivery.offset)
+        assignment.unstored += 1
         self.counts.delivered += 1
         log.debug("delivered", log_id=delivery.log_id, attempt=delivery.attempt)
         following = assignment.lanes.leave(delivery.key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from math import inf
 from pathlib import Path
@@ -15,7 +15,7 @@ from consumer.backoff import Backoff
 from consumer.courier import Courier
 from shared.event import Event
 from shared.record import Record
-from shared.transport.port import Batch, Position
+from shared.transport.port import Batch, Member, Position
 from shared.transport.sqlite import SqliteTransport
 from simulator import faults
 from simulator.receiver import Receiver
@@ -30,12 +30,14 @@ async def receiver() -> AsyncIterator[Receiver]:
     await receiver.stop()
 
 
-def _courier(url: str, *, window: int = 100, timeout: float = 5.0, drain_timeout: float = 2.0) -> Courier:
+def _courier(
+    url: str, *, window: int = 100, timeout: float = 5.0, drain_timeout: float = 2.0, commit_interval: float = 0.05
+) -> Courier:
     return Courier(
         webhook=AiohttpWebhook(url=url, headers={}, timeout=timeout, connect_timeout=1.0),
         backoff=Backoff(base=0.02, cap=0.1),
         window=window,
-        commit_interval=0.05,
+        commit_interval=commit_interval,
         drain_timeout=drain_timeout,
     )
 
@@ -156,6 +158,51 @@ async def test_at_the_drain_timeout_calls_are_broken_off_and_made_again_later(tm
     async with _running(_courier(receiver.url), _log(tmp_path)):
         await receiver.journal.wait_for(10, timeout=20)
     assert receiver.journal.disorder() == []
+
+
+async def test_a_crash_repeats_no_more_than_the_window_however_seldom_positions_are_stored(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    await publish(_log(tmp_path), events(0, 200))
+    onlooker = _log(tmp_path)
+    async with _running(_courier(receiver.url, window=20, commit_interval=60), _log(tmp_path)):
+        await receiver.journal.wait_for(200, timeout=20)
+        assert (await onlooker.progress())[0].lag <= 20
+    await onlooker.close()
+
+
+class _InAnOutage(Member):
+    """Goes on with what it has, and can store nothing."""
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+
+    @property
+    def session(self) -> float:
+        return self._member.session
+
+    async def poll(self, *, wait: float, limit: int, hold: Collection[int]) -> Sequence[Batch]:
+        return await self._member.poll(wait=wait, limit=limit, hold=hold)
+
+    async def commit(self, positions: Mapping[int, Position]) -> bool:
+        return False
+
+    async def close(self) -> None:
+        await self._member.close()
+
+
+async def test_while_positions_cannot_be_stored_no_more_than_the_window_is_sent(tmp_path: Path, receiver: Receiver) -> None:
+    await publish(_log(tmp_path), events(0, 100))
+    log = _log(tmp_path)
+    courier = _courier(receiver.url, window=20)
+    member = _InAnOutage(await log.member(courier))
+    for _ in range(20):
+        await courier.turn(member)
+    assert len(receiver.journal) == 20
+    assert courier.in_window == 0
+    await member.close()
+    await courier._webhook.close()
+    await log.close()
 
 
 async def test_a_foreign_record_is_held_and_nothing_passes_it(tmp_path: Path, receiver: Receiver) -> None:
