@@ -12,6 +12,8 @@ _PANEL: Final = 210
 _LEFT: Final = 60
 _GROUP: Final = 128
 _BAR: Final = 26
+#: With a white rim, so that it can be read across a line.
+_LABEL: Final = 'text-anchor="middle" font-size="9" stroke="white" stroke-width="3" paint-order="stroke"'
 _GROUPS: Final = ((5, 0.0), (50, 0.0), (5, 0.02), (50, 0.02), (5, 0.1), (50, 0.1))
 
 
@@ -35,14 +37,14 @@ def svg(results: Results) -> str:
     label = "CPU per event, in calls of wrk" if results.unit else "CPU per event, in µs"
     costs = [[_cost(results, series, group, unit) for series in _SERIES] for group in _GROUPS]
     shares = [[_share(results, series, group) for series in _SERIES] for group in _GROUPS if group[1]]
-    height = 2 * _PANEL + 150
+    height = 2 * _PANEL + 110
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" font-size="11">',
         f'<rect width="{_WIDTH}" height="{height}" fill="white"/>',
         *_legend(),
         *_panel(50, label, costs, _GROUPS, aims=[(1, 7.0), (3, 9.0)] if results.unit else []),
         *_panel(
-            _PANEL + 110,
+            _PANEL + 80,
             "events a second ÷ (calls ÷ latency at the receiver)",
             shares,
             [group for group in _GROUPS if group[1]],
@@ -68,7 +70,7 @@ def _legend() -> list[str]:
     for series in _SERIES:
         parts.append(f'<rect x="{x}" y="14" width="12" height="12" fill="{series.color}"/>')
         parts.append(f'<text x="{x + 17}" y="24">{series.name}</text>')
-        x += 190
+        x += 215 if series.replicas > 1 else 180
     parts.append(f'<text x="{x - 20}" y="24" fill="#444">- - aim</text>')
     return parts
 
@@ -86,17 +88,18 @@ def _panel(
     scale = (bottom - top - 20) / most
     parts = [f'<text x="{_LEFT}" y="{top + 8}" font-weight="bold">{title}</text>']
     parts.append(f'<line x1="{_LEFT}" y1="{bottom}" x2="{_WIDTH - 20}" y2="{bottom}" stroke="#444"/>')
+    labels = []
     for place, (bars, (calls, latency)) in enumerate(zip(values, groups, strict=True)):
         x = _LEFT + 10 + place * _GROUP
         for number, (value, series) in enumerate(zip(bars, _SERIES, strict=True)):
             left, y = x + number * _BAR, bottom - value * scale
             parts.append(f'<rect x="{left}" y="{y:.1f}" width="{_BAR - 3}" height="{value * scale:.1f}" fill="{series.color}"/>')
             text = f"{value:.1f}" if value >= 1.5 else f"{value:.2f}"
-            parts.append(f'<text x="{left + (_BAR - 3) / 2}" y="{y - 3:.1f}" text-anchor="middle" font-size="9">{text}</text>')
+            labels.append(f'<text x="{left + (_BAR - 3) / 2}" y="{y - 3:.1f}" {_LABEL}>{text}</text>')
         middle = x + 2 * _BAR
         parts.append(f'<text x="{middle}" y="{bottom + 15}" text-anchor="middle">{latency * 1000:g} ms, {calls} calls</text>')
     for place, value in aims:
         x, y = _LEFT + 4 + place * _GROUP, bottom - value * scale
         line = f'x1="{x}" y1="{y:.1f}" x2="{x + 4 * _BAR + 8}" y2="{y:.1f}"'
         parts.append(f'<line {line} stroke="#222" stroke-dasharray="4 3"/>')
-    return parts
+    return [*parts, *labels]

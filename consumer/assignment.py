@@ -13,7 +13,7 @@ from shared.transport.port import Position
 class Assignment:
     """`ended` is called for each event that has come to its end."""
 
-    __slots__ = ("_ended", "committed", "lanes", "ledger", "live", "partition", "pending")
+    __slots__ = ("_ended", "committed", "lanes", "ledger", "live", "partition", "pending", "unstored")
 
     def __init__(self, partition: int, committed: Position, ended: Callable[[], None] = lambda: None) -> None:
         self._ended = ended
@@ -24,6 +24,8 @@ class Assignment:
         self.pending: dict[int, Delivery] = {}
         #: What was committed last.
         self.committed = committed
+        #: Events that came to their end since then: a crash now would repeat them.
+        self.unstored = 0
         #: False as soon as the partition is about to go: no call starts any more.
         self.live = True
 
@@ -32,5 +34,6 @@ class Assignment:
         offset = delivery.record.offset
         del self.pending[offset]
         self.ledger.done(offset)
+        self.unstored += 1
         self._ended()
         return self.lanes.leave(delivery.lane) if delivery.readable else None

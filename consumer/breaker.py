@@ -6,7 +6,8 @@
     half-open   one call, the probe, is under way
     closed      again on any success; the calls allowed at once begin with one and double with each success
 
-A failure while it is not closed says nothing about its event, so it spends none of the event's attempts.
+A failure while it is not closed says nothing about its event, so it spends none of the event's attempts. (The dispatcher knows
+one exception: where every event at hand has failed before, a probe that is refused once more does.)
 """
 
 from __future__ import annotations

@@ -67,6 +67,8 @@ class Courier(Handler):
         self._transport: Transport | None = None
         self._share: int | None = None
         self._session = 0.0
+        #: The last commit worked.
+        self._stored = True
         self._polled = self._committed = clock()
 
     # -- the loop
@@ -98,7 +100,7 @@ class Courier(Handler):
             killpoints.at("after-poll")
             self._accept(batch)
         self._dispatcher.launch()
-        if self._clock() - self._committed >= self._commit_interval:
+        if self._commit_is_due():
             await self._commit(member)
 
     async def _hold(self) -> Collection[int]:
@@ -108,7 +110,7 @@ class Courier(Handler):
             self._eased.clear()
             hold = self._holdings.full()
             left = deadline - self._clock()
-            if len(hold) < len(self._holdings.owned) or not hold or left <= 0:
+            if len(hold) < len(self._holdings.owned) or not hold or left <= 0 or self._commit_is_due():
                 return hold
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._eased.wait(), left)
@@ -121,14 +123,19 @@ class Courier(Handler):
             if assignment.ledger.take(record.offset):
                 self._dispatcher.take(assignment, record)
 
+    def _commit_is_due(self) -> bool:
+        """On the interval, and before what is done and not stored fills the window."""
+        return (self._stored and self._holdings.pressing) or self._clock() - self._committed >= self._commit_interval
+
     async def _commit(self, member: Member) -> None:
         self._committed = self._clock()
-        now = {assignment: assignment.ledger.committable for assignment in self._holdings.owned.values()}
-        moved = {assignment: position for assignment, position in now.items() if position != assignment.committed}
-        if moved and await member.commit({assignment.partition: position for assignment, position in moved.items()}):
-            killpoints.at("after-commit")
-            for assignment, position in moved.items():
-                assignment.committed = position
+        now = {owned: (owned.ledger.committable, owned.unstored) for owned in self._holdings.owned.values()}
+        moved = {owned.partition: position for owned, (position, _) in now.items() if position != owned.committed}
+        self._stored = not moved or await member.commit(moved)
+        if self._stored:
+            if moved:
+                killpoints.at("after-commit")
+            self._holdings.stored(now)
 
     def _asleep(self) -> bool:
         """We slept through our session: the partitions may be somebody else's by now, the next poll will tell."""

@@ -23,7 +23,7 @@ from consumer.delivery import Delivery
 from consumer.pace import Pace
 from consumer.turns import Turns, is_dying, parts_of
 from consumer.undertaker import Undertaker
-from consumer.verdict import Verdict, judge
+from consumer.verdict import Verdict, judge, speaks_of_the_event
 from consumer.webhook import Attempt, Webhook
 from shared import killpoints
 from shared.errors import RecordInvalid
@@ -156,6 +156,9 @@ class Dispatcher:
             self._webhook.cancel(call)
             self._breaker.given_up(call.log_id, self._clock())
             self._turns.put_back(call)
+            for part in parts_of(call):
+                if part.skip is not None and part.assignment.live:
+                    self._skip_now(part)
         return len(calls)
 
     def forget_dead(self) -> None:
@@ -239,7 +242,7 @@ class Dispatcher:
     def _failed(self, call: Delivery | Batch, attempt: Attempt, verdict: Verdict) -> None:
         self.counts.failed_attempts += 1
         before, now = self._breaker.state, self._clock()
-        spent = self._breaker.failed(call.log_id, now)
+        spent = self._breaker.failed(call.log_id, now) or self._is_poison(call, attempt, before)
         if verdict is Verdict.GONE and self._breaker.state is State.CLOSED:
             self._breaker.open(now)
         delay = self._policy.backoff.delay(
@@ -252,7 +255,17 @@ class Dispatcher:
             )
         for delivery in parts_of(call):
             delivery.status = attempt.status
+            delivery.failed = True
+        call.failed = True
         self._try_again(call, delay, spent=spent)
+
+    def _is_poison(self, call: Delivery | Batch, attempt: Attempt, before: State) -> bool:
+        """A probe that had failed before, so nobody was there who had not, and it is refused again: that one spends an attempt.
+
+        Else a window full of poisoned events would look like an outage for ever, and none of them come to its dead letter.
+        """
+        probe = before is State.HALF_OPEN and self._breaker.state is State.OPEN
+        return probe and call.failed and speaks_of_the_event(attempt.status)
 
     def _try_again(self, call: Delivery | Batch, delay: float, *, spent: bool) -> None:
         limit = self._policy.max_attempts

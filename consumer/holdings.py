@@ -1,7 +1,8 @@
 """The partitions that this member owns, and the window over them.
 
-The window bounds everything that is taken and not yet done: open, ready, behind another of its lane, waiting for a retry, or on
-its way to the dead letters. One half of it is shared out: each owned partition may always fill its part, so that blocked ones do
+The window bounds everything that is taken and not yet stored as done: open, ready, behind another of its lane, waiting for a
+retry, on its way to the dead letters, or done since the last commit that worked; so a crash, or an outage of the log, repeats no
+more than that. One half of it is shared out: each owned partition may always fill its part, so that blocked ones do
 not stop the others. The other half, less what one poll can overshoot, is a pool for whoever has something to do. When the pool is
 used up, partitions beyond their part are held, until half of the pool is free again.
 """
@@ -25,6 +26,8 @@ class Holdings:
         self._owned: dict[int, Assignment] = {}
         self._held: set[int] = set()
         self._tight = False
+        #: Events that are done since the last commit that worked, over all partitions.
+        self.unstored = 0
         #: Fewer events than this cannot change anything about `full`.
         self._until_eased = 0
         self.owned: Mapping[int, Assignment] = MappingProxyType(self._owned)
@@ -41,7 +44,12 @@ class Holdings:
 
     @property
     def room(self) -> int:
-        return self._window - self.taken
+        return self._window - self.taken - self.unstored
+
+    @property
+    def pressing(self) -> bool:
+        """What is done and not stored takes up so much of the window that it is time for a commit."""
+        return self.unstored > self._window // 2
 
     @property
     def limit(self) -> int:
@@ -52,6 +60,15 @@ class Holdings:
         """A new assignment, in the place of an old one of the same partition."""
         assignment = self._owned[partition] = Assignment(partition, position, self._done)
         return assignment
+
+    def stored(self, positions: Mapping[Assignment, tuple[Position, int]]) -> None:
+        """A commit worked: for each assignment its position, and how many events had come to their end before it was made."""
+        for assignment, (position, done) in positions.items():
+            assignment.committed = position
+            assignment.unstored -= done
+            if self._owned.get(assignment.partition) is assignment:
+                self.unstored -= done
+        self._eased()
 
     def retire(self, partitions: Collection[int]) -> list[Assignment]:
         """Mark these dead: nothing of them starts any more. They stay until they are dropped."""
@@ -64,6 +81,7 @@ class Holdings:
         for assignment in leaving:
             if self._owned.get(assignment.partition) is assignment:
                 del self._owned[assignment.partition]
+                self.unstored -= assignment.unstored
                 self._held.discard(assignment.partition)
         self._eased()
 
@@ -91,6 +109,7 @@ class Holdings:
         return min(self._most, self._part)
 
     def _done(self) -> None:
+        self.unstored += 1
         self._until_eased -= 1
-        if not self._until_eased:
+        if not self._until_eased or self.pressing:
             self._eased()

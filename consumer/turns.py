@@ -50,11 +50,12 @@ class Turns:
     def next(self, now: float, *, probing: bool = False) -> tuple[Delivery | Batch | None, float]:
         """The next call; or None, and the seconds to wait for a batch to fill up (0: nobody is there).
 
-        `probing`: if nobody is ready, take one who waits: a probe must not wait for a backoff.
+        `probing`: take one that has never failed, else whoever there is: a probe must not wait for a backoff.
         """
+        fresh = probing and self._bring_a_fresh_one_forward()
         if probing and not self._ready and not self._again:
             return self._retries.pop(), 0.0
-        if self._again:
+        if self._again and not fresh:
             return self._again.popleft(), 0.0
         if not self._ready:
             return None, 0.0
@@ -67,6 +68,10 @@ class Turns:
         if delivery in self._ready:
             self._ready.remove(delivery)
             return delivery
+        for batch in self._again:
+            if delivery in batch.parts:
+                self._again.remove(batch)
+                return batch
         return next(iter(self._retries.remove(lambda call: delivery in parts_of(call))), None)
 
     def drop_dead(self) -> None:
@@ -75,6 +80,18 @@ class Turns:
         self._again = deque(batch for batch in self._again if not is_dying(batch))
         self._ready.extend(head for call in broken for head in heads_of(parts_of(call)))
         self._ready = deque(delivery for delivery in self._ready if delivery.assignment.live)
+
+    def _bring_a_fresh_one_forward(self) -> bool:
+        """The newest, since what an earlier owner left open among much that is done may be what always fails.
+
+        Events that failed say little about the webhook: a dozen poisoned ones would keep the breaker open for everybody.
+        """
+        fresh = next((delivery for delivery in reversed(self._ready) if not delivery.failed), None)
+        if fresh is None:
+            return False
+        self._ready.remove(fresh)
+        self._ready.appendleft(fresh)
+        return True
 
     def _gather(self, batching: Batching, now: float) -> tuple[Batch | None, float]:
         if self._lingering_since is None:

@@ -21,6 +21,9 @@ class Verdict(Enum):
     GONE = auto()
 
 
+#: Answers below 500 that are not about the event: a missing path, a method, a hurry.
+_ABOUT_THE_WEBHOOK: Final = frozenset({401, 403, 404, 405, 407, 408, 410, 425, 426, 429})
+
 _MEANING: Final = {
     401: Verdict.DENIED,
     403: Verdict.DENIED,
@@ -28,6 +31,11 @@ _MEANING: Final = {
     429: Verdict.BUSY,
     503: Verdict.BUSY,
 }
+
+
+def speaks_of_the_event(status: int | None) -> bool:
+    """Whether a failing answer may well be about this one event: a receiver was there, read it, and did not want it."""
+    return status == 500 or (status is not None and 400 <= status < 500 and status not in _ABOUT_THE_WEBHOOK)
 
 
 def judge(attempt: Attempt, success: Set[int]) -> Verdict:

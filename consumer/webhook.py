@@ -10,7 +10,7 @@ from typing import Any, Protocol
 class Call:
     """One request that may be made again. The client reads it and changes nothing."""
 
-    __slots__ = ("attempt", "body", "log_id")
+    __slots__ = ("attempt", "body", "failed", "log_id")
 
     def __init__(self, log_id: str, body: bytes) -> None:
         #: What `webhook-id` says: the same on every attempt.
@@ -18,6 +18,8 @@ class Call:
         self.body = body
         #: The number of the attempt that is under way or comes next, from 1. Counts anew after a restart or rebalance.
         self.attempt = 1
+        #: An attempt failed, spent or not.
+        self.failed = False
 
 
 @dataclass(frozen=True, slots=True)

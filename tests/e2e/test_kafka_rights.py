@@ -17,7 +17,7 @@ from tests.kafka.principals import Principal
 
 Create = Callable[..., Principal]
 COMMANDS = {"producer": "produce", "consumer": "consume"}
-SECONDS = 8.0
+SECONDS = 20.0
 
 
 @pytest.fixture

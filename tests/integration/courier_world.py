@@ -45,13 +45,15 @@ def courier(
     drain_timeout: float = 2.0,
     breaker_failures: int = 10_000,
     probe_interval: float = 0.1,
+    longest_probe_interval: float = 0.5,
+    commit_interval: float = 0.05,
 ) -> Courier:
     return Courier(
         webhook=HttpWebhook(url=url, headers={}, timeout=timeout, connect_timeout=1.0),
         policy=how or policy(),
-        breaker=Breaker(failures=breaker_failures, probe_interval=probe_interval, longest=0.5),
+        breaker=Breaker(failures=breaker_failures, probe_interval=probe_interval, longest=longest_probe_interval),
         window=window,
-        commit_interval=0.05,
+        commit_interval=commit_interval,
         drain_timeout=drain_timeout,
     )
 

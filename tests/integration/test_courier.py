@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from math import inf
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from consumer.courier import Courier
 from consumer.dispatcher import Policy
 from consumer.http.client import HttpWebhook
 from shared.record import Record
-from shared.transport.port import Batch, Position
+from shared.transport.port import Batch, Member, Position
 from simulator import faults
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
@@ -103,6 +104,51 @@ async def test_at_the_drain_timeout_calls_are_broken_off_and_made_again_later(tm
     async with running(courier(receiver.url), log_in(tmp_path)):
         await receiver.journal.wait_for(10, timeout=20)
     assert receiver.journal.disorder() == []
+
+
+async def test_a_crash_repeats_no_more_than_the_window_however_seldom_positions_are_stored(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    await publish(log_in(tmp_path), events(0, 200))
+    onlooker = log_in(tmp_path)
+    async with running(courier(receiver.url, window=20, commit_interval=60), log_in(tmp_path)):
+        await receiver.journal.wait_for(200, timeout=20)
+        assert (await onlooker.progress())[0].lag <= 20
+    await onlooker.close()
+
+
+class _InAnOutage(Member):
+    """Goes on with what it has, and can store nothing."""
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+
+    @property
+    def session(self) -> float:
+        return self._member.session
+
+    async def poll(self, *, wait: float, limit: int, hold: Collection[int]) -> Sequence[Batch]:
+        return await self._member.poll(wait=wait, limit=limit, hold=hold)
+
+    async def commit(self, positions: Mapping[int, Position]) -> bool:
+        return False
+
+    async def close(self) -> None:
+        await self._member.close()
+
+
+async def test_while_positions_cannot_be_stored_no_more_than_the_window_is_sent(tmp_path: Path, receiver: Receiver) -> None:
+    await publish(log_in(tmp_path), events(0, 100))
+    log = log_in(tmp_path)
+    one = courier(receiver.url, window=20)
+    member = _InAnOutage(await log.member(one))
+    for _ in range(20):
+        await one.turn(member)
+    assert len(receiver.journal) == 20
+    assert one.in_window == 0
+    await member.close()
+    await one._dispatcher.close()
+    await log.close()
 
 
 async def test_a_foreign_record_is_held_and_nothing_passes_it(tmp_path: Path, receiver: Receiver) -> None:

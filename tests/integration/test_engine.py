@@ -123,6 +123,27 @@ async def test_an_outage_spends_no_attempts(tmp_path: Path, receiver: Receiver) 
     assert await dead(tmp_path) == []
 
 
+async def test_a_dozen_poisoned_events_do_not_keep_the_breaker_open_for_the_others(tmp_path: Path, receiver: Receiver) -> None:
+    """A restart took them up first: the breaker opened, and each of its probes, twice as late as the last, was one of them."""
+    sent = [event(number) for number in range(60)]
+    poisoned = set(ids(sent[:15]))
+    receiver.script.add(faults.status(500), when=lambda call: call.log_id in poisoned)
+    await publish(log_in(tmp_path), sent)
+    one = courier(receiver.url, breaker_failures=5, probe_interval=0.2, longest_probe_interval=60)
+    async with running(one, log_in(tmp_path)):
+        await receiver.journal.wait_for(45, timeout=10)
+
+
+async def test_poisoned_events_become_dead_letters_also_where_nothing_else_is_left(tmp_path: Path, receiver: Receiver) -> None:
+    """All that failed had opened the breaker, and its probes spent no attempts: nothing ever moved again."""
+    receiver.script.add(faults.status(422))
+    await publish(log_in(tmp_path), [event(number) for number in range(8)])
+    one = courier(receiver.url, how=policy(max_attempts=3), breaker_failures=5, probe_interval=0.05)
+    async with running(one, log_in(tmp_path)):
+        await until(lambda: one.counts.dead == 8)
+    assert await committed(tmp_path) == 9
+
+
 async def test_410_opens_the_breaker_at_once(tmp_path: Path, receiver: Receiver) -> None:
     receiver.script.add(faults.status(410), times=3)
     await publish(log_in(tmp_path), [event(number) for number in range(20)])

@@ -122,6 +122,8 @@ class CourierMachine(RuleBasedStateMachine):
         self.courier._session = self.door.session
         self.polled = now
         self.spent: Counter[Delivery] = Counter()
+        self.failed: set[Call] = set()
+        self.probe: Call | None = None
         self.not_before: dict[Call, float] = {}
         self.skipped: set[Delivery] = set()
         self.loop.settle(lambda: self.courier.share(self.share))
@@ -134,7 +136,9 @@ class CourierMachine(RuleBasedStateMachine):
         assert len(self.wire.open) < self.share, "more calls than the share"
         assert self.loop.now - self.polled <= self.door.session, "a call though the session is over"
         assert self.courier.breaker is not State.OPEN, "a call that is no probe"
-        if self.courier.breaker is State.CLOSED:
+        if self.courier.breaker is State.HALF_OPEN:
+            self.probe = call
+        else:
             assert self.loop.now >= self.not_before.pop(call, 0.0), "sooner than the receiver asked for"
         taken = {(one.assignment, self.lane(one.record)) for other in self.wire.open for one in self.parts(other)}
         before: set[Place] = set()
@@ -251,12 +255,15 @@ class CourierMachine(RuleBasedStateMachine):
 
     def fail(self, call: Call, attempt: Attempt) -> None:
         closed, before = self.courier.breaker is State.CLOSED, call.attempt
+        refused_again = call is self.probe and call in self.failed and attempt.status in (422, 500)
+        spent = closed or (self.courier.breaker is State.HALF_OPEN and refused_again)
+        self.failed |= {call, *self.parts(call)}
         if isinstance(call, Delivery):
-            self.spent[call] += closed
+            self.spent[call] += spent
         if attempt.retry_after is not None:
             self.not_before[call] = self.loop.now + min(CAP, attempt.retry_after)
         self.land(call, attempt)
-        assert call.attempt == before + closed, "attempts are spent while the breaker is closed, and only then"
+        assert call.attempt == before + spent, "attempts are spent while the breaker is closed, or by the only ones who are left"
 
     def land(self, call: Call, attempt: Attempt) -> None:
         if self.courier.breaker is not State.CLOSED and attempt.status == 200:
