@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
@@ -48,7 +49,7 @@ def main() -> None:
 
 
 def _measure(arguments: argparse.Namespace, command: str) -> Results:
-    results = Results(machine=_machine(), date=f"{datetime.now(UTC):%Y-%m-%d}", command=command)
+    results = Results(machine=_machine(), date=f"{datetime.now(UTC):%Y-%m-%d}", command=command, commit=_commit())
     long: float = arguments.seconds
     with tempfile.TemporaryDirectory(prefix="bench-") as name, broker() as kafka:
         folder = Path(name)
@@ -106,6 +107,12 @@ def _machine() -> str:
     model = next((line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.machine())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores ({model}), {memory:.0f} GB, Linux {platform.release()}, CPython {platform.python_version()}"
+
+
+def _commit() -> str:
+    """What is checked out; empty outside of a repository."""
+    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return git.stdout.strip()
 
 
 def _cpuinfo() -> list[str]:

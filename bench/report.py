@@ -61,7 +61,8 @@ def markdown(results: Results, command: str) -> str:
 
 
 def _surroundings(results: Results, command: str) -> Iterator[str]:
-    yield f"{results.date}, `{command}`, {len(results.load)} rounds. {results.machine}."
+    at = f" at commit {results.commit}" if results.commit else ""
+    yield f"{results.date}, `{command}`{at}, {len(results.load)} rounds. {results.machine}."
     yield ""
     if results.load:
         yield f"Load average at the start of each round: {', '.join(f'{load:.1f}' for load in results.load)}. "

@@ -51,6 +51,8 @@ class Results:
     machine: str
     date: str
     command: str
+    #: What was measured.
+    commit: str = ""
     #: 1-minute load average at the start of each round: what else ran beside.
     load: list[float] = field(default_factory=list)
     #: Microseconds of CPU of one call by wrk, each round.
