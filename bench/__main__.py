@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,7 @@ _FASTEST: Final = 20_000
 
 def main() -> None:
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # else what we started would outlive us
     command = " ".join(["python -m bench", *sys.argv[1:]])
     if not arguments.report:
         _measure(arguments, command).save(RESULTS)
