@@ -124,8 +124,9 @@ class Courier(Handler):
                 self._dispatcher.take(assignment, record)
 
     def _commit_is_due(self) -> bool:
-        """On the interval, and before what is done and not stored fills the window."""
-        return (self._stored and self._holdings.pressing) or self._clock() - self._committed >= self._commit_interval
+        """On the interval; and at once where what is done and not stored stands in the way, as long as storing works."""
+        in_the_way = self._holdings.pressing or (self._holdings.unstored > 0 and self._holdings.room <= 0)
+        return (self._stored and in_the_way) or self._clock() - self._committed >= self._commit_interval
 
     async def _commit(self, member: Member) -> None:
         self._committed = self._clock()
