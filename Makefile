@@ -24,6 +24,10 @@ test: $(BIN)/.installed
 	@$(BIN)/python -m tests.kafka.jars >/dev/null 2>&1 || true
 	$(BIN)/pytest
 
+# Replicas that come and go, brokers that are killed and frozen: minutes, most of them waiting for sessions to end.
+test-outages: $(BIN)/.installed
+	$(BIN)/pytest -m outages
+
 # The compose file in real containers; skipped where no Docker engine answers.
 test-stack: $(BIN)/.installed
 	$(BIN)/pytest -m stack -o faulthandler_timeout=290 tests/stack

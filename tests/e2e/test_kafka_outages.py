@@ -13,7 +13,7 @@ from tests.e2e.traffic import traffic
 from tests.kafka.broker import Broker
 from tests.logs import Log
 
-pytestmark = pytest.mark.parametrize("log", ["own kafka"], indirect=True)
+pytestmark = [pytest.mark.outages, pytest.mark.parametrize("log", ["own kafka"], indirect=True)]
 
 StackOf = Callable[[TenantLog], Stack]
 FREEZE = 15.0

@@ -16,7 +16,7 @@ from tests.e2e.stack import Process, Stack, simple
 from tests.e2e.traffic import traffic
 from tests.logs import Log
 
-pytestmark = pytest.mark.parametrize("log", ["kafka"], indirect=True)
+pytestmark = [pytest.mark.outages, pytest.mark.parametrize("log", ["kafka"], indirect=True)]
 
 StackOf = Callable[[TenantLog], Stack]
 SESSION = 3.0

@@ -11,6 +11,7 @@ from kafka.admin import ACL
 from shared.errors import TransportUnusable
 from shared.transport.kafka import topics
 from shared.transport.kafka.transport import KafkaTransport
+from simulator import faults
 from simulator.tenant_log import ListedLog
 from tests.e2e.stack import Process, Stack, simple, stacked
 from tests.kafka.principals import Principal
@@ -71,16 +72,14 @@ def test_a_process_that_may_not_read_what_it_needs_ends_with_a_line(stack: Stack
 
 
 def test_without_the_right_to_see_configurations_there_is_a_warning_for_each_topic(stack: Stack, principal: Create) -> None:
-    for role in COMMANDS:
+    for role, suffixes in {"producer": ("", ".checkpoint"), "consumer": ("", ".control")}.items():
         somebody = principal(role)
-        unseen = [acl for acl in somebody.acls if acl.operation.name == "DESCRIBE_CONFIGS"]
-        for acl in unseen:
-            somebody.lose(acl)
+        for suffix in suffixes:
+            somebody.lose(_right(somebody, "DESCRIBE_CONFIGS", "topic", suffix)[0])
         process = _start(stack, somebody, role)
-        for acl in unseen:
-            process.says(
-                f'"topic": "{acl.resource_pattern.resource_name}", "event": "the topic\'s configuration cannot be checked'
-            )
+        for suffix in suffixes:
+            name = f"{somebody.settings.topic}{suffix}"
+            process.says(f'"topic": "{name}", "event": "the topic\'s configuration cannot be checked')
     stack.delivered(20)
 
 
@@ -132,7 +131,7 @@ def test_rights_of_a_consumer_are_taken_away_and_given_back_while_it_runs(
 ) -> None:
     producer, consumer = principal("producer"), principal("consumer")
     _start(stack, producer, "producer")
-    process = _start(stack, consumer, "consumer")
+    process = stack.start("consume", **consumer.environment, WEBHOOK_MAX_ATTEMPTS="1")
     stack.delivered(20)
     for number, kind in enumerate(("topic", "group"), start=20):
         right, complaint = _right(consumer, "READ", kind)
@@ -141,5 +140,12 @@ def test_rights_of_a_consumer_are_taken_away_and_given_back_while_it_runs(
         tenant_log.append(*simple([number]))
         consumer.regain(right)
         stack.delivered(number + 1)
+    right, complaint = _right(consumer, "WRITE", "topic", ".dead")
+    consumer.lose(right)
+    stack.receiver.script.add(faults.status(500), times=1)
+    tenant_log.append(*simple([22]))
+    process.says(complaint.replace("WRITE", "DESCRIBE"), within=SECONDS)  # it may do nothing there, so it is not shown either
+    consumer.regain(right)
+    process.says("set aside as a dead letter")
     assert [process.stop() for process in stack.processes] == [0, 0]
     assert stack.receiver.journal.duplicates == ()
