@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS ?= dev,speed
 
-.PHONY: bench demo test test-stack faults mutants lint clean
+.PHONY: bench demo test test-outages test-stack faults mutants lint clean
 .DEFAULT_GOAL := demo
 
 $(BIN)/.installed: pyproject.toml

@@ -14,6 +14,8 @@ from tests.faults.weather import weather
 from tests.faults.world import a_world
 from tests.kafka.broker import Broker
 
+pytestmark = pytest.mark.faults
+
 POINTS = [*killpoints.CONSUMER, *killpoints.PRODUCER] * 2
 SETTINGS = {"WINDOW": "200", "WEBHOOK_MAX_ATTEMPTS": "8"}
 

@@ -13,6 +13,8 @@ from tests.faults.weather import weather
 from tests.faults.world import a_world
 from tests.kafka.broker import Broker
 
+pytestmark = pytest.mark.faults
+
 PAGE = 100
 ACTIONS = {
     "freeze consume": 4,

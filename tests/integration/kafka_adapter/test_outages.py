@@ -17,10 +17,10 @@ from shared.transport.port import Publisher
 from tests.contract.harness import checkpoint_of, events, poll_for
 from tests.integration.kafka_adapter.conftest import SESSION
 from tests.integration.kafka_adapter.hands import Hand, at_work, seen_by, start, until
-
-pytestmark = pytest.mark.outages
 from tests.integration.kafka_adapter.pages import fill, ids, in_topic, leading, once
 from tests.kafka.broker import Broker, JarsBroker
+
+pytestmark = pytest.mark.outages
 
 Lines = Callable[[str], list[EventDict]]
 COUNT = 1_200
