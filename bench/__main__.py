@@ -72,7 +72,8 @@ def _measure(arguments: argparse.Namespace, command: str) -> Results:
                 sample = scenarios.hot_key(log, folder, Span(warm=3, long=long))
                 results.hot.append((part, sample.rate, sample.share(scenarios.HOT_CALLS)))
                 _say(f"  hot user {part:.0%}: {sample.rate:.0f}/s")
-        results.rows = rows(samples)
+            results.rows = rows(samples)
+            results.save(RESULTS)  # a run that is broken off has its rounds
     return results
 
 
