@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 NEXT = """
 Your own tenant:
-  1. Auth0 dashboard: Applications → Create Application → Machine to Machine, authorized for the Auth0 Management API
-     with the permission read:logs.
-  2. Put AUTH0_DOMAIN, AUTH0_CLIENT_ID, AUTH0_CLIENT_SECRET and WEBHOOK_URL into .env (see .env.example).
+  1. In the Auth0 dashboard: Applications → Create Application → Machine to Machine,
+     authorized for the Auth0 Management API with the permission read:logs.
+  2. Put AUTH0_DOMAIN, AUTH0_CLIENT_ID, AUTH0_CLIENT_SECRET and WEBHOOK_URL into .env
+     (.env.example lists everything).
   3. auth0-webhooks config show     what it makes of them
      auth0-webhooks listen          in another terminal: a receiver to try it with
      auth0-webhooks run             deliver, until Ctrl-C
