@@ -36,13 +36,6 @@ class Undertaker:
         if delivery not in self._tasks:
             self._tasks[delivery] = asyncio.get_running_loop().create_task(self._bury(delivery, reason))
 
-    @property
-    def busy(self) -> int:
-        return len(self._tasks)
-
-    def has(self, delivery: Delivery) -> bool:
-        return delivery in self._tasks
-
     def abandon(self, unwanted: Callable[[Delivery], bool]) -> None:
         """Forget those that `unwanted` is true of; whether their letter is written or not, `buried` is not called."""
         for delivery in [delivery for delivery in self._tasks if unwanted(delivery)]:
