@@ -2,9 +2,9 @@
 
 The window bounds everything that is taken and not yet stored as done: open, ready, behind another of its lane, waiting for a
 retry, on its way to the dead letters, or done since the last commit that worked; so a crash, or an outage of the log, repeats no
-more than that. One half of it is shared out: each owned partition may always fill its part, so that blocked ones do
-not stop the others. The other half, less what one poll can overshoot, is a pool for whoever has something to do. When the pool is
-used up, partitions beyond their part are held, until half of the pool is free again.
+more than that. One half of it is shared out: each owned partition may always fill its part, so that blocked ones do not stop the
+others. The other half, less what one poll can overshoot, is a pool for whoever has something to do. When the pool is used up,
+partitions beyond their part are held, until half of the pool is free again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from shared.transport.port import Position
 
 
 class Holdings:
-    """`window` in records, `most` records in one poll. `eased` is called when it is worth looking at `full` again."""
+    """`window` in records, `most` records in one poll. `eased` is called when it is worth looking again."""
 
     def __init__(self, window: int, *, most: int, eased: Callable[[], None]) -> None:
         self._window = window
@@ -26,9 +26,7 @@ class Holdings:
         self._owned: dict[int, Assignment] = {}
         self._held: set[int] = set()
         self._tight = False
-        #: Events that are done since the last commit that worked, over all partitions.
-        self.unstored = 0
-        #: Fewer events than this cannot change anything about `full`.
+        #: Fewer events than this cannot change anything about `full` and `pressing`.
         self._until_eased = 0
         self.owned: Mapping[int, Assignment] = MappingProxyType(self._owned)
 
@@ -41,6 +39,11 @@ class Holdings:
     def beyond(self) -> int:
         """Events that are done while an earlier one of their partition is not."""
         return sum(assignment.ledger.beyond for assignment in self._owned.values())
+
+    @property
+    def unstored(self) -> int:
+        """Events that are done since the last commit that worked."""
+        return sum(assignment.unstored for assignment in self._owned.values())
 
     @property
     def room(self) -> int:
@@ -66,8 +69,6 @@ class Holdings:
         for assignment, (position, done) in positions.items():
             assignment.committed = position
             assignment.unstored -= done
-            if self._owned.get(assignment.partition) is assignment:
-                self.unstored -= done
         self._eased()
 
     def retire(self, partitions: Collection[int]) -> list[Assignment]:
@@ -81,7 +82,6 @@ class Holdings:
         for assignment in leaving:
             if self._owned.get(assignment.partition) is assignment:
                 del self._owned[assignment.partition]
-                self.unstored -= assignment.unstored
                 self._held.discard(assignment.partition)
         self._eased()
 
@@ -97,7 +97,8 @@ class Holdings:
                 self._held.discard(partition)
         held = self._owned.keys() if self.room <= 0 else self._held
         surplus = [self._owned[partition].ledger.open - part // 2 for partition in self._held]
-        self._until_eased = max(1, min([used - pool // 2, *surplus])) if held else 0
+        until_pressing = self._window // 2 + 1 - self.unstored
+        self._until_eased = max(1, min([used - pool // 2, until_pressing, *surplus])) if held else 0
         return held
 
     @property
@@ -109,7 +110,6 @@ class Holdings:
         return min(self._most, self._part)
 
     def _done(self) -> None:
-        self.unstored += 1
         self._until_eased -= 1
-        if not self._until_eased or self.pressing:
+        if not self._until_eased:
             self._eased()
