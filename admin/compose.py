@@ -13,8 +13,8 @@ from consumer.backoff import Backoff
 from consumer.batch import Batching, Form
 from consumer.breaker import Breaker
 from consumer.courier import Courier
-from consumer.dispatcher import Ordering, Policy
 from consumer.http.client import HttpWebhook
+from consumer.policy import Ordering, Policy
 from consumer.signing import Signing
 from producer.auth0 import Auth0Logs
 from producer.poller import Poller

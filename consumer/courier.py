@@ -14,8 +14,9 @@ from typing import Final
 
 from consumer.assignment import Assignment
 from consumer.breaker import Breaker, State
-from consumer.dispatcher import Counts, Dispatcher, Policy
+from consumer.dispatcher import Counts, Dispatcher
 from consumer.holdings import Holdings
+from consumer.policy import Policy
 from consumer.skips import Skips
 from consumer.webhook import Webhook
 from shared import killpoints

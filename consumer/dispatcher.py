@@ -9,18 +9,17 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence, Set
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from math import inf
 from typing import Final, assert_never
 
 from consumer.assignment import Assignment
-from consumer.backoff import Backoff
-from consumer.batch import Batch, Batching, heads_of
+from consumer.batch import Batch, heads_of
 from consumer.breaker import Breaker, State
 from consumer.delivery import Delivery
 from consumer.pace import Pace
+from consumer.policy import Ordering, Policy
 from consumer.turns import Turns, is_dying, parts_of
 from consumer.undertaker import Undertaker
 from consumer.verdict import Verdict, judge, speaks_of_the_event
@@ -32,30 +31,6 @@ from shared.record import Record, log_id_of
 from shared.transport.port import DeadLetters
 
 log = get_logger(__name__)
-
-
-class Ordering(StrEnum):
-    KEY = "key"
-    PARTITION = "partition"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """How events are delivered, as the operator wants it."""
-
-    backoff: Backoff
-    #: Statuses that mean delivered.
-    success: Set[int] = frozenset({200})
-    ordering: Ordering = Ordering.KEY
-    #: Attempts after which an event becomes a dead letter; None: it is tried for ever.
-    max_attempts: int | None = None
-    #: None: one event a call.
-    batching: Batching | None = None
-    #: Calls a second over the whole group; None: no limit.
-    rate: float | None = None
-    #: `WEBHOOK_CONCURRENT_CALLS`, of which the share is a part.
-    concurrent_calls: int = 1
 
 
 @dataclass(slots=True)

@@ -11,8 +11,8 @@ from consumer.backoff import Backoff
 from consumer.batch import Batching
 from consumer.breaker import Breaker
 from consumer.courier import Courier
-from consumer.dispatcher import Ordering, Policy
 from consumer.http.client import HttpWebhook
+from consumer.policy import Ordering, Policy
 from shared.event import Event
 from shared.transport.port import DeadLetter
 from shared.transport.sqlite.transport import SqliteTransport

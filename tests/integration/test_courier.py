@@ -10,8 +10,8 @@ from pathlib import Path
 from consumer.backoff import Backoff
 from consumer.breaker import Breaker
 from consumer.courier import Courier
-from consumer.dispatcher import Policy
 from consumer.http.client import HttpWebhook
+from consumer.policy import Policy
 from shared.record import Record
 from shared.transport.port import Batch, Member, Position
 from simulator import faults

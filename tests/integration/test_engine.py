@@ -12,7 +12,7 @@ import pytest
 
 from consumer.batch import Batching, Form
 from consumer.breaker import State
-from consumer.dispatcher import Ordering
+from consumer.policy import Ordering
 from consumer.skips import PREFIX, document
 from simulator import faults
 from simulator.receiver import Receiver

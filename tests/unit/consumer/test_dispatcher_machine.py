@@ -26,7 +26,7 @@ from consumer.batch import Batching, Form
 from consumer.breaker import Breaker, State
 from consumer.courier import Courier
 from consumer.delivery import Delivery
-from consumer.dispatcher import Ordering, Policy
+from consumer.policy import Ordering, Policy
 from consumer.turns import parts_of
 from consumer.webhook import Attempt, Call
 from shared.record import Record
