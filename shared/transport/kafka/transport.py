@@ -31,17 +31,14 @@ class KafkaTransport(Transport):
         self._looking: Worker | None = None
 
     async def publisher(self) -> Publisher:
-        worker = Worker("kafka-publisher")
         poller = ActivePoller(self._settings)
-        await self._opened(worker, poller, (self._settings.topic, self._settings.checkpoint_topic))
-        return KafkaPublisher(poller, worker)
+        topics = (self._settings.topic, self._settings.checkpoint_topic)
+        return KafkaPublisher(poller, await self._worker("kafka-publisher", topics, poller))
 
     async def member(self, handler: Handler) -> Member:
-        worker = Worker("kafka-member")
         loop = asyncio.get_running_loop()
         member = GroupMember(self._settings, handler, loop, concurrent_calls=self._concurrent_calls)
-        await self._opened(worker, member, (self._settings.topic,))
-        return KafkaMember(member, worker)
+        return KafkaMember(member, await self._worker("kafka-member", (self._settings.topic,), member))
 
     async def progress(self) -> Mapping[int, Progress]:
         if self._looking is None:
@@ -49,11 +46,10 @@ class KafkaTransport(Transport):
         return await self._looking.run(self._onlooker.progress)
 
     async def dead_letters(self) -> DeadLetters:
-        worker = await self._verified("kafka-letters", self._settings.dead_topic)
-        return KafkaDeadLetters(Archive(self._settings), worker)
+        return KafkaDeadLetters(Archive(self._settings), await self._worker("kafka-letters", (self._settings.dead_topic,)))
 
     async def control(self) -> Control:
-        return KafkaControl(self._settings, await self._verified("kafka-control", self._settings.control_topic))
+        return KafkaControl(self._settings, await self._worker("kafka-control", (self._settings.control_topic,)))
 
     async def close(self) -> None:
         looking, self._looking = self._looking, None
@@ -61,19 +57,14 @@ class KafkaTransport(Transport):
             await looking.run(self._onlooker.close)
             looking.stop()
 
-    async def _opened(self, worker: Worker, clients: ActivePoller | GroupMember, topics: Collection[str]) -> None:
-        try:
-            await worker.run(verify, self._settings, topics)
-            await worker.run(clients.open)
-        except BaseException:
-            worker.stop(clients.close)
-            raise
-
-    async def _verified(self, name: str, topic: str) -> Worker:
+    async def _worker(self, name: str, topics: Collection[str], clients: ActivePoller | GroupMember | None = None) -> Worker:
+        """A thread that has seen to these topics, and opened these clients if there are any yet. Raises `TransportUnusable`."""
         worker = Worker(name)
         try:
-            await worker.run(verify, self._settings, (topic,))
+            await worker.run(verify, self._settings, topics)
+            if clients is not None:
+                await worker.run(clients.open)
         except BaseException:
-            worker.stop()
+            worker.stop(clients.close if clients is not None else None)
             raise
         return worker
