@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+    from typing import Any
 
     from admin.actions.dead_letters import Choice
     from shared.transport.port import DeadLetter, DeadLetters, Transport
 
     Action = Callable[[DeadLetters, Sequence[DeadLetter]], AsyncIterator[DeadLetter]]
+
+T = TypeVar("T")
 
 commands = typer.Typer(name="dead-letters", help="Events that are not delivered any more.", no_args_is_help=True)
 
@@ -33,7 +36,8 @@ def list_letters(
     types: Types = None, since: Since = None, until: Until = None, reason: Reason = "", as_json: Json = False
 ) -> None:
     """List dead letters, the oldest first."""
-    letters = _chosen(_choice(None, types, since, until, reason))
+    choice = _choice(None, types, since, until, reason)
+    letters = _on_letters(lambda letters: _chosen(letters, choice))
     if as_json:
         typer.echo(json.dumps([_fields(letter) for letter in letters], indent=2))
     else:
@@ -43,7 +47,8 @@ def list_letters(
 @commands.command()
 def show(log_id: Annotated[str, typer.Argument(help="The log id.")]) -> None:
     """Show one dead letter with its event, as JSON."""
-    (letter,) = _chosen(_choice([log_id], None, None, None, ""))
+    choice = _choice([log_id], None, None, None, "")
+    (letter,) = _on_letters(lambda letters: _chosen(letters, choice))
     event = (letter.record.value or b"").decode("utf-8", "backslashreplace")
     typer.echo(json.dumps({**_fields(letter), "offset": letter.record.offset, "event": event}, indent=2, ensure_ascii=False))
 
@@ -85,51 +90,48 @@ def purge(
 
 def _act(choice: Choice, verb: str, how: str, done: str, *, yes: bool, action: Action) -> None:
     """Count first, ask, then act; what was done before an error is said too."""
-    from admin.cli.operate import agreed, on_log
+    from admin.cli.operate import agreed
 
-    which = _chosen(choice)
-    if not which:
-        typer.echo("no dead letter matches; nothing was done")
-        return
-    if not agreed(f"{verb} {_count(which)} {how}?", yes=yes):
-        return
-    count = 0
+    async def work(letters: DeadLetters) -> None:
+        which = await _chosen(letters, choice)
+        if not which:
+            typer.echo("no dead letter matches; nothing was done")
+        elif agreed(f"{verb} {_count(which)} {how}?", yes=yes):
+            count = 0
+            try:
+                async for _ in action(letters, which):
+                    count += 1
+            finally:
+                typer.echo(f"{count} of {_count(which)} {done}")
 
-    async def work(transport: Transport) -> None:
-        nonlocal count
-        letters = await transport.dead_letters()
-        try:
-            async for _ in action(letters, which):
-                count += 1
-        finally:
-            await letters.close()
-
-    try:
-        on_log(work)
-    finally:
-        typer.echo(f"{count} of {_count(which)} {done}")
+    _on_letters(work)
 
 
-def _chosen(choice: Choice) -> Sequence[DeadLetter]:
+async def _chosen(letters: DeadLetters, choice: Choice) -> Sequence[DeadLetter]:
     """Raises `ConfigurationError` for an id that is no dead letter."""
     from admin.actions import dead_letters as actions
-    from admin.cli.operate import on_log
     from shared.errors import ConfigurationError
 
-    async def work(transport: Transport) -> Sequence[DeadLetter]:
-        letters = await transport.dead_letters()
-        try:
-            return await actions.chosen(letters, choice)
-        finally:
-            await letters.close()
-
-    found = on_log(work)
+    found = await actions.chosen(letters, choice)
     unknown = set(choice.log_ids) - {letter.log_id for letter in found}
     if unknown:
         raise ConfigurationError(
             [f"{log_id} is no dead letter (`auth0-webhooks dead-letters list`)" for log_id in sorted(unknown)]
         )
     return found
+
+
+def _on_letters(work: Callable[[DeadLetters], Coroutine[Any, Any, T]]) -> T:
+    from admin.cli.operate import on_log
+
+    async def opened(transport: Transport) -> T:
+        letters = await transport.dead_letters()
+        try:
+            return await work(letters)
+        finally:
+            await letters.close()
+
+    return on_log(opened)
 
 
 def _choice(
