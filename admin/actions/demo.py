@@ -177,11 +177,11 @@ class _Scene:
         show(self._snapshot(poller, courier))
 
     def summary(self, poller: Poller, settings: Settings) -> Summary:
-        journal = self.receiver.journal
+        journal, selection = self.receiver.journal, compose.selection(settings)
         raws = {}
         for index in self._log.span(time.time()):
             (event,) = slice_page(b"[" + self._log.raw(index) + b"]")
-            if compose.selection(settings).judge(event.type) is None:
+            if selection.judge(event.type) is None:
                 raws[event.log_id] = event.raw
         bodies = journal.bodies
         return Summary(
