@@ -90,5 +90,5 @@ class _Masking:
 
 
 def _library_name(logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    line["module"] = logger.name if logger is not None else line["_record"].name
+    line["logger_name"] = logger.name if logger is not None else line["_record"].name
     return line
