@@ -61,7 +61,7 @@ class Log:
 
     def dump(self) -> dict[tuple[int, int], str]:
         """Every record's log id by partition and offset, read without our own code."""
-        return _in_kafka(self.environ) if "KAFKA_TOPIC" in self.environ else _in_sqlite(self.environ["SQLITE_PATH"])
+        return records_in_kafka(self.environ) if "KAFKA_TOPIC" in self.environ else _in_sqlite(self.environ["SQLITE_PATH"])
 
 
 class _EachByItsRole(Transport):
@@ -96,19 +96,18 @@ def _in_sqlite(path: str) -> dict[tuple[int, int], str]:
         return {(0, offset): log_id for offset, log_id in connection.execute("SELECT offset, log_id FROM record")}
 
 
-def _in_kafka(environ: Mapping[str, str]) -> dict[tuple[int, int], str]:
-    reader = KafkaConsumer(bootstrap_servers=environ["KAFKA_BOOTSTRAP_SERVERS"], auto_offset_reset="earliest")
-    try:
-        partitions = [TopicPartition(environ["KAFKA_TOPIC"], number) for number in range(6)]
-        reader.assign(partitions)
-        ends = reader.end_offsets(partitions)
+def records_in_kafka(environ: Mapping[str, str], partitions: int = 6) -> dict[tuple[int, int], str]:
+    """Every record's log id by partition and offset."""
+    servers = environ["KAFKA_BOOTSTRAP_SERVERS"]
+    with closing(KafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest")) as reader:
+        parts = [TopicPartition(environ["KAFKA_TOPIC"], number) for number in range(partitions)]
+        reader.assign(parts)
+        ends = reader.end_offsets(parts)
         records: dict[tuple[int, int], str] = {}
-        while any(reader.position(partition) < ends[partition] for partition in partitions):
+        while any(reader.position(part) < ends[part] for part in parts):
             for batch in reader.poll(200).values():
                 records |= {(record.partition, record.offset): dict(record.headers)["log-id"].decode() for record in batch}
         return records
-    finally:
-        reader.close()
 
 
 @pytest.fixture(params=["sqlite", "kafka"])

@@ -18,6 +18,7 @@ from shared.settings import Role, load
 from shared.transport.kafka import topics
 from shared.transport.port import Transport
 from tests.kafka.fixtures import Names
+from tests.logs import records_in_kafka
 
 #: Partition and offset → log id.
 Records = Mapping[tuple[int, int], str]
@@ -84,15 +85,7 @@ class InKafka(Place):
         self._lock = threading.Lock()
 
     def records(self) -> Records:
-        with closing(KafkaConsumer(bootstrap_servers=self._bootstrap, auto_offset_reset="earliest")) as reader:
-            partitions = [TopicPartition(self.environ["KAFKA_TOPIC"], number) for number in range(self._partitions)]
-            reader.assign(partitions)
-            ends = reader.end_offsets(partitions)
-            records: dict[tuple[int, int], str] = {}
-            while any(reader.position(partition) < ends[partition] for partition in partitions):
-                for batch in reader.poll(200).values():
-                    records |= {(record.partition, record.offset): dict(record.headers)["log-id"].decode() for record in batch}
-            return records
+        return records_in_kafka(self.environ, self._partitions)
 
     def letters(self) -> frozenset[str]:
         try:
