@@ -381,7 +381,11 @@ async def test_a_stop_breaks_off_the_request_for_a_token(world_of: WorldOf) -> N
     assert world.asked == []
 
 
-@pytest.mark.parametrize("fault", [None, faults.status(500), faults.status(429, headers=(("Retry-After", "200"),))], ids=str)
+@pytest.mark.parametrize(
+    "fault",
+    [None, faults.status(500), faults.status(429, headers=(("Retry-After", "200"),))],
+    ids=["the end of the log", "500", "429"],
+)
 async def test_a_stop_breaks_off_every_wait_at_once(world_of: WorldOf, fault: Fault | None) -> None:
     world = await world_of(entries(0, 1))
     world.tenant.faults.in_order(None, fault)
