@@ -18,13 +18,13 @@ from urllib.parse import urlencode
 import httpx
 
 from producer.answer import BODY_CAP, DEADLINE, HttpxAsk, object_in, place, words_in
+from producer.first_entry import PER_PAGE, FirstEntry
 from producer.token import Token
 from shared.errors import Auth0Unavailable, CredentialsRefused, PageInvalid, ScopeMissing
 from shared.event import Event, slice_page
 from shared.log import get_logger
 
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?(?=[\s;,]|$)', re.IGNORECASE)
-_FIRST_SEARCH: Final = 100  # entries to find the first one among: the order by date is not quite the order by id
 
 log = get_logger(__name__)
 
@@ -69,6 +69,7 @@ class Auth0Logs:
         self._url = f"{base_url}/api/v2/logs"
         self._batch_size = batch_size
         self._warned = False
+        self._search = FirstEntry()
         self._token = Token(
             self._ask,
             url=f"{base_url}/oauth/token",
@@ -88,10 +89,15 @@ class Auth0Logs:
         return Page(_events(answer, body, url), self._following(answer))
 
     async def first(self) -> Event | None:
-        """The oldest entry that the tenant still has; None in an empty log."""
-        url = f"{self._url}?{urlencode({'sort': 'date:1', 'page': 0, 'per_page': _FIRST_SEARCH})}"
-        answer, body = await self._get(url)
-        return min(_events(answer, body, url), key=lambda event: event.log_id, default=None)
+        """The oldest entry that the tenant still has; None in an empty log. After an error it goes on where it was."""
+        while not (self._search.found or self._search.exhausted):
+            url = f"{self._url}?{urlencode({'sort': 'date:1', 'page': self._search.page, 'per_page': PER_PAGE})}"
+            answer, body = await self._get(url)
+            self._search.add(_events(answer, body, url))
+        search, self._search = self._search, FirstEntry()
+        if search.exhausted and search.event:
+            log.warning("too many entries at the begin of the log to be sure of the first one", first=search.event.log_id)
+        return search.event
 
     async def close(self) -> None:
         await self._client.aclose()

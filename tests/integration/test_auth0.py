@@ -327,6 +327,23 @@ async def test_the_first_entry_is_the_oldest_by_id(world: World) -> None:
     assert world.tenant.requests[1].target == f"{LOGS}?sort=date%3A1&page=0&per_page=100"
 
 
+async def test_the_first_entry_is_found_behind_a_page_of_late_ones_also_when_the_tenant_asks_to_wait(world: World) -> None:
+    dates = ["2026-11-20T00:00:00.000Z"] * 20 + ["2026-11-19T23:59:00.000Z"] * 230
+    ids = [f"90020261120000000{number:039d}" for number in range(250)]
+    world.tenant.log = ListedLog(
+        f'{{"log_id":"{log_id}","type":"s","date":"{date}"}}'.encode() for log_id, date in zip(ids, dates, strict=True)
+    )
+    world.tenant.faults.in_order(None, faults.status(429))
+    logs = world.logs()
+    with pytest.raises(RateLimited):
+        await logs.first()
+    first = await logs.first()
+    assert first is not None
+    assert first.log_id == ids[0]
+    pages = [re.search(r"[?&]page=(\d+)", request.target) for request in world.tenant.requests[1:]]
+    assert [page and page[1] for page in pages] == ["0", "1", "1", "2"]
+
+
 async def test_an_empty_log_has_no_first_entry(world: World) -> None:
     world.tenant.log = ListedLog()
     assert await world.logs().first() is None
