@@ -86,6 +86,8 @@ class _Masking:
             return value
         if isinstance(value, list | tuple):
             return [self._masked(item) for item in value]
+        if isinstance(value, dict):
+            return {self._masked(str(name)): self._masked(item) for name, item in value.items()}
         return value if value is None or isinstance(value, bool | int | float) else self._masked(str(value))
 
 

@@ -37,7 +37,7 @@ def test_secrets_are_masked_wherever_they_stand() -> None:
     stream = io.StringIO()
     log.configure(verbosity="debug", log_format="json", secrets=["canary", "canary-long", ""], stream=stream)
     logger = log.get_logger("here")
-    logger.info("the canary-long sings", who="canary", nested=["x canary y"], error=ValueError("canary"))
+    logger.info("the canary-long sings", who="canary", nested=["x canary y"], counts={"by canary": 3}, error=ValueError("canary"))
     try:
         raise ValueError("a canary in a traceback")
     except ValueError:
@@ -45,8 +45,9 @@ def test_secrets_are_masked_wherever_they_stand() -> None:
     logging.getLogger("library").warning("canary %s", "canary")
     text = stream.getvalue()
     assert "canary" not in text
-    assert text.count(log.MASK) >= 6
+    assert text.count(log.MASK) >= 7
     assert "-long" not in text
+    assert _lines(stream)[0]["counts"] == {f"by {log.MASK}": 3}
 
 
 def test_verbosity_leaves_out_what_is_less() -> None:
