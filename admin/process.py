@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
-from shared.errors import WebhooksError
+from shared.errors import SurroundingsError
 from shared.log import get_logger
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -21,8 +21,8 @@ SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 log = get_logger(__name__)
 
 
-class GraceExceeded(WebhooksError):
-    """The loops did not end within `STOP_GRACE` after a stop."""
+class GraceExceeded(SurroundingsError):
+    """The loops did not end within `STOP_GRACE` after a stop: they waited for a log or a webhook that does not answer."""
 
 
 def run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], *, grace: float) -> None:
