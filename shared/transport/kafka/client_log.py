@@ -36,7 +36,7 @@ class Thinned(logging.Handler):
         if len(self._seen) >= _MOST:
             self._seen.clear()
         self._seen[sentence] = (record.created, 0)
-        logging.getLogger().handle(_counted(record, left_out) if left_out else record)
+        logging.getLogger().handle(_without_traceback(_counted(record, left_out) if left_out else record))
 
 
 def quieten() -> None:
@@ -51,3 +51,14 @@ def _counted(record: logging.LogRecord, left_out: int) -> logging.LogRecord:
     counted = copy.copy(record)
     counted.msg = f"{record.msg} (and {left_out} more like this since)"
     return counted
+
+
+def _without_traceback(record: logging.LogRecord) -> logging.LogRecord:
+    """Of a connection that broke: an outage is no reason to show anybody the library's insides."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, OSError):
+        return record
+    plain = copy.copy(record)
+    plain.msg, plain.args = f"{record.getMessage()}: {error}", ()
+    plain.exc_info = plain.exc_text = None
+    return plain

@@ -14,9 +14,11 @@ class _Lines(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.written: list[str] = []
+        self.traced: list[bool] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         self.written.append(record.getMessage())
+        self.traced.append(bool(record.exc_info))
 
 
 @pytest.fixture
@@ -48,6 +50,15 @@ def test_the_library_is_quiet_once_asked_to_be(root: _Lines) -> None:
     for attempt in range(50):
         logging.getLogger("kafka.net.of_a_test").warning("try %d", attempt)
     assert root.written == ["try 0"]
+
+
+@pytest.mark.parametrize(("error", "kept"), [(ConnectionResetError(104, "reset by peer"), False), (KeyError("a bug"), True)])
+def test_a_connection_that_broke_shows_no_traceback(root: _Lines, error: Exception, kept: bool) -> None:
+    record = _line(0, "%s: Error receiving network data", "transport")
+    record.exc_info = (type(error), error, None)
+    Thinned().handle(record)
+    assert root.traced == [kept]
+    assert root.written == ["transport: Error receiving network data" + ("" if kept else ": [Errno 104] reset by peer")]
 
 
 def _line(at: float, text: str, *arguments: object) -> logging.LogRecord:
