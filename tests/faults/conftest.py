@@ -12,10 +12,12 @@ import pytest
 from tests.faults.nursery import Nursery
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The Kafka client of the oracle leaves sockets behind when a broker dies; that is no fault of ours."""
+    """All of them belong to `make faults`. The Kafka client of the oracle leaves sockets behind when a broker dies."""
     for item in items:
         if "tests/faults" in item.nodeid:
+            item.add_marker(pytest.mark.faults)
             item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
             item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
 

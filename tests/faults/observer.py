@@ -65,7 +65,7 @@ class Observer:
                     found.append(log_id)
         return found
 
-    def called_after_commit(self, records: Records, patience_ns: int) -> list[str]:
+    def called_after_commit(self, records: Records) -> list[str]:
         """The log ids that were called, for the first time by that process, after a commit had said that they are done."""
         committed: dict[str, int] = {}
         for sample, places in self._newly_done(records):
@@ -76,7 +76,7 @@ class Observer:
         for delivery in sorted(self.journal.all, key=lambda delivery: delivery.call.arrived_ns):
             call = delivery.call
             known = callers.setdefault(call.log_id, set())
-            if call.path not in known and call.arrived_ns > committed.get(call.log_id, call.arrived_ns) + patience_ns:
+            if call.path not in known and call.arrived_ns > committed.get(call.log_id, call.arrived_ns):
                 found.append(call.log_id)
             known.add(call.path)
         return found

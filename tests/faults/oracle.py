@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -85,6 +86,12 @@ class Verdict:
         )
 
 
+def say(text: object) -> None:
+    """Shown where pytest shows output, and where a run fails."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def judge(world: World, disturbances: Sequence[Disturbance] = ()) -> Verdict:
     """After every process has ended and the log can be read."""
     records, letters = world.place.records(), world.place.letters()
@@ -107,7 +114,8 @@ def judge(world: World, disturbances: Sequence[Disturbance] = ()) -> Verdict:
     _bytes_are_kept(verdict, world)
     _commits_are_never_ahead(verdict, world, records)
     _repeats_have_a_reason(verdict, world, records, disturbances)
-    _users_are_in_order(verdict, world)
+    if world.settings.get("WEBHOOK_ORDERING", "key") == "key":
+        _users_are_in_order(verdict, world)
     _processes_are_well(verdict, world)
     verdict.repeated_records = len(records) - len(set(records.values()))
     verdict.demand(not (found := world.secrets_shown()), f"INV-10 secrets in logs: {found}")
@@ -140,11 +148,12 @@ def _commits_are_never_ahead(verdict: Verdict, world: World, records: Records) -
 
 def _repeats_have_a_reason(verdict: Verdict, world: World, records: Records, disturbances: Sequence[Disturbance]) -> None:
     """INV-5: what was answered 200 is called again only if its commit can have been cut off; then it is a question of seconds."""
+    twice = {log_id for log_id, times in Counter(records.values()).items() if times > 1}
     known = [*disturbances, *(one for member in world.members for one in _of(member))]
     unexplained = []
-    for _, calls in _by_id(world.receiver.journal.all):
+    for log_id, calls in _by_id(world.receiver.journal.all):
         first = next((delivery for delivery in calls if delivery.status == 200), None)
-        if first is None:
+        if first is None or log_id in twice:
             continue
         again = [delivery for delivery in calls if delivery.call.arrived_ns > first.answered_ns]
         verdict.duplicates += bool(again)
@@ -154,7 +163,7 @@ def _repeats_have_a_reason(verdict: Verdict, world: World, records: Records, dis
                 [f"{call.verdict} {call.call.path} {(call.call.arrived_ns - first.answered_ns) / 1e9:+.3f}" for call in calls]
             )
     verdict.demand(not unexplained, f"INV-5 repeated for no reason: {unexplained[:5]} and {max(0, len(unexplained) - 5)} more")
-    late = world.observer.called_after_commit(records, patience_ns=0)
+    late = [log_id for log_id in world.observer.called_after_commit(records) if log_id not in twice]
     verdict.demand(not late, f"INV-5 called again though a commit said that they were done: {late[:5]}, {len(late)} in all")
 
 
@@ -197,7 +206,9 @@ def _of(member: Member) -> Iterator[Disturbance]:
 def _processes_are_well(verdict: Verdict, world: World) -> None:
     for member in world.members:
         code = member.child.code
-        meant = code == 0 or (code == -signal.SIGKILL and (member.killed is not None or member.died_at_its_point))
+        killed = code == -signal.SIGKILL and (member.killed is not None or member.died_at_its_point)
+        unborn = code == -signal.SIGTERM and not member.child.text  # it had not come to where it hears a signal
+        meant = code == 0 or killed or unborn
         verdict.demand(meant, f"INV-7 process {member.number} ({member.role}) ended with {code}: {member.child.text[-1500:]}")
         verdict.demand("Traceback" not in member.child.text, f"a traceback in {member.child.output}")
         for usage in world.sampler.of(member.child):

@@ -19,6 +19,7 @@ from shared.event import slice_page
 from simulator.background import in_background, run_on
 from simulator.entries import Entries
 from simulator.journal import Delivery
+from simulator.rate_limit import Plan
 from simulator.receiver import Receiver
 from simulator.tenant import Tenant
 from simulator.tenant_log import ListedLog
@@ -41,6 +42,10 @@ CANARIES: Final = (
 #: Types that do not pass without being asked for.
 _NOT_ASKED_FOR: Final = frozenset({"sapi", "fapi", "mgmt_api_read"})
 _KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
+#: A tenant that never asks anybody to wait: 100 times the pages of a real one.
+_GENEROUS: Final = Plan(burst=1_000, per_second=400.0)
+#: Times that no setting shortens.
+_COMPRESSED: Final = {"admin.compose._LONGEST_PROBE_INTERVAL": 1.0}
 
 
 @dataclass(slots=True)
@@ -169,7 +174,11 @@ class World:
             **({killpoints.VARIABLE: fault_at} if fault_at else {}),
         }
         child = self.nursery.start(
-            *arguments, environ=environ, folder=self.folder, output=self.folder / f"{number}.log", patches=patches
+            *arguments,
+            environ=environ,
+            folder=self.folder,
+            output=self.folder / f"{number}.log",
+            patches={**_COMPRESSED, **(patches or {})},
         )
         member = Member(number, arguments[0], child, fault_at.partition(":")[0] if fault_at else None)
         self.members.append(member)
@@ -225,7 +234,8 @@ class World:
 @contextmanager
 def a_world(place: Place, folder: Path, seed: int, *, nursery: Nursery | None = None, **settings: str) -> Iterator[World]:
     log = ListedLog()
-    tenant = Tenant(log, application=Application(client_id="client", client_secret=CANARIES[0]), seed=seed)
+    application = Application(client_id="client", client_secret=CANARIES[0])
+    tenant = Tenant(log, application=application, plan=_GENEROUS, seed=seed)
     members: list[Member] = []
     last_calls: dict[str, float] = {}
 

@@ -1,0 +1,138 @@
+"""Storms one after the other, each with everything at once, until the time is over; the sum becomes a row of docs/faults.md.
+
+`SOAK_MINUTES=60 FAULTS_SEED=1 python -m tests.faults.soak`. Round n has the seed plus n, so a round that failed can be run alone.
+Exit code 1 when a round was not good; its folder, with every process's log, is kept and named.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from shared import killpoints
+from tests.faults.nursery import ROOT, Nursery
+from tests.faults.oracle import Verdict, say
+from tests.faults.place import InKafka
+from tests.faults.storm import Storm
+from tests.faults.weather import weather
+from tests.faults.world import a_world
+from tests.kafka.broker import JarsBroker
+
+PAGE: Final = ROOT / "docs" / "faults.md"
+_MARK: Final = "<!-- soak: a row for each run, the newest last -->\n"
+_ACTIONS: Final = {
+    "kill consume": 6,
+    "kill produce": 3,
+    "freeze consume": 3,
+    "freeze produce": 2,
+    "stop consume": 3,
+    "stop produce": 1,
+    "broker kill": 3,
+    "broker freeze": 1,
+    "webhook refuse": 1,
+    "webhook 503": 1,
+    "webhook hang before headers": 1,
+}
+_ROUND: Final = 400.0  # seconds in which the decks of a round have to be empty
+
+
+@dataclass(slots=True)
+class Sum:
+    seed: int
+    began: float = field(default_factory=time.monotonic)
+    rounds: int = 0
+    bad: list[str] = field(default_factory=list)
+    happened: Counter[str] = field(default_factory=Counter)
+    figures: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    def add(self, verdict: Verdict, storm: Storm) -> None:
+        self.happened.update(storm.happened)
+        self.kinds.update(verdict.kinds)
+        for name in ("events", "delivered", "letters", "duplicates", "repeated_records", "rebalances", "looks", "commits_seen"):
+            self.figures[name] += getattr(verdict, name)
+        for name in ("rss", "files", "threads"):
+            self.figures[name] = max(self.figures[name], round(getattr(verdict, name)))
+
+    def row(self) -> str:
+        happened, figures = self.happened, self.figures
+        kills = happened["killed at a point"] + happened["kill consume"] + happened["kill produce"]
+        cells = (
+            f"{datetime.now(UTC):%Y-%m-%d}",
+            f"{(time.monotonic() - self.began) / 60:.0f} min, {self.rounds} rounds",
+            self.seed,
+            figures["events"],
+            f"{kills} ({happened['killed at a point']} at a point)",
+            f"{happened['broker kill']} + {happened['broker freeze']}",
+            happened["freeze consume"] + happened["freeze produce"],
+            figures["rebalances"],
+            f"{sum(self.kinds.values())} of {len(self.kinds)} kinds",
+            figures["looks"],
+            figures["repeated_records"],
+            figures["duplicates"],
+            f"**{len(self.bad)}**" if self.bad else "0",
+        )
+        return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def main() -> int:
+    minutes = float(os.environ.get("SOAK_MINUTES") or 10)
+    total = Sum(int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(1_000_000)))
+    say(f"FAULTS_SEED={total.seed}, {minutes:g} minutes on {platform.machine()}, {os.cpu_count()} cores")
+    nursery = Nursery()
+    try:
+        while time.monotonic() - total.began < minutes * 60:
+            _round(total, nursery)
+    except KeyboardInterrupt:
+        say("told to stop")
+    finally:
+        nursery.close()
+    say(total.row())
+    if total.rounds:
+        _write(total.row())
+    return 1 if total.bad else 0
+
+
+def _round(total: Sum, nursery: Nursery) -> None:
+    seed = total.seed + total.rounds
+    folder = Path(tempfile.mkdtemp(prefix=f"soak-{seed}-"))
+    actions = [action for action, times in _ACTIONS.items() for _ in range(times)]
+    roles = ["consume", "consume", "consume", "produce", "produce"]
+    with (
+        JarsBroker() as broker,
+        a_world(InKafka(broker.bootstrap), folder, seed, nursery=nursery, WINDOW="200", WEBHOOK_MAX_ATTEMPTS="8") as world,
+    ):
+        storm = Storm(world, roles, [*killpoints.CONSUMER, *killpoints.PRODUCER], actions, broker=broker)
+        try:
+            verdict = weather(storm, within=_ROUND, calm_within=90)
+        except TimeoutError as error:
+            verdict = Verdict(wrong=[str(error)])
+    total.rounds += 1
+    total.add(verdict, storm)
+    if verdict.wrong:
+        total.bad.append(f"seed {seed}")
+        say(f"round with FAULTS_SEED={seed} was not good, see {folder}:\n" + "\n".join(line[:3000] for line in verdict.wrong))
+    else:
+        shutil.rmtree(folder)
+    say(total.row())
+
+
+def _write(row: str) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert _MARK in text, f"{PAGE} has lost its place for these rows"
+    table, _, rest = text.partition(_MARK)
+    PAGE.write_text(f"{table.rstrip()}\n{row}\n{_MARK}{rest}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
