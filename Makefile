@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS ?= dev,speed
 
-.PHONY: bench demo test test-outages test-stack faults mutants lint clean
+.PHONY: bench demo test test-outages test-stack faults soak mutants lint clean
 .DEFAULT_GOAL := demo
 
 $(BIN)/.installed: pyproject.toml
@@ -23,7 +23,7 @@ demo: $(BIN)/.installed
 # than a test may; without them Kafka tests say what is missing.
 test: $(BIN)/.installed
 	@$(BIN)/python -m tests.kafka.jars >/dev/null 2>&1 || true
-	$(BIN)/pytest --numprocesses 3 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal
 
 # Replicas that come and go, brokers that are killed and frozen: minutes, most of them waiting for sessions to end.
 test-outages: $(BIN)/.installed
@@ -35,8 +35,12 @@ test-stack: $(BIN)/.installed
 
 # First what is pure, for long; then kills, freezes and outages with real processes.
 faults: $(BIN)/.installed
-	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -o timeout=900 -o faulthandler_timeout=890 tests/unit/consumer
-	$(BIN)/pytest -m faults tests/faults
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -n 2 --dist worksteal -o timeout=900 -o faulthandler_timeout=890 tests/unit/consumer
+	$(BIN)/pytest -n 2 --dist worksteal -o faulthandler_timeout=290 -m faults tests/faults
+
+# The same for SOAK_MINUTES (10), everything at once; its sum becomes a row of docs/faults.md.
+soak: $(BIN)/.installed
+	$(BIN)/python -m tests.faults.soak
 
 # Each patch in tests/mutants is a bug that the tests have to notice.
 mutants: $(BIN)/.installed
