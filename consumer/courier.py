@@ -84,6 +84,8 @@ class Courier(Handler):
             try:
                 while not stop.is_set():
                     await self.turn(member)
+                    if skips.done():
+                        skips.result()  # raises what nobody expected: the process ends, and is started again
             finally:
                 await member.close()
                 skips.cancel()

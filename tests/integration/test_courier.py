@@ -7,13 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from math import inf
 from pathlib import Path
 
+import pytest
+
 from consumer.backoff import Backoff
 from consumer.breaker import Breaker
 from consumer.courier import Courier
 from consumer.http.client import HttpWebhook
 from consumer.policy import Policy
 from shared.record import Record
-from shared.transport.port import Batch, Member, Position
+from shared.transport.port import Batch, Control, Member, Position
+from shared.transport.sqlite.transport import SqliteTransport
 from simulator import faults
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
@@ -149,6 +152,23 @@ async def test_while_positions_cannot_be_stored_no_more_than_the_window_is_sent(
     await member.close()
     await one._dispatcher.close()
     await log.close()
+
+
+async def test_an_unexpected_error_while_skips_are_followed_ends_the_courier_after_its_commits(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    class Log(SqliteTransport):
+        async def control(self) -> Control:
+            await receiver.journal.wait_for(3, timeout=5)
+            raise LookupError("a bug")
+
+    await publish(log_in(tmp_path), events(0, 3))
+    log = Log(tmp_path / "log.db", retention_days=1, concurrent_calls=5)
+    async with asyncio.timeout(10):
+        with pytest.raises(LookupError):
+            await courier(receiver.url).run(log, asyncio.Event())
+    await log.close()
+    assert await committed(tmp_path) == 4
 
 
 async def test_a_foreign_record_is_held_and_nothing_passes_it(tmp_path: Path, receiver: Receiver) -> None:
