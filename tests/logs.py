@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
@@ -98,15 +98,25 @@ def _in_sqlite(path: str) -> dict[tuple[int, int], str]:
 
 def records_in_kafka(environ: Mapping[str, str], partitions: int = 6) -> dict[tuple[int, int], str]:
     """Every record's log id by partition and offset."""
+    return {(record.partition, record.offset): log_id_of(record) for record in read_kafka(environ, partitions)}
+
+
+def log_id_of(record: Any) -> str:
+    log_id: bytes = dict(record.headers)["log-id"]
+    return log_id.decode()
+
+
+def read_kafka(environ: Mapping[str, str], partitions: int) -> list[Any]:
+    """The whole topic, as the library's own records."""
     servers = environ["KAFKA_BOOTSTRAP_SERVERS"]
     with closing(KafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest")) as reader:
         parts = [TopicPartition(environ["KAFKA_TOPIC"], number) for number in range(partitions)]
         reader.assign(parts)
         ends = reader.end_offsets(parts)
-        records: dict[tuple[int, int], str] = {}
+        records: list[Any] = []
         while any(reader.position(part) < ends[part] for part in parts):
             for batch in reader.poll(200).values():
-                records |= {(record.partition, record.offset): dict(record.headers)["log-id"].decode() for record in batch}
+                records += batch
         return records
 
 

@@ -38,6 +38,8 @@ class Disturbance:
     end: float
     #: None: all.
     path: str | None = None
+    #: It stood still, and its connections stayed open.
+    frozen: bool = False
 
     def covers(self, moment: float, path: str) -> bool:
         return (self.path is None or self.path == path) and self.begin - _UNCOMMITTED <= moment <= self.end + _UNCOMMITTED
@@ -117,7 +119,7 @@ def judge(world: World, disturbances: Sequence[Disturbance] = ()) -> Verdict:
     if world.settings.get("WEBHOOK_ORDERING", "key") == "key":
         _users_are_in_order(verdict, world)
     _processes_are_well(verdict, world)
-    verdict.repeated_records = len(records) - len(set(records.values()))
+    _written_twice_for_a_reason(verdict, world, disturbances)
     verdict.demand(not (found := world.secrets_shown()), f"INV-10 secrets in logs: {found}")
     verdict.demand(not world.elsewhere.journal.all, "C-11 a redirect was followed")
     return verdict
@@ -165,6 +167,17 @@ def _repeats_have_a_reason(verdict: Verdict, world: World, records: Records, dis
     verdict.demand(not unexplained, f"INV-5 repeated for no reason: {unexplained[:5]} and {max(0, len(unexplained) - 5)} more")
     late = [log_id for log_id in world.observer.called_after_commit(records) if log_id not in twice]
     verdict.demand(not late, f"INV-5 called again though a commit said that they were done: {late[:5]}, {len(late)} in all")
+
+
+def _written_twice_for_a_reason(verdict: Verdict, world: World, disturbances: Sequence[Disturbance]) -> None:
+    """INV-2, and what is outside of the promise: a poller or a broker that stood still while it wrote."""
+    frozen = [(one.begin, one.end) for one in disturbances if one.frozen]
+    frozen += [span for member in world.members if member.role != "consume" for span in member.frozen]
+    clock = time.monotonic() - time.time()
+    for log_id, copies in world.place.repeats().items():
+        verdict.repeated_records += 1
+        reason = any(begin - 1 <= copy + clock <= end + 1 for copy in copies for begin, end in frozen)
+        verdict.demand(reason, f"INV-2 twice in the topic, and nothing stood still: {log_id}, written at {copies}")
 
 
 def _users_are_in_order(verdict: Verdict, world: World) -> None:

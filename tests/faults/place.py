@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from shared.settings import Role, load
 from shared.transport.kafka import topics
 from shared.transport.port import Transport
 from tests.kafka.fixtures import Names
-from tests.logs import records_in_kafka
+from tests.logs import log_id_of, read_kafka, records_in_kafka
 
 #: Partition and offset → log id.
 Records = Mapping[tuple[int, int], str]
@@ -40,6 +41,10 @@ class Place(ABC):
         """Every record."""
 
     @abstractmethod
+    def repeats(self) -> Mapping[str, Sequence[float]]:
+        """The log ids that are in the log more than once, and when each copy was written, in seconds since the epoch."""
+
+    @abstractmethod
     def letters(self) -> frozenset[str]:
         """The log ids that have a dead letter. Raises `Unreadable`."""
 
@@ -54,6 +59,10 @@ class InSqlite(Place):
 
     def records(self) -> Records:
         return {(0, offset): log_id for offset, log_id in self._rows("SELECT offset, log_id FROM record")}
+
+    def repeats(self) -> Mapping[str, Sequence[float]]:
+        log_ids = Counter(self.records().values())
+        return {log_id: [] for log_id, times in log_ids.items() if times > 1}
 
     def letters(self) -> frozenset[str]:
         return frozenset(log_id for (log_id,) in self._rows("SELECT log_id FROM dead_letter"))
@@ -86,6 +95,12 @@ class InKafka(Place):
 
     def records(self) -> Records:
         return records_in_kafka(self.environ, self._partitions)
+
+    def repeats(self) -> Mapping[str, Sequence[float]]:
+        moments: dict[str, list[float]] = {}
+        for record in read_kafka(self.environ, self._partitions):
+            moments.setdefault(log_id_of(record), []).append(record.timestamp / 1000)
+        return {log_id: copies for log_id, copies in moments.items() if len(copies) > 1}
 
     def letters(self) -> frozenset[str]:
         try:

@@ -297,7 +297,7 @@ class Storm:
         broker.freeze() if freeze else broker.kill()
         self._wait(self._chance.uniform(0.5, 4.0))
         broker.thaw() if freeze else broker.start()
-        self.disturbances.append(Disturbance(began, time.monotonic() + 6.0))
+        self.disturbances.append(Disturbance(began, time.monotonic() + 6.0, frozen=freeze))
         return True
 
     def _close_webhook(self) -> bool:
