@@ -74,6 +74,11 @@ class Breaker:
                 self.open(now)
         return False
 
+    def refused(self, now: float) -> None:
+        """The probe that failed was read, and refused for its own sake: somebody is there, so the next one waits no longer."""
+        self._wait = self._probe_interval
+        self.probe_at = now + self._wait
+
     def given_up(self, call: str, now: float) -> None:
         """A call was broken off by us: if it was the probe, another may go at once."""
         if self.state is State.HALF_OPEN and call == self._probe:

@@ -66,7 +66,7 @@ class Dispatcher:
         self._clock = clock
         self._share = 0
         self._pace = Pace(None)
-        self._turns = Turns(policy.batching, self.launch)
+        self._turns = Turns(policy.batching, self.launch, limited=policy.max_attempts is not None)
         self._open: set[Delivery | Batch] = set()
         self._undertaker = Undertaker(open_letters, self._buried)
         self._wake: asyncio.TimerHandle | None = None
@@ -217,7 +217,10 @@ class Dispatcher:
     def _failed(self, call: Delivery | Batch, attempt: Attempt, verdict: Verdict) -> None:
         self.counts.failed_attempts += 1
         before, now = self._breaker.state, self._clock()
-        spent = self._breaker.failed(call.log_id, now) or self._is_poison(call, attempt, before)
+        spent = self._breaker.failed(call.log_id, now)
+        if self._is_poison(call, attempt, before):
+            spent = True
+            self._breaker.refused(now)
         if verdict is Verdict.GONE and self._breaker.state is State.CLOSED:
             self._breaker.open(now)
         delay = self._policy.backoff.delay(

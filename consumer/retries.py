@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import Generic, TypeVar
 
@@ -24,6 +24,9 @@ class Retries(Generic[C]):
 
     def __len__(self) -> int:
         return len(self._heap)
+
+    def __iter__(self) -> Iterator[C]:
+        return (call for _, _, call in self._heap)
 
     def add(self, call: C, delay: float) -> None:
         """Give `call` back after `delay` seconds."""

@@ -11,13 +11,17 @@ from collections.abc import Callable, Sequence
 from consumer.batch import Batch, Batching, heads_of
 from consumer.delivery import Delivery
 from consumer.retries import Retries
+from consumer.verdict import speaks_of_the_event
 
 
 class Turns:
-    """`due` is called in the event loop when a waiting call has become ready again."""
+    """`due` is called in the event loop when a waiting call has become ready again. `limited`: attempts have a limit."""
 
-    def __init__(self, batching: Batching | None, due: Callable[[], None]) -> None:
+    def __init__(self, batching: Batching | None, due: Callable[[], None], *, limited: bool) -> None:
         self._batching = batching
+        self._limited = limited
+        #: Whether the last probe that was no fresh event was chosen for its attempts.
+        self._ending = False
         self._due = due
         self._ready: deque[Delivery] = deque()
         #: Batches that are tried again go as they are, before new ones are made.
@@ -53,6 +57,8 @@ class Turns:
         `probing`: take one that has never failed, else whoever there is: a probe must not wait for a backoff.
         """
         fresh = probing and self._bring_a_fresh_one_forward()
+        if probing and not fresh and (call := self._nearest_to_its_end()):
+            return call, 0.0
         if probing and not self._ready and not self._again:
             return self._retries.pop(), 0.0
         if self._again and not fresh:
@@ -92,6 +98,20 @@ class Turns:
         self._ready.remove(fresh)
         self._ready.appendleft(fresh)
         return True
+
+    def _nearest_to_its_end(self) -> Delivery | None:
+        """Every other time, of those that a receiver read and refused, the one with the most attempts.
+
+        The sooner it comes to its dead letter, the sooner an event behind it shows that the webhook is well. To take them in turn
+        would spend every attempt of a window full of poison first. The other times somebody else may show it.
+        """
+        self._ending = self._limited and not self._ending
+        alone = (call for call in (*self._ready, *self._retries) if isinstance(call, Delivery))
+        refused = (call for call in alone if speaks_of_the_event(call.status))
+        call = max(refused, key=lambda call: call.attempt, default=None) if self._ending else None
+        if call is not None:
+            self.remove(call)
+        return call
 
     def _gather(self, batching: Batching, now: float) -> tuple[Batch | None, float]:
         if self._lingering_since is None:

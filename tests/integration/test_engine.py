@@ -144,6 +144,21 @@ async def test_poisoned_events_become_dead_letters_also_where_nothing_else_is_le
     assert await committed(tmp_path) == 9
 
 
+async def test_a_window_of_poisoned_users_moves_on_with_each_dead_letter(tmp_path: Path, receiver: Receiver) -> None:
+    """Each probe was another one's, and came twice as late as the last: 120 of them before the first event behind was sent."""
+    sent = [event(number, user=f"auth0|{number % 15}") for number in range(75)]
+    poisoned = set(ids(sent[:15]))
+    receiver.script.add(faults.status(422), when=lambda call: call.log_id in poisoned)
+    await publish(log_in(tmp_path), sent)
+    one = courier(
+        receiver.url, how=policy(max_attempts=8, cap=60), breaker_failures=5, probe_interval=0.05, longest_probe_interval=60
+    )
+    async with running(one, log_in(tmp_path)):
+        await receiver.journal.wait_for(60, timeout=20)
+        await until(lambda: one.counts.dead == 15)
+    assert await committed(tmp_path) == 76
+
+
 async def test_410_opens_the_breaker_at_once(tmp_path: Path, receiver: Receiver) -> None:
     receiver.script.add(faults.status(410), times=3)
     await publish(log_in(tmp_path), [event(number) for number in range(20)])
