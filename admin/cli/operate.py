@@ -24,6 +24,13 @@ def on_log(work: Callable[[Transport], Coroutine[Any, Any, T]]) -> T:
 
     settings = load(Role.LOG)
     compose.configure_log(settings)
+    path = settings.log.sqlite_path
+    if not settings.log.bootstrap_servers and not path.exists():
+        # Made anew it would be empty, and in the wrong folder "nothing is left to do" is the wrong answer.
+        raise SurroundingsError(
+            f"there is no log at {path.absolute()}: nothing has run here yet, or this is the wrong folder; "
+            "name the file with SQLITE_PATH, or the cluster with KAFKA_BOOTSTRAP_SERVERS"
+        )
 
     async def run() -> T:
         await compose.log_answers(settings, asyncio.Event(), patience=0.0)

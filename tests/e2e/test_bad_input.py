@@ -122,6 +122,14 @@ def test_a_file_that_is_no_log_of_ours_is_refused_and_left_as_it_is(
     assert before == (path.read_bytes() if path.is_file() else b"")
 
 
+@pytest.mark.parametrize(
+    "command", ["status", "dead-letters list", "dead-letters purge --all --yes", "skip 900 --reason it --yes"]
+)
+def test_an_operator_in_the_wrong_folder_is_not_told_that_all_is_done(stack: Stack, tmp_path: Path, command: str) -> None:
+    _fails(stack, 3, f"there is no log at {tmp_path / 'log.db'}", "SQLITE_PATH", arguments=tuple(command.split()))
+    assert not (tmp_path / "log.db").exists()
+
+
 def test_a_missing_folder_is_named(stack: Stack) -> None:
     process = stack.start("run", SQLITE_PATH=str(stack.folder / "nowhere" / "log.db"))
     assert process.wait(20) in (2, 3)
