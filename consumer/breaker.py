@@ -7,7 +7,8 @@
     closed      again on any success; the calls allowed at once begin with one and double with each success
 
 A failure while it is not closed says nothing about its event, so it spends none of the event's attempts. (The dispatcher knows
-one exception: where every event at hand has failed before, a probe that is refused once more does.)
+one exception: where every event at hand has failed before, a probe that is refused once more does,
+and the next one waits no longer than the first.)
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Breaker:
     def refused(self, now: float) -> None:
         """The probe that failed was read, and refused for its own sake: somebody is there, so the next one waits no longer."""
         self._wait = self._probe_interval
-        self.probe_at = now + self._wait
+        self.open(now)
 
     def given_up(self, call: str, now: float) -> None:
         """A call was broken off by us: if it was the probe, another may go at once."""
