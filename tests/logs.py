@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
@@ -98,25 +98,22 @@ def _in_sqlite(path: str) -> dict[tuple[int, int], str]:
 
 def records_in_kafka(environ: Mapping[str, str], partitions: int = 6) -> dict[tuple[int, int], str]:
     """Every record's log id by partition and offset."""
-    return {(record.partition, record.offset): log_id_of(record) for record in read_kafka(environ, partitions)}
+    return {place: log_id for place, (log_id, _) in read_kafka(environ, partitions).items()}
 
 
-def log_id_of(record: Any) -> str:
-    log_id: bytes = dict(record.headers)["log-id"]
-    return log_id.decode()
-
-
-def read_kafka(environ: Mapping[str, str], partitions: int) -> list[Any]:
-    """The whole topic, as the library's own records."""
+def read_kafka(environ: Mapping[str, str], partitions: int) -> dict[tuple[int, int], tuple[str, float]]:
+    """Every record's log id, and when it was written in seconds since the epoch, by partition and offset."""
     servers = environ["KAFKA_BOOTSTRAP_SERVERS"]
     with closing(KafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest")) as reader:
         parts = [TopicPartition(environ["KAFKA_TOPIC"], number) for number in range(partitions)]
         reader.assign(parts)
         ends = reader.end_offsets(parts)
-        records: list[Any] = []
+        records: dict[tuple[int, int], tuple[str, float]] = {}
         while any(reader.position(part) < ends[part] for part in parts):
             for batch in reader.poll(200).values():
-                records += batch
+                for record in batch:
+                    log_id = dict(record.headers)["log-id"].decode()
+                    records[record.partition, record.offset] = log_id, record.timestamp / 1000
         return records
 
 

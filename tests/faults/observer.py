@@ -60,7 +60,7 @@ class Observer:
         found: list[str] = []
         for sample, places in self._newly_done(records):
             for place in places:
-                log_id = records[place]
+                log_id = records[place].log_id
                 if answered.get(log_id, sample.journal) >= sample.journal and log_id not in sample.letters:
                     found.append(log_id)
         return found
@@ -70,7 +70,7 @@ class Observer:
         committed: dict[str, int] = {}
         for sample, places in self._newly_done(records):
             for place in places:
-                committed.setdefault(records[place], sample.time_ns)
+                committed.setdefault(records[place].log_id, sample.time_ns)
         callers: dict[str, set[str]] = {}
         found = []
         for delivery in sorted(self.journal.all, key=lambda delivery: delivery.call.arrived_ns):

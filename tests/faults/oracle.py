@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -115,11 +115,12 @@ def judge(world: World, disturbances: Sequence[Disturbance] = ()) -> Verdict:
     _nothing_is_lost(verdict, world, letters)
     _bytes_are_kept(verdict, world)
     _commits_are_never_ahead(verdict, world, records)
-    _repeats_have_a_reason(verdict, world, records, disturbances)
+    twice = _twice(records)
+    _repeats_have_a_reason(verdict, world, records, twice, disturbances)
     if world.settings.get("WEBHOOK_ORDERING", "key") == "key":
         _users_are_in_order(verdict, world)
     _processes_are_well(verdict, world)
-    _written_twice_for_a_reason(verdict, world, disturbances)
+    _written_twice_for_a_reason(verdict, world, twice, disturbances)
     verdict.demand(not (found := world.secrets_shown()), f"INV-10 secrets in logs: {found}")
     verdict.demand(not world.elsewhere.journal.all, "C-11 a redirect was followed")
     return verdict
@@ -148,9 +149,18 @@ def _commits_are_never_ahead(verdict: Verdict, world: World, records: Records) -
     verdict.demand(not world.observer.setbacks, f"INV-4 positions went back: {world.observer.setbacks[:5]}")
 
 
-def _repeats_have_a_reason(verdict: Verdict, world: World, records: Records, disturbances: Sequence[Disturbance]) -> None:
+def _twice(records: Records) -> Mapping[str, Sequence[float]]:
+    """The log ids that are in the log more than once, and when each copy was written."""
+    moments: dict[str, list[float]] = {}
+    for record in records.values():
+        moments.setdefault(record.log_id, []).append(record.time)
+    return {log_id: copies for log_id, copies in moments.items() if len(copies) > 1}
+
+
+def _repeats_have_a_reason(
+    verdict: Verdict, world: World, records: Records, twice: Collection[str], disturbances: Sequence[Disturbance]
+) -> None:
     """INV-5: what was answered 200 is called again only if its commit can have been cut off; then it is a question of seconds."""
-    twice = {log_id for log_id, times in Counter(records.values()).items() if times > 1}
     known = [*disturbances, *(one for member in world.members for one in _of(member))]
     unexplained = []
     for log_id, calls in _by_id(world.receiver.journal.all):
@@ -169,13 +179,15 @@ def _repeats_have_a_reason(verdict: Verdict, world: World, records: Records, dis
     verdict.demand(not late, f"INV-5 called again though a commit said that they were done: {late[:5]}, {len(late)} in all")
 
 
-def _written_twice_for_a_reason(verdict: Verdict, world: World, disturbances: Sequence[Disturbance]) -> None:
+def _written_twice_for_a_reason(
+    verdict: Verdict, world: World, twice: Mapping[str, Sequence[float]], disturbances: Sequence[Disturbance]
+) -> None:
     """INV-2, and what is outside of the promise: a poller or a broker that stood still while it wrote."""
     frozen = [(one.begin, one.end) for one in disturbances if one.frozen]
     frozen += [span for member in world.members if member.role != "consume" for span in member.frozen]
     clock = time.monotonic() - time.time()
-    for log_id, copies in world.place.repeats().items():
-        verdict.repeated_records += 1
+    for log_id, copies in twice.items():
+        verdict.repeated_records += len(copies) - 1
         reason = any(begin - 1 <= copy + clock <= end + 1 for copy in copies for begin, end in frozen)
         verdict.demand(reason, f"INV-2 twice in the topic, and nothing stood still: {log_id}, written at {copies}")
 

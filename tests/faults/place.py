@@ -5,11 +5,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
@@ -19,10 +18,17 @@ from shared.settings import Role, load
 from shared.transport.kafka import topics
 from shared.transport.port import Transport
 from tests.kafka.fixtures import Names
-from tests.logs import log_id_of, read_kafka, records_in_kafka
+from tests.logs import read_kafka
 
-#: Partition and offset → log id.
-Records = Mapping[tuple[int, int], str]
+
+class Written(NamedTuple):
+    log_id: str
+    #: In seconds since the epoch; 0 where the log can hold no log id twice.
+    time: float
+
+
+#: By partition and offset.
+Records = Mapping[tuple[int, int], Written]
 
 
 class Unreadable(Exception):
@@ -41,10 +47,6 @@ class Place(ABC):
         """Every record."""
 
     @abstractmethod
-    def repeats(self) -> Mapping[str, Sequence[float]]:
-        """The log ids that are in the log more than once, and when each copy was written, in seconds since the epoch."""
-
-    @abstractmethod
     def letters(self) -> frozenset[str]:
         """The log ids that have a dead letter. Raises `Unreadable`."""
 
@@ -58,11 +60,7 @@ class InSqlite(Place):
         self.environ = {"SQLITE_PATH": str(path)}
 
     def records(self) -> Records:
-        return {(0, offset): log_id for offset, log_id in self._rows("SELECT offset, log_id FROM record")}
-
-    def repeats(self) -> Mapping[str, Sequence[float]]:
-        log_ids = Counter(self.records().values())
-        return {log_id: [] for log_id, times in log_ids.items() if times > 1}
+        return {(0, offset): Written(log_id, 0.0) for offset, log_id in self._rows("SELECT offset, log_id FROM record")}
 
     def letters(self) -> frozenset[str]:
         return frozenset(log_id for (log_id,) in self._rows("SELECT log_id FROM dead_letter"))
@@ -94,13 +92,7 @@ class InKafka(Place):
         self._lock = threading.Lock()
 
     def records(self) -> Records:
-        return records_in_kafka(self.environ, self._partitions)
-
-    def repeats(self) -> Mapping[str, Sequence[float]]:
-        moments: dict[str, list[float]] = {}
-        for record in read_kafka(self.environ, self._partitions):
-            moments.setdefault(log_id_of(record), []).append(record.timestamp / 1000)
-        return {log_id: copies for log_id, copies in moments.items() if len(copies) > 1}
+        return {place: Written(*found) for place, found in read_kafka(self.environ, self._partitions).items()}
 
     def letters(self) -> frozenset[str]:
         try:

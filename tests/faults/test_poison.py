@@ -50,8 +50,8 @@ def test_without_dead_letters_a_poisoned_event_is_held_and_never_passed(
 def _never_passed(world: World, poisoned: set[str]) -> None:
     """Each partition's position stays at its first poisoned event, at the latest."""
     firsts: dict[int, int] = {}
-    for (partition, offset), log_id in sorted(world.place.records().items()):
-        if log_id in poisoned:
+    for (partition, offset), record in sorted(world.place.records().items()):
+        if record.log_id in poisoned:
             firsts.setdefault(partition, offset)
     time.sleep(1.0)
     for partition, position in world.observer.samples[-1].positions.items():
