@@ -70,9 +70,12 @@ async def log_answers(settings: Settings, stop: asyncio.Event, *, patience: floa
     stopping = asyncio.ensure_future(stop.wait())
     stopping.add_done_callback(lambda _: halt.set())
     try:
-        return await asyncio.to_thread(wait_for_broker, settings.log, patience, our_log, halt)
+        answers = await asyncio.to_thread(wait_for_broker, settings.log, patience, our_log, halt)
     finally:
         stopping.cancel()
+    if not answers:
+        our_log.info("stopped before Kafka could be reached; nothing was read or sent")
+    return answers
 
 
 def selection(settings: Settings) -> Selection:

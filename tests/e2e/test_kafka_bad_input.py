@@ -61,6 +61,7 @@ def test_brokers_that_cannot_be_reached_are_waited_for_until_a_stop(away: Stack)
     began = time.monotonic()
     assert process.stop() == 0
     assert time.monotonic() - began < 2
+    assert _lines(process, "stopped before Kafka could be reached")
 
 
 def test_a_broker_that_accepts_and_is_silent_is_named(away: Stack) -> None:

@@ -24,7 +24,7 @@ from tests.faults import menu
 from tests.faults.oracle import Disturbance
 from tests.faults.world import Member, World
 
-#: Seconds in which a process should come to its kill point.
+#: Seconds in which a process should come to its kill point, with a broker there.
 _PATIENCE: Final = 12.0
 _TICK: Final = 0.02
 
@@ -104,6 +104,8 @@ class Storm:
     _points: deque[str] = field(init=False)
     _later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     _began: float = 0.0
+    #: When the broker came back last.
+    _broker_since: float = 0.0
     _fed: int = 0
     #: The name of the fault that every call meets.
     _outage: str = ""
@@ -192,7 +194,7 @@ class Storm:
                 slot.member = self._start(slot)
         elif not member.child.alive:
             self._ended(slot, member, now)
-        elif member.armed and not slot.busy and now - member.child.started > _PATIENCE:
+        elif member.armed and not slot.busy and now - max(member.child.started, self._broker_since) > _PATIENCE:
             slot.busy = True
             self.happened[f"not reached in time: {member.armed}"] += 1
             member.ask()
@@ -297,7 +299,8 @@ class Storm:
         broker.freeze() if freeze else broker.kill()
         self._wait(self._chance.uniform(0.5, 4.0))
         broker.thaw() if freeze else broker.start()
-        self.disturbances.append(Disturbance(began, time.monotonic() + 6.0, frozen=freeze))
+        self._broker_since = time.monotonic()
+        self.disturbances.append(Disturbance(began, self._broker_since + 6.0, frozen=freeze))
         return True
 
     def _close_webhook(self) -> bool:

@@ -79,9 +79,10 @@ class Member:
         self.child.wait(10)
 
     def ask(self) -> None:
-        """SIGTERM."""
-        self.asked = time.monotonic()
-        self.child.signal(signal.SIGTERM)
+        """SIGTERM, once: a second one would end it in the middle of its drain."""
+        if self.asked is None:
+            self.asked = time.monotonic()
+            self.child.signal(signal.SIGTERM)
 
     def stop(self, within: float = 40) -> int:
         self.ask()
