@@ -18,7 +18,7 @@ from kafka import KafkaConsumer, TopicPartition
 from admin import compose
 from shared.settings import Role, load
 from shared.transport.kafka import topics
-from shared.transport.port import Control, DeadLetters, Handler, Member, Progress, Publisher, Transport
+from shared.transport.port import Checkpoint, Control, DeadLetters, Handler, Member, Progress, Publisher, Transport
 from tests.kafka.broker import Broker
 from tests.kafka.fixtures import Names
 from tests.kafka.principals import Door, create_principal
@@ -85,6 +85,9 @@ class _EachByItsRole(Transport):
 
     async def progress(self) -> Mapping[int, Progress]:
         return await self._viewer.progress()
+
+    async def checkpoint(self) -> Checkpoint | None:
+        return await self._viewer.checkpoint()
 
     async def close(self) -> None:
         for transport in (self._producer, self._consumer, self._viewer, self._admin):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from admin.cli import config, dead_letters, demo, listen, run, simulate, skip, status, topics, types
+from admin.cli import checkpoint, config, dead_letters, demo, listen, run, simulate, skip, status, topics, types
 from admin.cli.exits import Exit
 from shared.errors import ConfigurationError, SurroundingsError
 
@@ -35,7 +35,7 @@ def options(
     """Auth0 tenant log events, delivered to your webhook at least once, none skipped."""
 
 
-for module in (run, status, dead_letters, skip, demo, simulate, listen, types, topics, config):
+for module in (run, status, dead_letters, skip, checkpoint, demo, simulate, listen, types, topics, config):
     module.register(app)
 
 

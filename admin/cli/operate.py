@@ -12,6 +12,7 @@ import typer
 from shared.errors import ConfigurationError, PublishFailed, SurroundingsError
 
 if TYPE_CHECKING:
+    from shared.settings import Log
     from shared.transport.port import Transport
 
 T = TypeVar("T")
@@ -43,6 +44,25 @@ def on_log(work: Callable[[Transport], Coroutine[Any, Any, T]]) -> T:
             await transport.close()
 
     return asyncio.run(run())
+
+
+def settings_of_kafka(otherwise: str) -> Log:
+    """Of a cluster that answers. `otherwise`: why this command has no use on the embedded log.
+
+    Raises `ConfigurationError` and `SurroundingsError`.
+    """
+    from admin import compose
+    from shared.settings import Role, load
+
+    settings = load(Role.LOG)
+    compose.configure_log(settings)
+    if not settings.log.bootstrap_servers:
+        raise ConfigurationError([f"KAFKA_BOOTSTRAP_SERVERS is not set: {otherwise}"])
+
+    from shared.transport.kafka.preflight import wait_for_broker
+
+    wait_for_broker(settings.log, 0.0, compose.our_log)
+    return settings.log
 
 
 def agreed(question: str, *, yes: bool) -> bool:

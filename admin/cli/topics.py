@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Final
 
 import typer
 
-if TYPE_CHECKING:
-    from shared.settings import Log
+_OTHERWISE: Final = "the embedded log needs no topics"
 
 commands = typer.Typer(name="topics", help="Make and show the topics on Kafka.", no_args_is_help=True)
 
@@ -22,9 +21,10 @@ def create(
     ] = False,
 ) -> None:
     """Make the topics that are missing; refuse what is there and differs."""
+    from admin.cli.operate import settings_of_kafka
     from shared.transport.kafka import topics
 
-    settings = _settings()
+    settings = settings_of_kafka(_OTHERWISE)
     if print_only:
         for command in topics.commands(settings, partitions):
             typer.echo(command)
@@ -41,6 +41,7 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
     """Show the topics as they are on the cluster."""
     import json
 
+    from admin.cli.operate import settings_of_kafka
     from shared.transport.kafka import topics
 
     rows: list[dict[str, object]] = [
@@ -50,7 +51,7 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
             "replicas": topic.replicas if topic else None,
             "configs": dict(topic.configs) if topic else None,
         }
-        for name, topic in topics.show(_settings())
+        for name, topic in topics.show(settings_of_kafka(_OTHERWISE))
     ]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
@@ -69,20 +70,6 @@ def _print_table(rows: list[dict[str, object]]) -> None:
         text = text or "not shown: no right to DESCRIBE_CONFIGS"
         table.add_row(str(row["topic"]), str(row["partitions"] or "-"), str(row["replicas"] or "-"), text)
     Console(highlight=False, markup=False).print(table)
-
-
-def _settings() -> Log:
-    from admin import compose
-    from shared.errors import ConfigurationError
-    from shared.settings import Role, load
-    from shared.transport.kafka.preflight import wait_for_broker
-
-    settings = load(Role.LOG)
-    compose.configure_log(settings)
-    if not settings.log.bootstrap_servers:
-        raise ConfigurationError(["KAFKA_BOOTSTRAP_SERVERS is not set: the embedded log needs no topics"])
-    wait_for_broker(settings.log, 0.0, compose.our_log)
-    return settings.log
 
 
 def register(app: typer.Typer) -> None:

@@ -210,5 +210,8 @@ class Transport(Protocol):
     async def progress(self) -> Mapping[int, Progress]:
         """Every partition, by number. Raises `TransportUnusable`."""
 
+    async def checkpoint(self) -> Checkpoint | None:
+        """How far Auth0's log was read; None: nothing was ever stored. Raises `TransportUnusable`."""
+
     async def close(self) -> None:
         """Close what was opened here. Idempotent."""

@@ -17,16 +17,19 @@ async def test_a_new_log_has_no_checkpoint(log: Log) -> None:
     transport = log.transport()
     publisher = await transport.publisher()
     assert await publisher.lead() is None
+    assert await transport.checkpoint() is None
     await publisher.close()
     await transport.close()
 
 
-async def test_the_checkpoint_is_there_for_the_next_process(log: Log) -> None:
+async def test_the_checkpoint_is_there_for_the_next_process_and_for_an_onlooker(log: Log) -> None:
     await publish(log.transport(), events(0, 3), events(3, 6))
     transport = log.transport()
+    assert await transport.checkpoint() == checkpoint_of(events(0, 6))
     publisher = await transport.publisher()
     assert await publisher.lead() == checkpoint_of(events(0, 6))
     await publisher.close()
+    await transport.close()
 
 
 async def test_a_page_without_events_moves_the_checkpoint_too(log: Log) -> None:

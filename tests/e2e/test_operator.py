@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from kafka import KafkaProducer
 
 from simulator import faults
 from simulator.tenant_log import ListedLog, TenantLog
 from tests.e2e.stack import Process, Stack, simple
+from tests.logs import Log
 
 StackOf = Callable[[TenantLog], Stack]
 POISON = f"900{3:053d}"
@@ -118,3 +120,34 @@ def test_a_dead_letter_costs_its_position_and_nothing_else_after_a_restart(stack
         assert consumer.stop() == 0
     calls = [delivery.call.log_id for delivery in stack.receiver.journal.all]
     assert len(calls) == len(set(calls)) == 30
+
+
+def test_a_checkpoint_is_shown(stack_of: StackOf) -> None:
+    stack = stack_of(ListedLog(simple(range(30))))
+    assert stack.start("run", "--once").wait(40) == 0
+    shown = json.loads(_ends(stack.start("checkpoint", "show", "--json", VERBOSITY="error")))
+    assert shown["log_id"] == f"900{29:053d}"
+    assert "say from what" in _ends(stack.start("checkpoint", "set"), 2)
+
+
+@pytest.mark.parametrize("log", ["sqlite"], indirect=True)
+def test_the_embedded_log_cannot_lose_its_checkpoint(stack: Stack) -> None:
+    assert "one transaction" in _ends(stack.start("checkpoint", "set", "--from-topic"), 2)
+
+
+@pytest.mark.parametrize("log", ["kafka"], indirect=True)
+def test_a_poller_whose_checkpoint_is_lost_goes_on_from_the_topic(stack_of: StackOf, log: Log) -> None:
+    stack = stack_of(tenant := ListedLog(simple(range(1_200))))
+    assert stack.start("run", "--once").wait(40) == 0
+    producer = KafkaProducer(bootstrap_servers=log.environ["KAFKA_BOOTSTRAP_SERVERS"])
+    producer.send(f"{log.environ['KAFKA_TOPIC']}.checkpoint", None, b"checkpoint").get(10)
+    producer.close(timeout=5)
+    assert "There is no checkpoint" in _ends(stack.start("checkpoint", "show"))
+    assert "checkpoint set --from-topic" in _ends(stack.start("run", "--once"), 3)
+    assert "Nothing was done" in _ends(stack.start("checkpoint", "set", "--from-topic"), 2)
+    assert f"The checkpoint is 900{1_099:053d}" in _ends(stack.start("checkpoint", "set", "--from-topic", "--yes"))
+    for raw in simple(range(1_200, 1_220)):
+        tenant.append(raw)
+    assert stack.start("run", "--once").wait(40) == 0
+    assert len(log.dump()) == 1_220
+    assert len(stack.receiver.journal) == 1_220

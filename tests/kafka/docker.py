@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import os
 import socket
+from collections.abc import Mapping
 from typing import Any, Final
 
 # Before testcontainers is imported: its clean-up container would have to be pulled.
@@ -23,15 +24,16 @@ _PING_BOUND: Final = 1.0
 
 
 class DockerBroker(Broker):
-    def __init__(self) -> None:
+    def __init__(self, properties: Mapping[str, str] | None = None) -> None:
         _check_engine()
+        self._properties = {**BASICS, **(properties or {})}
         self._port = free_port()
         self.bootstrap = f"127.0.0.1:{self._port}"
         self._container: Any = None
 
     def start(self) -> None:
         if self._container is None:
-            self._container = _container(self._port)
+            self._container = _container(self._port, self._properties)
             self._container.start()
         else:
             self._wrapped.start()
@@ -61,11 +63,11 @@ class DockerBroker(Broker):
         return self._container.get_wrapped_container()
 
 
-def _container(port: int) -> Any:
+def _container(port: int, properties: Mapping[str, str]) -> Any:
     from testcontainers.core.container import DockerContainer
 
     settings = {
-        **BASICS,
+        **properties,
         "controller.quorum.voters": "1@localhost:9093",
         "listeners": "PLAINTEXT://:9092,CONTROLLER://:9093",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",

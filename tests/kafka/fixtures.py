@@ -16,20 +16,22 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
 from typing import Final, NoReturn, TypeVar
 
 import pytest
 
-from tests.kafka.broker import Broker, ExternalBroker, JarsBroker
+from tests.kafka.broker import PATIENT, Broker, ExternalBroker, JarsBroker
 from tests.kafka.docker import DockerBroker
 from tests.kafka.jars import Unavailable
 from tests.kafka.principals import Door, Principal, create_principal
 from tests.kafka.secured import SecuredBroker
 
 B = TypeVar("B", bound=Broker)
-_WAYS: Final[dict[str, Callable[[], Broker]]] = {"jars": JarsBroker, "docker": DockerBroker}
+_WAYS: Final[dict[str, Callable[[Mapping[str, str]], Broker]]] = {"jars": JarsBroker, "docker": DockerBroker}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def names() -> Names:
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[Broker]:
-    yield from _lent(_external, *_ways("docker", "jars"))
+    yield from _lent(_external, *_ways("docker", "jars", properties=PATIENT))
 
 
 @pytest.fixture
@@ -79,9 +81,9 @@ def principal(secured_kafka: SecuredBroker, names: Names) -> Callable[..., Princ
     return create
 
 
-def _ways(*order: str) -> list[Callable[[], Broker]]:
+def _ways(*order: str, properties: Mapping[str, str] = MappingProxyType({})) -> list[Callable[[], Broker]]:
     wanted = os.environ.get("AUTH0_WEBHOOKS_TEST_BROKER")
-    return [_WAYS[wanted]] if wanted else [_WAYS[way] for way in order]
+    return [partial(_WAYS[way], properties) for way in ((wanted,) if wanted else order)]
 
 
 def _external() -> Broker:

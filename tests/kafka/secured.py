@@ -15,7 +15,7 @@ from typing import Final
 from kafka import KafkaAdminClient
 from kafka.admin import ACL, ACLFilter, UserScramCredentialUpsertion
 
-from tests.kafka.broker import JarsBroker, free_port
+from tests.kafka.broker import PATIENT, JarsBroker, free_port
 from tests.kafka.certificates import Authority
 
 SCRAM: Final = "SCRAM-SHA-512"
@@ -42,7 +42,7 @@ class SecuredBroker(JarsBroker):
 
     def __init__(self) -> None:
         self.sasl, self.mutual, self.expired, self.astray = (f"{HOST}:{free_port()}" for _ in range(4))
-        super().__init__()
+        super().__init__(PATIENT)
         self.authority = Authority(self.folder)
         self._properties |= self._doors()
         self._client: KafkaAdminClient | None = None

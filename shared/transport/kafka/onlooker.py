@@ -11,9 +11,11 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from shared.errors import TransportUnusable
 from shared.settings import Log
+from shared.transport.kafka import checkpoints
 from shared.transport.kafka.connection import build
-from shared.transport.kafka.errors import Access, translation
-from shared.transport.port import Position, Progress
+from shared.transport.kafka.errors import Access, translated, translation
+from shared.transport.kafka.reader import Unreachable, reader
+from shared.transport.port import Checkpoint, Position, Progress
 
 
 class Onlooker:
@@ -31,6 +33,17 @@ class Onlooker:
             of_group = isinstance(error, GroupAuthorizationFailedError)
             access = Access("DESCRIBE", f"group {self._settings.group}" if of_group else f"topic {self._settings.topic}")
             raise translation(self._settings, error, "asking for the progress", access) from error
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Raises `TransportUnusable`."""
+        topic = self._settings.checkpoint_topic
+        access = Access("READ", f"topic {topic}")
+        try:
+            with translated(self._settings, "reading the checkpoint", access), reader(self._settings) as consumer:
+                stored = checkpoints.newest(consumer, topic)
+        except Unreachable as error:
+            raise TransportUnusable(str(error)) from error
+        return stored.checkpoint if stored else None
 
     def close(self) -> None:
         admin, self._admin = self._admin, None

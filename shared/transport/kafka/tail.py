@@ -60,7 +60,7 @@ def read_tail(consumer: KafkaConsumer, topic: str, since: Mapping[int, int] | No
     if since is None or since:
         for partition, extent in now.items():
             begin = _begin(topic, partition, extent, since or {})
-            tail.present.update(_log_ids(consumer, TopicPartition(topic, partition), begin, extent.end))
+            tail.present.update(log_ids(consumer, TopicPartition(topic, partition), begin, extent.end))
     if tail.present:
         log.info("the topic goes beyond the checkpoint: what is there already is not published again", events=len(tail.present))
     return tail
@@ -89,7 +89,8 @@ def _begin(topic: str, partition: int, extent: Extent, since: Mapping[int, int])
     return max(recorded, extent.begin)
 
 
-def _log_ids(consumer: KafkaConsumer, partition: TopicPartition, begin: int, end: int) -> Iterator[tuple[str, tuple[int, int]]]:
+def log_ids(consumer: KafkaConsumer, partition: TopicPartition, begin: int, end: int) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Of the records of [begin, end): the log id, and partition and offset. Raises `KafkaError`."""
     for record in read(consumer, partition, begin, end):
         log_id = dict(record.headers).get("log-id")
         if log_id:

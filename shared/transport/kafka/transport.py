@@ -15,7 +15,7 @@ from shared.transport.kafka.onlooker import Onlooker
 from shared.transport.kafka.publisher import KafkaPublisher
 from shared.transport.kafka.topics import verify
 from shared.transport.kafka.worker import Worker
-from shared.transport.port import Control, DeadLetters, Handler, Member, Progress, Publisher, Transport
+from shared.transport.port import Checkpoint, Control, DeadLetters, Handler, Member, Progress, Publisher, Transport
 
 
 class KafkaTransport(Transport):
@@ -41,9 +41,10 @@ class KafkaTransport(Transport):
         return KafkaMember(member, await self._worker("kafka-member", (self._settings.topic,), member))
 
     async def progress(self) -> Mapping[int, Progress]:
-        if self._looking is None:
-            self._looking = Worker("kafka-onlooker")
-        return await self._looking.run(self._onlooker.progress)
+        return await self._look().run(self._onlooker.progress)
+
+    async def checkpoint(self) -> Checkpoint | None:
+        return await self._look().run(self._onlooker.checkpoint)
 
     async def dead_letters(self) -> DeadLetters:
         return KafkaDeadLetters(Archive(self._settings), await self._worker("kafka-letters", (self._settings.dead_topic,)))
@@ -56,6 +57,11 @@ class KafkaTransport(Transport):
         if looking is not None:
             await looking.run(self._onlooker.close)
             looking.stop()
+
+    def _look(self) -> Worker:
+        if self._looking is None:
+            self._looking = Worker("kafka-onlooker")
+        return self._looking
 
     async def _worker(self, name: str, topics: Collection[str], clients: ActivePoller | GroupMember | None = None) -> Worker:
         """A thread that has seen to these topics, and opened these clients if there are any yet. Raises `TransportUnusable`."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
-from shared.transport.port import Position, Progress
+from shared.transport import checkpoint as documents
+from shared.transport.port import Checkpoint, Position, Progress
 from shared.transport.sqlite.file import Connection, transaction
 
 PARTITION: Final = 0
@@ -17,3 +19,8 @@ def progress(connection: Connection) -> Progress:
         committed = connection.execute("SELECT offset, metadata FROM committed").fetchone()
     end = sequence[0] + 1 if sequence else 1
     return Progress(begin=oldest or end, end=end, committed=Position(*committed) if committed else None)
+
+
+def checkpoint(connection: Connection, path: Path) -> Checkpoint | None:
+    row = connection.execute("SELECT document FROM checkpoint").fetchone()
+    return documents.parse(row[0], where=f"{path}, table checkpoint")[0] if row else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from shared import killpoints
 from shared.errors import PublishFailed, TransportUnusable
@@ -14,6 +13,7 @@ from shared.record import headers_of, key_of
 from shared.transport import checkpoint as documents
 from shared.transport.port import Checkpoint, Publisher
 from shared.transport.sqlite.file import Connection, File, transaction
+from shared.transport.sqlite.onlooker import checkpoint
 
 
 class SqlitePublisher(Publisher):
@@ -22,7 +22,7 @@ class SqlitePublisher(Publisher):
 
     async def lead(self) -> Checkpoint | None:
         self._file.lock("poller")
-        return await self._file.run(_read_checkpoint, self._file.path)
+        return await self._file.run(checkpoint, self._file.path)
 
     async def renew(self) -> None:
         """The lock on the file is ours until we end."""
@@ -53,8 +53,3 @@ def _publish(connection: Connection, events: Sequence[Event], checkpoint: Checkp
         killpoints.at("page-acknowledged")
         connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (0, ?)", (documents.dump(checkpoint),))
     return published
-
-
-def _read_checkpoint(connection: Connection, path: Path) -> Checkpoint | None:
-    row = connection.execute("SELECT document FROM checkpoint").fetchone()
-    return documents.parse(row[0], where=f"{path}, table checkpoint")[0] if row else None

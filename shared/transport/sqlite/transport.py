@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from shared.transport.port import Control, DeadLetters, Handler, Member, Progress, Publisher, Transport
+from shared.transport.port import Checkpoint, Control, DeadLetters, Handler, Member, Progress, Publisher, Transport
 from shared.transport.sqlite.file import File
 from shared.transport.sqlite.member import SqliteMember
-from shared.transport.sqlite.onlooker import PARTITION, progress
+from shared.transport.sqlite.onlooker import PARTITION, checkpoint, progress
 from shared.transport.sqlite.operator import SqliteControl, SqliteDeadLetters
 from shared.transport.sqlite.publisher import SqlitePublisher
 
@@ -44,10 +44,16 @@ class SqliteTransport(Transport):
         return SqliteControl(await File.open(self._path))
 
     async def progress(self) -> Mapping[int, Progress]:
-        if self._onlooker is None:
-            self._onlooker = await File.open(self._path)
-        return {PARTITION: await self._onlooker.run(progress)}
+        return {PARTITION: await (await self._looking()).run(progress)}
+
+    async def checkpoint(self) -> Checkpoint | None:
+        return await (await self._looking()).run(checkpoint, self._path)
 
     async def close(self) -> None:
         if self._onlooker is not None:
             await self._onlooker.close()
+
+    async def _looking(self) -> File:
+        if self._onlooker is None:
+            self._onlooker = await File.open(self._path)
+        return self._onlooker

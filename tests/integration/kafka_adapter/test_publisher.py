@@ -17,6 +17,7 @@ from structlog.typing import EventDict
 
 from shared.errors import LeaseLost, TransportUnusable
 from shared.settings import Log
+from shared.transport.kafka import repair
 from shared.transport.kafka.checkpoints import KEY
 from shared.transport.kafka.transport import KafkaTransport
 from tests.contract.harness import checkpoint_of, events
@@ -171,6 +172,32 @@ async def test_a_full_topic_whose_checkpoint_is_gone_is_refused(settings: Log) -
     with pytest.raises(TransportUnusable, match=r"holds about 1200 records but .* is empty.*checkpoint set --from-topic"):
         await publisher.lead()
     await publisher.close()
+
+
+@pytest.mark.parametrize("sent", [13, 40])
+@pytest.mark.parametrize("damaged", [None, b"1234"])
+async def test_a_checkpoint_from_the_topic_passes_nothing_over_and_publishes_nothing_twice(
+    settings: Log, child: Start, sent: int, damaged: bytes | None
+) -> None:
+    await fill(settings, 1200, 100)
+    # A page that is cut short, so that the newest record does not say what is before it.
+    assert child("die", 1200, 1260, sent).wait(20) == -9
+    _put(settings, KEY, damaged)
+    checkpoint, ends = repair.derive(settings)
+    repair.store(settings, checkpoint, ends)
+    assert ids(1100, 1200)[0] <= checkpoint.log_id < ids(1200, 1201)[0]
+    publisher = await KafkaTransport(settings).publisher()
+    assert await publisher.lead() == checkpoint
+    again = [event for event in events(1000, 1260) if event.log_id > checkpoint.log_id]
+    assert await publisher.publish(again, checkpoint_of(again)) == 60 - sent
+    await publisher.close()
+    assert in_topic(settings) == once(ids(0, 1260))
+
+
+async def test_a_topic_with_no_more_than_a_page_needs_no_checkpoint(settings: Log) -> None:
+    await fill(settings, 100)
+    with pytest.raises(TransportUnusable, match=r"holds 100 different events, no more than one page.*Nothing was done"):
+        repair.derive(settings)
 
 
 def _put(settings: Log, key: bytes, value: bytes | None) -> None:

@@ -65,6 +65,7 @@ async def test_the_leaders_limit_holds_and_it_says_so(settings: Log, lines: Line
 
 async def test_a_foreign_program_in_the_group_is_an_error_that_names_the_group(settings: Log) -> None:
     foreign = KafkaConsumer(settings.topic, bootstrap_servers=list(settings.bootstrap_servers), group_id=settings.group)
+    foreign.partitions_for_topic(settings.topic)  # to join before it knows them is to be assigned none, and it may stay so
     while not foreign.assignment():
         foreign.poll(100)
     member = await KafkaTransport(settings).member(Hand())

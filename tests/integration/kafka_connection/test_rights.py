@@ -87,7 +87,12 @@ def test_an_administrator_without_create_is_told_so(principal: Create) -> None:
 
 @pytest.mark.parametrize(
     ("role", "lost"),
-    [("producer", ("READ", "WRITE")), ("consumer", ("READ",)), ("admin", ("DESCRIBE", "WRITE")), ("viewer", ("DESCRIBE",))],
+    [
+        ("producer", ("READ", "WRITE")),
+        ("consumer", ("READ",)),
+        ("admin", ("DESCRIBE", "READ", "WRITE")),
+        ("viewer", ("DESCRIBE",)),
+    ],
 )
 def test_a_topic_that_may_not_be_seen_is_never_silence(made: Create, role: str, lost: tuple[str, ...]) -> None:
     """A consumer without DESCRIBE would poll for ever and get nothing, without an error."""

@@ -10,6 +10,7 @@ from consumer.webhook import Attempt, Call, Landed, Webhook
 from shared.errors import PublishFailed
 from shared.transport.port import (
     Batch,
+    Checkpoint,
     Control,
     DeadLetter,
     DeadLetters,
@@ -130,6 +131,9 @@ class Door(Transport, Member):
 
     async def dead_letters(self) -> DeadLetters:
         return self.grave
+
+    async def checkpoint(self) -> Checkpoint | None:
+        raise NotImplementedError
 
     async def publisher(self) -> Publisher:
         raise NotImplementedError

@@ -1,0 +1,75 @@
+"""A checkpoint made anew from the records in the topic of events, for a cluster that has lost it.
+
+It lies a page behind the newest record, since a page that was cut short may lack records before those that are there. What is
+there is not published again: the checkpoint also says from which offsets on the next poller has to compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import Final
+
+from kafka.structs import TopicPartition
+
+from shared.errors import TransportUnusable
+from shared.settings import Log
+from shared.transport import checkpoint as documents
+from shared.transport.kafka.checkpoints import KEY
+from shared.transport.kafka.errors import Access, translated
+from shared.transport.kafka.reader import Unreachable, extents, reader
+from shared.transport.kafka.tail import Tail, log_ids
+from shared.transport.kafka.writer import Writer
+from shared.transport.port import Checkpoint
+
+#: Entries of Auth0's largest page.
+PAGE: Final = 100
+
+Place = tuple[int, int]
+"""Partition and offset."""
+
+
+def derive(settings: Log) -> tuple[Checkpoint, dict[int, int]]:
+    """The checkpoint, and its end offset of each partition. Reads the whole topic once: some 50,000 records a second.
+
+    Raises `TransportUnusable`, also when there is too little in the topic to tell; then no checkpoint is needed.
+    """
+    topic = settings.topic
+    try:
+        with translated(settings, "reading the topic", Access("READ", f"topic {topic}")), reader(settings) as consumer:
+            now = extents(consumer, topic)
+            found = (log_ids(consumer, TopicPartition(topic, number), extent.begin, extent.end) for number, extent in now.items())
+            newest = newest_of(chain.from_iterable(found), PAGE + 1)
+    except Unreachable as error:
+        raise TransportUnusable(str(error)) from error
+    if len(newest) <= PAGE:
+        raise TransportUnusable(
+            f"{topic} holds {len(newest)} different events, no more than one page of Auth0's log: no checkpoint is needed; "
+            "a poller starts without one, and does not publish again what is there. Nothing was done"
+        )
+    oldest, *page = sorted(newest)
+    ends = {number: extent.end for number, extent in now.items()}
+    return Checkpoint(log_id=oldest), Tail(ends, {log_id: newest[log_id] for log_id in page}).floors(())
+
+
+def store(settings: Log, checkpoint: Checkpoint, ends: dict[int, int]) -> None:
+    """For the next poller that takes over. One that leads already goes on from its own. Raises `PublishFailed`."""
+    writer = Writer(settings)
+    try:
+        writer.write(settings.checkpoint_topic, KEY, documents.dump(checkpoint, ends))
+    finally:
+        writer.close()
+
+
+def newest_of(found: Iterable[tuple[str, Place]], count: int) -> dict[str, Place]:
+    """The `count` largest log ids, each where it was found first: later copies are dead letters that were sent again."""
+    newest: dict[str, Place] = {}
+    for log_id, place in found:
+        newest.setdefault(log_id, place)
+        if len(newest) > 10 * count:
+            newest = _largest(newest, count)
+    return _largest(newest, count)
+
+
+def _largest(newest: dict[str, Place], count: int) -> dict[str, Place]:
+    return {log_id: newest[log_id] for log_id in sorted(newest)[-count:]}
