@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
@@ -151,7 +152,10 @@ class JarsBroker(Broker):
         self._end(signal.SIGKILL)
 
     def freeze(self) -> None:
-        self._running.send_signal(signal.SIGSTOP)
+        process = self._running
+        process.send_signal(signal.SIGSTOP)
+        # On a busy machine the thread that takes the signal may wait for its turn while others go on answering.
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
 
     def thaw(self) -> None:
         self._running.send_signal(signal.SIGCONT)
