@@ -12,7 +12,7 @@ import typer
 from shared.errors import ConfigurationError, PublishFailed, SurroundingsError
 
 if TYPE_CHECKING:
-    from shared.settings import Log
+    from shared.settings import Log, Settings
     from shared.transport.port import Transport
 
 T = TypeVar("T")
@@ -21,10 +21,8 @@ T = TypeVar("T")
 def on_log(work: Callable[[Transport], Coroutine[Any, Any, T]]) -> T:
     """Run `work` on the log that the settings name. Raises `ConfigurationError` and `SurroundingsError`."""
     from admin import compose
-    from shared.settings import Role, load
 
-    settings = load(Role.LOG)
-    compose.configure_log(settings)
+    settings = _settings()
     path = settings.log.sqlite_path
     if not settings.log.bootstrap_servers and not path.exists():
         # Made anew it would be empty, and in the wrong folder "nothing is left to do" is the wrong answer.
@@ -52,10 +50,8 @@ def settings_of_kafka(otherwise: str) -> Log:
     Raises `ConfigurationError` and `SurroundingsError`.
     """
     from admin import compose
-    from shared.settings import Role, load
 
-    settings = load(Role.LOG)
-    compose.configure_log(settings)
+    settings = _settings()
     if not settings.log.bootstrap_servers:
         raise ConfigurationError([f"KAFKA_BOOTSTRAP_SERVERS is not set: {otherwise}"])
 
@@ -72,3 +68,12 @@ def agreed(question: str, *, yes: bool) -> bool:
     if not sys.stdin.isatty():
         raise ConfigurationError([f"{question} Nothing was done: say --yes where nobody can be asked"])
     return typer.confirm(question)
+
+
+def _settings() -> Settings:
+    from admin import compose
+    from shared.settings import Role, load
+
+    settings = load(Role.LOG)
+    compose.configure_log(settings)
+    return settings

@@ -12,8 +12,7 @@ from shared.errors import PublishFailed, RecordInvalid, TransportUnusable
 from shared.log import get_logger
 from shared.settings import Log
 from shared.transport import letters as documents
-from shared.transport.kafka.errors import Access, translated
-from shared.transport.kafka.reader import Unreachable, extents, read, reader
+from shared.transport.kafka.reader import extents, read, reading
 from shared.transport.kafka.topics import verify
 from shared.transport.kafka.worker import Worker
 from shared.transport.kafka.writer import Writer
@@ -72,12 +71,8 @@ class Archive:
 
     def all(self) -> Sequence[DeadLetter]:
         """Raises `TransportUnusable`."""
-        access = Access("READ", f"topic {self._topic}")
-        try:
-            with translated(self._settings, "reading the dead letters", access), reader(self._settings) as consumer:
-                newest = self._newest(consumer)
-        except Unreachable as error:
-            raise TransportUnusable(str(error)) from error
+        with reading(self._settings, self._topic, "reading the dead letters") as consumer:
+            newest = self._newest(consumer)
         return sorted(self._readable(newest), key=lambda letter: (letter.time, letter.log_id))
 
     def close(self) -> None:

@@ -13,8 +13,8 @@ from shared.errors import TransportUnusable
 from shared.settings import Log
 from shared.transport.kafka import checkpoints
 from shared.transport.kafka.connection import build
-from shared.transport.kafka.errors import Access, translated, translation
-from shared.transport.kafka.reader import Unreachable, reader
+from shared.transport.kafka.errors import Access, translation
+from shared.transport.kafka.reader import reading
 from shared.transport.port import Checkpoint, Position, Progress
 
 
@@ -37,12 +37,8 @@ class Onlooker:
     def checkpoint(self) -> Checkpoint | None:
         """Raises `TransportUnusable`."""
         topic = self._settings.checkpoint_topic
-        access = Access("READ", f"topic {topic}")
-        try:
-            with translated(self._settings, "reading the checkpoint", access), reader(self._settings) as consumer:
-                stored = checkpoints.newest(consumer, topic)
-        except Unreachable as error:
-            raise TransportUnusable(str(error)) from error
+        with reading(self._settings, topic, "reading the checkpoint") as consumer:
+            stored = checkpoints.newest(consumer, topic)
         return stored.checkpoint if stored else None
 
     def close(self) -> None:

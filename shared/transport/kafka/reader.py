@@ -16,6 +16,7 @@ from shared.errors import Transient, TransportUnusable
 from shared.settings import Log
 from shared.transport.kafka import internals
 from shared.transport.kafka.connection import build
+from shared.transport.kafka.errors import Access, translated
 
 _BOUND: Final = 10.0
 _BOUND_MS: Final = 10_000
@@ -53,6 +54,16 @@ def reader(settings: Log) -> Iterator[KafkaConsumer]:
         yield consumer
     finally:
         internals.close(consumer, 1.0)
+
+
+@contextmanager
+def reading(settings: Log, topic: str, doing: str) -> Iterator[KafkaConsumer]:
+    """A `reader` of one topic, for whom every failure is final. `doing` as for `translated`. Raises `TransportUnusable`."""
+    try:
+        with translated(settings, doing, Access("READ", f"topic {topic}")), reader(settings) as consumer:
+            yield consumer
+    except Unreachable as error:
+        raise TransportUnusable(str(error)) from error
 
 
 def extents(consumer: KafkaConsumer, topic: str) -> dict[int, Extent]:

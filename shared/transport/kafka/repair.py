@@ -16,8 +16,7 @@ from shared.errors import TransportUnusable
 from shared.settings import Log
 from shared.transport import checkpoint as documents
 from shared.transport.kafka.checkpoints import KEY
-from shared.transport.kafka.errors import Access, translated
-from shared.transport.kafka.reader import Unreachable, extents, reader
+from shared.transport.kafka.reader import extents, reading
 from shared.transport.kafka.tail import Tail, log_ids
 from shared.transport.kafka.writer import Writer
 from shared.transport.port import Checkpoint
@@ -25,31 +24,27 @@ from shared.transport.port import Checkpoint
 #: Entries of Auth0's largest page.
 PAGE: Final = 100
 
-Place = tuple[int, int]
-"""Partition and offset."""
+Place = tuple[int, int]  # partition, offset
 
 
 def derive(settings: Log) -> tuple[Checkpoint, dict[int, int]]:
-    """The checkpoint, and its end offset of each partition. Reads the whole topic once: some 50,000 records a second.
+    """The checkpoint, and its end offset of each partition. Reads the whole topic once.
 
     Raises `TransportUnusable`, also when there is too little in the topic to tell; then no checkpoint is needed.
     """
     topic = settings.topic
-    try:
-        with translated(settings, "reading the topic", Access("READ", f"topic {topic}")), reader(settings) as consumer:
-            now = extents(consumer, topic)
-            found = (log_ids(consumer, TopicPartition(topic, number), extent.begin, extent.end) for number, extent in now.items())
-            newest = newest_of(chain.from_iterable(found), PAGE + 1)
-    except Unreachable as error:
-        raise TransportUnusable(str(error)) from error
+    with reading(settings, topic, "reading the topic") as consumer:
+        now = extents(consumer, topic)
+        found = (log_ids(consumer, TopicPartition(topic, number), extent.begin, extent.end) for number, extent in now.items())
+        newest = newest_of(chain.from_iterable(found), PAGE + 1)
     if len(newest) <= PAGE:
         raise TransportUnusable(
             f"{topic} holds {len(newest)} different events, no more than one page of Auth0's log: no checkpoint is needed; "
             "a poller starts without one, and does not publish again what is there. Nothing was done"
         )
-    oldest, *page = sorted(newest)
-    ends = {number: extent.end for number, extent in now.items()}
-    return Checkpoint(log_id=oldest), Tail(ends, {log_id: newest[log_id] for log_id in page}).floors(())
+    oldest = min(newest)
+    tail = Tail({number: extent.end for number, extent in now.items()}, newest)
+    return Checkpoint(log_id=oldest), tail.floors([oldest])
 
 
 def store(settings: Log, checkpoint: Checkpoint, ends: dict[int, int]) -> None:

@@ -12,8 +12,8 @@ from shared.event import Event
 from shared.record import headers_of, key_of
 from shared.transport import checkpoint as documents
 from shared.transport.port import Checkpoint, Publisher
+from shared.transport.sqlite import onlooker
 from shared.transport.sqlite.file import Connection, File, transaction
-from shared.transport.sqlite.onlooker import checkpoint
 
 
 class SqlitePublisher(Publisher):
@@ -22,7 +22,7 @@ class SqlitePublisher(Publisher):
 
     async def lead(self) -> Checkpoint | None:
         self._file.lock("poller")
-        return await self._file.run(checkpoint, self._file.path)
+        return await self._file.run(onlooker.checkpoint, self._file.path)
 
     async def renew(self) -> None:
         """The lock on the file is ours until we end."""
