@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
 
 from simulator.journal import Delivery
 from tests.faults.place import Records
+from tests.faults.verdict import Verdict, say
 from tests.faults.world import Member, World
 
 #: Seconds before a disturbance in which what was answered 200 may not be committed yet: the interval of commits in these
@@ -47,55 +47,6 @@ class Disturbance:
         return (self.path is None or self.path == path) and self.begin - _UNCOMMITTED <= moment <= self.end + _UNCOMMITTED
 
 
-@dataclass(slots=True)
-class Verdict:
-    """Figures, and what is wrong; a run is good if `wrong` is empty."""
-
-    events: int = 0
-    delivered: int = 0
-    letters: int = 0
-    records: int = 0
-    repeated_records: int = 0
-    calls: int = 0
-    failed_calls: int = 0
-    duplicates: int = 0
-    killed_at: Counter[str] = field(default_factory=Counter)
-    kinds: Counter[str] = field(default_factory=Counter)
-    rebalances: int = 0
-    commits_seen: int = 0
-    looks: int = 0
-    peak_calls: int = 0
-    rss: float = 0.0
-    files: int = 0
-    threads: int = 0
-    wrong: list[str] = field(default_factory=list)
-
-    def demand(self, good: bool, words: str) -> None:
-        if not good:
-            self.wrong.append(words)
-
-    def __str__(self) -> str:
-        kinds = f"{len(self.kinds)} kinds of faulty answers, {sum(self.kinds.values())} in all"
-        return "\n".join(
-            (
-                f"events {self.events}: {self.delivered} delivered, {self.letters} dead letters",
-                f"{self.duplicates} delivered again; {self.calls} calls, {self.failed_calls} of them not answered 200",
-                f"{kinds}; {self.rebalances} rebalances; {self.commits_seen} commits seen in {self.looks} looks",
-                f"at most {self.peak_calls} calls open",
-                f"records {self.records}, {self.repeated_records} of them twice",
-                f"at most {self.rss:.0f} MB, {self.files} files, {self.threads} threads in a process",
-                f"killed at: {dict(sorted(self.killed_at.items()))}",
-                *self.wrong,
-            )
-        )
-
-
-def say(text: object) -> None:
-    """Shown where pytest shows output, and where a run fails."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
 def judge(world: World, disturbances: Sequence[Disturbance] = ()) -> Verdict:
     """After every process has ended and the log can be read."""
     records, letters = world.place.records(), world.place.letters()
@@ -125,6 +76,13 @@ def judge(world: World, disturbances: Sequence[Disturbance] = ()) -> Verdict:
     _written_twice_for_a_reason(verdict, world, twice, disturbances)
     verdict.demand(not (found := world.secrets_shown()), f"INV-10 secrets in logs: {found}")
     verdict.demand(not world.elsewhere.journal.all, "C-11 a redirect was followed")
+    return verdict
+
+
+def judged(world: World, *words: str) -> Verdict:
+    """What `judge` answers, shown with the seed and these words."""
+    verdict = judge(world)
+    say("\n".join((f"FAULTS_SEED={world.seed}", str(verdict), *words)))
     return verdict
 
 

@@ -22,9 +22,9 @@ from typing import Final
 
 from shared import killpoints
 from tests.faults.nursery import ROOT, Nursery
-from tests.faults.oracle import Verdict, say
 from tests.faults.place import InKafka
 from tests.faults.storm import Storm
+from tests.faults.verdict import Verdict, say
 from tests.faults.weather import weather
 from tests.faults.world import a_world
 from tests.kafka.broker import JarsBroker

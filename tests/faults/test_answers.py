@@ -12,7 +12,7 @@ from simulator.faults import Fault
 from simulator.journal import Delivery
 from tests.faults import menu
 from tests.faults.nursery import Nursery
-from tests.faults.oracle import judge, say
+from tests.faults.oracle import judged
 from tests.faults.place import InKafka, InSqlite, Place
 from tests.faults.world import World, a_world, chance
 from tests.kafka.broker import Broker
@@ -47,13 +47,12 @@ def test_every_kind_of_answer_costs_time_and_nothing_else(place: Place, tmp_path
         world.delivered(EVENTS // 2)
         world.until(lambda: all(world.receiver.script.fired[name] == TIMES for name in kinds), "every kind", within=90)
         # Nobody waits for anything, when the breaker opens: its probes ask no event whether its time has come.
-        world.until(lambda: world.receiver.journal.maybe_delivered >= world.expected.keys(), "all events", within=30)
+        world.all_delivered(within=30)
         world.receiver.script.in_order(*[goodbye, None] * TIMES)
         world.feed(EVENTS)
-        world.until(lambda: world.receiver.journal.maybe_delivered >= world.expected.keys(), "all events", within=60)
+        world.all_delivered(within=60)
         assert process.stop() == 0
-        verdict = judge(world)
-        say(f"FAULTS_SEED={seed}\n{verdict}")
+        verdict = judged(world)
         assert verdict.wrong == []
         assert verdict.duplicates == 0
         assert verdict.letters == 0

@@ -13,7 +13,7 @@ import pytest
 from simulator import faults
 from simulator.background import run_on
 from tests.faults.nursery import Nursery
-from tests.faults.oracle import judge, say
+from tests.faults.oracle import judged
 from tests.faults.place import InKafka
 from tests.faults.sampler import Usage
 from tests.faults.world import Member, World, a_world
@@ -50,10 +50,9 @@ def test_hours_without_a_webhook_cost_no_membership_and_no_memory(
         began, done = time.monotonic(), len(world.receiver.journal.delivered)
         world.delivered(done + 1, within=20)
         first = time.monotonic() - began
-        world.until(lambda: world.receiver.journal.maybe_delivered >= world.expected.keys(), "all events", within=60)
+        world.all_delivered(within=60)
         assert set(world.stop_all().values()) == {0}
-        verdict = judge(world)
-        say(f"FAULTS_SEED={seed}\n{verdict}\nthe first 200 came {first:.1f} s after the webhook was back")
+        verdict = judged(world, f"the first 200 came {first:.1f} s after the webhook was back")
         assert first < 3.0  # the longest pause between probes, 1 s here, and the deadline of a call
         assert verdict.wrong == []
         assert (verdict.duplicates, verdict.letters) == (0, 0)
@@ -99,10 +98,9 @@ def test_a_webhook_slower_than_every_timeout_of_the_group_keeps_its_pace(
         assert time.monotonic() - began < 5 * latency
         assert _assignments(world) == assignments, "a rebalance"
         world.receiver.latency = 0.0
-        world.until(lambda: world.receiver.journal.maybe_delivered >= world.expected.keys(), "all events", within=30)
+        world.all_delivered(within=30)
         assert set(world.stop_all().values()) == {0}
-        verdict = judge(world)
-        say(f"FAULTS_SEED={seed}\n{verdict}")
+        verdict = judged(world)
         assert verdict.wrong == []
         assert verdict.duplicates == 0
         assert verdict.peak_calls == 8

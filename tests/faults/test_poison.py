@@ -15,7 +15,7 @@ from simulator import faults
 from simulator.journal import Call
 from tests.faults import menu
 from tests.faults.nursery import Nursery
-from tests.faults.oracle import judge, say
+from tests.faults.oracle import judged
 from tests.faults.place import InKafka, InSqlite, Place
 from tests.faults.world import World, a_world
 from tests.kafka.broker import Broker
@@ -37,10 +37,9 @@ def test_without_dead_letters_a_poisoned_event_is_held_and_never_passed(
         world.until(lambda: len(place.records()) == len(world.expected), "all events are in the log")
         _never_passed(world, poisoned)
         world.receiver.script.clear()
-        world.until(lambda: world.receiver.journal.maybe_delivered >= world.expected.keys(), "all events", within=60)
+        world.all_delivered(within=60)
         assert set(world.stop_all().values()) == {0}
-        verdict = judge(world)
-        say(f"FAULTS_SEED={seed}\n{verdict}")
+        verdict = judged(world)
         assert verdict.wrong == []
         assert (verdict.duplicates, verdict.letters) == (0, 0)
         assert len(poisoned) >= 15
@@ -88,8 +87,7 @@ def test_twenty_thousand_events_behind_a_blocked_one_are_not_repeated(
         world.receiver.script.clear()
         world.delivered(len(world.expected))
         assert process.stop() == 0
-        verdict = judge(world)
-        say(f"FAULTS_SEED={seed}\n{verdict}")
+        verdict = judged(world)
         assert verdict.wrong == []
         assert verdict.duplicates == 0
         longest = max(len(position.metadata) for sample in world.observer.samples for position in sample.positions.values())
@@ -117,7 +115,6 @@ def test_no_position_passes_a_dead_letter_that_cannot_be_written(
         world.until(lambda: place.letters() >= poisoned, "every dead letter is written", within=45)
         world.until(lambda: world.receiver.journal.maybe_delivered >= world.expected.keys() - poisoned, "all events")
         assert process.stop() == 0
-        verdict = judge(world)
-        say(f"FAULTS_SEED={seed}\n{verdict}")
+        verdict = judged(world)
         assert verdict.wrong == []
         assert verdict.letters == len(poisoned)

@@ -11,8 +11,9 @@ import pytest
 
 from simulator import faults
 from tests.faults.nursery import Nursery
-from tests.faults.oracle import Disturbance, judge, say
+from tests.faults.oracle import Disturbance, judge, judged
 from tests.faults.place import InKafka
+from tests.faults.verdict import say
 from tests.faults.world import Member, World, a_world
 from tests.kafka.broker import Broker
 
@@ -34,10 +35,9 @@ def test_a_rolling_restart_repeats_nothing(kafka: Broker, tmp_path: Path, nurser
             member.says("calls of this member")
             assert member.stop(within=20) == 0
             members[turn % 3] = world.start("consume")
-        world.until(lambda: world.receiver.journal.maybe_delivered >= world.expected.keys(), "all events", within=60)
+        world.all_delivered(within=60)
         assert set(world.stop_all().values()) == {0}
-        verdict = judge(world)
-        say(f"FAULTS_SEED={seed}\n{verdict}")
+        verdict = judged(world)
         assert verdict.wrong == []
         assert (verdict.duplicates, verdict.repeated_records) == (0, 0)
         assert verdict.peak_calls <= 5
@@ -71,7 +71,7 @@ def test_a_stop_ends_in_time_whatever_is_dead(own_kafka: Broker, tmp_path: Path,
         say(f"FAULTS_SEED={seed}\n{seconds}")
         for role in ("consume", "produce"):
             world.start(role)
-        world.until(lambda: world.receiver.journal.maybe_delivered >= world.expected.keys(), "all events", within=60)
+        world.all_delivered(within=60)
         assert set(world.stop_all().values()) == {0}
         verdict = judge(world, [Disturbance(0, time.monotonic())])
         say(verdict)
@@ -121,7 +121,7 @@ def test_work_goes_on_soon_after_a_kill_and_after_a_restart_of_the_broker(
         flowing = time.monotonic() - opened
         say(f"FAULTS_SEED={seed}\ntaken over {taken_over - killed:.1f} s after a kill, ")
         say(f"records flow {flowing:.1f} s after the broker can be used again")
-        world.until(lambda: world.receiver.journal.maybe_delivered >= world.expected.keys(), "all events", within=60)
+        world.all_delivered(within=60)
         world.stop_all()
         verdict = judge(world, [Disturbance(killed, time.monotonic())])
         say(verdict)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.faults.oracle import Verdict, judge, say
+from tests.faults.oracle import judge
 from tests.faults.storm import Storm
+from tests.faults.verdict import Verdict, say
 
 
 def weather(storm: Storm, *, within: float, calm_within: float = 60.0) -> Verdict:

@@ -205,6 +205,10 @@ class World:
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{self.last_words()}") from None
 
+    def all_delivered(self, *, within: float) -> None:
+        """Wait until every event that passes the filter was answered 200, whole or not. Raises TimeoutError like `until`."""
+        self.until(lambda: self.receiver.journal.maybe_delivered >= self.expected.keys(), "all events", within=within)
+
     def until(self, condition: Callable[[], bool], what: str, *, within: float = 30) -> None:
         deadline = time.monotonic() + within
         while not condition():
