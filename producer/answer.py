@@ -6,7 +6,6 @@ The one place where httpx's exceptions stop. Redirects are not followed: the tok
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import json
 import time
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any, Final, Protocol
 import httpx
 
 from shared.errors import Auth0Unavailable, RateLimited
+from shared.retry_after import http_date, retry_after, whole_seconds
 
 DEADLINE: Final = 30.0  # seconds for one request, answer included; below the time a lease lasts without renewal
 BODY_CAP: Final = 64 * 1024 * 1024  # 100 entries with 200 kB of details each are 20 MB
@@ -72,12 +72,9 @@ def wait_of(headers: Mapping[str, str], now: float) -> float:
 
     `now` in Unix seconds; the answer's own `Date` is preferred, so that a clock that is off does no harm.
     """
-    here = _date(headers.get("date")) or now
-    after, reset = headers.get("retry-after"), headers.get("x-ratelimit-reset")
-    seconds = _number(after)
-    if seconds is None and (date := _date(after)) is not None:
-        seconds = date - here
-    if seconds is None and (moment := _number(reset)) is not None:
+    here = http_date(headers.get("date", ""), now) or now
+    seconds = retry_after(headers.get("retry-after", ""), here)
+    if seconds is None and (moment := whole_seconds(headers.get("x-ratelimit-reset", ""))) is not None:
         seconds = moment - here
     return _WAIT_UNKNOWN if seconds is None else min(max(seconds, _WAIT_LEAST), _WAIT_MOST)
 
@@ -116,17 +113,3 @@ def _reason(error: Exception) -> str:
     reason = str(error) or type(error).__name__
     advice = ": name the authority to trust in AUTH0_CA_FILE" if "CERTIFICATE_VERIFY_FAILED" in reason else ""
     return reason + advice
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text and text.strip().isdigit() else None
-    except ValueError:
-        return None
-
-
-def _date(text: str | None) -> float | None:
-    try:
-        return email.utils.parsedate_to_datetime(text).timestamp() if text else None
-    except (ValueError, OverflowError):
-        return None

@@ -5,12 +5,14 @@ Nothing here acts: after each `feed` the connection looks at what is known by no
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from contextlib import suppress
 from typing import Final
 
 import httptools
 
-from consumer.http.retry_after import retry_after
+from consumer.webhook import Attempt
+from shared.retry_after import retry_after
 
 #: Bytes of one answer, head and body and 1xx answers before it. What is longer is not worth a connection.
 ANSWER_CAP: Final = 64 * 1024
@@ -22,7 +24,7 @@ class Answer:
     The status line is the verdict: once a head is complete and valid, no kind of damage to the body takes its `status` back.
     """
 
-    __slots__ = ("_parser", "_retry_after", "_size", "over", "problem", "reusable", "status")
+    __slots__ = ("_head", "_parser", "_size", "over", "problem", "reusable", "status")
 
     #: The final status; None until the head is complete.
     status: int | None
@@ -32,17 +34,16 @@ class Answer:
     reusable: bool
     #: What is wrong with an answer that is over without a status.
     problem: str
-    _retry_after: bytes | None
+    #: Its bytes until the status was known. Headers are read out of them when they are wanted: a 200 does not pay for them.
+    _head: list[bytes]
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
-        # Small servers end their lines with a bare LF; RFC 9112 (2.2) lets us take it.
-        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)
+        self._parser = _parser_for(self)
         self.expect()
 
     def expect(self) -> None:
         self.status = None
-        self._retry_after = None
+        self._head = []
         self.over = self.reusable = False
         self.problem = ""
         self._size = 0
@@ -51,16 +52,24 @@ class Answer:
     def begun(self) -> bool:
         return self._size > 0
 
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds, of the header of that name."""
-        return None if self._retry_after is None else retry_after(self._retry_after, datetime.now(UTC))
+    def attempt(self, problem: str, *, timed_out: bool) -> Attempt:
+        """What came of the request; `problem` says why there is no status, unless the answer itself knows. Raises nothing."""
+        if self.status is None:
+            return Attempt(None, self.problem or problem, timed_out=timed_out)
+        try:
+            asked = self._headers().get(b"retry-after")
+            wait = None if asked is None else retry_after(asked.decode("latin-1"), time.time())
+        except Exception as error:  # noqa: BLE001  what a receiver can make us raise costs this attempt, never the process
+            return Attempt(self.status, f"answered {self.status}, and reading its headers failed: {type(error).__name__}")
+        return Attempt(self.status, retry_after=wait)
 
     def feed(self, data: bytes) -> None:
         self._size += len(data)
+        if self.status is None:
+            self._head.append(data)
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+        except Exception as error:  # noqa: BLE001  the parser's own, and whatever a callback of ours raises
             self._end(f"no valid HTTP answer: {error}")
         if self._size > ANSWER_CAP and not self.over:
             self._end(f"no valid HTTP answer: more than {ANSWER_CAP // 1024} KiB of head")
@@ -74,16 +83,51 @@ class Answer:
         if self.over:  # the parser stops here, so that nothing of a second answer is taken for the first
             raise httptools.HttpParserError("two answers to one request")
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if len(name) == 11 and name.lower() == b"retry-after":
-            self._retry_after = value
-
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        # 100 to 199 say that the answer is still to come; but after 101 there is no more HTTP.
-        if not 100 <= status <= 199 or status == 101:
+        if _is_final(status):
             self.status = status
 
     def on_message_complete(self) -> None:
         if self.status is not None and not self.over:  # the parser ends a message after a 1xx too
             self.over, self.reusable = True, self._parser.should_keep_alive()
+
+    def _headers(self) -> dict[bytes, bytes]:
+        return _Headers().read(b"".join(self._head))
+
+
+class _Headers:
+    """Reads a head once more, for the headers of its final answer, by their names in small letters."""
+
+    def __init__(self) -> None:
+        self._parser = _parser_for(self)
+        self._found: dict[bytes, bytes] = {}
+        self._complete = False
+
+    def read(self, head: bytes) -> dict[bytes, bytes]:
+        with suppress(httptools.HttpParserError, httptools.HttpParserUpgrade):  # of what follows the head
+            self._parser.feed_data(head)
+        return self._found
+
+    def on_message_begin(self) -> None:
+        if not self._complete:
+            self._found.clear()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._complete:  # else a trailer
+            self._found[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        self._complete = self._complete or _is_final(self._parser.get_status_code())
+
+
+def _parser_for(protocol: object) -> httptools.HttpResponseParser:
+    parser = httptools.HttpResponseParser(protocol)
+    # Small servers end their lines with a bare LF; RFC 9112 (2.2) lets us take it.
+    parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)
+    return parser
+
+
+def _is_final(status: int) -> bool:
+    """100 to 199 say that the answer is still to come; but after 101 there is no more HTTP."""
+    return not 100 <= status <= 199 or status == 101

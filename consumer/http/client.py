@@ -120,20 +120,30 @@ class HttpWebhook(Webhook, Owner):
         task = self._loop.create_task(self._begin(call, landed, request, deadline))
         self._calls[call] = task
         self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        task.add_done_callback(self._opened)
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        self._opening.discard(task)
+        if not task.cancelled():
+            task.result()  # a mistake of ours: raised here it reaches the loop's exception handler, in a task it would be unseen
 
     async def _begin(self, call: Call, landed: Landed, request: bytes, deadline: float) -> None:
         patience = min(deadline - self._loop.time(), self._connect_timeout)
         try:
             connection = await self._route.open(self._connection, self._loop.time() + patience)
         except NoConnection as problem:
-            self.over(call, landed, Attempt(None, str(problem)))
+            attempt = Attempt(None, str(problem))
         except TimeoutError:
-            self.over(call, landed, Attempt(None, f"no connection within {patience:.3g} s", timed_out=True))
+            attempt = Attempt(None, f"no connection within {patience:.3g} s", timed_out=True)
+        except Exception as error:  # noqa: BLE001  a library's surprise costs this attempt: a call never stays open
+            attempt = Attempt(None, f"no connection: {type(error).__name__}")
         else:
             self._connections.add(connection)
             self._calls[call] = connection
             connection.begin(call, landed, request, self._loop.time(), deadline)
+            return
+        # From the loop, like every other result: what `landed` raises must not end unseen in a task.
+        self._calls[call] = self._loop.call_soon(self.over, call, landed, attempt)
 
     def _connection(self) -> Connection:
         return Connection(self, self._timeout)

@@ -115,7 +115,8 @@ class Connection(asyncio.Protocol):
             self.transport.write(request[start : start + _PIECE])
 
     def _end(self, call: Call, problem: str = "", *, reusable: bool = False, timed_out: bool = False) -> None:
-        attempt = self._attempt(problem, timed_out=timed_out)
+        answer = self._answer
+        attempt = _DELIVERED if answer.status == _DELIVERED.status else answer.attempt(problem, timed_out=timed_out)
         self._call = None
         # A receiver that answers before it has the whole request may never read the rest of it.
         if reusable and not self.transport.get_write_buffer_size():
@@ -125,14 +126,6 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.abort()
         self._owner.over(call, self._landed, attempt)
-
-    def _attempt(self, problem: str, *, timed_out: bool) -> Attempt:
-        answer = self._answer
-        if answer.status == _DELIVERED.status:
-            return _DELIVERED
-        if answer.status is None:
-            return Attempt(None, answer.problem or problem, timed_out=timed_out)
-        return Attempt(answer.status, retry_after=answer.retry_after)
 
     # The timer.
 

@@ -9,6 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from consumer.http import answer
 from consumer.http.client import HttpWebhook
 from simulator import faults, faults_floods
 from simulator.http import Exchange
@@ -95,7 +96,11 @@ WAITS = {
     "empty": ("", None),
     "negative": ("-5", None),
     "a fraction": ("1.5", None),
-    "too long": ("9" * 5000, None),
+    "more than can be meant": ("9" * 5000, 1e11),
+    "a year that no calendar has": ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", None),
+    "a day that no month has": ("Wed, 99999999999999999999 Oct 2015 07:28:00 GMT", None),
+    "a zone that no place has": ("Wed, 21 Oct 2015 07:28:00 +99999999999999999999", None),
+    "a zone beyond the calendar": ("Fri, 31 Dec 9999 23:59:59 -2359", None),
 }
 
 
@@ -113,3 +118,34 @@ async def test_retry_after_may_be_a_date(plain_caller: Caller, plain_receiver: R
     date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     plain_receiver.script.in_order(faults.status(503, headers=(("Retry-After", date),)))
     assert (await plain_caller.call()).retry_after == pytest.approx(3600, abs=30)
+
+
+@pytest.mark.parametrize("status", [429, 204])
+async def test_whatever_reading_an_answer_raises_is_a_failed_attempt_and_the_next_call_goes_on(
+    plain_caller: Caller, plain_receiver: Receiver, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """An `OverflowError` over a far year ended the process, again after every restart."""
+
+    def raising(_text: str, _now: float) -> float:
+        raise OverflowError("int too large")
+
+    monkeypatch.setattr(answer, "retry_after", raising)
+    plain_receiver.script.in_order(faults.status(status, headers=(("Retry-After", "5"),)))
+    attempt = await plain_caller.call()
+    assert (attempt.status, attempt.retry_after) == (status, None)
+    assert attempt.outcome == f"answered {status}, and reading its headers failed: OverflowError"
+    assert (await plain_caller.call()).status == 200
+
+
+async def test_whatever_the_parser_meets_in_our_callbacks_is_a_failed_attempt(
+    plain_caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raising(_status: int) -> bool:
+        raise OverflowError("int too large")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(answer, "_is_final", raising)
+        attempt = await plain_caller.call()
+    assert attempt.status is None
+    assert attempt.problem.startswith("no valid HTTP answer: ")
+    assert (await plain_caller.call()).status == 200

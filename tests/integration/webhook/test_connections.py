@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from consumer.http import connection
+from consumer.http import connection, dial
 from consumer.http.client import HttpWebhook
 from simulator import faults
 from simulator.receiver import Receiver
@@ -93,3 +93,21 @@ async def test_a_receiver_that_restarts_is_found_again(caller: Caller, receiver:
     assert (await caller.call()).problem == "no connection: Connection refused"
     await receiver.start(port=receiver.port)
     assert all(attempt.status == 200 for attempt in await caller.calls(5))
+
+
+async def test_whatever_opening_a_connection_raises_is_a_failed_attempt(
+    plain_caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task that opens one died of it, and the call stayed open for ever."""
+
+    async def raising(*_: object) -> None:
+        raise AttributeError("deep inside a library")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dial, "_connect", raising)
+        assert (await plain_caller.call()).problem == "no connection: AttributeError"
+        broken_off = delivery("901")
+        result = plain_caller.start(broken_off)
+        plain_caller.webhook.cancel(broken_off)
+    assert (await plain_caller.call()).status == 200
+    assert not result.done()
