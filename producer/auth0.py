@@ -13,14 +13,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 
 from producer.answer import BODY_CAP, DEADLINE, HttpxAsk, object_in, place, words_in
 from producer.first_entry import PER_PAGE, FirstEntry
 from producer.token import Token
-from shared.errors import Auth0Unavailable, CredentialsRefused, PageInvalid, ScopeMissing
+from shared.errors import Auth0Unavailable, CheckpointUnknown, CredentialsRefused, PageInvalid, ScopeMissing
 from shared.event import Event, slice_page
 from shared.log import get_logger
 
@@ -34,6 +34,10 @@ class Page:
     events: list[Event]
     #: The URL of the page after this one; None where Auth0 named none that may be followed.
     following: str | None
+
+
+class _Rejected(Auth0Unavailable):
+    """400 or 404, from Auth0 itself."""
 
 
 class Auth0Logs:
@@ -80,8 +84,14 @@ class Auth0Logs:
         )
 
     async def after(self, log_id: str) -> Page:
-        """The page of entries that are newer than `log_id`."""
-        return await self.follow(f"{self._url}?{urlencode({'from': log_id, 'take': self._batch_size})}")
+        """The page of entries that are newer than `log_id`. Raises also `CheckpointUnknown`."""
+        try:
+            return await self.follow(f"{self._url}?{urlencode({'from': log_id, 'take': self._batch_size})}")
+        except _Rejected as error:
+            # What an unknown `from` gets is not documented; what the entry itself gets is: 404.
+            if await self._knows(log_id):
+                raise
+            raise CheckpointUnknown(log_id, str(error)) from None
 
     async def follow(self, url: str) -> Page:
         """The page at the URL that the page before it named."""
@@ -101,6 +111,13 @@ class Auth0Logs:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+    async def _knows(self, log_id: str) -> bool:
+        try:
+            await self._get(f"{self._url}/{quote(log_id, safe='')}")
+        except _Rejected:
+            return False
+        return True
 
     async def _get(self, url: str) -> tuple[httpx.Response, bytes]:
         answer, body = await self._authorized(url)
@@ -130,7 +147,7 @@ class Auth0Logs:
                     "Applications → APIs → Auth0 Management API → Machine to Machine Applications → your application"
                 )
             case httpx.codes.BAD_REQUEST | httpx.codes.NOT_FOUND:
-                return Auth0Unavailable(f"{heard}: does the tenant not know the checkpoint's log id, or not any more?")
+                return _Rejected(heard)
             case _:
                 return Auth0Unavailable(heard)
 

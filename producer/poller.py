@@ -76,6 +76,11 @@ class Poller:
         self.counts = Counts()
 
     @property
+    def _from(self) -> str:
+        """The log id to go on from; empty: from the oldest entry, without a checkpoint and after a reset."""
+        return self._checkpoint.log_id if self._checkpoint else ""
+
+    @property
     def idle_for(self) -> float:
         """Seconds since the loop last came round; standing by counts as coming round."""
         return time.monotonic() - self._turned if self._leading else 0.0
@@ -130,7 +135,7 @@ class Poller:
         self._checkpoint = await self._unless_stopped(publisher.lead())
         self._following = None
         self._leading = True
-        log.info("polling Auth0", checkpoint=self._checkpoint.log_id if self._checkpoint else "none: from the oldest entry")
+        log.info("polling Auth0", checkpoint=self._from or "none: from the oldest entry")
 
     async def _page(self, publisher: Publisher) -> tuple[bool, float]:
         page = await self._unless_stopped(self._fetch(), meanwhile=publisher.renew)
@@ -139,7 +144,7 @@ class Poller:
             self._following = page.following
             return True, self._poll_interval
         killpoints.at("page-read")
-        last, before = page.events[-1].log_id, self._checkpoint.log_id if self._checkpoint else ""
+        last, before = page.events[-1].log_id, self._from
         if last == before:
             raise PageInvalid("Auth0 gave the page that ends at the checkpoint once more: nothing in it is newer")
         await self._publish(publisher, page.events)
@@ -152,12 +157,12 @@ class Poller:
         return False, self._poll_interval
 
     async def _fetch(self) -> Page:
-        if self._checkpoint is None:
+        if not self._from:
             first = await self._logs.first()
             return Page([first] if first else [], None)
         if self._following is not None:
             return await self._logs.follow(self._following)
-        return await self._logs.after(self._checkpoint.log_id)
+        return await self._logs.after(self._from)
 
     async def _publish(self, publisher: Publisher, events: Sequence[Event]) -> None:
         if any(former.log_id >= latter.log_id for former, latter in pairwise(events)):

@@ -9,6 +9,7 @@ WebhooksError
 ├── Transient               goes away by itself or by somebody else's hand; the caller waits and tries again
 │   ├── Auth0Unavailable    no usable answer from Auth0: connection, timeout, 5xx, an answer we cannot read
 │   ├── PageInvalid         an answer arrived that is no page of log entries
+│   ├── CheckpointUnknown   Auth0 does not know the log id to go on from; a person resets the checkpoint
 │   ├── RateLimited         Auth0 asks us to wait, and says how long
 │   └── PublishFailed       not every record of a page was acknowledged; the checkpoint did not move
 ├── LeaseLost               another poller is the active one now
@@ -58,6 +59,16 @@ class Auth0Unavailable(Transient):
 
 class PageInvalid(Transient):
     """The answer is no page of log entries. Nothing of it was used and the checkpoint stays."""
+
+
+class CheckpointUnknown(Transient):
+    """Auth0 does not know the checkpoint's log id, or not any more. Until a person acts nothing new is read."""
+
+    def __init__(self, log_id: str, heard: str) -> None:
+        super().__init__(
+            f"Auth0 does not know the checkpoint's log id {log_id}, or not any more ({heard}). Waiting does not help: stop the "
+            "producer, run `auth0-webhooks checkpoint reset --yes`, start it; it begins at the oldest entry that Auth0 still has"
+        )
 
 
 class RateLimited(Transient):

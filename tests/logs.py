@@ -6,7 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,18 @@ from kafka import KafkaConsumer, TopicPartition
 from admin import compose
 from shared.settings import Role, load
 from shared.transport.kafka import topics
-from shared.transport.port import Checkpoint, Control, DeadLetters, Handler, Member, Progress, Publisher, Transport
+from shared.transport.port import (
+    Checkpoint,
+    Consumers,
+    Control,
+    DeadLetters,
+    Handler,
+    Member,
+    Progress,
+    Publisher,
+    Repeats,
+    Transport,
+)
 from tests.kafka.broker import Broker
 from tests.kafka.fixtures import Names
 from tests.kafka.principals import Door, create_principal
@@ -86,8 +97,14 @@ class _EachByItsRole(Transport):
     async def progress(self) -> Mapping[int, Progress]:
         return await self._viewer.progress()
 
+    async def consumers(self) -> Consumers:
+        return await self._viewer.consumers()
+
     async def checkpoint(self) -> Checkpoint | None:
         return await self._viewer.checkpoint()
+
+    async def reset_checkpoint(self, agreed: Callable[[Repeats], bool]) -> bool:
+        return await self._admin.reset_checkpoint(agreed)
 
     async def close(self) -> None:
         for transport in (self._producer, self._consumer, self._viewer, self._admin):

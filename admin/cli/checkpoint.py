@@ -1,14 +1,17 @@
-"""`checkpoint`: how far Auth0's log was read, and how to get that back where Kafka has lost it."""
+"""`checkpoint`: how far Auth0's log was read, and what to do where Kafka has lost that or Auth0 does not know it any more."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from admin.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from shared.transport.port import Repeats
 
 commands = typer.Typer(name="checkpoint", help="How far Auth0's log was read.", no_args_is_help=True)
 
@@ -20,9 +23,11 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
 
     checkpoint = on_log(lambda transport: transport.checkpoint())
     if as_json:
-        typer.echo(json.dumps(asdict(checkpoint) if checkpoint else None))
-    elif checkpoint:
+        typer.echo(json.dumps({**asdict(checkpoint), "reset": not checkpoint.log_id} if checkpoint else None))
+    elif checkpoint and checkpoint.log_id:
         typer.echo(" ".join(filter(None, (checkpoint.log_id, checkpoint.date))))
+    elif checkpoint:
+        typer.echo("The checkpoint was reset: Auth0's log will be read from the oldest entry that the tenant still has.")
     else:
         typer.echo("There is no checkpoint: Auth0's log will be read from its oldest entry.")
 
@@ -51,6 +56,27 @@ def set_checkpoint(
     except PublishFailed as error:
         raise SurroundingsError(str(error)) from None
     typer.echo(f"The checkpoint is {checkpoint.log_id}; the next poller to take over goes on from there.")
+
+
+@commands.command()
+def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Begin at the oldest entry that Auth0 still has, where it does not know the checkpoint any more. Stop the poller first."""
+    from admin.cli.operate import agreed, on_log
+
+    def confirmed(repeats: Repeats) -> bool:
+        typer.echo(_repeats(repeats))
+        return agreed("Begin at the oldest entry that Auth0 still has?", yes=yes)
+
+    if on_log(lambda transport: transport.reset_checkpoint(confirmed)):
+        typer.echo("The checkpoint was reset; the next poller begins at the oldest entry that Auth0 still has.")
+
+
+def _repeats(repeats: Repeats) -> str:
+    if not repeats.most:
+        return "No event will be published again."
+    counts = {"in the log": repeats.held, "that the log has removed since": repeats.removed}
+    those = " and of ".join(f"{count} {where}" for where, count in counts.items() if count)
+    return f"At most {repeats.most} events may be published again: those of {those} that Auth0 still has."
 
 
 def register(app: typer.Typer) -> None:

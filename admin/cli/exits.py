@@ -13,3 +13,5 @@ class Exit(IntEnum):
     CONFIGURATION = 2
     #: Something outside is not as it must be: Auth0, the log, the webhook.
     SURROUNDINGS = 3
+    #: By Ctrl-C, before anything was done.
+    INTERRUPTED = 130

@@ -48,7 +48,7 @@ def main() -> None:
     except SurroundingsError as error:
         _end(Exit.SURROUNDINGS, *str(error).splitlines())
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(Exit.INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output went away, as `| head` does
         sys.exit(Exit.FINE)

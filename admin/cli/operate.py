@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from admin.cli.exits import Exit
 from shared.errors import ConfigurationError, PublishFailed, SurroundingsError
 
 if TYPE_CHECKING:
@@ -62,12 +64,26 @@ def settings_of_kafka(otherwise: str) -> Log:
 
 
 def agreed(question: str, *, yes: bool) -> bool:
-    """Whether to act. Without a person at the keyboard only `--yes` says so; raises `ConfigurationError` then."""
+    """Whether to act; says so where not. Without a person at the keyboard only `--yes` says so; raises `ConfigurationError` then.
+
+    Ctrl-C at the question ends the command.
+    """
     if yes:
         return True
     if not sys.stdin.isatty():
         raise ConfigurationError([f"{question} Nothing was done: say --yes where nobody can be asked"])
-    return typer.confirm(question)
+    # An event loop around us only notes the first SIGINT, and the question would go on waiting.
+    noting = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        answer = typer.confirm(question)
+    except (typer.Abort, OSError):  # OSError: the terminal is gone
+        typer.echo("\nNothing was changed", err=True)
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGINT, noting)
+    if not answer:
+        typer.echo("Nothing was changed", err=True)
+    return answer
 
 
 def _settings() -> Settings:

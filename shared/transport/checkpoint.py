@@ -1,4 +1,8 @@
-"""The checkpoint as a stored document: JSON, with a version, so that a newer release's document is refused, not misread."""
+"""The checkpoint as a stored document: JSON, with a version, so that a newer release's document is refused, not misread.
+
+A document has the lowest version that can say it: an older release refuses a reset, which it would take for damage, and goes on
+with the page after it.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,16 @@ from typing import Final
 from shared.errors import TransportUnusable
 from shared.transport.port import Checkpoint
 
-VERSION: Final = 1
+_PLACE: Final = 1
+#: Begin at the oldest entry: no log id.
+_RESET: Final = 2
+VERSION: Final = _RESET
 
 
 def dump(checkpoint: Checkpoint, ends: Mapping[int, int] | None = None) -> bytes:
     """`ends`: the end offset of each partition after the page, for a log whose tail has to be compared on recovery."""
-    document = {"v": VERSION, "log_id": checkpoint.log_id, "date": checkpoint.date}
+    version = _PLACE if checkpoint.log_id else _RESET
+    document: dict[str, object] = {"v": version, "log_id": checkpoint.log_id, "date": checkpoint.date}
     if ends is not None:
         document["ends"] = {str(partition): offset for partition, offset in sorted(ends.items())}
     return json.dumps(document).encode()
@@ -34,11 +42,11 @@ def parse(document: bytes, *, where: str) -> tuple[Checkpoint, dict[int, int]]:
             )
         ends = {int(partition): int(offset) for partition, offset in fields.get("ends", {}).items()}
         log_id, date = fields["log_id"], fields["date"]
-        if version == VERSION and log_id and isinstance(log_id, str) and isinstance(date, str):
+        if version == (_PLACE if log_id else _RESET) and isinstance(log_id, str) and isinstance(date, str):
             return Checkpoint(log_id=log_id, date=date), ends
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     raise TransportUnusable(
         f"the checkpoint at {where} is not one of ours or is damaged: {document[:80]!r}; "
-        "nothing was read from Auth0. Remove it only if you want to read Auth0's whole log again"
+        "nothing was read from Auth0. `auth0-webhooks checkpoint reset` begins anew at the oldest entry that Auth0 still has"
     )

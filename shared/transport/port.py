@@ -16,9 +16,9 @@ Left out on purpose: transactions, exactly-once, seeking by the consumer, severa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from shared.event import Event
 from shared.record import Record
@@ -28,9 +28,28 @@ from shared.record import Record
 class Checkpoint:
     """The producer's place in Auth0's log: everything up to and including `log_id` is in the topic or was filtered out."""
 
+    #: Empty after a reset: Auth0's log is read from the oldest entry that the tenant still has.
     log_id: str
     #: The `date` of that entry as Auth0 wrote it; may be empty.
     date: str = ""
+
+
+#: What a reset stores.
+OLDEST: Final = Checkpoint(log_id="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeats:
+    """What may be published again after a reset, as far as Auth0 still has it."""
+
+    #: Events that the log holds and a poller does not recognise.
+    held: int
+    #: Events that the log held once and has removed (retention). At most: retried dead letters count too.
+    removed: int
+
+    @property
+    def most(self) -> int:
+        return self.held + self.removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +77,18 @@ class Progress:
     def lag(self) -> int:
         """Records that are not below the committed position."""
         return self.end - max(self.begin, self.committed.offset if self.committed else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumers:
+    """The consumer group as an onlooker sees it."""
+
+    #: Its name; empty where there is but one.
+    group: str
+    #: Members at the moment; None: the log cannot tell.
+    members: int | None
+    #: Whether a consumer ever joined it, as far as the log remembers.
+    known: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +241,17 @@ class Transport(Protocol):
     async def progress(self) -> Mapping[int, Progress]:
         """Every partition, by number. Raises `TransportUnusable`."""
 
+    async def consumers(self) -> Consumers:
+        """Who consumes this log. Raises `TransportUnusable`."""
+
     async def checkpoint(self) -> Checkpoint | None:
         """How far Auth0's log was read; None: nothing was ever stored. Raises `TransportUnusable`."""
+
+    async def reset_checkpoint(self, agreed: Callable[[Repeats], bool]) -> bool:
+        """Store `OLDEST` for the next poller, if `agreed` says so, which may ask a person. False: it did not.
+
+        Raises `TransportUnusable`, also while a poller is active, and `PublishFailed`.
+        """
 
     async def close(self) -> None:
         """Close what was opened here. Idempotent."""

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from shared.event import Event, slice_page
-from shared.record import Record
-from shared.transport.port import Batch, Checkpoint, Handler, Member, Position, Transport
+from shared.record import Record, headers_of, key_of
+from shared.transport.port import Batch, Checkpoint, DeadLetter, Handler, Member, Position, Transport
 from tests.logs import Log
 
 
@@ -46,6 +46,14 @@ def event(number: int, *, user: str = "", extra: str = "") -> Event:
 
 def events(start: int, stop: int) -> list[Event]:
     return [event(number, user=f"auth0|{number % 7}") for number in range(start, stop)]
+
+
+def letter_of(sent: Event, *, time: float = 1.7e9) -> DeadLetter:
+    offset = int(sent.log_id[3:])
+    record = Record(offset=offset, key=key_of(sent), value=sent.raw, headers=headers_of(sent), timestamp=1.7e9)
+    return DeadLetter(
+        record=record, log_id=sent.log_id, partition=0, attempts=3, status=500, reason="3 attempts failed", time=time
+    )
 
 
 def checkpoint_of(page: Sequence[Event]) -> Checkpoint:

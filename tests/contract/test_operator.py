@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from shared.record import Record, headers_of, key_of
+from shared.record import Record
 from shared.transport.port import DeadLetter, DeadLetters, Position
-from tests.contract.harness import RecordingHandler, event, events, joined, log_ids, poll_for, publish, read
+from tests.contract.harness import RecordingHandler, event, events, joined, letter_of, log_ids, poll_for, publish, read
 from tests.logs import Log
 
 
 def _letter(number: int, *, time: float = 1.7e9) -> DeadLetter:
-    sent = event(number, user="auth0|7", extra=', "half": "\\ud83d" ')
-    record = Record(offset=number, key=key_of(sent), value=sent.raw, headers=headers_of(sent), timestamp=1.7e9)
-    return DeadLetter(
-        record=record, log_id=sent.log_id, partition=0, attempts=3, status=500, reason="3 attempts failed", time=time + number
-    )
+    return letter_of(event(number, user="auth0|7", extra=', "half": "\\ud83d" '), time=time + number)
 
 
 async def _all(log: Log) -> list[DeadLetter]:

@@ -151,3 +151,31 @@ def test_a_poller_whose_checkpoint_is_lost_goes_on_from_the_topic(stack_of: Stac
     assert stack.start("run", "--once").wait(40) == 0
     assert len(log.dump()) == 1_220
     assert len(stack.receiver.journal) == 1_220
+
+
+def test_a_checkpoint_that_auth0_forgot_has_a_way_on_that_the_poller_names(stack_of: StackOf, log: Log) -> None:
+    stack = stack_of(tenant := ListedLog(simple(range(60))))
+    assert stack.start("run", "--once").wait(40) == 0
+    tenant.forget(60)
+    for raw in simple([*range(50, 59), *range(60, 80)]):  # all but the checkpoint's
+        tenant.append(raw)
+    poller = stack.start("run")
+    poller.says(f"does not know the checkpoint's log id 900{59:053d}")
+    assert "stop the producer, run `auth0-webhooks checkpoint reset --yes`, start it" in poller.text
+    refused = _ends(stack.start("checkpoint", "reset", "--yes"), 3)
+    assert "poller" in refused
+    assert poller.stop() == 0
+    assert "say --yes" in _ends(stack.start("checkpoint", "reset"), 2)
+    on_kafka = "KAFKA_TOPIC" in log.environ
+    said = _ends(stack.start("checkpoint", "reset", "--yes"))
+    assert ("At most 60 events may be published again" if on_kafka else "No event will be published again") in said
+    assert "was reset" in _ends(stack.start("checkpoint", "show"))
+    assert json.loads(_ends(stack.start("checkpoint", "show", "--json", VERBOSITY="error"))) == {
+        "log_id": "",
+        "date": "",
+        "reset": True,
+    }
+    assert stack.start("run", "--once").wait(40) == 0
+    assert len(stack.receiver.journal.delivered) == 80
+    assert len(log.dump()) == (89 if on_kafka else 80)
+    assert len(stack.receiver.journal.duplicates) == (9 if on_kafka else 0)

@@ -16,7 +16,15 @@ import trustme
 from structlog.testing import capture_logs
 
 from producer.auth0 import Auth0Logs
-from shared.errors import Auth0Unavailable, CredentialsRefused, PageInvalid, RateLimited, ScopeMissing, WebhooksError
+from shared.errors import (
+    Auth0Unavailable,
+    CheckpointUnknown,
+    CredentialsRefused,
+    PageInvalid,
+    RateLimited,
+    ScopeMissing,
+    WebhooksError,
+)
 from simulator import faults, tenant_faults
 from simulator.faults import Fault
 from simulator.http import Exchange, Server
@@ -454,14 +462,27 @@ async def test_the_token_never_goes_to_another_origin(world: World) -> None:
 async def test_an_id_that_the_tenant_does_not_know(world: World, unknown_from: str) -> None:
     world.tenant.log = ListedLog([entry(number) for number in range(10, 20)])
     world.tenant._unknown_from = unknown_from  # type: ignore[assignment]
-    with pytest.raises(Auth0Unavailable, match=rf"answered {unknown_from} \(The log event given as from.*checkpoint's log id"):
+    with pytest.raises(
+        CheckpointUnknown,
+        match=rf"checkpoint's log id {log_id(0)}.*answered {unknown_from} \(The log event given as from.*stop the producer.*"
+        r"`auth0-webhooks checkpoint reset --yes`, start it",
+    ):
         await world.logs().after(log_id(0))
 
 
+@pytest.mark.parametrize("status", [400, 404])
+async def test_a_page_that_is_refused_though_the_entry_is_known_is_no_reason_to_reset(world: World, status: int) -> None:
+    world.tenant.faults.add(faults.status(status, body=b'{"message":"no"}'), times=1)
+    with pytest.raises(Auth0Unavailable, match=rf"answered {status} \(no\)"):
+        await world.logs().after(log_id(0))
+    assert world.tenant.requests[-1].target == f"{LOGS}/{log_id(0)}"
+
+
 async def test_a_checkpoint_that_is_no_auth0_id_is_asked_for_as_it_is(world: World) -> None:
-    with pytest.raises(Auth0Unavailable, match="answered 400"):
-        await world.logs().after("a&b=c#d é")
-    assert world.tenant.requests[-1].target == f"{LOGS}?from=a%26b%3Dc%23d+%C3%A9&take=5"
+    with pytest.raises(CheckpointUnknown, match="answered 400"):
+        await world.logs().after("a&b=c#d/é?")
+    targets = [seen.target for seen in world.tenant.requests[-2:]]
+    assert targets == [f"{LOGS}?from=a%26b%3Dc%23d%2F%C3%A9%3F&take=5", f"{LOGS}/a%26b%3Dc%23d%2F%C3%A9%3F"]
 
 
 PAGE_TROUBLE: Final[dict[str, tuple[Fault, type[WebhooksError], str]]] = {

@@ -288,6 +288,30 @@ async def test_a_tenant_that_answers_an_unknown_id_with_its_oldest_entries(world
     assert list(await world.stored()) == [log_id(number) for number in (*range(21), *range(30, 60))]
 
 
+@pytest.mark.parametrize("unknown_from", ["400", "404"])
+async def test_a_checkpoint_that_the_tenant_forgot_is_said_with_the_way_on_and_after_it_nothing_is_lost(
+    world_of: WorldOf, unknown_from: str
+) -> None:
+    world = await world_of(log := entries(0, 60), unknown_from=unknown_from)
+    async with world.publishing() as publisher:
+        for _ in range(2):
+            await world.poller.turn(publisher)
+        log.forget(30)
+        world.poller._following = None  # as after a restart
+        with capture_logs() as lines:
+            for _ in range(3):
+                assert not (await world.poller.turn(publisher))[0]
+    loud = [line["reason"] for line in lines if line["log_level"] == "error"]
+    assert all(log_id(20) in line and "stop the producer, run `auth0-webhooks checkpoint reset --yes`" in line for line in loud)
+    assert len(loud) == 3
+    assert await world.log.reset_checkpoint(lambda repeats: repeats.most == 0)
+    world.restart()
+    async with world.publishing() as publisher:
+        await world.to_the_end(publisher)
+    assert list(await world.stored()) == [log_id(number) for number in (*range(21), *range(30, 60))]
+    assert world.checkpoint == log_id(59)
+
+
 # Waiting.
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import PublishFailed, TransportUnusable
-from shared.transport.port import Checkpoint, Position
+from shared.transport.port import Checkpoint, Position, Repeats
 from shared.transport.sqlite import file
 from shared.transport.sqlite.member import SqliteMember
 from shared.transport.sqlite.publisher import SqlitePublisher
@@ -97,7 +97,7 @@ async def test_an_event_that_is_there_already_is_not_published_again(tmp_path: P
         (b"not json", "not one of ours or is damaged"),
         (b'{"v":1}', "not one of ours or is damaged"),
         (b'{"v":1,"log_id":7,"date":""}', "not one of ours or is damaged"),
-        (b'{"v":2,"log_id":"900","date":""}', "upgrade"),
+        (b'{"v":3,"log_id":"900","date":""}', "upgrade"),
     ],
 )
 async def test_a_checkpoint_that_cannot_be_used_is_refused(tmp_path: Path, document: bytes, words: str) -> None:
@@ -118,3 +118,17 @@ async def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
     await publishers[0].publish([], Checkpoint(log_id="900"))
     for publisher in publishers:
         await publisher.close()
+
+
+async def test_after_a_reset_only_what_was_removed_can_be_published_again_and_so_it_is_said(tmp_path: Path) -> None:
+    log = _log(tmp_path)
+    await publish(log, events(0, 10))
+    with closing(sqlite3.connect(tmp_path / "log.db")) as other:
+        other.execute("DELETE FROM record WHERE offset <= 4")
+        other.commit()
+    assert await log.reset_checkpoint(lambda repeats: repeats == Repeats(held=0, removed=4))
+    publisher = await log.publisher()
+    await publisher.lead()
+    assert await publisher.publish(events(0, 10), checkpoint_of(events(0, 10))) == 4
+    await publisher.close()
+    await log.close()

@@ -1,8 +1,9 @@
-"""How far every partition is, for whoever looks on from outside. One admin client, kept open, in one worker thread."""
+"""How far every partition is, and who consumes them, seen from outside. One admin client, kept open, in one worker thread."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from kafka import KafkaAdminClient
 from kafka.admin import OffsetSpec
@@ -14,8 +15,11 @@ from shared.settings import Log
 from shared.transport.kafka import checkpoints
 from shared.transport.kafka.connection import build
 from shared.transport.kafka.errors import Access, translation
+from shared.transport.kafka.groups import members, patiently
 from shared.transport.kafka.reader import reading
-from shared.transport.port import Checkpoint, Position, Progress
+from shared.transport.port import Checkpoint, Consumers, Position, Progress
+
+T = TypeVar("T")
 
 
 class Onlooker:
@@ -25,14 +29,13 @@ class Onlooker:
 
     def progress(self) -> Mapping[int, Progress]:
         """Raises `TransportUnusable`; the next call starts with a new client."""
-        admin = self._admin = self._admin or build(KafkaAdminClient, self._settings)
-        try:
-            return self._look(admin)
-        except KafkaError as error:
-            self.close()
-            of_group = isinstance(error, GroupAuthorizationFailedError)
-            access = Access("DESCRIBE", f"group {self._settings.group}" if of_group else f"topic {self._settings.topic}")
-            raise translation(self._settings, error, "asking for the progress", access) from error
+        return self._asked(self._look, "asking for the progress")
+
+    def consumers(self) -> Consumers:
+        """Raises `TransportUnusable`; the next call starts with a new client."""
+        group = self._settings.group
+        found = self._asked(lambda admin: members(admin, group), "asking for the consumer group")
+        return Consumers(group=group, members=found or 0, known=found is not None)
 
     def checkpoint(self) -> Checkpoint | None:
         """Raises `TransportUnusable`."""
@@ -45,6 +48,22 @@ class Onlooker:
         admin, self._admin = self._admin, None
         if admin is not None:
             admin.close()
+
+    def _asked(self, question: Callable[[KafkaAdminClient], T], doing: str) -> T:
+        def ask() -> T:
+            admin = self._admin = self._admin or build(KafkaAdminClient, self._settings)
+            try:
+                return question(admin)
+            except KafkaError:
+                self.close()
+                raise
+
+        try:
+            return patiently(ask)
+        except KafkaError as error:
+            of_group = isinstance(error, GroupAuthorizationFailedError)
+            access = Access("DESCRIBE", f"group {self._settings.group}" if of_group else f"topic {self._settings.topic}")
+            raise translation(self._settings, error, doing, access) from error
 
     def _look(self, admin: KafkaAdminClient) -> Mapping[int, Progress]:
         topic = self._settings.topic

@@ -1,7 +1,9 @@
-"""A checkpoint made anew from the records in the topic of events, for a cluster that has lost it.
+"""A checkpoint made anew: from the records in the topic of events, for a cluster that has lost it, or reset to the oldest entry
+that Auth0 still has, for a tenant that does not know the stored one any more.
 
-It lies a page behind the newest record, since a page that was cut short may lack records before those that are there. What is
-there is not published again: the checkpoint also says from which offsets on the next poller has to compare.
+The first lies a page behind the newest record, since a page that was cut short may lack records before those that are there.
+What is there is not published again: the checkpoint also says from which offsets on the next poller has to compare. After a reset
+that is only what comes later: to compare the whole topic, a takeover would read millions of records under a lease of a minute.
 """
 
 from __future__ import annotations
@@ -16,10 +18,13 @@ from shared.errors import TransportUnusable
 from shared.settings import Log
 from shared.transport import checkpoint as documents
 from shared.transport.kafka.checkpoints import KEY
-from shared.transport.kafka.reader import extents, reading
+from shared.transport.kafka.connection import administrator
+from shared.transport.kafka.errors import Access, translated
+from shared.transport.kafka.groups import members, patiently
+from shared.transport.kafka.reader import Extent, extents, reading
 from shared.transport.kafka.tail import Tail, log_ids
 from shared.transport.kafka.writer import Writer
-from shared.transport.port import Checkpoint
+from shared.transport.port import OLDEST, Checkpoint, Repeats
 
 #: Entries of Auth0's largest page.
 PAGE: Final = 100
@@ -54,6 +59,45 @@ def store(settings: Log, checkpoint: Checkpoint, ends: dict[int, int]) -> None:
         writer.write(settings.checkpoint_topic, KEY, documents.dump(checkpoint, ends))
     finally:
         writer.close()
+
+
+def repeats(settings: Log) -> Repeats:
+    """What may be published again after a `reset` now: what lies below the recorded ends is not compared.
+
+    Raises `TransportUnusable`, also while a poller is active.
+    """
+    _refuse_active(settings)
+    now = _extents(settings).values()
+    return Repeats(held=sum(extent.end - extent.begin for extent in now), removed=sum(extent.begin for extent in now))
+
+
+def reset(settings: Log) -> None:
+    """For the next poller. Raises `TransportUnusable`, also while a poller is active, and `PublishFailed`."""
+    ends = {number: extent.end for number, extent in _extents(settings).items()}
+    _refuse_active(settings)
+    store(settings, OLDEST, ends)
+
+
+def _extents(settings: Log) -> dict[int, Extent]:
+    with reading(settings, settings.topic, "asking how far the topic goes") as consumer:
+        return extents(consumer, settings.topic)
+
+
+def _refuse_active(settings: Log) -> None:
+    """An active poller would go on from the place that it remembers, and store it over the new one."""
+    group = settings.poller_group
+
+    def ask() -> int | None:
+        with administrator(settings) as admin:
+            return members(admin, group)
+
+    with translated(settings, "asking for the poller", Access("DESCRIBE", f"group {group}")):
+        count = patiently(ask)
+    if count:
+        raise TransportUnusable(
+            f"a poller is active: the group {group} has {count} member{'s' * (count > 1)}. Stop every `produce` and `run` first; "
+            f"one that was killed counts for KAFKA_SESSION_TIMEOUT more. Nothing was changed"
+        )
 
 
 def newest_of(found: Iterable[tuple[str, Place]], count: int) -> dict[str, Place]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from shared.settings import Log
+from shared.transport.kafka import repair
 from shared.transport.kafka.active_poller import ActivePoller
 from shared.transport.kafka.control import KafkaControl
 from shared.transport.kafka.group_member import GroupMember
@@ -15,7 +16,18 @@ from shared.transport.kafka.onlooker import Onlooker
 from shared.transport.kafka.publisher import KafkaPublisher
 from shared.transport.kafka.topics import verify
 from shared.transport.kafka.worker import Worker
-from shared.transport.port import Checkpoint, Control, DeadLetters, Handler, Member, Progress, Publisher, Transport
+from shared.transport.port import (
+    Checkpoint,
+    Consumers,
+    Control,
+    DeadLetters,
+    Handler,
+    Member,
+    Progress,
+    Publisher,
+    Repeats,
+    Transport,
+)
 
 
 class KafkaTransport(Transport):
@@ -43,8 +55,21 @@ class KafkaTransport(Transport):
     async def progress(self) -> Mapping[int, Progress]:
         return await self._look().run(self._onlooker.progress)
 
+    async def consumers(self) -> Consumers:
+        return await self._look().run(self._onlooker.consumers)
+
     async def checkpoint(self) -> Checkpoint | None:
         return await self._look().run(self._onlooker.checkpoint)
+
+    async def reset_checkpoint(self, agreed: Callable[[Repeats], bool]) -> bool:
+        worker = await self._worker("kafka-reset", (self._settings.topic, self._settings.checkpoint_topic))
+        try:
+            if not agreed(await worker.run(repair.repeats, self._settings)):
+                return False
+            await worker.run(repair.reset, self._settings)
+            return True
+        finally:
+            worker.stop()
 
     async def dead_letters(self) -> DeadLetters:
         return KafkaDeadLetters(Archive(self._settings), await self._worker("kafka-letters", (self._settings.dead_topic,)))

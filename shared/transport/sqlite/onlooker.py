@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.transport import checkpoint as documents
-from shared.transport.port import Checkpoint, Position, Progress
+from shared.transport.port import Checkpoint, Position, Progress, Repeats
 from shared.transport.sqlite.file import Connection, transaction
 
 PARTITION: Final = 0
@@ -24,3 +24,11 @@ def progress(connection: Connection) -> Progress:
 def checkpoint(connection: Connection, path: Path) -> Checkpoint | None:
     row = connection.execute("SELECT document FROM checkpoint").fetchone()
     return documents.parse(row[0], where=f"{path}, table checkpoint")[0] if row else None
+
+
+def repeats(connection: Connection) -> Repeats:
+    """An event is in the file once as long as it is there; one that was removed after its time is not recognised."""
+    with transaction(connection, "DEFERRED"):
+        sequence = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'record'").fetchone()
+        (there,) = connection.execute("SELECT count(*) FROM record").fetchone()
+    return Repeats(held=0, removed=(sequence[0] if sequence else 0) - there)

@@ -20,7 +20,7 @@ class SqliteDeadLetters(DeadLetters):
         self._file = file
 
     async def put(self, letter: DeadLetter) -> None:
-        await _write(self._file, _put_letter, letter)
+        await write(self._file, _put_letter, letter)
 
     async def all(self) -> Sequence[DeadLetter]:
         found = []
@@ -32,10 +32,10 @@ class SqliteDeadLetters(DeadLetters):
         return found
 
     async def retry(self, letter: DeadLetter) -> None:
-        await _write(self._file, _retry, letter)
+        await write(self._file, _retry, letter)
 
     async def remove(self, log_id: str) -> None:
-        await _write(self._file, _remove_letter, log_id)
+        await write(self._file, _remove_letter, log_id)
 
     async def close(self) -> None:
         await self._file.close()
@@ -46,10 +46,10 @@ class SqliteControl(Control):
         self._file = file
 
     async def put(self, key: str, document: bytes) -> None:
-        await _write(self._file, _put_document, key, document)
+        await write(self._file, _put_document, key, document)
 
     async def delete(self, key: str) -> None:
-        await _write(self._file, _delete_document, key)
+        await write(self._file, _delete_document, key)
 
     async def snapshot(self) -> Mapping[str, bytes]:
         return dict(await self._file.run(_documents))
@@ -58,7 +58,8 @@ class SqliteControl(Control):
         await self._file.close()
 
 
-async def _write(file: File, work: Callable[..., object], *arguments: object) -> None:
+async def write(file: File, work: Callable[..., object], *arguments: object) -> None:
+    """Raises `PublishFailed`."""
     try:
         await file.run(work, *arguments)
     except TransportUnusable as error:

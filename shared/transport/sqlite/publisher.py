@@ -51,5 +51,9 @@ def _publish(connection: Connection, events: Sequence[Event], checkpoint: Checkp
                 published += 1
                 killpoints.at("record-acknowledged")
         killpoints.at("page-acknowledged")
-        connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (0, ?)", (documents.dump(checkpoint),))
+        store_checkpoint(connection, checkpoint)
     return published
+
+
+def store_checkpoint(connection: Connection, checkpoint: Checkpoint) -> None:
+    connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (0, ?)", (documents.dump(checkpoint),))

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from shared.transport.port import Checkpoint, Control, DeadLetters, Handler, Member, Progress, Publisher, Transport
+from shared.transport.port import (
+    OLDEST,
+    Checkpoint,
+    Consumers,
+    Control,
+    DeadLetters,
+    Handler,
+    Member,
+    Progress,
+    Publisher,
+    Repeats,
+    Transport,
+)
 from shared.transport.sqlite.file import File
 from shared.transport.sqlite.member import SqliteMember
-from shared.transport.sqlite.onlooker import PARTITION, checkpoint, progress
-from shared.transport.sqlite.operator import SqliteControl, SqliteDeadLetters
-from shared.transport.sqlite.publisher import SqlitePublisher
+from shared.transport.sqlite.onlooker import PARTITION, checkpoint, progress, repeats
+from shared.transport.sqlite.operator import SqliteControl, SqliteDeadLetters, write
+from shared.transport.sqlite.publisher import SqlitePublisher, store_checkpoint
 
 
 class SqliteTransport(Transport):
@@ -48,6 +60,21 @@ class SqliteTransport(Transport):
 
     async def checkpoint(self) -> Checkpoint | None:
         return await (await self._looking()).run(checkpoint, self._path)
+
+    async def consumers(self) -> Consumers:
+        seen = await (await self._looking()).run(progress)
+        return Consumers(group="", members=None, known=seen.committed is not None)
+
+    async def reset_checkpoint(self, agreed: Callable[[Repeats], bool]) -> bool:
+        file = await File.open(self._path)
+        try:
+            file.lock("poller")  # held while a person is asked
+            if not agreed(await file.run(repeats)):
+                return False
+            await write(file, store_checkpoint, OLDEST)
+            return True
+        finally:
+            await file.close()
 
     async def close(self) -> None:
         if self._onlooker is not None:

@@ -11,6 +11,7 @@ from shared.errors import PublishFailed
 from shared.transport.port import (
     Batch,
     Checkpoint,
+    Consumers,
     Control,
     DeadLetter,
     DeadLetters,
@@ -19,6 +20,7 @@ from shared.transport.port import (
     Position,
     Progress,
     Publisher,
+    Repeats,
     Transport,
 )
 
@@ -132,7 +134,13 @@ class Door(Transport, Member):
     async def dead_letters(self) -> DeadLetters:
         return self.grave
 
+    async def consumers(self) -> Consumers:
+        raise NotImplementedError
+
     async def checkpoint(self) -> Checkpoint | None:
+        raise NotImplementedError
+
+    async def reset_checkpoint(self, agreed: Callable[[Repeats], bool]) -> bool:
         raise NotImplementedError
 
     async def publisher(self) -> Publisher:
