@@ -36,4 +36,8 @@ class Backoff:
         """The wait in seconds; `jitter` is a draw from [0, 1), `retry_after` what the receiver asked for."""
         drawn = self.ceiling(attempts, busy=busy) * jitter
         # On top of the receiver's wish, not instead: all who were told the same moment must not come at that moment.
-        return drawn if retry_after is None else min(self.cap, max(retry_after, 0.0) + drawn)
+        return min(self.cap, self.floor(retry_after) + drawn)
+
+    def floor(self, retry_after: float | None) -> float:
+        """The shortest wait in seconds, where the receiver asked for `retry_after`."""
+        return 0.0 if retry_after is None else min(self.cap, max(retry_after, 0.0))

@@ -6,14 +6,19 @@
     half-open   one call, the probe, is under way
     closed      again on any success; the calls allowed at once begin with one and double with each success
 
-A failure while it is not closed says nothing about its event, so it spends none of the event's attempts. (The dispatcher knows
-one exception: where every event at hand has failed before, a probe that is refused once more does,
-and the next one waits no longer than the first.)
+A call that began before it last opened may hang until its timeout. It takes no part of what is allowed at once, and its failure
+says nothing about its event and nothing new about the webhook: no attempt is spent, and it does not open the breaker again.
+Neither does the failure of a probe spend an attempt. (The dispatcher knows one exception: where every event at hand has failed
+before, a probe that is refused once more does, and the next one waits no longer than the first.)
+
+What the receiver asked for by `Retry-After` is a floor under the probe: the latest moment of all failures since the last success.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+from consumer.webhook import Call
 
 
 class State(StrEnum):
@@ -29,64 +34,79 @@ class Breaker:
         self._failures = failures
         self._probe_interval = probe_interval
         self._longest = max(longest, probe_interval)
+        #: Log ids of the different events.
         self._failed: set[str] = set()
+        #: The open calls that began since it last opened; while it is half-open, the probe.
+        self._current: set[Call] = set()
         self._wait = probe_interval
-        self._probe: str | None = None
+        #: No probe before this moment.
+        self._floor = 0.0
         #: How many calls may be open while it comes back; None: as many as anybody likes.
         self._ramp: int | None = None
         self.state = State.CLOSED
         #: When the next probe may go, while it is open.
         self.probe_at = 0.0
 
-    def allows(self, open_calls: int, now: float) -> bool:
-        """Whether a call may start, with `open_calls` under way."""
+    def allows(self, now: float) -> bool:
+        """Whether a call may start."""
         match self.state:
             case State.CLOSED:
-                return self._ramp is None or open_calls < self._ramp
+                return self._ramp is None or len(self._current) < self._ramp
             case State.OPEN:
                 return now >= self.probe_at
             case State.HALF_OPEN:
                 return False
 
-    def sent(self, call: str) -> None:
+    def sent(self, call: Call) -> None:
         """A call starts; while the breaker is open it is the probe."""
+        self._current.add(call)
         if self.state is State.OPEN:
             self.state = State.HALF_OPEN
-            self._probe = call
 
-    def succeeded(self, most: int) -> None:
+    def succeeded(self, call: Call, most: int) -> None:
         """A call was delivered; `most` calls at once are the full speed."""
+        self._current.discard(call)
         self._failed.clear()
+        self._floor = 0.0
         if self.state is not State.CLOSED:
-            self.state, self._probe, self._wait, self._ramp = State.CLOSED, None, self._probe_interval, 1
+            self.state, self._wait, self._ramp = State.CLOSED, self._probe_interval, 1
         elif self._ramp is not None:
             self._ramp = self._ramp * 2 if self._ramp * 2 < most else None
 
-    def failed(self, call: str, now: float) -> bool:
-        """A call failed. True: it counts against its event's attempts."""
-        match self.state:
-            case State.CLOSED:
-                self._failed.add(call)
-                if len(self._failed) >= self._failures:
-                    self.open(now)
-                return True
-            case State.HALF_OPEN if call == self._probe:
-                self._wait = min(self._wait * 2, self._longest)
-                self.open(now)
-        return False
+    def failed(self, call: Call, now: float, *, not_before: float = 0.0) -> bool:
+        """A call failed. `not_before`: the moment that the receiver asked us to wait for.
+
+        Returns whether it counts against its event's attempts.
+        """
+        self._floor = max(self._floor, not_before)
+        if call not in self._current:
+            self.probe_at = max(self.probe_at, self._floor)
+            return False
+        self._current.discard(call)
+        if self.state is State.HALF_OPEN:
+            self._wait = min(self._wait * 2, self._longest)
+            self.open(now)
+            return False
+        self._failed.add(call.log_id)
+        if len(self._failed) >= self._failures:
+            self.open(now)
+        return True
 
     def refused(self, now: float) -> None:
-        """The probe that failed was read, and refused for its own sake: somebody is there, so the next one waits no longer."""
+        """The probe that failed was refused because of its event: the receiver is up, so the next one waits no longer."""
         self._wait = self._probe_interval
         self.open(now)
 
-    def given_up(self, call: str, now: float) -> None:
+    def given_up(self, call: Call, now: float) -> None:
         """A call was broken off by us: if it was the probe, another may go at once."""
-        if self.state is State.HALF_OPEN and call == self._probe:
-            self.state, self._probe, self.probe_at = State.OPEN, None, now
+        if call in self._current:
+            self._current.discard(call)
+            if self.state is State.HALF_OPEN:
+                self.state, self.probe_at = State.OPEN, max(now, self._floor)
 
     def open(self, now: float) -> None:
         """Open it, or keep it open until another interval has passed."""
-        self.state, self._probe = State.OPEN, None
+        self.state = State.OPEN
         self._failed.clear()
-        self.probe_at = now + self._wait
+        self._current.clear()
+        self.probe_at = max(now + self._wait, self._floor)

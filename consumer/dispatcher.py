@@ -117,6 +117,7 @@ class Dispatcher:
             if delivery.skip is None:
                 delivery.skip = reason
                 self._skip_now(delivery)
+        self.launch()  # what waited in a batch with it goes by itself now
         return bool(found)
 
     def calls_of(self, assignments: Sequence[Assignment]) -> list[Delivery | Batch]:
@@ -129,7 +130,7 @@ class Dispatcher:
         for call in calls:
             self._open.discard(call)
             self._webhook.cancel(call)
-            self._breaker.given_up(call.log_id, self._clock())
+            self._breaker.given_up(call, self._clock())
             self._turns.put_back(call)
             for part in parts_of(call):
                 if part.skip is not None and part.assignment.live:
@@ -155,14 +156,14 @@ class Dispatcher:
         if self._blocked():
             return None
         now = self._clock()
-        while len(self._open) < self._share and self._breaker.allows(len(self._open), now):
+        while len(self._open) < self._share and self._breaker.allows(now):
             if wait := self._pace.wait(now):
                 return self._wake_in(wait)
             call, wait = self._turns.next(now, probing=self._breaker.state is State.OPEN)
             if call is None:
                 return self._wake_in(wait)
             self._open.add(call)
-            self._breaker.sent(call.log_id)
+            self._breaker.sent(call)
             self._pace.took(now)
             self._webhook.send(call, self._landed)
             killpoints.at("request-sent")
@@ -203,7 +204,7 @@ class Dispatcher:
     def _succeeded(self, call: Delivery | Batch) -> None:
         killpoints.at("answered")
         before = self._breaker.state
-        self._breaker.succeeded(self._share)
+        self._breaker.succeeded(call, self._share)
         for delivery in parts_of(call):
             self.counts.delivered += 1
             self._finish(delivery)
@@ -211,13 +212,14 @@ class Dispatcher:
         log.debug("delivered", log_id=call.log_id, attempt=call.attempt)
         if before is not State.CLOSED:
             log.warning("the webhook is back: breaker closed", log_id=call.log_id)
-            # They waited for the webhook, not for their own sake: their turn is now, as fast as the breaker's ramp lets them.
+            # They waited for the webhook, not because of themselves: their turn is now, as fast as the breaker's ramp lets them.
             self._turns.hasten()
 
     def _failed(self, call: Delivery | Batch, attempt: Attempt, verdict: Verdict) -> None:
         self.counts.failed_attempts += 1
         before, now = self._breaker.state, self._clock()
-        spent = self._breaker.failed(call.log_id, now)
+        floor = self._policy.backoff.floor(attempt.retry_after)
+        spent = self._breaker.failed(call, now, not_before=now + floor if floor else 0.0)
         if self._is_poison(call, attempt, before):
             spent = True
             self._breaker.refused(now)
@@ -231,10 +233,12 @@ class Dispatcher:
             log.error(
                 "the webhook is down: breaker open, probing", outcome=attempt.outcome, probe_in=self._breaker.probe_at - now
             )
+        not_before = asyncio.get_running_loop().time() + floor if floor else 0.0
         for delivery in parts_of(call):
             delivery.status = attempt.status
             delivery.failed = True
-        call.failed = True
+            delivery.not_before = not_before
+        call.failed, call.not_before = True, not_before
         self._try_again(call, delay, spent=spent)
 
     def _is_poison(self, call: Delivery | Batch, attempt: Attempt, before: State) -> bool:

@@ -35,11 +35,14 @@ class Retries(Generic[C]):
         if self._heap[0][2] is call:
             self._arm()
 
-    def pop(self) -> C | None:
-        """The one that would be due next, now."""
-        call = heapq.heappop(self._heap)[2] if self._heap else None
-        self._arm()
-        return call
+    def pop(self) -> tuple[C | None, float]:
+        """The one that would be due next, now; or None, and the seconds until the receiver lets one go (0: none waits)."""
+        first = min((entry for entry in self._heap if is_free(entry[2])), default=None)
+        if first is None:
+            now = asyncio.get_running_loop().time()
+            return None, min((call.not_before - now for call in self), default=0.0)
+        self.remove(lambda call: call is first[2])
+        return first[2], 0.0
 
     def pop_all(self) -> Iterable[C]:
         """All of them now, in the order in which they would have been due."""
@@ -67,3 +70,8 @@ class Retries(Generic[C]):
         while self._heap and self._heap[0][0] <= now:
             self._due(heapq.heappop(self._heap)[2])
         self._arm()
+
+
+def is_free(call: Call) -> bool:
+    """Whether what the receiver asked for has passed."""
+    return not call.not_before or call.not_before <= asyncio.get_running_loop().time()

@@ -5,12 +5,13 @@ An event comes here when it is at the head of its lane, and stays the head of it
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
 from consumer.batch import Batch, Batching, heads_of
 from consumer.delivery import Delivery
-from consumer.retries import Retries
+from consumer.retries import Retries, is_free
 from consumer.verdict import speaks_of_the_event
 
 
@@ -36,7 +37,7 @@ class Turns:
     def add(self, delivery: Delivery) -> None:
         """It has become the head of its lane. Nothing happens if its partition is about to go."""
         if delivery.assignment.live:
-            self._ready.append(delivery)
+            self._enqueue(delivery)
 
     def put_back(self, call: Delivery | Batch) -> None:
         """It was broken off: what is left of it is next."""
@@ -47,23 +48,24 @@ class Turns:
         self._retries.add(call, delay)
 
     def hasten(self) -> None:
-        """All who wait are ready now."""
+        """All who wait are ready now, or at the moment that the receiver asked for."""
         for call in self._retries.pop_all():
             self._enqueue(call)
 
     def next(self, now: float, *, probing: bool = False) -> tuple[Delivery | Batch | None, float]:
-        """The next call; or None, and the seconds to wait for a batch to fill up (0: nobody is there).
+        """The next call; or None, and the seconds until there may be one (0: until something happens).
 
-        `probing`: take one that has never failed, else whoever there is: a probe must not wait for a backoff.
+        `probing`: take one that has never failed, else any that the receiver lets go: a probe must not wait for a backoff.
         """
         fresh = probing and self._bring_a_fresh_one_forward()
         if probing and not fresh and (call := self._nearest_to_its_end()):
             return call, 0.0
         if probing and not self._ready and not self._again:
-            return self._retries.pop(), 0.0
+            return self._retries.pop()
         if self._again and not fresh:
             return self._again.popleft(), 0.0
         if not self._ready:
+            self._lingering_since = None  # what a batch was waiting with may have been set aside
             return None, 0.0
         if self._batching is None or self._ready[0].alone:
             return self._ready.popleft(), 0.0
@@ -84,8 +86,10 @@ class Turns:
         """Drop what belongs to assignments that are dead; what else was in a batch with it is ready anew."""
         broken = [*self._retries.remove(is_dying), *filter(is_dying, self._again)]
         self._again = deque(batch for batch in self._again if not is_dying(batch))
-        self._ready.extend(head for call in broken for head in heads_of(parts_of(call)))
         self._ready = deque(delivery for delivery in self._ready if delivery.assignment.live)
+        for call in broken:
+            for head in heads_of(parts_of(call)):
+                self.add(head)
 
     def _bring_a_fresh_one_forward(self) -> bool:
         """The newest, since what an earlier owner left open among much that is done may be what always fails.
@@ -107,7 +111,7 @@ class Turns:
         """
         self._ending = self._limited and not self._ending
         alone = (call for call in (*self._ready, *self._retries) if isinstance(call, Delivery))
-        refused = (call for call in alone if speaks_of_the_event(call.status))
+        refused = (call for call in alone if speaks_of_the_event(call.status) and is_free(call))
         call = max(refused, key=lambda call: call.attempt, default=None) if self._ending else None
         if call is not None:
             self.remove(call)
@@ -127,7 +131,9 @@ class Turns:
         self._due()
 
     def _enqueue(self, call: Delivery | Batch) -> None:
-        if isinstance(call, Batch):
+        if not is_free(call):
+            self._retries.add(call, call.not_before - asyncio.get_running_loop().time())
+        elif isinstance(call, Batch):
             self._again.append(call)
         else:
             self._ready.append(call)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 class Call:
     """One request that may be made again. The client reads it and changes nothing."""
 
-    __slots__ = ("attempt", "body", "failed", "log_id")
+    __slots__ = ("attempt", "body", "failed", "log_id", "not_before")
 
     def __init__(self, log_id: str, body: bytes) -> None:
         #: What `webhook-id` says: the same on every attempt.
@@ -20,6 +20,8 @@ class Call:
         self.attempt = 1
         #: An attempt failed, spent or not.
         self.failed = False
+        #: The moment, by the event loop's clock, that the receiver asked us to wait for with this one (`Retry-After`).
+        self.not_before = 0.0
 
 
 @dataclass(frozen=True, slots=True)

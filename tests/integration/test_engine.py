@@ -113,6 +113,19 @@ async def test_a_dead_webhook_is_probed_one_call_at_a_time_and_comes_back(tmp_pa
     assert receiver.journal.disorder() == []
 
 
+async def test_calls_that_hang_from_before_an_outage_do_not_slow_the_way_back(tmp_path: Path, receiver: Receiver) -> None:
+    """Five of eight hung until their timeout: the one call that the breaker allowed at first counted them too, and never went."""
+    sent = [event(number) for number in range(60)]
+    hanging = set(ids(sent[:5]))
+    receiver.script.add(faults.hang_before_headers(), when=lambda call: call.log_id in hanging)
+    receiver.script.add(faults.status(500), times=8, when=lambda call: call.log_id not in hanging)
+    await publish(log_in(tmp_path), sent)
+    one = courier(receiver.url, timeout=60.0, drain_timeout=0.1, breaker_failures=5, probe_interval=0.05)
+    async with running(one, log_in(tmp_path, calls=8)):
+        await until(lambda: one.counts.delivered == 55)
+        assert one.in_flight == 5
+
+
 async def test_an_outage_spends_no_attempts(tmp_path: Path, receiver: Receiver) -> None:
     """Events that waited out an outage do not become dead letters; the few that opened the breaker spent one attempt each."""
     receiver.script.add(faults.status(500), seconds=1.5)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from consumer.assignment import Assignment
 from consumer.batch import Batching, Form, heads_of
 from consumer.delivery import Delivery
+from consumer.turns import Turns
 from shared.record import Record
 from shared.transport.port import Position
 
@@ -79,3 +80,27 @@ def test_events_of_one_lane_travel_together_in_their_order(lanes: list[int], mos
         for head in heads_of(batch.parts):
             finish(head)
     assert done == {lane: [f"id-{n}" for n, of in enumerate(lanes) if of == lane] for lane in done}
+
+
+def _turns() -> Turns:
+    return Turns(Batching(form=Form.ARRAY, most=10, most_bytes=1000, linger=2.0), lambda: None, limited=False)
+
+
+def test_each_batch_waits_anew_for_others() -> None:
+    turns = _turns()
+    for now in (0.0, 100.0):
+        turns.add(_delivery(int(now), 1))
+        assert turns.next(now) == (None, 2.0)
+        assert turns.next(now + 1.5) == (None, 0.5)
+        batch, _ = turns.next(now + 2.0)
+        assert batch
+
+
+def test_an_event_does_not_inherit_the_wait_of_one_that_was_set_aside() -> None:
+    turns = _turns()
+    turns.add(first := _delivery(0, 1))
+    assert turns.next(0.0) == (None, 2.0)
+    turns.remove(first)
+    assert turns.next(1.0) == (None, 0.0)
+    turns.add(_delivery(1, 1))
+    assert turns.next(100.0) == (None, 2.0)

@@ -88,11 +88,22 @@ class CourierMachine(RuleBasedStateMachine):
         max_attempts=st.sampled_from([None, 1, 2]),
         share=st.integers(1, 4),
         failures=st.sampled_from([2, 4, 1000]),
+        base=st.sampled_from([1.0, CAP]),
+        probe_interval=st.sampled_from([0.5, 5.0]),
     )
-    def begin(self, ordering: Ordering, most: int | None, max_attempts: int | None, share: int, failures: int) -> None:
-        self.failures = failures
+    def begin(
+        self,
+        ordering: Ordering,
+        most: int | None,
+        max_attempts: int | None,
+        share: int,
+        failures: int,
+        base: float,
+        probe_interval: float,
+    ) -> None:
+        self.failures, self.probe_interval = failures, probe_interval
         self.policy = Policy(
-            backoff=Backoff(base=1.0, cap=CAP),
+            backoff=Backoff(base=base, cap=CAP),
             ordering=ordering,
             max_attempts=max_attempts,
             batching=Batching(form=Form.ARRAY, most=most, most_bytes=10_000, linger=0.5) if most else None,
@@ -111,7 +122,7 @@ class CourierMachine(RuleBasedStateMachine):
         self.courier = Courier(
             webhook=self.wire,
             policy=self.policy,
-            breaker=Breaker(failures=self.failures, probe_interval=5, longest=20),
+            breaker=Breaker(failures=self.failures, probe_interval=self.probe_interval, longest=20),
             window=WINDOW,
             commit_interval=1.0,
             drain_timeout=DRAIN,
@@ -124,7 +135,12 @@ class CourierMachine(RuleBasedStateMachine):
         self.spent: Counter[Delivery] = Counter()
         self.failed: set[Call] = set()
         self.probe: Call | None = None
-        self.not_before: dict[Call, float] = {}
+        #: What the receiver asked for by `Retry-After`, for each event, and of the failures since the last success the latest.
+        self.not_before: dict[Delivery, float] = {}
+        self.floor = 0.0
+        #: The calls that began since the breaker last opened, and how many of them may be open while it comes back.
+        self.current: set[Call] = set()
+        self.ramp: int | None = None
         self.skipped: set[Delivery] = set()
         self.loop.settle(lambda: self.courier.share(self.share))
 
@@ -136,10 +152,13 @@ class CourierMachine(RuleBasedStateMachine):
         assert len(self.wire.open) < self.share, "more calls than the share"
         assert self.loop.now - self.polled <= self.door.session, "a call though the session is over"
         assert self.courier.breaker is not State.OPEN, "a call that is no probe"
+        assert all(self.loop.now >= self.not_before.get(part, 0.0) for part in parts), "sooner than the receiver asked for"
         if self.courier.breaker is State.HALF_OPEN:
             self.probe = call
+            assert self.loop.now >= self.floor, "a probe sooner than the receiver asked for"
         else:
-            assert self.loop.now >= self.not_before.pop(call, 0.0), "sooner than the receiver asked for"
+            assert self.has_room(), "more calls than the ramp allows"
+        self.current.add(call)
         taken = {(one.assignment, self.lane(one.record)) for other in self.wire.open for one in self.parts(other)}
         before: set[Place] = set()
         for part in parts:
@@ -254,21 +273,41 @@ class CourierMachine(RuleBasedStateMachine):
             self.time_passes(seconds)
 
     def fail(self, call: Call, attempt: Attempt) -> None:
-        closed, before = self.courier.breaker is State.CLOSED, call.attempt
+        self.current &= set(self.wire.open)
+        closed, before = self.courier.breaker is State.CLOSED and call in self.current, call.attempt
         refused_again = call is self.probe and call in self.failed and attempt.status in (422, 500)
         spent = closed or (self.courier.breaker is State.HALF_OPEN and refused_again)
         self.failed |= {call, *self.parts(call)}
         if isinstance(call, Delivery):
             self.spent[call] += spent
         if attempt.retry_after is not None:
-            self.not_before[call] = self.loop.now + min(CAP, attempt.retry_after)
+            moment = self.loop.now + min(CAP, attempt.retry_after)
+            self.not_before.update(dict.fromkeys(self.parts(call), moment))
+            self.floor = max(self.floor, moment)
         self.land(call, attempt)
         assert call.attempt == before + spent, "attempts are spent while the breaker is closed, or by the only ones who are left"
 
     def land(self, call: Call, attempt: Attempt) -> None:
-        if self.courier.breaker is not State.CLOSED and attempt.status == 200:
-            self.not_before.clear()  # the webhook is back: nobody waits any longer
+        before = self.courier.breaker
+        if attempt.status == 200:
+            self.floor = 0.0
+            if before is not State.CLOSED:
+                self.ramp = 1
+            elif self.ramp is not None:
+                self.ramp = self.ramp * 2 if self.ramp * 2 < self.share else None
         self.loop.settle(lambda: self.wire.land(call, attempt))
+        if self.courier.breaker is State.OPEN and call in self.current:
+            self.current.clear()
+        if before is not State.CLOSED and self.courier.breaker is State.CLOSED:
+            waiting = [self.parts(call) for call in self.courier._dispatcher._turns._retries]
+            assert all(self.not_before.get(parts[0], 0.0) > self.loop.now for parts in waiting), (
+                "waits though the webhook is back"
+            )
+
+    def has_room(self) -> bool:
+        """Older calls, that hang from before an outage, take none of it."""
+        self.current &= set(self.wire.open)
+        return self.ramp is None or len(self.current) < self.ramp
 
     def parts(self, call: Call) -> Sequence[Delivery]:
         return parts_of(call)  # type: ignore[arg-type]
@@ -399,6 +438,15 @@ class CourierMachine(RuleBasedStateMachine):
         for number, partition in self.partitions.items():
             if partition.owner is not None:
                 self.check(number, partition.owner.ledger.committable)
+
+    @invariant()
+    def no_event_waits_while_it_may_go(self) -> None:
+        asleep = self.loop.now - self.polled > self.door.session
+        if asleep or self.courier.breaker is not State.CLOSED or len(self.wire.open) >= self.share or not self.has_room():
+            return
+        turns = self.courier._dispatcher._turns
+        assert not turns._again
+        assert not turns._ready or (self.policy.batching and not turns._ready[0].alone), "it is ready, and there is room"
 
     @invariant()
     def a_step_is_over(self) -> None:
