@@ -1,11 +1,11 @@
-"""How far the log is delivered, partition by partition."""
+"""How far the log is delivered, partition by partition, and whether there is a consumer at all."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from consumer.ledger import Ledger
-from shared.transport.port import Progress, Transport
+from shared.transport.port import Consumers, Progress, Transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,44 @@ class PartitionStatus:
         return self.lag - self.done_beyond
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    partitions: list[PartitionStatus]
+    consumers: Consumers
+
+    @property
+    def used(self) -> bool:
+        """Whether a consumer has worked on this log, as far as can be told. Else nothing can be said about what is delivered:
+        the group may be a new one, or the wrong one."""
+        return bool(self.consumers.members) or any(row.committed is not None for row in self.partitions)
+
+    @property
+    def undelivered(self) -> int:
+        return sum(row.undelivered for row in self.partitions)
+
+    @property
+    def sentence(self) -> str:
+        """The whole in one line for a person."""
+        group, members = self.consumers.group, self.consumers.members
+        if not self.used:
+            joined = f"the group {group} (KAFKA_GROUP)" if group else "this log"
+            other = ". Where consumers run, they use another group" if group and self.undelivered else ""
+            return f"No consumer has joined {joined} yet; {_events(self.undelivered)} in the log{other}."
+        left = f"{_events(self.undelivered)} not delivered yet" if self.undelivered else "everything is delivered"
+        match members:
+            case None:
+                return f"{left[0].upper()}{left[1:]}."
+            case 0:
+                return f"No consumer is running: the group {group} has no member; {left}."
+            case _:
+                return f"{members} consumer{'s' * (members > 1)} in the group {group}; {left}."
+
+
+async def overview(transport: Transport) -> Status:
+    """Raises `TransportUnusable`."""
+    return Status(partitions=await status(transport), consumers=await transport.consumers())
+
+
 async def status(transport: Transport) -> list[PartitionStatus]:
     """Every partition, by number. Raises `TransportUnusable`."""
     return [_row(partition, progress) for partition, progress in sorted((await transport.progress()).items())]
@@ -41,3 +79,13 @@ def _row(partition: int, progress: Progress) -> PartitionStatus:
         lag=progress.lag,
         done_beyond=Ledger(committed).beyond if committed else 0,
     )
+
+
+def _events(count: int) -> str:
+    match count:
+        case 0:
+            return "no event is"
+        case 1:
+            return "1 event is"
+        case _:
+            return f"{count} events are"

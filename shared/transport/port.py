@@ -87,8 +87,6 @@ class Consumers:
     group: str
     #: Members at the moment; None: the log cannot tell.
     members: int | None
-    #: Whether a consumer ever joined it, as far as the log remembers.
-    known: bool
 
 
 @dataclass(frozen=True, slots=True)

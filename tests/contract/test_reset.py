@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import TransportUnusable
-from shared.transport.port import OLDEST, Position, Repeats, Transport
+from shared.transport.port import OLDEST, Repeats, Transport
 from tests.contract.harness import RecordingHandler, checkpoint_of, event, events, joined, letter_of, log_ids, publish, read
 from tests.logs import Log
 
@@ -88,20 +88,4 @@ async def test_a_new_log_can_be_reset_and_nothing_is_said_to_come_again(log: Log
     await publish(transport, events(0, 2))
     async with joined(log, RecordingHandler()) as member:
         assert sorted(log_ids(await read(member, 2))) == [sent.log_id for sent in events(0, 2)]
-    await transport.close()
-
-
-async def test_the_consumers_of_a_log_are_known_once_one_has_committed(log: Log) -> None:
-    transport = log.transport()
-    await publish(transport, events(0, 3))
-    assert not (await transport.consumers()).known
-    async with joined(log, RecordingHandler()) as member:
-        found = await read(member, 3)
-        assert await member.commit({partition: Position(record.offset + 1) for partition, record in found})
-        seen = await transport.consumers()
-        assert seen.known
-        assert seen.members in (1, None)
-    left = await transport.consumers()
-    assert left.known
-    assert left.members in (0, None)
     await transport.close()

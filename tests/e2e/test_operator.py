@@ -33,8 +33,7 @@ def _ends(process: Process, code: int = 0) -> str:
 
 
 def _json(process: Process) -> Any:
-    text = _ends(process)
-    return json.loads(text[text.index("[") :])
+    return json.loads(_ends(process))
 
 
 def _letters(stack: Stack) -> list[dict[str, Any]]:
@@ -76,7 +75,7 @@ def test_a_blocking_event_is_skipped_while_the_consumer_runs(stack: Stack) -> No
     consumer = stack.start("run")
     stack.delivered(27)  # all but the poisoned user's three
     consumer.says("answered 422")
-    rows = _json(stack.start("status", "--json", VERBOSITY="error"))
+    rows = _json(stack.start("status", "--json", VERBOSITY="error"))["partitions"]
     assert sum(row["undelivered"] for row in rows) == 3
     skip = ("skip", POISON, "--reason", "malformed", "--by", "kim")
     assert "--yes" in _ends(stack.start(*skip), 2)
@@ -86,7 +85,7 @@ def test_a_blocking_event_is_skipped_while_the_consumer_runs(stack: Stack) -> No
     assert letter["reason"] == "skipped by kim: malformed"
     assert "is a dead letter already" in _ends(stack.start(*skip, "--yes"), 2)
     assert consumer.stop() == 0
-    rows = _json(stack.start("status", "--json", VERBOSITY="error"))
+    rows = _json(stack.start("status", "--json", VERBOSITY="error"))["partitions"]
     assert sum(row["lag"] for row in rows) == 0
 
 
@@ -179,3 +178,18 @@ def test_a_checkpoint_that_auth0_forgot_has_a_way_on_that_the_poller_names(stack
     assert len(stack.receiver.journal.delivered) == 80
     assert len(log.dump()) == (89 if on_kafka else 80)
     assert len(stack.receiver.journal.duplicates) == (9 if on_kafka else 0)
+
+
+@pytest.mark.parametrize("log", ["kafka"], indirect=True)
+def test_a_group_that_no_consumer_uses_is_said_to_be_none(stack_of: StackOf, log: Log) -> None:
+    stack = stack_of(ListedLog(simple(range(30))))
+    consumer = stack.start("run")
+    stack.delivered(30)
+    group = log.environ["KAFKA_GROUP"]
+    assert f"1 consumer in the group {group}; " in _ends(stack.start("status"))
+    assert consumer.stop() == 0
+    ended = _ends(stack.start("status"))
+    assert f"No consumer is running: the group {group} has no member; everything is delivered.\n" in ended
+    typo = _ends(stack.start("status", KAFKA_GROUP="typo"))
+    assert "No consumer has joined the group typo (KAFKA_GROUP) yet; 30 events are in the log." in typo
+    assert _json(stack.start("status", "--json", KAFKA_GROUP="typo", VERBOSITY="error"))["undelivered"] is None

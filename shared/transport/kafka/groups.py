@@ -44,14 +44,13 @@ def patiently(ask: Callable[[], T]) -> T:
         time.sleep(_PAUSE)
 
 
-def members(admin: KafkaAdminClient, group: str) -> int | None:
-    """How many members the group has; None: the brokers know no such group. Raises `KafkaError`."""
+def members(admin: KafkaAdminClient, group: str) -> int:
+    """Returns how many members the group has, 0 also for one that the brokers do not know. Raises `KafkaError`."""
     described = admin.describe_groups([group])[group]
-    error = described["error"]
-    if error:
-        kinds = (GroupIdNotFoundError, GroupAuthorizationFailedError, *_PASSING)
-        kind = next((kind for kind in kinds if kind.__name__ in error or kind.message in error), KafkaError)
-        if kind is GroupIdNotFoundError:
-            return None
-        raise kind(error)
-    return None if described["group_state"] == "Dead" else len(described["members"])
+    if (text := described["error"]) is None:
+        return len(described["members"])
+    kinds = (GroupIdNotFoundError, GroupAuthorizationFailedError, *_PASSING)
+    kind = next((kind for kind in kinds if kind.message in text or kind.__name__ in text), KafkaError)
+    if kind is GroupIdNotFoundError:
+        return 0
+    raise kind(text)

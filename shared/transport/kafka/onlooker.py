@@ -34,8 +34,7 @@ class Onlooker:
     def consumers(self) -> Consumers:
         """Raises `TransportUnusable`; the next call starts with a new client."""
         group = self._settings.group
-        found = self._asked(lambda admin: members(admin, group), "asking for the consumer group")
-        return Consumers(group=group, members=found or 0, known=found is not None)
+        return Consumers(group=group, members=self._asked(lambda admin: members(admin, group), "asking for the consumer group"))
 
     def checkpoint(self) -> Checkpoint | None:
         """Raises `TransportUnusable`."""

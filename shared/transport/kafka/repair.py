@@ -87,7 +87,7 @@ def _refuse_active(settings: Log) -> None:
     """An active poller would go on from the place that it remembers, and store it over the new one."""
     group = settings.poller_group
 
-    def ask() -> int | None:
+    def ask() -> int:
         with administrator(settings) as admin:
             return members(admin, group)
 

@@ -62,8 +62,7 @@ class SqliteTransport(Transport):
         return await (await self._looking()).run(checkpoint, self._path)
 
     async def consumers(self) -> Consumers:
-        seen = await (await self._looking()).run(progress)
-        return Consumers(group="", members=None, known=seen.committed is not None)
+        return Consumers(group="", members=None)
 
     async def reset_checkpoint(self, agreed: Callable[[Repeats], bool]) -> bool:
         file = await File.open(self._path)

@@ -1,0 +1,64 @@
+"""An operator's commands on a cluster that was started a moment ago: it makes its topic of groups when it is first asked."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stack import Stack, stacked
+from tests.kafka import broker as brokers
+from tests.kafka.broker import Broker
+from tests.kafka.fixtures import _lent, _ways
+
+
+def _until_its_port_is_open(bootstrap: str, *, bound: float, process: subprocess.Popen[bytes] | None = None) -> None:
+    host, _, port = bootstrap.rpartition(":")
+    deadline = time.monotonic() + bound
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < deadline, process
+        else:
+            return
+
+
+@pytest.fixture
+def new_kafka(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+    """A broker that was never asked for a group: not even by our look whether it is there."""
+    monkeypatch.setattr(brokers, "wait_until_ready", _until_its_port_is_open)
+    yield from _lent(*_ways("jars"))
+
+
+@pytest.fixture
+def stack(new_kafka: Broker, tmp_path: Path) -> Iterator[Stack]:
+    with stacked(tmp_path, new_kafka.environment) as stack:
+        made = stack.start("topics", "create")
+        assert made.wait(40) == 0, made.text
+        yield stack
+
+
+def test_status_says_that_no_consumer_has_joined_yet(stack: Stack) -> None:
+    process = stack.start("status", VERBOSITY="error")
+    assert process.wait(40) == 0, process.text
+    assert process.text.endswith("No consumer has joined the group auth0-webhooks (KAFKA_GROUP) yet; no event is in the log.\n")
+    assert process.text.splitlines()[1].split() == ["0", "0", "0", "-", "-", "-", "-"]
+
+
+def test_a_checkpoint_can_be_reset(stack: Stack) -> None:
+    process = stack.start("checkpoint", "reset", "--yes", VERBOSITY="error")
+    assert process.wait(40) == 0, process.text
+
+
+def test_events_without_a_consumer_are_not_counted_as_undelivered(stack: Stack) -> None:
+    seen = stack.start("status", "--json", VERBOSITY="error")
+    assert seen.wait(40) == 0, seen.text
+    status = json.loads(seen.text)
+    assert (status["group"], status["members"], status["undelivered"]) == ("auth0-webhooks", 0, None)
+    assert {row["undelivered"] for row in status["partitions"]} == {None}
