@@ -7,6 +7,8 @@ import pytest
 from admin.actions.status import PartitionStatus, Status
 from shared.transport.port import Consumers
 
+OTHER = "Where consumers run, they use another group."
+
 
 def _status(*committed: int | None, members: int | None = 0, end: int = 10) -> Status:
     rows = [
@@ -22,7 +24,7 @@ def _status(*committed: int | None, members: int | None = 0, end: int = 10) -> S
         (_status(None, None, end=0), "No consumer has joined the group g (KAFKA_GROUP) yet; no event is in the log."),
         (
             _status(None, None),
-            "No consumer has joined the group g (KAFKA_GROUP) yet; 20 events are in the log. Where consumers run, they use another group.",
+            f"No consumer has joined the group g (KAFKA_GROUP) yet; 20 events are in the log. {OTHER}",
         ),
         (_status(None, members=None, end=1), "No consumer has joined this log yet; 1 event is in the log."),
         (_status(10, None), "No consumer is running: the group g has no member; 10 events are not delivered yet."),
