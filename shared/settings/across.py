@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from shared.settings.loop import KAFKA_DRAIN_BOUND
+
 if TYPE_CHECKING:
     from shared.settings.settings import Settings
 
@@ -34,6 +36,10 @@ def _too_many_at_once_for_the_window(settings: Settings) -> bool:
     return delivery.batched and delivery.batch_max_events <= window < delivery.batch_max_events * delivery.concurrent_calls
 
 
+def _drains_too_long_for_kafka(settings: Settings) -> bool:
+    return bool(settings.log.bootstrap_servers) and settings.loop.drain_timeout > KAFKA_DRAIN_BOUND
+
+
 def _never_opens(settings: Settings) -> bool:
     delivery = settings.delivery
     return delivery.max_attempts is not None and delivery.breaker_failures > settings.loop.window
@@ -55,6 +61,12 @@ REFUSED: Final = (
         there=_too_many_for_the_window,
         what="a batch can never be full, because fewer events than that are taken at a time",
         fix="lower the first or raise the second",
+    ),
+    Clash(
+        names=("DRAIN_TIMEOUT", "KAFKA_BOOTSTRAP_SERVERS"),
+        there=_drains_too_long_for_kafka,
+        what=f"Kafka takes a partition away that is not given back within {KAFKA_DRAIN_BOUND:g} s, and its events are delivered again",
+        fix=f"set the first to {KAFKA_DRAIN_BOUND:g} or less",
     ),
 )
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from shared.settings.kind import seconds, whole
 from shared.settings.option import Conflict, Group, Option, Role
+
+#: Seconds within which Kafka has to get a partition back. A member that takes longer loses it, with what it did and has not
+#: committed, and holds up the join of all the others meanwhile.
+KAFKA_DRAIN_BOUND: Final = 50.0
 
 
 class Loop(Group):
@@ -19,13 +23,12 @@ class Loop(Group):
         int, Option("WINDOW", whole(1, 1_000_000, "events"), "The most events taken and not yet done, waiting ones included.")
     ] = 1000
     commit_interval: Annotated[float, Option("COMMIT_INTERVAL", seconds(), "How often to note in the log what is done.")] = 1.0
-    # Kafka drops a member that does not come back within its poll interval, 60 s here.
     drain_timeout: Annotated[
         float,
         Option(
             "DRAIN_TIMEOUT",
-            seconds(zero=True, most=55),
-            "How long open calls may go on when partitions move or the process stops; then they are cancelled.",
+            seconds(zero=True),
+            "How long open calls may go on when partitions move or the process stops; then they are cancelled. On Kafka 50 at most.",
         ),
     ] = 10.0
     stop_grace: Annotated[

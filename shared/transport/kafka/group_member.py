@@ -25,17 +25,19 @@ from shared import killpoints
 from shared.log import get_logger
 from shared.record import Record
 from shared.settings import Log
+from shared.settings.loop import KAFKA_DRAIN_BOUND
 from shared.transport.kafka import bearings, internals
 from shared.transport.kafka.assignor import SharingAssignor
 from shared.transport.kafka.errors import reason
-from shared.transport.kafka.group_client import MAX_POLL_INTERVAL, Fetched, GroupClient, new_watchdog
+from shared.transport.kafka.group_client import Fetched, GroupClient, new_watchdog
 from shared.transport.kafka.membership import Membership, wire_form
 from shared.transport.kafka.positions import Why
 from shared.transport.port import Batch, Handler, Position
 
 _COMMIT_BOUND: Final = 3_000  # milliseconds
-#: Shorter than a member may stay away from `poll`: else the group would take the partitions in the middle of the drain.
-_DRAIN_BOUND: Final = MAX_POLL_INTERVAL - 10
+#: The drain itself, and a moment for breaking off what is left. With the commit after it still shorter than a member may stay away
+#: from `poll` (`MAX_POLL_INTERVAL`): else the group would take the partitions in the middle of it.
+_DRAIN_BOUND: Final = KAFKA_DRAIN_BOUND + 3
 #: Milliseconds that a fetch with nothing to bring waits at the broker. Longer saves CPU (200: 1.0 % of an idle core, 100: 2 %),
 #: but a resumed partition waits for the one that is under way.
 _FETCH_WAIT: Final = 200

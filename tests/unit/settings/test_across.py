@@ -19,6 +19,21 @@ def test_a_batch_must_fit_into_the_window() -> None:
     assert not problems(WINDOW="99"), "nothing is sent in batches"
 
 
+KAFKA = {"KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"}
+
+
+@pytest.mark.parametrize("role", [Role.RUN, Role.CONSUME])
+def test_a_drain_that_outlasts_what_kafka_allows_is_refused_on_kafka(role: Role) -> None:
+    line = problem(role, **KAFKA, DRAIN_TIMEOUT="50.5", STOP_GRACE="90")
+    assert line.startswith("DRAIN_TIMEOUT='50.5' (environment) and KAFKA_BOOTSTRAP_SERVERS='kafka:9092' (environment): ")
+    assert line.endswith("set the first to 50 or less")
+    assert not problems(role, **KAFKA, DRAIN_TIMEOUT="50", STOP_GRACE="90")
+
+
+def test_on_sqlite_a_drain_may_take_as_long_as_stopping_allows() -> None:
+    assert not problems(DRAIN_TIMEOUT="300", STOP_GRACE="301")
+
+
 def test_it_is_asked_of_who_reads_both_only() -> None:
     assert len(problems(Role.CONSUME, **BATCH, WINDOW="99")) == 1
     for role in (Role.PRODUCE, Role.LOG, Role.OURSELVES):

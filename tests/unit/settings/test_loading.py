@@ -115,7 +115,7 @@ def test_all_problems_come_at_once_and_each_has_a_line() -> None:
         ("POLL_INTERVAL", "nan", "a number of seconds"),
         ("WEBHOOK_TIMEOUT", "inf", "a number of seconds"),
         ("WEBHOOK_TIMEOUT", "1e400", "a number of seconds"),
-        ("DRAIN_TIMEOUT", "56", "a number of seconds from 0 to 55"),
+        ("DRAIN_TIMEOUT", "-1", "a number of seconds from 0 to 86400"),
         ("KAFKA_SESSION_TIMEOUT", "0.5", "a number of seconds from 1 to 1800"),
         ("LOG_LEVEL", "5", "0 debug, 1 info, 2 warning, 3 error, 4 critical"),
         ("LOG_LEVEL", "info", "set VERBOSITY=info"),
