@@ -65,7 +65,7 @@ REFUSED: Final = (
     Clash(
         names=("DRAIN_TIMEOUT", "KAFKA_BOOTSTRAP_SERVERS"),
         there=_drains_too_long_for_kafka,
-        what=f"Kafka takes a partition away that is not given back within {KAFKA_DRAIN_BOUND:g} s, and its events are delivered again",
+        what=f"a partition that Kafka does not get back within {KAFKA_DRAIN_BOUND:g} s is lost, and its events come again",
         fix=f"set the first to {KAFKA_DRAIN_BOUND:g} or less",
     ),
 )

@@ -28,7 +28,8 @@ class Loop(Group):
         Option(
             "DRAIN_TIMEOUT",
             seconds(zero=True),
-            "How long open calls may go on when partitions move or the process stops; then they are cancelled. On Kafka 50 at most.",
+            "How long open calls may go on when partitions move or the process stops; then they are cancelled. "
+            "On Kafka 50 at most.",
         ),
     ] = 10.0
     stop_grace: Annotated[

@@ -55,7 +55,7 @@ class ActivePoller:
         try:
             with reader(self._settings) as consumer:
                 stored = checkpoints.newest(consumer, self._settings.checkpoint_topic)
-                self._tail = read_tail(consumer, self._settings.topic, stored.ends if stored else None)
+                self._tail = read_tail(consumer, self._settings.topic, stored)
         except KafkaError as error:
             raise self._unreadable(error) from error
         self._offset = stored.offset + 1 if stored else 0
@@ -80,10 +80,10 @@ class ActivePoller:
             self._send(producer, new, tail)
         killpoints.at("page-acknowledged")
         self._prove()
+        tail.move((event.log_id for event in events), checkpoint.log_id)
         with self._failing("storing the checkpoint", Access("WRITE", f"topic {self._settings.checkpoint_topic}")):
-            document = documents.dump(checkpoint, tail.floors(event.log_id for event in events))
+            document = documents.dump(checkpoint, tail.floors())
             self._offset = producer.write(self._settings.checkpoint_topic, checkpoints.KEY, document) + 1
-        tail.passed(event.log_id for event in events)
         return len(new)
 
     def close(self) -> None:

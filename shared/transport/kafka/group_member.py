@@ -35,8 +35,8 @@ from shared.transport.kafka.positions import Why
 from shared.transport.port import Batch, Handler, Position
 
 _COMMIT_BOUND: Final = 3_000  # milliseconds
-#: The drain itself, and a moment for breaking off what is left. With the commit after it still shorter than a member may stay away
-#: from `poll` (`MAX_POLL_INTERVAL`): else the group would take the partitions in the middle of it.
+#: The drain itself, and a moment for breaking off what is left. With the commit after it still shorter than a member may stay
+#: away from `poll` (`MAX_POLL_INTERVAL`): else the group would take the partitions in the middle of it.
 _DRAIN_BOUND: Final = KAFKA_DRAIN_BOUND + 3
 #: Milliseconds that a fetch with nothing to bring waits at the broker. Longer saves CPU (200: 1.0 % of an idle core, 100: 2 %),
 #: but a resumed partition waits for the one that is under way.

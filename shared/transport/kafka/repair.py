@@ -48,8 +48,8 @@ def derive(settings: Log) -> tuple[Checkpoint, dict[int, int]]:
             "a poller starts without one, and does not publish again what is there. Nothing was done"
         )
     oldest = min(newest)
-    tail = Tail({number: extent.end for number, extent in now.items()}, newest)
-    return Checkpoint(log_id=oldest), tail.floors([oldest])
+    del newest[oldest]
+    return Checkpoint(log_id=oldest), Tail({number: extent.end for number, extent in now.items()}, newest).floors()
 
 
 def store(settings: Log, checkpoint: Checkpoint, ends: dict[int, int]) -> None:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from kafka import KafkaProducer
 from structlog.typing import EventDict
 
 from shared.errors import LeaseLost, TransportUnusable
+from shared.record import headers_of, key_of
 from shared.settings import Log
 from shared.transport.kafka import repair
 from shared.transport.kafka.checkpoints import KEY
 from shared.transport.kafka.transport import KafkaTransport
+from shared.transport.kafka.writer import Writer
 from tests.contract.harness import checkpoint_of, events
 from tests.integration.kafka_adapter.conftest import SESSION
 from tests.integration.kafka_adapter.pages import fill, ids, in_topic, leading, once
@@ -172,6 +175,20 @@ async def test_a_full_topic_whose_checkpoint_is_gone_is_refused(settings: Log) -
     with pytest.raises(TransportUnusable, match=r"holds about 1200 records but .* is empty.*checkpoint set --from-topic"):
         await publisher.lead()
     await publisher.close()
+
+
+async def test_a_retried_dead_letter_is_read_by_one_takeover_and_by_none_after_it(settings: Log, lines: Lines) -> None:
+    await fill(settings, 100)
+    again = events(0, 1)[0]
+    writer = Writer(settings)
+    writer.write(settings.topic, key_of(again), again.raw, headers_of(again))
+    writer.close()
+    for first in (100, 120):
+        publisher = await leading(settings)
+        await publisher.publish(page := events(first, first + 20), checkpoint_of(page))
+        await publisher.close()
+    assert [line["events"] for line in lines("goes beyond the checkpoint")] == [1]
+    assert in_topic(settings) == once(ids(0, 140)) + Counter([again.log_id])
 
 
 @pytest.mark.parametrize("sent", [13, 40])
