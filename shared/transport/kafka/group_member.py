@@ -103,8 +103,11 @@ class GroupMember:
             raise self._membership.failure
         self._begin(hold)
         self._client.proven = self._client.proven or self._answered()
-        self.sure_for = max(
-            0.0, max(self._membership.since, internals.last_heard(self._consumer)) + self._session - time.monotonic()
+        self.sure_for = sure_for(
+            assigned=self._membership.since,
+            heard=internals.last_heard(self._consumer),
+            session=self._session,
+            now=time.monotonic(),
         )
         return [_batch(partition, records) for partition, records in fetched.items()]
 
@@ -194,6 +197,15 @@ class GroupMember:
     def _partitions(self, numbers: Collection[int]) -> list[TopicPartition]:
         """Those that the client still counts as assigned: it raises for any other."""
         return [partition for partition in self._consumer.assignment() if partition.partition in numbers]
+
+
+def sure_for(*, assigned: float, heard: float, session: float, now: float) -> float:
+    """Seconds from `now` on for which the group cannot have given our partitions to another member.
+
+    `assigned`: when the newest assignment came; `heard`: when the group last confirmed our membership. Counted from there and not
+    from our own polls: those succeed in an outage too.
+    """
+    return max(0.0, max(assigned, heard) + session - now)
 
 
 def _batch(partition: TopicPartition, records: Sequence[Any]) -> Batch:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +40,15 @@ def test_it_is_the_one_with_the_smallest_id_however_many_are_late(gaps: list[flo
     search = _searched(events)
     assert search.found
     assert search.event == (events[0] if events else None)
+
+
+@pytest.mark.parametrize(("clock_ahead", "story"), [(0.0, "ids carry no parts of a second"), (1.0, "another clock dates it")])
+def test_the_first_one_is_found_behind_a_page_of_late_ones_of_its_own_moment(clock_ahead: float, story: str) -> None:
+    first = _event(1, arrived=0.5, late=-clock_ahead)
+    late = [_event(2 + number, arrived=0.9, late=0.9 - number / 1000) for number in range(PER_PAGE)]
+    search = _searched([first, *late])
+    assert search.event == first, story
+    assert search.page == 2
 
 
 def test_a_quiet_log_costs_one_request() -> None:

@@ -1,0 +1,30 @@
+"""How long a member may be sure of its partitions."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.transport.kafka.group_member import sure_for
+
+#: Whole seconds: they add up exactly.
+_TIMES = st.integers(0, 1000)
+
+
+def test_a_member_is_sure_for_a_session_from_what_it_last_heard() -> None:
+    assert sure_for(assigned=0, heard=100, session=10, now=100) == 10
+    assert sure_for(assigned=0, heard=100, session=10, now=104) == 6
+    assert sure_for(assigned=0, heard=100, session=10, now=120) == 0
+
+
+def test_an_assignment_counts_before_the_first_heartbeat() -> None:
+    assert sure_for(assigned=100, heard=float("-inf"), session=10, now=103) == 7
+
+
+@given(assigned=_TIMES, heard=_TIMES, session=st.integers(1, 60), silence=_TIMES)
+def test_it_shrinks_with_every_second_of_silence_and_is_gone_after_a_session(
+    assigned: int, heard: int, session: int, silence: int
+) -> None:
+    now = max(assigned, heard) + silence
+    left = sure_for(assigned=assigned, heard=heard, session=session, now=now)
+    assert left == max(0, session - silence)
