@@ -65,7 +65,7 @@ class Dispatcher:
         self._jitter = jitter
         self._clock = clock
         self._share = 0
-        self._pace = Pace(None)
+        self._pace = Pace() if policy.rate is not None else None
         self._turns = Turns(policy.batching, self.launch, limited=policy.max_attempts is not None)
         self._open: set[Delivery | Batch] = set()
         self._undertaker = Undertaker(open_letters, self._buried)
@@ -106,8 +106,8 @@ class Dispatcher:
     def share(self, calls: int) -> None:
         """How many calls this member may have open."""
         self._share = calls
-        if self._policy.rate is not None and calls:
-            self._pace.rate = self._policy.rate * calls / self._policy.concurrent_calls
+        if self._pace is not None and self._policy.rate is not None:
+            self._pace.change(self._policy.rate * calls / self._policy.concurrent_calls, self._clock())
         self.launch()
 
     def skip(self, log_id: str, assignments: Collection[Assignment], reason: str) -> bool:
@@ -157,14 +157,15 @@ class Dispatcher:
             return None
         now = self._clock()
         while len(self._open) < self._share and self._breaker.allows(now):
-            if wait := self._pace.wait(now):
+            if self._pace is not None and (wait := self._pace.wait(now)):
                 return self._wake_in(wait)
             call, wait = self._turns.next(now, probing=self._breaker.state is State.OPEN)
             if call is None:
                 return self._wake_in(wait)
             self._open.add(call)
             self._breaker.sent(call)
-            self._pace.took(now)
+            if self._pace is not None:
+                self._pace.took(now)
             self._webhook.send(call, self._landed)
             killpoints.at("request-sent")
         if self._breaker.state is State.OPEN:

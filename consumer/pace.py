@@ -1,27 +1,65 @@
-"""At most so many calls a second. Pure: the time is handed in.
+"""At most so many calls in any one second, evenly spread. Pure: the time is handed in.
 
-A short burst is allowed, a tenth of a second's worth, so that a timer that fires a little late costs nothing.
+A member's part of the group's limit comes and goes. A part that grows is used once it has been held for a whole second: until
+then the calls of the member that had it before may lie in the same second. So the limit holds for the whole group in any second,
+at a start (the process before this one may have called a moment ago) and while parts move.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from math import floor, inf
 from typing import Final
 
-_BURST: Final = 0.1  # seconds
+#: Seconds. A little more than one: what a receiver counts is arrivals, and a call on a new connection arrives later than others.
+_SECOND: Final = 1.05
+#: Seconds that a call may begin before its turn, so that a timer that fires late costs nothing.
+_EARLY: Final = 0.02
 
 
 class Pace:
-    """`rate` in calls a second; None: no limit. It may be changed at any time: a member's share of it comes and goes."""
+    """Rates in calls a second. A part below one is one call in as many seconds as that takes."""
 
-    def __init__(self, rate: float | None) -> None:
-        self.rate = rate
-        self._next = 0.0
+    def __init__(self) -> None:
+        self._rate = 0.0
+        #: Smaller rates from before, each with the moment until which it holds; both ascend.
+        self._held: deque[tuple[float, float]] = deque()
+        #: When the calls of the last second began, and in any case the last one.
+        self._begun: deque[float] = deque()
+        #: When the last call was due.
+        self._turn = -inf
+
+    def change(self, rate: float, now: float) -> None:
+        """The member's part from now on; 0 for none."""
+        if rate > self._rate:
+            self._held.append((now + _SECOND, self._rate))
+        while self._held and self._held[-1][1] >= rate:
+            self._held.pop()
+        self._rate = rate
 
     def wait(self, now: float) -> float:
-        """Seconds until the next call may start; 0 if it may start now."""
-        return 0.0 if self.rate is None else max(0.0, self._next - _BURST - now)
+        """Seconds until the next call may start, or until it is worth asking again; 0 if it may start now."""
+        calls, span = self._limit(now)
+        if not calls:
+            return self._held[0][0] - now if self._held else span
+        due = self._turn + span / calls - _EARLY
+        if len(self._begun) >= calls:
+            due = max(due, self._begun[-calls] + span)
+        return max(0.0, due - now)
 
     def took(self, now: float) -> None:
-        """A call starts."""
-        if self.rate is not None:
-            self._next = max(self._next, now) + 1 / self.rate
+        """A call starts, after `wait` has allowed it."""
+        calls, span = self._limit(now)
+        self._turn = max(self._turn + span / calls, now)
+        self._begun.append(now)
+        while len(self._begun) > 1 and self._begun[0] + _SECOND <= now:
+            self._begun.popleft()
+
+    def _limit(self, now: float) -> tuple[int, float]:
+        """So many calls may begin in any so many seconds. A fraction above one is given away: the parts must not sum to more."""
+        while self._held and self._held[0][0] <= now:
+            self._held.popleft()
+        rate = self._held[0][1] if self._held else self._rate
+        if rate >= 1:
+            return floor(rate), _SECOND
+        return (1, _SECOND / rate) if rate else (0, _SECOND)

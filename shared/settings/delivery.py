@@ -27,7 +27,7 @@ class Delivery(Group):
         Option(
             "WEBHOOK_RATE_LIMIT",
             per_second("calls", 0.001, 100_000),
-            "The most calls begun in a second, over all replicas together.",
+            "The most calls begun in any one second, over all replicas together.",
             example="50",
             unset="none",
         ),

@@ -89,7 +89,8 @@ async def test_calls_keep_to_the_rate(tmp_path: Path, receiver: Receiver) -> Non
     async with running(courier(receiver.url, how=policy(rate=40.0)), log_in(tmp_path)):
         await receiver.journal.wait_for(60, timeout=20)
     arrivals = sorted(delivery.call.arrived_ns / 1e9 for delivery in receiver.journal.all)
-    assert len([at for at in arrivals if at < arrivals[0] + 1.0]) <= 40 + 4 + 1
+    # A second, less what a busy machine may add to the way of the earlier one.
+    assert all(later - at >= 0.95 for at, later in zip(arrivals, arrivals[40:], strict=False))
 
 
 # -- the breaker

@@ -87,6 +87,7 @@ class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the c
         self._watchdog.waiting(time.monotonic())
         self.fresh.clear()
         self.forfeit(sorted(self.owned))
+        self.tell(self._handler.share, 0)  # others may have it by now
 
     # -- called by the worker too
 
