@@ -91,7 +91,7 @@ def whole(least: int, most: int, unit: str = "") -> Kind:
     says = f"whole number{f' of {unit}' if unit else ''} from {least} to {most}"
 
     def read(text: str) -> int:
-        number = int(text) if _WHOLE.fullmatch(text.strip()) else None
+        number = int(text.strip()) if _WHOLE.fullmatch(text.strip()) else None
         if number is None or not least <= number <= most:
             raise Refused(f"must be a {says}")
         return number
@@ -176,7 +176,8 @@ def file_to_be() -> Kind:
 
 def _number(text: str) -> float:
     """NaN for what is none."""
-    return float(text) if _FRACTION.fullmatch(text.strip()) else math.nan
+    # Stripped for both: strip() takes more for white space than float() does.
+    return float(text.strip()) if _FRACTION.fullmatch(text.strip()) else math.nan
 
 
 def _is_directory(path: Path) -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.log_types import table
@@ -50,7 +50,10 @@ def test_yes_and_no_survive_being_written_down() -> None:
 
 
 @given(st.text() | st.from_regex(r"[+-]?[0-9._e]{0,12}", fullmatch=True))
+@example("0\x1f")  # white space for strip(), not for float() and int()
 def test_whatever_stands_there_no_number_is_out_of_bounds(text: str) -> None:
+    with contextlib.suppress(Refused):
+        assert 0 <= whole(0, 55).read(text) <= 55
     with contextlib.suppress(Refused):
         value = seconds(zero=True, most=55).read(text)
         assert isinstance(value, float)
