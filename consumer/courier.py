@@ -21,6 +21,7 @@ from consumer.skips import Skips
 from consumer.webhook import Webhook
 from shared import killpoints
 from shared.log import get_logger
+from shared.record import Record
 from shared.transport.port import Batch, DeadLetters, Handler, Member, Position, Transport
 
 _POLL_WAIT: Final = 0.1  # seconds; also how soon a stop is seen
@@ -111,6 +112,7 @@ class Courier(Handler):
         deadline = self._clock() + _ROOM_WAIT
         while True:
             self._eased.clear()
+            self._unpark()
             hold = self._holdings.full()
             left = deadline - self._clock()
             if len(hold) < len(self._holdings.owned) or not hold or left <= 0 or self._commit_is_due():
@@ -122,9 +124,35 @@ class Courier(Handler):
         assignment = self._holdings.owned.get(batch.partition)
         if assignment is None or not assignment.live:
             return
-        for record in batch.records:
-            if assignment.ledger.take(record.offset):
+        self._take(assignment, [*assignment.parked, *batch.records] if assignment.parked else batch.records)
+
+    def _take(self, assignment: Assignment, records: Sequence[Record]) -> None:
+        ledger, assignment.parked = assignment.ledger, ()
+        for place, record in enumerate(records):
+            if not ledger.fits(record.offset):
+                assignment.parked = records[place:]
+                self._crowded(assignment)
+                break
+            if ledger.take(record.offset):
                 self._dispatcher.take(assignment, record)
+
+    def _unpark(self) -> None:
+        """Take what waits for room in a commit, as far as there is some."""
+        for assignment in self._holdings.owned.values():
+            if assignment.parked and assignment.live:
+                self._take(assignment, assignment.parked)
+                self._dispatcher.launch()
+
+    def _crowded(self, assignment: Assignment) -> None:
+        if not assignment.crowded:
+            log.warning(
+                "a commit has no room for more open events of this partition: nothing is read of it until some are done "
+                "(said once)",
+                partition=assignment.partition,
+                open=assignment.ledger.open,
+                position=assignment.ledger.position,
+            )
+        assignment.crowded = True
 
     def _commit_is_due(self) -> bool:
         """On the interval; and at once where what is done and not stored stands in the way, as long as storing works."""
@@ -186,7 +214,7 @@ class Courier(Handler):
     # -- the group's side
 
     def assigned(self, partition: int, position: Position) -> None:
-        ledger = self._holdings.add(partition, position).ledger
+        ledger = self._holdings.add(partition, position, self._transport.metadata_limit if self._transport else None).ledger
         log.info("partition assigned", partition=partition, offset=position.offset, done_beyond=ledger.beyond)
         if ledger.foreign_metadata:
             log.warning(

@@ -2,18 +2,23 @@
 
 The window bounds everything that is taken and not yet stored as done: open, ready, behind another of its lane, waiting for a
 retry, on its way to the dead letters, or done since the last commit that worked; so a crash, or an outage of the log, repeats no
-more than that. One half of it is shared out: each owned partition may always fill its part, so that blocked ones do not stop the
-others. The other half, less what one poll can overshoot, is a pool for whoever has something to do. When the pool is used up,
-partitions beyond their part are held, until half of the pool is free again.
+more than that. What waits for room in a commit counts too, and its partition is held. One half of it is shared out: each owned
+partition may always fill its part, so that blocked ones do not stop the others. The other half, less what one poll can overshoot,
+is a pool for whoever has something to do. When the pool is used up, partitions beyond their part are held, until half of the pool
+is free again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
+from typing import Final
 
 from consumer.assignment import Assignment
 from shared.transport.port import Position
+
+#: One in so many of the open events has to be done until another look for room in a commit is worth it.
+_WORTH_IT: Final = 8
 
 
 class Holdings:
@@ -47,7 +52,7 @@ class Holdings:
 
     @property
     def room(self) -> int:
-        return self._window - self.taken - self.unstored
+        return self._window - sum(assignment.load + assignment.unstored for assignment in self._owned.values())
 
     @property
     def pressing(self) -> bool:
@@ -59,9 +64,9 @@ class Holdings:
         """How many records to ask for: small enough that no partition gets far beyond its part in one poll."""
         return max(1, min(self.room, self._step))
 
-    def add(self, partition: int, position: Position) -> Assignment:
-        """A new assignment, in the place of an old one of the same partition."""
-        assignment = self._owned[partition] = Assignment(partition, position, self._done)
+    def add(self, partition: int, position: Position, limit: int | None = None) -> Assignment:
+        """A new assignment, in the place of an old one of the same partition. `limit` as for the ledger."""
+        assignment = self._owned[partition] = Assignment(partition, position, self._done, limit=limit)
         return assignment
 
     def stored(self, positions: Mapping[Assignment, tuple[Position, int]]) -> None:
@@ -88,17 +93,20 @@ class Holdings:
     def full(self) -> Collection[int]:
         """The partitions to take nothing from."""
         part, pool = self._part, self._window - self._part * len(self._owned) - self._step
-        used = sum(max(0, assignment.ledger.open - part) for assignment in self._owned.values())
+        used = sum(max(0, assignment.load - part) for assignment in self._owned.values())
         self._tight = used >= pool if not self._tight else used > pool // 2
         for partition, assignment in self._owned.items():
-            if self._tight and assignment.ledger.open >= part:
+            if self._tight and assignment.load >= part:
                 self._held.add(partition)
-            elif not self._tight or assignment.ledger.open <= part // 2:
+            elif not self._tight or assignment.load <= part // 2:
                 self._held.discard(partition)
-        held = self._owned.keys() if self.room <= 0 else self._held
-        surplus = [self._owned[partition].ledger.open - part // 2 for partition in self._held]
+        parked = [partition for partition, assignment in self._owned.items() if assignment.parked]
+        held = self._owned.keys() if self.room <= 0 else self._held.union(parked)
+        surplus = [self._owned[partition].load - part // 2 for partition in self._held]
+        crowd = [self._owned[partition].ledger.open // _WORTH_IT for partition in parked]
+        easing = [used - pool // 2] if self._tight or not parked else []
         until_pressing = self._window // 2 + 1 - self.unstored
-        self._until_eased = max(1, min([used - pool // 2, until_pressing, *surplus])) if held else 0
+        self._until_eased = max(1, min([*easing, until_pressing, *surplus, *crowd])) if held else 0
         return held
 
     @property

@@ -15,17 +15,43 @@ from shared.transport.port import Position
 
 
 class Ledger:
-    """Begins at a committed position. Metadata that is not ours is ignored; `foreign_metadata` tells."""
+    """Begins at a committed position. Metadata that is not ours is ignored; `foreign_metadata` tells.
 
-    def __init__(self, committed: Position) -> None:
+    `limit`: how many characters of metadata the log keeps; None: any number.
+    """
+
+    def __init__(self, committed: Position, limit: int | None = None) -> None:
         known = metadata.decode(committed.offset, committed.metadata) if committed.metadata else None
         self.foreign_metadata = bool(committed.metadata) and known is None
-        #: Open at the commit that we began from and not taken again yet, ascending.
+        self._limit = limit
+        #: Open at the commit that we began from and not taken again yet, ascending; all of them above what is open.
         self._expected = deque(known.open if known else ())
-        self._open: set[int] = set()
+        #: Taken and not done. A dict, because it keeps the order, which ascends.
+        self._open: dict[int, None] = {}
         self._next = known.until if known else committed.offset
         self._known_until = self._next
         self._lowest = committed.offset
+        #: No less than the characters that the distances between the undone offsets up to `_last` take, whichever of them are
+        #: done by then: an offset that is done joins two distances, and one number is never longer than two.
+        self._characters = 0
+        self._last = self._next
+        #: Something was done since `_characters` was exact.
+        self._inexact = False
+        self._measure()
+
+    def fits(self, offset: int) -> bool:
+        """Whether a commit has room for this offset beside what is open, however it ends: `limit` is kept after a `take`.
+
+        Always, for an offset that was open when the ledger began: it counts already.
+        """
+        if self._limit is None or offset < self._known_until:
+            return True
+        self._forget_before(offset)
+        if not self._open:
+            return True
+        if self._inexact and not self._has_room(offset):
+            self._measure()
+        return self._has_room(offset)
 
     def take(self, offset: int) -> bool:
         """False: it was done before the restart, and nothing is to be done about it.
@@ -35,31 +61,33 @@ class Ledger:
         if offset < self._lowest:
             raise ValueError(f"offset {offset} comes after {self._lowest - 1}")
         self._lowest = offset + 1
-        while self._expected and self._expected[0] < offset:
-            self._expected.popleft()  # its record is gone from the log: nobody can deliver it any more
+        self._forget_before(offset)
         if offset < self._known_until:
             if not self._expected or self._expected[0] != offset:
                 return False
             self._expected.popleft()
-        self._open.add(offset)
+        else:
+            self._characters = self._characters + metadata.cost(offset - self._last) if self._open else 0
+            self._last = offset
+        self._open[offset] = None
         self._next = max(self._next, offset + 1)
         return True
 
     def done(self, offset: int) -> None:
         """Raises KeyError for an offset that is not open."""
-        self._open.remove(offset)
+        del self._open[offset]
+        self._inexact = True
 
     @property
     def position(self) -> int:
         """Everything below is done."""
-        expected = self._expected[0] if self._expected else self._next
-        return min(expected, min(self._open, default=self._next))
+        return next(iter(self._open), self._expected[0] if self._expected else self._next)
 
     @property
     def committable(self) -> Position:
         """The position, and what is still open above it."""
-        undone = sorted((*self._open, *self._expected))
-        return Position(undone[0], metadata.encode(Known(undone, self._next))) if undone else Position(self._next)
+        undone = [*self._open, *self._expected]
+        return Position(undone[0], metadata.encode(Known(undone, self._next), self._limit)) if undone else Position(self._next)
 
     @property
     def open(self) -> int:
@@ -70,3 +98,20 @@ class Ledger:
     def beyond(self) -> int:
         """How many are done above the position (holes count as done)."""
         return self._next - self.position - len(self._open) - len(self._expected)
+
+    def _forget_before(self, offset: int) -> None:
+        """What was open and did not come before this one is gone from the log: no one can deliver it any more."""
+        while self._expected and self._expected[0] < offset:
+            self._expected.popleft()
+            self._inexact = True
+
+    def _has_room(self, offset: int) -> bool:
+        last, after = metadata.cost(offset - self._last), metadata.cost(1)
+        return self._limit is None or metadata.MARGIN + self._characters + last + after <= self._limit
+
+    def _measure(self) -> None:
+        """Makes `_characters` exact; takes as long as a commit."""
+        undone = [*self._open, *self._expected]
+        self._characters = sum(map(metadata.cost, metadata.distances(undone)))
+        self._last = undone[-1] if undone else self._next
+        self._inexact = False

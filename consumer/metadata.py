@@ -1,26 +1,27 @@
 """What travels in a commit beside the position: which offsets above it are still open. Pure.
 
 The offsets between the position and `until` are done but for those listed, so a restart does not call the webhook again for what
-is done, however much that is: the list is bounded by the window. Form, ASCII, at most 4096 characters (Kafka's limit):
+is done, however much that is: the list is bounded by the window, and by what a log keeps. Form, ASCII:
 
     1;2,1*3,ea5c;9b1c04d7
     version; distances in hexadecimal from one open offset to the next, from the position on (`d*n`: n times d), the last one
     to `until`; CRC-32 of the position and all of the text before
 
-What does not fit is cut off at the far end: `until` falls back to the first open offset that is left out, which means that more
-is delivered again, never less.
+The ledger takes no more than fits, whichever of it are done by then. What does not fit all the same, because an older release or
+a log with another limit took it, is cut off at the far end: `until` falls back to the first open offset that is left out, which
+means that more is delivered again, never less.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby
+from operator import sub
 from typing import Final, NamedTuple
 
-LIMIT: Final = 4096
 _VERSION: Final = "1"
-_MARGIN: Final = len(_VERSION) + 2 + 8  # version, two semicolons, checksum
+MARGIN: Final = len(_VERSION) + 2 + 8  # version, two semicolons, checksum
 #: No honest run or distance is longer; a damaged one that passes the checksum must not eat the memory.
 _MOST: Final = 1 << 40
 _MOST_OPEN: Final = 1_000_000
@@ -35,14 +36,24 @@ class Known(NamedTuple):
     until: int
 
 
-def encode(known: Known) -> str:
-    """The text for a commit at the position `known.open[0]`; empty where nothing is done beyond the position."""
+def distances(bounds: Sequence[int]) -> Iterator[int]:
+    return map(sub, bounds[1:], bounds)
+
+
+def cost(distance: int) -> int:
+    """The most characters that a distance takes, with what separates it from the next; in a run it takes fewer."""
+    return (distance.bit_length() + 3) // 4 + 1
+
+
+def encode(known: Known, limit: int | None = None) -> str:
+    """The text for a commit at the position `known.open[0]`; empty where nothing is done beyond the position.
+
+    `limit`: the most characters; None: any number.
+    """
     if not known.open or known.until - known.open[0] <= len(known.open):
         return ""
     position = known.open[0]
-    bounds = [*known.open, known.until]
-    distances = [later - earlier for earlier, later in pairwise(bounds)]
-    body = _fit([_token(distance, len(list(run))) for distance, run in groupby(distances)])
+    body = _fit([_token(distance, len(list(run))) for distance, run in groupby(distances([*known.open, known.until]))], limit)
     text = f"{_VERSION};{body}"
     return f"{text};{_checksum(position, text)}" if body else ""
 
@@ -55,14 +66,14 @@ def decode(position: int, text: str) -> Known | None:
         return None
     bounds = [position]
     try:
-        for distance in _distances(body):
+        for distance in _read(body):
             bounds.append(bounds[-1] + distance)
     except ValueError:
         return None
     return Known(bounds[:-1], bounds[-1])
 
 
-def _distances(body: str) -> Iterator[int]:
+def _read(body: str) -> Iterator[int]:
     total = 0
     for token in body.split(","):
         distance, _, times = token.partition("*")
@@ -77,15 +88,13 @@ def _token(distance: int, times: int) -> str:
     return f"{distance:x}" if times == 1 else f"{distance:x}*{times:x}"
 
 
-def _fit(tokens: Sequence[str]) -> str:
+def _fit(tokens: Sequence[str], limit: int | None) -> str:
     """As many tokens from the start as fit. The last one kept then ends at an open offset, which is where knowledge ends."""
-    size, kept = _MARGIN, 0
-    for token in tokens:
-        size += len(token) + 1
-        if size > LIMIT:
-            break
-        kept += 1
-    return ",".join(tokens[:kept])
+    kept = len(tokens)
+    if limit is not None:
+        sizes = accumulate((len(token) + 1 for token in tokens), initial=MARGIN)
+        kept = sum(size <= limit for size in sizes) - 1
+    return ",".join(tokens[: max(0, kept)])
 
 
 def _checksum(position: int, text: str) -> str:

@@ -81,6 +81,7 @@ class _EachByItsRole(Transport):
     def __init__(self, log: Log) -> None:
         roles = ("producer", "consumer", "viewer", "admin")
         self._producer, self._consumer, self._viewer, self._admin = map(log.transport_of, roles)
+        self.metadata_limit = self._consumer.metadata_limit
 
     async def publisher(self) -> Publisher:
         return await self._producer.publisher()

@@ -20,7 +20,12 @@ class Loop(Group):
     roles: ClassVar = frozenset({Role.RUN, Role.CONSUME})
 
     window: Annotated[
-        int, Option("WINDOW", whole(1, 1_000_000, "events"), "The most events taken and not yet done, waiting ones included.")
+        int,
+        Option(
+            "WINDOW",
+            whole(1, 1_000_000, "events"),
+            "The most events taken and not yet done, waiting ones included; on Kafka about 2,000 of a partition.",
+        ),
     ] = 1000
     commit_interval: Annotated[float, Option("COMMIT_INTERVAL", seconds(), "How often to note in the log what is done.")] = 1.0
     drain_timeout: Annotated[

@@ -58,7 +58,7 @@ class Position:
 
     #: The next offset to read: everything below is done.
     offset: int
-    #: What the consumer wants to remember beside it: ASCII, at most 4096 characters.
+    #: What the consumer wants to remember beside it: ASCII, at most `Transport.metadata_limit` characters.
     metadata: str = ""
 
 
@@ -223,6 +223,9 @@ class Control(Protocol):
 
 class Transport(Protocol):
     """One log, seen from one process."""
+
+    #: How many characters of `Position.metadata` the log keeps; None: any number.
+    metadata_limit: int | None
 
     async def publisher(self) -> Publisher:
         """Check that the log can be published to. Raises `TransportUnusable`."""

@@ -14,7 +14,7 @@ from consumer.courier import Courier
 from consumer.http.client import HttpWebhook
 from consumer.policy import Ordering, Policy
 from shared.event import Event
-from shared.transport.port import DeadLetter
+from shared.transport.port import DeadLetter, Transport
 from shared.transport.sqlite.transport import SqliteTransport
 
 
@@ -24,10 +24,11 @@ def policy(
     ordering: Ordering = Ordering.KEY,
     batching: Batching | None = None,
     rate: float | None = None,
+    base: float = 0.02,
     cap: float = 0.1,
 ) -> Policy:
     return Policy(
-        backoff=Backoff(base=0.02, cap=cap),
+        backoff=Backoff(base=base, cap=cap),
         max_attempts=max_attempts,
         ordering=ordering,
         batching=batching,
@@ -63,7 +64,7 @@ def log_in(path: Path, calls: int = 5) -> SqliteTransport:
 
 
 @asynccontextmanager
-async def running(courier: Courier, log: SqliteTransport) -> AsyncIterator[None]:
+async def running(courier: Courier, log: Transport) -> AsyncIterator[None]:
     stop = asyncio.Event()
     task = asyncio.create_task(courier.run(log, stop))
     try:
@@ -89,8 +90,8 @@ async def dead(path: Path) -> Sequence[DeadLetter]:
         await letters.close()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+async def until(condition: Callable[[], bool], within: float = 10) -> None:
+    async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110  nobody announces it
             await asyncio.sleep(0.01)
 

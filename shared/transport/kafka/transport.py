@@ -36,6 +36,9 @@ class KafkaTransport(Transport):
     It expects that a broker answers: `preflight.wait_for_broker` comes first.
     """
 
+    #: `offset.metadata.max.bytes` of the brokers, unless their owner set another; it counts characters.
+    metadata_limit = 4096
+
     def __init__(self, settings: Log, *, concurrent_calls: int = 1) -> None:
         self._settings = settings
         self._concurrent_calls = concurrent_calls

@@ -32,6 +32,8 @@ class SqliteTransport(Transport):
     `concurrent_calls`: the whole limit is the one member's share.
     """
 
+    metadata_limit = None
+
     def __init__(self, path: Path, *, retention_days: float, concurrent_calls: int = 1) -> None:
         self._path = path
         self._retention = retention_days * 86_400

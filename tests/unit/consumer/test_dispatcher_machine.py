@@ -90,6 +90,7 @@ class CourierMachine(RuleBasedStateMachine):
         failures=st.sampled_from([2, 4, 1000]),
         base=st.sampled_from([1.0, CAP]),
         probe_interval=st.sampled_from([0.5, 5.0]),
+        limit=st.sampled_from([None, 30]),
     )
     def begin(
         self,
@@ -100,8 +101,10 @@ class CourierMachine(RuleBasedStateMachine):
         failures: int,
         base: float,
         probe_interval: float,
+        limit: int | None,
     ) -> None:
         self.failures, self.probe_interval = failures, probe_interval
+        self.limit = limit
         self.policy = Policy(
             backoff=Backoff(base=base, cap=CAP),
             ordering=ordering,
@@ -118,7 +121,7 @@ class CourierMachine(RuleBasedStateMachine):
         self.loop = Loop()
         self.loop.now = now
         self.wire = Wire(self.starts)
-        self.door = Door(self.bring, self.store)
+        self.door = Door(self.bring, self.store, self.limit)
         self.courier = Courier(
             webhook=self.wire,
             policy=self.policy,
@@ -209,13 +212,15 @@ class CourierMachine(RuleBasedStateMachine):
         return self.storing
 
     def check(self, number: int, position: Position) -> None:
-        """It claims nothing as done that is not."""
+        """It claims nothing as done that is not, forgets nothing that is, and is no longer than the log allows."""
         partition = self.partitions[number]
         known = metadata.decode(position.offset, position.metadata) if position.metadata else None
         assert known or not position.metadata
         claimed = known.until if known else position.offset
         undone = {r.offset for r in partition.log if r.offset < claimed} - partition.known
         assert undone <= set(known.open if known else ()), "the position passes an event that has not ended"
+        assert all(offset < claimed for offset in partition.known), "what has ended would be repeated"
+        assert self.limit is None or len(position.metadata) <= self.limit
 
     # -- what happens
 

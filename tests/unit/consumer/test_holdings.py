@@ -90,6 +90,19 @@ def test_the_pool_opens_again_when_half_of_it_is_free() -> None:
     assert not world.holdings.full()
 
 
+def test_a_partition_whose_records_wait_for_room_in_a_commit_is_held_and_another_look_is_announced() -> None:
+    world = World(1)
+    world.take(0, 80)
+    assert not world.holdings.full()
+    world.holdings.owned[0].parked = [Record(80, b"", b"{}", (), 0.0)]
+    assert set(world.holdings.full()) == {0}
+    assert world.holdings.room == WINDOW - 81
+    world.finish(0, 9)
+    assert not world.eased
+    world.finish(0, 1)
+    assert world.eased
+
+
 @given(partitions=st.integers(1, 20), window=st.integers(1, 300), most=st.integers(1, 200), data=st.data())
 def test_the_window_is_never_exceeded_and_easing_is_always_announced(
     partitions: int, window: int, most: int, data: st.DataObject

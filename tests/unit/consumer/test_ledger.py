@@ -12,11 +12,15 @@ from shared.transport.port import Position
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """Take, finish, crash: a new ledger goes on from the last commit, and the log gives everything again from there."""
+    """Take, finish, crash: a new ledger goes on from the last commit, and the log gives everything again from there.
+
+    What the retention removes was open, or done, or was never read.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.log: list[int] = []
+        self.end = 10
         self.done: set[int] = set()
         self.committed = Position(10)
         self.done_at_commit: set[int] = set()
@@ -31,8 +35,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(holes=st.lists(st.integers(0, 5), min_size=1, max_size=8))
     def publish(self, holes: list[int]) -> None:
         for hole in holes:
-            self.log.append((self.log[-1] + 1 if self.log else 10) + hole)
+            self.log.append(self.end + hole)
             self.unread.append(self.log[-1])
+            self.end = self.log[-1] + 1
 
     @precondition(lambda self: self.unread)
     @rule(count=st.integers(1, 10))
@@ -43,6 +48,12 @@ class LedgerMachine(RuleBasedStateMachine):
             if taken:
                 self.open.add(offset)
         del self.unread[:count]
+
+    @precondition(lambda self: self.log)
+    @rule(count=st.integers(1, 5))
+    def retention(self, count: int) -> None:
+        del self.log[:count]
+        self.unread = [offset for offset in self.unread if offset in self.log]
 
     @precondition(lambda self: self.open)
     @rule(data=st.data())

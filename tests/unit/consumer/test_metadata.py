@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.metadata import LIMIT, Known, decode, encode
+from consumer.metadata import MARGIN, Known, cost, decode, distances, encode
 
+LIMIT = 4096
 offsets = st.integers(0, 2**40)
 
 
@@ -35,12 +36,19 @@ def test_what_does_not_fit_is_cut_off_and_never_claimed_as_done(distances: list[
     for distance in distances:
         bounds.append(bounds[-1] + distance)
     known = Known(bounds[:-1], bounds[-1])
-    text = encode(known)
+    text = encode(known, LIMIT)
     assert len(text) <= LIMIT
     read = decode(7, text)
     assert read is not None
     assert read.until <= known.until
     assert list(read.open) == [offset for offset in known.open if offset < read.until]
+
+
+@given(knowledge(), st.sets(st.integers(0, 60)))
+def test_whichever_are_done_the_text_is_no_longer_than_the_distances_between_all(known: Known, done: set[int]) -> None:
+    longest = MARGIN + sum(map(cost, distances([*known.open, known.until])))
+    left = [offset for place, offset in enumerate(known.open) if place not in done]
+    assert len(encode(Known(left, known.until))) <= longest
 
 
 def test_one_poison_event_with_50_000_done_after_it_costs_a_few_characters() -> None:

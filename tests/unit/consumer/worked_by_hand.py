@@ -119,8 +119,12 @@ class Door(Transport, Member):
     session = 30.0
 
     def __init__(
-        self, bring: Callable[[int, Collection[int]], Sequence[Batch]], store: Callable[[Mapping[int, Position]], bool]
+        self,
+        bring: Callable[[int, Collection[int]], Sequence[Batch]],
+        store: Callable[[Mapping[int, Position]], bool],
+        metadata_limit: int | None = None,
     ) -> None:
+        self.metadata_limit = metadata_limit
         self._bring = bring
         self._store = store
         self.grave = Grave()
