@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import pytest
 from shared.errors import PublishFailed, TransportUnusable
 from shared.transport.port import Checkpoint, Position, Repeats
 from shared.transport.sqlite import file
-from shared.transport.sqlite.member import SqliteMember
 from shared.transport.sqlite.publisher import SqlitePublisher
 from shared.transport.sqlite.transport import SqliteTransport
 from tests.contract.harness import RecordingHandler, checkpoint_of, event, events, publish, read
@@ -53,23 +51,6 @@ async def test_a_position_that_cannot_be_stored_is_answered_false(tmp_path: Path
         other.execute("ROLLBACK")
     assert await member.commit({0: Position(2)})
     await member.close()
-
-
-async def test_delivered_records_are_removed_after_their_time_and_no_others(tmp_path: Path) -> None:
-    await publish(_log(tmp_path), events(0, 10))
-    with closing(sqlite3.connect(tmp_path / "log.db")) as other:
-        other.execute("UPDATE record SET timestamp = ? WHERE offset <= 8", (time.time() - 2 * 86_400,))
-        other.commit()
-    log = _log(tmp_path, retention_days=1)
-    member = await log.member(RecordingHandler())
-    assert isinstance(member, SqliteMember)
-    await read(member, 10)
-    member._tidied -= 3600
-    assert await member.commit({0: Position(6)})
-    progress = (await log.progress())[0]
-    assert (progress.begin, progress.end, progress.lag) == (6, 11, 5)
-    await member.close()
-    await log.close()
 
 
 async def test_offsets_are_never_given_twice(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The file of the embedded log: schema, transactions, locks and errors. The one module that knows `sqlite3`.
+"""The file of the embedded log: schema, transactions and errors. The one module that knows `sqlite3`.
 
 Each user of the file has one connection and one thread of its own, so that a slow disk never stops the event loop.
 `synchronous=NORMAL` is enough: a power cut can undo the newest transactions, but only whole and in order, and each holds what
@@ -8,16 +8,17 @@ belongs together (a page and its checkpoint; a position), so the work is done ag
 from __future__ import annotations
 
 import asyncio
-import fcntl
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Final, TypeVar
+from typing import Final, TypeVar
 
 from shared.errors import TransportUnusable
+from shared.transport.sqlite import paths
 
 APPLICATION_ID: Final = 0x41305748  # "A0WH", what `file` and we know our files by
 #: Migration n brings a file from `user_version` n to n + 1.
@@ -33,8 +34,13 @@ MIGRATIONS: Final = (
     CREATE TABLE dead_letter (log_id TEXT PRIMARY KEY, time REAL NOT NULL, document BLOB NOT NULL);
     CREATE TABLE control (key TEXT PRIMARY KEY, document BLOB NOT NULL)
     """,
+    "CREATE INDEX record_by_age ON record (timestamp)",
 )
 _BUSY_TIMEOUT: Final = 10.0  # seconds; below STOP_GRACE
+_WAL_KEPT: Final = 16 << 20  # bytes; a larger WAL is cut down once it is written back
+#: A file that was made without `auto_vacuum` is written anew as it is opened, if what it holds is below so many bytes: 0.3 s.
+_REWRITTEN: Final = 32 << 20
+_INCREMENTAL: Final = 2  # what `PRAGMA auto_vacuum` answers
 
 Connection = sqlite3.Connection
 T = TypeVar("T")
@@ -47,7 +53,7 @@ class File:
         self.path = path
         self._thread = thread
         self._connection = connection
-        self._locks: dict[str, IO[str]] = {}
+        self._locks: dict[str, int] = {}
 
     @classmethod
     async def open(cls, path: Path) -> File:
@@ -67,44 +73,35 @@ class File:
             return work(self._connection, *arguments)
 
     def lock(self, role: str) -> None:
-        """Be the only one with this role on the file; the system gives the lock back when the process ends, however it ends.
-
-        On files of their own, since closing any handle of the database itself would drop SQLite's own locks.
-        """
-        if role in self._locks:
-            return
-        name = f"{self.path}.{role}.lock"
-        with translated(self.path):
-            handle = Path(name).open("w")  # noqa: SIM115  held open: it is the lock
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            handle.close()
-            raise TransportUnusable(
-                f"{self.path} already has a {role} ({name} is locked): stop the other auth0-webhooks first, or give this one "
-                "a file of its own with SQLITE_PATH. To run several consumers use Kafka"
-            ) from None
-        self._locks[role] = handle
+        """Be the only one with this role on the file, until we close it or end. Raises `TransportUnusable`."""
+        if role not in self._locks:
+            with translated(self.path):
+                self._locks[role] = paths.lock(self.path, role)
 
     async def close(self) -> None:
         with suppress(TransportUnusable, RuntimeError):  # RuntimeError: closed before
             await self.run(sqlite3.Connection.close)
         self._thread.shutdown(wait=False)
         for handle in self._locks.values():
-            handle.close()
+            os.close(handle)
         self._locks.clear()
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     with translated(path):
+        paths.create(path)
+        paths.check(path)
         connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
         try:
             with transaction(connection, "DEFERRED"):
                 _version(connection, path)  # before anything is written: a file that is not ours stays as it is
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a new file, and of the next VACUUM of another
             _use_wal(connection)
             connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute(f"PRAGMA journal_size_limit={_WAL_KEPT}")
             with transaction(connection):
                 _migrate(connection, _version(connection, path))
+            _rewrite_small(connection)
         except BaseException:
             connection.close()
             raise
@@ -122,6 +119,24 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
+
+
+def vacuums(connection: sqlite3.Connection) -> bool:
+    """Whether the file can be shortened in steps."""
+    (way,) = connection.execute("PRAGMA auto_vacuum").fetchone()
+    return bool(way == _INCREMENTAL)
+
+
+def _rewrite_small(connection: sqlite3.Connection) -> None:
+    """Make a file of an older release one that can be shortened. A large one stays, and uses its free pages again."""
+    if vacuums(connection):
+        return
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    if (pages - free) * size <= _REWRITTEN:
+        with suppress(sqlite3.OperationalError):  # busy or full: nothing is lost, and the next start tries again
+            connection.execute("VACUUM")
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:

@@ -16,10 +16,10 @@ from shared.record import Record
 from shared.transport.port import Batch, Handler, Member, Position
 from shared.transport.sqlite.file import Connection, File, transaction
 from shared.transport.sqlite.onlooker import PARTITION, progress
+from shared.transport.sqlite.retention import Retention
 
 _LOOK_EVERY: Final = 0.05  # seconds between two looks for new records
-_TIDY_EVERY: Final = 60.0
-_TIDY_AT_MOST: Final = 10_000  # records removed in one go, so that no commit takes long
+_TIDY_AT_END: Final = 0.5  # seconds; far below STOP_GRACE
 
 log = get_logger(__name__)
 
@@ -31,8 +31,7 @@ class SqliteMember(Member):
         self._file = file
         self._handler = handler
         self._next = position.offset
-        self._retention = retention
-        self._tidied = time.monotonic()
+        self._retention = Retention(file, retention)
         self._closed = False
 
     @classmethod
@@ -51,6 +50,8 @@ class SqliteMember(Member):
         deadline = time.monotonic() + wait
         while True:
             records = [] if PARTITION in hold else await self._file.run(_read, self._next, limit)
+            if self._retention.due:
+                await self._retention.remove(2 * len(records))  # so it keeps up, however fast they come
             if records:
                 self._next = records[-1].offset + 1
                 return [Batch(PARTITION, records)]
@@ -60,15 +61,12 @@ class SqliteMember(Member):
             await asyncio.sleep(min(left, _LOOK_EVERY))
 
     async def commit(self, positions: Mapping[int, Position]) -> bool:
-        tidy = time.monotonic() - self._tidied >= _TIDY_EVERY
         try:
             if PARTITION in positions:
-                await self._file.run(_commit, positions[PARTITION], time.time() - self._retention if tidy else None)
+                await self._file.run(_commit, positions[PARTITION])
         except TransportUnusable as error:
             log.error("the position could not be stored; trying again", reason=str(error))
             return False
-        if tidy:
-            self._tidied = time.monotonic()
         return True
 
     async def close(self) -> None:
@@ -77,6 +75,7 @@ class SqliteMember(Member):
         self._closed = True
         try:
             await self.commit(await self._handler.revoked([PARTITION]))
+            await self._retention.finish(_TIDY_AT_END)
         finally:
             await self._file.close()
 
@@ -91,13 +90,7 @@ def _read(connection: Connection, offset: int, limit: int) -> list[Record]:
     ]
 
 
-def _commit(connection: Connection, position: Position, tidy_before: float | None) -> None:
+def _commit(connection: Connection, position: Position) -> None:
     with transaction(connection):
         connection.execute("INSERT OR REPLACE INTO committed VALUES (?, ?, ?)", (PARTITION, position.offset, position.metadata))
         killpoints.at("inside-commit")
-        if tidy_before is not None:
-            connection.execute(
-                "DELETE FROM record WHERE offset IN "
-                "(SELECT offset FROM record WHERE offset < ? AND timestamp < ? ORDER BY offset LIMIT ?)",
-                (position.offset, tidy_before, _TIDY_AT_MOST),
-            )

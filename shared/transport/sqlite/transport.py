@@ -22,6 +22,7 @@ from shared.transport.sqlite.file import File
 from shared.transport.sqlite.member import SqliteMember
 from shared.transport.sqlite.onlooker import PARTITION, checkpoint, progress, repeats
 from shared.transport.sqlite.operator import SqliteControl, SqliteDeadLetters, write
+from shared.transport.sqlite.paths import resolved
 from shared.transport.sqlite.publisher import SqlitePublisher, store_checkpoint
 
 
@@ -35,7 +36,7 @@ class SqliteTransport(Transport):
     metadata_limit = None
 
     def __init__(self, path: Path, *, retention_days: float, concurrent_calls: int = 1) -> None:
-        self._path = path
+        self._path = resolved(path)
         self._retention = retention_days * 86_400
         self._concurrent_calls = concurrent_calls
         self._onlooker: File | None = None
