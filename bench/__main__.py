@@ -29,6 +29,7 @@ from bench.plot import svg
 from bench.processes import ROOT
 from bench.report import markdown
 from bench.results import Cell, Results, rows
+from tests.guard import guarded
 from tests.kafka.broker import Broker
 
 RESULTS: Final = ROOT / "bench" / "results.json"
@@ -114,7 +115,9 @@ def _machine() -> str:
 
 def _commit() -> str:
     """What is checked out; empty outside of a repository."""
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    git = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, env=guarded(), capture_output=True, text=True, check=False
+    )
     return git.stdout.strip()
 
 

@@ -20,6 +20,7 @@ from bench.events import body, log_id_of
 from bench.far_end import FarEnd, far_end
 from bench.logs import KafkaLog, SqliteLog
 from bench.processes import COMMAND, Process, module, running
+from tests.guard import guarded
 
 _START: Final = 40.0
 
@@ -134,7 +135,7 @@ def wrk_call(folder: Path, *, seconds: float) -> float | None:
     script.write_text("\n".join(['wrk.method = "POST"', f"wrk.body = [====[{body().decode()}]====]", *lines]))
     with _nginx(folder) as url:
         command = ["wrk", "-t1", "-c50", f"-d{round(seconds)}s", "-s", str(script), url]
-        popen = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        popen = subprocess.Popen(command, env=guarded(), stdout=subprocess.PIPE, text=True)
         output = popen.stdout.read() if popen.stdout else ""
         _, _, usage = os.wait4(popen.pid, 0)
         popen.returncode = 0

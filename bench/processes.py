@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.guard import guarded
+
 ROOT: Final = Path(__file__).parents[1]
 COMMAND: Final = (sys.executable, "-c", "from admin.cli.main import main; main()")
 _KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR")
@@ -28,7 +30,7 @@ class Process:
             self._popen = subprocess.Popen(
                 command,
                 cwd=folder,
-                env={**kept, "PYTHONPATH": str(ROOT), **environ},
+                env=guarded({**kept, "PYTHONPATH": str(ROOT), **environ}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

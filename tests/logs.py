@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
@@ -30,6 +30,7 @@ from shared.transport.port import (
     Repeats,
     Transport,
 )
+from tests.guard import guarded
 from tests.kafka.broker import Broker
 from tests.kafka.fixtures import Names
 from tests.kafka.principals import Door, create_principal
@@ -49,6 +50,8 @@ class Log:
     second_poller_waits: bool
     #: Where each role comes as somebody else (producer, consumer, viewer): its variables, on top of the others.
     logins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: What `child` has started.
+    children: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def transport(self) -> Transport:
         """The log as another process would open it."""
@@ -61,14 +64,23 @@ class Log:
         return {**self.environ, **self.logins.get(role, {})}
 
     def child(self, *arguments: str) -> subprocess.Popen[str]:
-        """One of the programs in `tests/contract/children.py`, on this log."""
-        return subprocess.Popen(
+        """One of the programs in `tests/contract/children.py`, on this log; it is killed at the end of the test."""
+        child = subprocess.Popen(
             [sys.executable, "-m", "tests.contract.children", *arguments],
             cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "PYTHONWARNINGS": "ignore", **self.environ_of(_ROLES[arguments[0]])},
+            env=guarded({"PATH": os.environ["PATH"], "PYTHONWARNINGS": "ignore", **self.environ_of(_ROLES[arguments[0]])}),
             stdout=subprocess.PIPE,
             text=True,
         )
+        self.children.append(child)
+        return child
+
+    def end_children(self) -> None:
+        for child in self.children:
+            child.kill()
+            child.wait()
+            if child.stdout is not None:
+                child.stdout.close()
 
     def dump(self) -> dict[tuple[int, int], str]:
         """Every record's log id by partition and offset, read without our own code."""
@@ -145,7 +157,12 @@ def log(request: pytest.FixtureRequest) -> Log:
 
 def make(kind: str, request: pytest.FixtureRequest, *, session: float = 3.0) -> Log:
     """A log of that kind for the test that requests it. `session`: seconds, on Kafka."""
-    wanted = request.getfixturevalue
+    log = _made(kind, request.getfixturevalue, session)
+    request.addfinalizer(log.end_children)
+    return log
+
+
+def _made(kind: str, wanted: Callable[[str], Any], session: float) -> Log:
     match kind:
         case "sqlite":
             return Log(environ={"SQLITE_PATH": str(wanted("tmp_path") / "log.db")}, second_poller_waits=False)

@@ -17,6 +17,7 @@ from simulator.receiver import Receiver
 from simulator.tenant import Tenant
 from simulator.tenant_log import ListedLog, TenantLog
 from simulator.tokens import Application
+from tests.guard import guarded
 
 DATA = Path(__file__).parents[1] / "data"
 COMMAND = str(Path(sys.executable).with_name("auth0-webhooks"))
@@ -95,7 +96,7 @@ class Stack:
             popen = subprocess.Popen(
                 [*self.prefix, COMMAND, *arguments],
                 cwd=self.folder,
-                env=environ,
+                env=guarded(environ),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,

@@ -15,6 +15,7 @@ import pytest
 from shared.transport.sqlite.file import APPLICATION_ID
 from simulator.tenant_log import ListedLog
 from tests.e2e.stack import COMMAND, Stack, simple, stacked
+from tests.guard import guarded
 
 
 @pytest.fixture
@@ -192,7 +193,7 @@ def test_commands_end_with_their_exit_code(tmp_path: Path, arguments: list[str],
     done = subprocess.run(
         [COMMAND, *arguments],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"]},
+        env=guarded({"PATH": os.environ["PATH"]}),
         capture_output=True,
         text=True,
         timeout=20,

@@ -8,11 +8,14 @@ import subprocess
 from pathlib import Path
 
 from tests.e2e.stack import COMMAND
+from tests.guard import guarded
 
 
 def test_the_demo_shows_the_outage_checks_itself_and_leaves_nothing_behind(tmp_path: Path) -> None:
     environ = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
-    done = subprocess.run([COMMAND, "demo"], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=55, check=False)
+    done = subprocess.run(
+        [COMMAND, "demo"], cwd=tmp_path, env=guarded(environ), capture_output=True, text=True, timeout=55, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     assert "the receiver answers 503" in done.stdout

@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from tests.guard import guarded
+
 ROOT = Path(__file__).parents[2]
 #: What is imported before a fork.
 _MODULES = (
@@ -85,7 +87,7 @@ class Nursery:
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={name: value for name, value in os.environ.items() if name not in ("FAULT_AT", "KAFKA_BOOTSTRAP_SERVERS")},
+            env=guarded({name: os.environ[name] for name in os.environ if name not in ("FAULT_AT", "KAFKA_BOOTSTRAP_SERVERS")}),
         )
         self._children: dict[int, Child] = {}
         self._born: list[int] = []

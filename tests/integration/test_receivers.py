@@ -19,6 +19,7 @@ from consumer.http.client import HttpWebhook
 from consumer.http.request import Sign
 from consumer.signing import Signing
 from consumer.webhook import Attempt, Call
+from tests.guard import guarded
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 EXAMPLES: Final = {
@@ -44,7 +45,7 @@ class Program:
         self._output.write_bytes(b"")
         with self._output.open("wb") as output:
             environment = {**kept, "PORT": "0", "WEBHOOK_SECRET": NOW, **environ}
-            self._popen = subprocess.Popen(self.command, cwd=self.folder, env=environment, stdout=output, stderr=output)
+            self._popen = subprocess.Popen(self.command, cwd=self.folder, env=guarded(environment), stdout=output, stderr=output)
         deadline = time.monotonic() + 20
         while "listening on" not in self.text:
             assert time.monotonic() < deadline, self.text

@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Self
 
+from tests.guard import guarded, remove_at_end
 from tests.kafka.jars import Jars, Unavailable, install, locked, properties_text
-from tests.kafka.leash import Leash
 from tests.kafka.readiness import wait_until_ready
 
 START_BOUND: Final = 30.0
@@ -123,6 +123,7 @@ class JarsBroker(Broker):
         port = port or free_port()
         self.bootstrap = f"127.0.0.1:{port}"
         self.folder = Path(tempfile.mkdtemp(prefix="test-kafka-"))
+        remove_at_end(self.folder)
         self._properties = {
             **BASICS,
             **_listeners(port, free_port()),
@@ -130,7 +131,6 @@ class JarsBroker(Broker):
             **(properties or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
-        self._leash: Leash | None = None
 
     @property
     def log(self) -> str:
@@ -184,8 +184,9 @@ class JarsBroker(Broker):
         with (self.folder / "broker.log").open("ab") as log:
             # A session of its own: Ctrl-C ends the tests first, and they end the broker.
             command = jars.command("kafka.Kafka", str(settings), extra=extra)
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        self._leash = Leash(self._process.pid, self.folder)
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=guarded(), start_new_session=True
+            )
         try:
             wait_until_ready(self.bootstrap, bound=START_BOUND, process=self._process)
         except Unavailable as error:
@@ -202,9 +203,6 @@ class JarsBroker(Broker):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        if self._leash is not None:
-            self._leash.release()
-            self._leash = None
 
 
 def free_port() -> int:

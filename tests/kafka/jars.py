@@ -21,6 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from tests.guard import guarded
+
 VERSION: Final = "4.3.1"
 # The broker, and the tools that are called kafka-topics.sh and so on in a whole installation.
 _POM: Final = f"""<project>
@@ -101,7 +103,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _jvm() -> str:
-    answer = subprocess.run(["java", "-version"], capture_output=True, timeout=30, check=True)
+    answer = subprocess.run(["java", "-version"], env=guarded(), capture_output=True, timeout=30, check=True)
     return hashlib.sha256(answer.stderr).hexdigest()[:12]
 
 
@@ -143,7 +145,14 @@ def _format_once(jars: Jars) -> None:
 def _run(command: list[str], *, cwd: str, seconds: float) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
-            command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False
+            command,
+            cwd=cwd,
+            env=guarded(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=seconds,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, returncode=1, stdout="")

@@ -16,6 +16,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError
 
+from tests.guard import guarded
 from tests.kafka.broker import Broker
 from tests.kafka.docker import DockerBroker
 from tests.kafka.fixtures import Names, _lent
@@ -95,7 +96,9 @@ def test_without_any_way_to_a_broker_tests_skip_at_home_and_fail_in_ci(
 
 def test_a_broker_ends_with_the_tests_that_started_it_however_they_end() -> None:
     code = "from tests.kafka.broker import JarsBroker; b = JarsBroker(); b.start(); print(b.bootstrap, flush=True); input()"
-    tests = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    tests = subprocess.Popen(
+        [sys.executable, "-c", code], env=guarded(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert tests.stdout
     assert tests.stdin
     host, _, port = tests.stdout.readline().strip().rpartition(":")

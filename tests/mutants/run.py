@@ -18,6 +18,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.guard import guarded
+
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
 _TESTS: Final = "# killed by: "
@@ -93,7 +95,7 @@ def _apply(tree: Path, patch: Path, *options: str) -> None:
     done = subprocess.run(
         ["git", "apply", *options, str(patch)],
         cwd=tree,
-        env={**os.environ, "GIT_CEILING_DIRECTORIES": str(tree.parent)},
+        env=guarded({**os.environ, "GIT_CEILING_DIRECTORIES": str(tree.parent)}),
         capture_output=True,
         text=True,
         check=False,
@@ -115,7 +117,7 @@ def _pytest(tree: Path, words: Sequence[str]) -> tuple[int, str]:
         done = subprocess.run(
             [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=short", *words],
             cwd=tree,
-            env={**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_PROFILE": "mutants"},
+            env=guarded({**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_PROFILE": "mutants"}),
             capture_output=True,
             text=True,
             timeout=_LIMIT,

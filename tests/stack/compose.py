@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import pytest
 
+from tests.guard import guarded
+
 ROOT: Final = Path(__file__).parents[2]
 BASE: Final = "python:3.13-slim"
 IMAGE: Final = "auth0-webhooks:stack-test"
@@ -76,7 +78,7 @@ def docker(*arguments: str, environ: Mapping[str, str] | None = None, within: fl
     """Run the command; its standard output. Raises `Failed`, with what it wrote."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     done = subprocess.run(
-        ["docker", *arguments], cwd=ROOT, env={**kept, **(environ or {})}, capture_output=True, text=True, timeout=within
+        ["docker", *arguments], cwd=ROOT, env=guarded({**kept, **(environ or {})}), capture_output=True, text=True, timeout=within
     )
     if done.returncode:
         raise Failed(f"docker {' '.join(arguments)}: exit code {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")

@@ -72,3 +72,36 @@ def test_a_library_comes_in_by_one_door(library: str) -> None:
     for file in _files():
         if library in {name.split(".")[0] for name in _imports(ROOT / file)}:
             assert file.startswith(DOORS[library]), f"{file} imports {library}"
+
+
+_STARTS = ("subprocess", "asyncio", "os")
+_STARTERS = ("Popen", "run", "call", "check_call", "check_output", "create_subprocess_exec", "create_subprocess_shell", "system")
+
+
+def _starts_process(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="asyncio"), attr="run")):
+            return False
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=name)):
+            return module in _STARTS and name in _STARTERS
+    return False
+
+
+def _is_guarded(node: ast.AST) -> bool:
+    assert isinstance(node, ast.Call)
+    environments = [keyword.value for keyword in node.keywords if keyword.arg == "env"]
+    return [ast.unparse(value.func) for value in environments if isinstance(value, ast.Call)] == ["guarded"]
+
+
+@pytest.mark.parametrize("folder", ["tests", "bench"])
+def test_whatever_a_test_or_a_benchmark_starts_is_guarded(folder: str) -> None:
+    """A process that outlived its test run was at work two hours later (`tests/guard.py`)."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if path != ROOT / "tests" / "guard.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if _starts_process(node) and not _is_guarded(node)
+        if isinstance(node, ast.Call)
+    ]
+    assert found == []

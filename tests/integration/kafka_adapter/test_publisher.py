@@ -24,6 +24,7 @@ from shared.transport.kafka.checkpoints import KEY
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.kafka.writer import Writer
 from tests.contract.harness import checkpoint_of, events
+from tests.guard import guarded
 from tests.integration.kafka_adapter.conftest import SESSION
 from tests.integration.kafka_adapter.pages import fill, ids, in_topic, leading, once
 
@@ -41,7 +42,7 @@ def child(settings: Log) -> Iterator[Start]:
         arguments = [sys.executable, "-W", "ignore", "-m", "tests.integration.kafka_adapter.children", command]
         arguments += map(str, numbers)
         pipe = subprocess.PIPE
-        process = subprocess.Popen(arguments, cwd=ROOT, env=_environment(settings), stdin=pipe, stdout=pipe, text=True)
+        process = subprocess.Popen(arguments, cwd=ROOT, env=guarded(_environment(settings)), stdin=pipe, stdout=pipe, text=True)
         children.append(process)
         return process
 

@@ -16,6 +16,7 @@ from shared.errors import TransportUnusable
 from shared.settings import Log
 from shared.transport.kafka import topics
 from shared.transport.kafka.topic_shapes import Topic, shapes
+from tests.guard import guarded
 from tests.kafka.broker import Broker
 from tests.kafka.fixtures import Names
 from tests.kafka.jars import install
@@ -103,7 +104,7 @@ def test_the_printed_commands_make_what_create_would_make(settings: Log) -> None
         program, *arguments = shlex.split(command)
         assert program == "kafka-topics.sh"
         tool = jars.command("org.apache.kafka.tools.TopicCommand", *arguments)
-        subprocess.run(tool, check=True, timeout=30, capture_output=True)
+        subprocess.run(tool, env=guarded(), check=True, timeout=30, capture_output=True)
     assert topics.create(settings, 3).created == ()
     with capture_logs() as lines:
         topics.verify(settings, [shape.name for shape in shapes(settings)])

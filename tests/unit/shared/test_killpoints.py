@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared import killpoints
+from tests.guard import guarded
 
 ROOT = Path(__file__).parents[3]
 PASSES = (
@@ -20,7 +21,9 @@ PASSES = (
 
 def _child(fault_at: str) -> subprocess.CompletedProcess[str]:
     environ = {killpoints.VARIABLE: fault_at, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-c", PASSES], env=environ, capture_output=True, text=True, timeout=30, input="")
+    return subprocess.run(
+        [sys.executable, "-c", PASSES], env=guarded(environ), capture_output=True, text=True, timeout=30, input=""
+    )
 
 
 def test_without_the_variable_a_point_is_a_function_that_does_nothing() -> None:
