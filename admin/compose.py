@@ -33,9 +33,10 @@ _LONGEST_PROBE_INTERVAL: Final = 60.0  # seconds
 our_log = log.get_logger(__name__)
 
 
-def configure_log(settings: Settings) -> None:
-    """Our own log as the settings want it, with every secret masked."""
-    log.configure(verbosity=settings.ourselves.verbosity, log_format=settings.ourselves.log_format, secrets=settings.secrets())
+def configure_log(settings: Settings, *, otherwise: log.LogFormat | None = None) -> None:
+    """Our own log as the settings want it, with every secret masked. `otherwise`: the format where `LOG_FORMAT` says none."""
+    log_format = settings.ourselves.log_format or otherwise
+    log.configure(verbosity=settings.ourselves.verbosity, log_format=log_format, secrets=settings.secrets())
     for note in settings.notes():
         our_log.warning(note)
 
@@ -65,14 +66,20 @@ async def log_answers(settings: Settings, stop: asyncio.Event, *, patience: floa
     if not settings.log.bootstrap_servers:
         return True
     from shared.transport.kafka.preflight import wait_for_broker
+    from shared.transport.kafka.worker import Worker
 
-    halt = threading.Event()
+    # In a thread that is left behind at a stop, and not waited for: a look-up of a name may take it a minute.
+    halt, worker = threading.Event(), Worker("kafka-preflight")
+    answering = asyncio.ensure_future(worker.run(wait_for_broker, settings.log, patience, our_log, halt))
     stopping = asyncio.ensure_future(stop.wait())
-    stopping.add_done_callback(lambda _: halt.set())
     try:
-        answers = await asyncio.to_thread(wait_for_broker, settings.log, patience, our_log, halt)
+        await asyncio.wait((answering, stopping), return_when=asyncio.FIRST_COMPLETED)
+        answers = answering.done() and answering.result()
     finally:
-        stopping.cancel()
+        halt.set()
+        worker.stop()
+        for future in (answering, stopping):
+            future.cancel()
     if not answers:
         our_log.info("stopped before Kafka could be reached; nothing was read or sent")
     return answers

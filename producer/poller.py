@@ -81,6 +81,11 @@ class Poller:
         return self._checkpoint.log_id if self._checkpoint else ""
 
     @property
+    def leading(self) -> bool:
+        """This is the active poller; the others stand by."""
+        return self._leading
+
+    @property
     def idle_for(self) -> float:
         """Seconds since the loop last came round; standing by counts as coming round."""
         return time.monotonic() - self._turned if self._leading else 0.0

@@ -1,18 +1,29 @@
 """Our own log: one wide line per outcome, on standard error, as JSON or for a person's eyes; no payload and no secret.
 
-`configure` is called once by whoever owns the process. Everything else does `log = get_logger(__name__)` and
+A log call never raises and never waits, whatever is at the other end: lines go through a `Writer`.
+`configure` is called by whoever owns the process. Everything else does `log = get_logger(__name__)` and
 `log.info("a sentence", log_id=…, status=…)`. Lines of libraries (kafka, httpx, asyncio) go through the same renderer.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import sys
+import threading
+import traceback
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Literal, TextIO
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final, Literal, TextIO, cast
 
 import structlog
+from structlog.processors import JSONRenderer
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from shared.log_console import Console, visible
+from shared.log_writer import Writer
 
 Verbosity = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
@@ -20,6 +31,8 @@ LogFormat = Literal["console", "json"]
 Logger = FilteringBoundLogger
 
 MASK: Final = "***"
+_STANDARD_ERROR: Final = 2  # the descriptor; `sys.stderr` has a buffer and locks of its own
+_LAST_LINES: Final = 1.0  # seconds that the end waits for them
 
 
 def get_logger(name: str) -> Logger:
@@ -30,41 +43,114 @@ def get_logger(name: str) -> Logger:
 def configure(
     *, verbosity: Verbosity, log_format: LogFormat | None, secrets: Iterable[str] = (), stream: TextIO | None = None
 ) -> None:
-    """Set up the log of this process. `log_format` None: `console` on a terminal, else `json`.
+    """Set up the log of this process: on standard error, by a thread of its own, or on `stream`.
 
-    `secrets`: values that are masked wherever they would appear in a line, whoever wrote it.
+    `log_format` None: `console` on a terminal, else `json`. `secrets`: values that are masked wherever they would appear in a
+    line, whoever wrote it.
     """
-    stream = stream or sys.stderr
-    console = log_format == "console" or (log_format is None and stream.isatty())
-    common: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        _Masking(secrets),
-    ]
-    renderer: Processor = (
-        structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=40)
-        if console
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
+    terminal = os.isatty(_STANDARD_ERROR) if stream is None else stream.isatty()
+    console = log_format == "console" or (log_format is None and terminal)
+    colors = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    out = stream or _standard_error()
+    line = _Line(Console(colors=colors) if console else _json, secrets)
     level = logging.getLevelNamesMapping()[verbosity.upper()]
     structlog.configure(
-        processors=[*common, renderer],
+        processors=[line],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", out)),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[_library_name, *common],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
-    )
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [_Libraries(line, out)]
     root.setLevel(max(level, logging.WARNING))
+    logging.captureWarnings(capture=True)
+    threading.excepthook = _in_thread
+    sys.unraisablehook = _unraisable
+
+
+def writes_json() -> bool:
+    """Whether `configure` has made this a log for programs."""
+    processors = structlog.get_config()["processors"]
+    return isinstance(processors[0], _Line) and processors[0].renderer is _json
+
+
+def last_words(sentence: str, *, because: BaseException | None = None, **fields: object) -> None:
+    """Why this process ends: a line of the log where that is JSON, else a plain one for a person on standard error."""
+    if writes_json():
+        get_logger(__name__).error(sentence, exc_info=because, **fields)
+    else:
+        trace = "".join(traceback.format_exception(because)) if because else ""
+        _standard_error().write(f"error: {visible(sentence)}\n{trace}")
+
+
+def finish() -> None:
+    """Wait until what was logged is written, a second at most: its reader may not read."""
+    if _standard_error.cache_info().currsize:
+        _standard_error().finish(_LAST_LINES)
+
+
+@cache
+def _standard_error() -> Writer:
+    def on_dropped(count: int) -> None:
+        log = get_logger(__name__)
+        log.error(f"{count} lines dropped: this log's reader did not keep up, or its disk was full", dropped=count)
+
+    atexit.register(finish)  # for programs that do not end by way of our command
+    return Writer(_STANDARD_ERROR, on_dropped=on_dropped)
+
+
+class _Line:
+    """From a line's fields to its text. Raises nothing, whatever the fields are."""
+
+    def __init__(self, renderer: Processor, secrets: Iterable[str]) -> None:
+        self.renderer = renderer
+        self._mask = _Masking(secrets)
+        self._steps: Sequence[Processor] = (
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            self._mask,
+            renderer,
+        )
+
+    def __call__(self, logger: WrappedLogger, method: str, fields: EventDict) -> str:
+        done: Any = dict(fields)
+        try:
+            for step in self._steps:
+                done = step(logger, method, done)
+            return str(done)
+        except Exception:  # noqa: BLE001  a value that has no text, is no JSON, or holds itself
+            texts = {_text(name): _text(value) for name, value in fields.items()}
+            texts = {"level": method, "timestamp": datetime.now(UTC).isoformat(), **texts}
+            return str(self.renderer(logger, method, self._mask(logger, method, texts)))
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001
+        return f"<{type(value).__name__} without a text>"
+
+
+def _in_thread(failure: threading.ExceptHookArgs) -> None:
+    if failure.exc_value is not None and failure.exc_type is not SystemExit:
+        name = failure.thread.name if failure.thread else "?"
+        get_logger(__name__).error("unexpected error in a thread", thread=name, exc_info=failure.exc_value)
+
+
+def _unraisable(failure: sys.UnraisableHookArgs) -> None:
+    get_logger(__name__).error("unexpected error", where=_text(failure.object), exc_info=failure.exc_value)
+
+
+_render_json: Final = JSONRenderer(ensure_ascii=False, allow_nan=False)
+#: JSON lets them stand, and yet they break lines (U+0085, U+2028, U+2029) or are what a terminal acts on.
+_ESCAPED: Final = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
+
+
+def _json(logger: WrappedLogger, method: str, line: EventDict) -> str:
+    text = str(_render_json(logger, method, line))
+    return text if text.isascii() and "\x7f" not in text else text.translate(_ESCAPED)
 
 
 class _Masking:
@@ -91,6 +177,18 @@ class _Masking:
         return value if value is None or isinstance(value, bool | int | float) else self._masked(str(value))
 
 
-def _library_name(logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    line["logger_name"] = logger.name if logger is not None else line["_record"].name
-    return line
+class _Libraries(logging.Handler):
+    """Lines of libraries (kafka, httpx, asyncio, warnings), as ours."""
+
+    def __init__(self, line: _Line, out: TextIO | Writer) -> None:
+        super().__init__()
+        self._line = line
+        self._out = out
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            event = record.getMessage()
+        except Exception:  # noqa: BLE001  the arguments do not fit the text
+            event = f"{record.msg} {_text(record.args)}"
+        fields = {"logger_name": record.name, "event": event, "exc_info": record.exc_info}
+        self._out.write(f"{self._line(None, record.levelname.lower(), fields)}\n")

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, fields
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from admin.actions.reports import say_each_minute, say_what_was_done
 from admin.actions.status import status
 from admin.health import signs_of_life
 from admin.process import together
 from consumer.courier import Courier
 from producer.poller import Poller
-from shared.log import get_logger
 from shared.transport.port import Transport
 
 _LOOK_EVERY = 0.1  # seconds between two looks at what is left
-
-log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +31,9 @@ class Leftover:
 
 async def forever(transport: Transport, loops: Sequence[Poller | Courier], stop: asyncio.Event, health: Path | None) -> None:
     """Run these loops on one log until `stop`. Raises `SurroundingsError`."""
-    try:
-        await together(stop, signs_of_life(health, stop, *loops), *(loop.run(transport, stop) for loop in loops))
-    finally:
-        await transport.close()
-        _say_what_was_done(loops)
+    besides = signs_of_life(health, stop, *loops), say_each_minute(stop, *loops)
+    async with _reported(transport, loops):
+        await together(stop, *besides, *(loop.run(transport, stop) for loop in loops))
 
 
 async def once(transport: Transport, poller: Poller, courier: Courier, stop: asyncio.Event, *, within: float) -> Leftover:
@@ -54,20 +49,24 @@ async def once(transport: Transport, poller: Poller, courier: Courier, stop: asy
             stop.set()
 
     try:
-        await together(stop, poll(), courier.run(transport, stop))
-        undelivered = sum(row.undelivered for row in await status(transport))
-        return Leftover(undelivered, caught_up.is_set())
+        async with _reported(transport, (poller, courier)):
+            await together(stop, say_each_minute(stop, poller, courier), poll(), courier.run(transport, stop))
+            undelivered = sum(row.undelivered for row in await status(transport))
+            return Leftover(undelivered, caught_up.is_set())
     finally:
         timer.cancel()
+
+
+@asynccontextmanager
+async def _reported(transport: Transport, loops: Sequence[Poller | Courier]) -> AsyncIterator[None]:
+    """Closes the log at the end, and says what was done."""
+    failed = True
+    try:
+        yield
+        failed = False
+    finally:
         await transport.close()
-        _say_what_was_done((poller, courier))
-
-
-def _say_what_was_done(loops: Sequence[Poller | Courier]) -> None:
-    for loop in loops:
-        counts = {field.name: getattr(loop.counts, field.name) for field in fields(loop.counts)}
-        plain = {name: dict(count) if isinstance(count, Counter) else count for name, count in counts.items()}
-        log.info("stopped", loop=type(loop).__name__.lower(), **plain)
+        say_what_was_done(loops, failed=failed)
 
 
 async def _until_delivered(transport: Transport, stop: asyncio.Event) -> None:

@@ -22,7 +22,7 @@ def listen(
 ) -> None:
     """Receive events as your webhook would, and print each in one line. Stop with Ctrl-C."""
     from admin.actions.lines import readable
-    from admin.cli.serving import serve
+    from admin.cli.serving import live, serve
     from simulator.receiver import Receiver
     from simulator.wire import Answer
 
@@ -41,9 +41,7 @@ def listen(
         counts = f"{len(receiver.journal)} calls, {len(receiver.journal.delivered)} events answered 200"
         typer.echo(f"{counts}, {len(receiver.journal.duplicates)} of them again", err=True)
 
-    from admin.process import run
-
-    run(work, grace=5)
+    live(work)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,60 +1,75 @@
-"""The command `auth0-webhooks`. Commands import what they need when they run: `--help` must not wait for Kafka or pydantic."""
+"""The process around a command: what has to be right before it is imported, and its one way out.
+
+Imports next to nothing: a signal that comes while the rest is being imported ends the process without a traceback.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from typing import Annotated
+from contextlib import suppress
+from typing import NoReturn
 
-import typer
-
-from admin.cli import checkpoint, config, dead_letters, demo, listen, run, simulate, skip, status, topics, types
-from admin.cli.exits import Exit
-from shared.errors import ConfigurationError, SurroundingsError
-
-app = typer.Typer(
-    name="auth0-webhooks",
-    help="Auth0 tenant log events, delivered to your webhook at least once, none skipped.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+from admin.cli.exits import Exit, at_once
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"auth0-webhooks {version('auth0-webhooks')}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
-) -> None:
-    """Auth0 tenant log events, delivered to your webhook at least once, none skipped."""
-
-
-for module in (run, status, dead_letters, skip, checkpoint, demo, simulate, listen, types, topics, config):
-    module.register(app)
-
-
-def main() -> None:
+def main() -> NoReturn:
     """The entry point: our errors become a line on standard error and a named exit code."""
+    _have_standard_streams()
+    signal.signal(signal.SIGTERM, at_once)
+    interrupt = signal.signal(signal.SIGINT, at_once)
+    from admin.cli.app import app
+    from shared.errors import ConfigurationError, SurroundingsError
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
         app()
+    except SystemExit as end:
+        _leave(end.code if isinstance(end.code, int) else Exit.FINE if end.code is None else Exit.INTERNAL)
     except ConfigurationError as error:
         _end(Exit.CONFIGURATION, *error.problems)
     except SurroundingsError as error:
         _end(Exit.SURROUNDINGS, *str(error).splitlines())
     except KeyboardInterrupt:
-        sys.exit(Exit.INTERRUPTED)
+        _leave(Exit.INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output went away, as `| head` does
-        sys.exit(Exit.FINE)
+        _leave(Exit.FINE)  # the reader of our output went away, as `| head` does
+    except Exception as error:  # noqa: BLE001  the last place where it can become a line
+        _end(Exit.INTERNAL, "unexpected, a mistake of ours: please report it with what follows", because=error)
+    _leave(Exit.FINE)
 
 
-def _end(code: Exit, *lines: str) -> None:
-    for line in lines:
-        typer.echo(f"error: {line}", err=True)
-    sys.exit(code)
+def _have_standard_streams() -> None:
+    """Where one was closed before the start, what is opened next would take its number: our lines would end up in a database."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+def _end(code: Exit, *sentences: str, because: Exception | None = None) -> NoReturn:
+    """A log that is JSON stays JSON, line by line, to its end."""
+    from shared import log, settings
+
+    if not log.writes_json() and settings.log_format() == "json":
+        log.configure(verbosity="info", log_format="json")
+    for sentence in sentences:
+        log.last_words(sentence, because=because, exit_code=int(code))
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End here and now: the interpreter would wait for threads that hang in a look-up, and for a reader that does not read."""
+    signal.signal(signal.SIGINT, at_once)
+    if "shared.log" in sys.modules:
+        from shared import log
+
+        log.finish()
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    os._exit(code)

@@ -91,5 +91,5 @@ def _settings() -> Settings:
     from shared.settings import Role, load
 
     settings = load(Role.LOG)
-    compose.configure_log(settings)
+    compose.configure_log(settings, otherwise="console")
     return settings

@@ -76,13 +76,17 @@ def consume() -> None:
 def _live(role: Role, work: Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]]) -> None:
     """Load the settings of the role, wait until the log answers, and work until told to stop."""
     from admin import compose
+    from admin.actions.reports import say_what_begins
     from admin.process import run as live
-    from shared.settings import Role, load
+    from shared import log
+    from shared.settings import Role, load, log_format
 
+    log.configure(verbosity="info", log_format=log_format())  # for what the settings say of themselves
     settings = load(role)
     compose.configure_log(settings)
 
     async def begin(stop: asyncio.Event) -> None:
+        say_what_begins(settings)
         if await compose.log_answers(settings, stop):
             await work(settings, stop)
 
@@ -91,10 +95,13 @@ def _live(role: Role, work: Callable[[Settings, asyncio.Event], Coroutine[Any, A
 
 
 def _report(undelivered: int, *, caught_up: bool) -> None:
+    from shared.log import get_logger
+
+    log = get_logger(__name__)
     if undelivered:
-        typer.echo(f"{undelivered} events are left in the log, to be delivered by the next run.", err=True)
+        log.error(f"{undelivered} events are left in the log, to be delivered by the next run", undelivered=undelivered)
     if not caught_up:
-        typer.echo("Auth0's log was not read to its end; the next run goes on from the checkpoint.", err=True)
+        log.error("Auth0's log was not read to its end; the next run goes on from the checkpoint")
 
 
 def register(app: typer.Typer) -> None:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 import typer
 
 from shared.errors import SurroundingsError
 from simulator.http import Server
+
+
+def live(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run `work(stop)` until it ends or is told to stop. Of our log only what is wrong is shown, on standard error."""
+    from admin.process import run
+    from shared import log
+    from shared.settings import log_format
+
+    log.configure(verbosity="warning", log_format=log_format() or "console")
+    run(work, grace=5)
 
 
 async def serve(server: Server, host: str, port: int, stop: asyncio.Event, greeting: Callable[[str], Iterable[str]]) -> None:

@@ -43,8 +43,7 @@ def tenant(
     ] = UnknownFrom.BAD_REQUEST,
 ) -> None:
     """Serve a made-up Auth0 tenant: token endpoint and log, with rate limits as Auth0 has them. Stop with Ctrl-C."""
-    from admin.cli.serving import serve
-    from admin.process import run
+    from admin.cli.serving import live, serve
     from simulator import faults
     from simulator.entries import Entries
     from simulator.rate_limit import Plan
@@ -69,7 +68,7 @@ def tenant(
     async def work(stop: asyncio.Event) -> None:
         await serve(server, host, port, stop, greeting)
 
-    run(work, grace=5)
+    live(work)
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ would have to be built around it. Import this where a command needs it, not at s
 from shared.settings.auth0 import Auth0
 from shared.settings.delivery import Delivery
 from shared.settings.filter import Filter
-from shared.settings.loading import DOTENV, examine, load
+from shared.settings.loading import DOTENV, examine, load, log_format
 from shared.settings.log import Log
 from shared.settings.loop import Loop
 from shared.settings.option import Group, Role
@@ -31,4 +31,5 @@ __all__ = [
     "Webhook",
     "examine",
     "load",
+    "log_format",
 ]

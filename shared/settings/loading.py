@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, cast, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.errors import ConfigurationError
+from shared.log import LogFormat
 from shared.settings.across import REFUSED
-from shared.settings.kind import Refused
+from shared.settings.kind import Refused, choice
 from shared.settings.names import LATER, problem_with
 from shared.settings.option import Conflicts, Declaration, Group, Role
 from shared.settings.settings import GROUPS, Entry, Row, Settings
@@ -38,6 +39,16 @@ def examine(
     """The same for onlookers: every option with what could be read of it, and the problems. Raises nothing."""
     reading = _Reading(role, os.environ if environ is None else environ, dotenv)
     return tuple(entry.row for entry in reading.entries), tuple(reading.problems)
+
+
+def log_format(environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> LogFormat | None:
+    """`LOG_FORMAT` as far as it can be read, for errors that come before the settings. Raises nothing."""
+    values, _ = read_dotenv(dotenv)
+    found = Sources(os.environ if environ is None else environ, values, str(dotenv)).get("LOG_FORMAT")
+    try:
+        return cast("LogFormat", choice(*get_args(LogFormat)).read(found.text)) if found else None
+    except Refused:
+        return None
 
 
 def our_names() -> frozenset[str]:

@@ -46,8 +46,8 @@ def test_what_has_to_be_done_in_the_dashboard_is_one_line(
     process = stack.start("run", *["--once"] * once, VERBOSITY="warning")
     assert process.wait() == 3
     (line,) = process.text.splitlines()
-    assert line.startswith("error: ")
-    assert words in line
+    assert json.loads(line)["level"] == "error"
+    assert words in json.loads(line)["event"]
     assert SECRET not in line
     assert len(stack.receiver.journal) == 0
 

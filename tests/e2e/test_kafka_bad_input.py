@@ -128,7 +128,7 @@ def test_a_checkpoint_that_is_not_ours_ends_the_producer(stack: Stack, log: Log)
     with _another_program(log) as write:
         offset = write(b'{"place": "somewhere"}', KEY, suffix=".checkpoint")
     where = f"{log.environ['KAFKA_TOPIC']}.checkpoint-0@{offset}"
-    _ends(stack.start("produce"), 3, f"error: the checkpoint at {where} is not one of ours or is damaged")
+    _ends(stack.start("produce"), 3, f"the checkpoint at {where} is not one of ours or is damaged")
     assert stack.tenant.requests == []
 
 

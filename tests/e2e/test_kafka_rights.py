@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -61,13 +62,13 @@ def test_a_process_that_may_not_read_what_it_needs_ends_with_a_line(stack: Stack
         somebody = principal(role)
         right, complaint = _right(somebody, "READ", kind, suffix)
         somebody.lose(right)
-        complaints.append(f"error: {complaint}")
+        complaints.append(complaint)
         _start(stack, somebody, role)
     # A topic that may not be written either is not even shown.
     complaints[3] = complaints[3].replace("READ", "DESCRIBE")
     for process, complaint in zip(stack.processes, complaints, strict=True):
         assert process.wait(SECONDS) == 3
-        assert process.text.splitlines()[-1].startswith(complaint)
+        assert json.loads(process.text.splitlines()[-1])["event"].startswith(complaint)
         assert "Traceback" not in process.text
 
 

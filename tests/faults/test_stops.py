@@ -92,7 +92,7 @@ def test_a_stop_that_a_frozen_broker_holds_up_says_so(own_kafka: Broker, tmp_pat
         own_kafka.freeze()
         assert consumer.stop(within=20) == 3
         own_kafka.thaw()
-        assert consumer.child.text.splitlines()[-1].startswith("error: not everything ended within STOP_GRACE (1 s)")
+        assert [*consumer.lines()][-1]["event"].startswith("not everything ended within STOP_GRACE (1 s)")
         assert "Traceback" not in consumer.child.text
 
 

@@ -3,10 +3,15 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sys
+import threading
+import warnings
 from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared import log
 
@@ -14,8 +19,11 @@ from shared import log
 @pytest.fixture(autouse=True)
 def _unconfigured() -> Iterator[None]:
     handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+    hooks = threading.excepthook, sys.unraisablehook
     yield
     structlog.reset_defaults()
+    threading.excepthook, sys.unraisablehook = hooks
+    logging.captureWarnings(capture=False)
     logging.getLogger().handlers[:] = handlers
     logging.getLogger().setLevel(level)
 
@@ -75,3 +83,88 @@ def test_the_console_is_for_a_person() -> None:
     log.get_logger("here").info("delivered", log_id="900")
     assert "delivered" in stream.getvalue()
     assert "log_id=900" in stream.getvalue()
+
+
+class _Awkward:
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(codec=None))
+    | st.binary()
+    | st.just(_Awkward()),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text().filter(lambda name: name not in ("event", "self")), _VALUES))
+def test_whatever_a_line_holds_it_is_one_json_object(fields: dict[str, object]) -> None:
+    stream = io.StringIO()
+    log.configure(verbosity="debug", log_format="json", stream=stream)
+    log.get_logger("here").warning("it happened", **fields)
+    (line,) = stream.getvalue().splitlines()
+    assert json.loads(line, parse_constant=pytest.fail)["event"] == "it happened"
+
+
+def test_a_line_that_holds_itself_is_a_line() -> None:
+    stream = io.StringIO()
+    log.configure(verbosity="debug", log_format="json", secrets=["canary"], stream=stream)
+    circle: list[object] = ["canary"]
+    circle.append(circle)
+    log.get_logger("here").warning("it happened", circle=circle)
+    logging.getLogger("library").warning("%d canary", "no number")
+    assert [line["event"] for line in _lines(stream)] == ["it happened", f"%d {log.MASK} ('no number',)"]
+    assert "canary" not in stream.getvalue()
+
+
+@given(st.dictionaries(st.text().filter(lambda name: name not in ("event", "self")), _VALUES), st.text(st.characters(codec=None)))
+def test_nothing_in_a_line_reaches_a_terminal_raw(fields: dict[str, object], event: str) -> None:
+    stream = io.StringIO()
+    log.configure(verbosity="debug", log_format="console", stream=stream)
+    log.get_logger("here").warning(event, **fields)
+    assert all(row.isprintable() for row in stream.getvalue().split("\n"))
+
+
+def test_rows_of_the_console_end_before_column_100() -> None:
+    stream = io.StringIO()
+    log.configure(verbosity="info", log_format="console", stream=stream)
+    fields = {"outcome": "503", "type": "fp", "attempt": 2, "partition": 1, "offset": 7, "retry_in": 0.531, "log_id": "9" * 56}
+    log.get_logger("a.module.of.ours").warning("not delivered, will be tried again", **fields)
+    log.get_logger("a.module.of.ours").error("polling failed", reason="a sentence " * 30)
+    first, second, *others = stream.getvalue().splitlines()
+    assert first[9:] == " warn  503 not delivered, will be tried again fp attempt=2 retry_in=0.531"
+    assert second == f"{'':16}log_id={'9' * 56}"
+    assert max(map(len, others)) <= 100
+    assert "module" not in stream.getvalue()
+
+
+def test_warnings_and_errors_in_threads_and_finalizers_are_lines_too() -> None:
+    stream = io.StringIO()
+    log.configure(verbosity="info", log_format="json", stream=stream)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        log.configure(verbosity="info", log_format="json", stream=stream)
+        warnings.warn("an old thing", DeprecationWarning, stacklevel=1)
+
+    def fail() -> None:
+        raise ValueError("in a thread")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+
+    class Finalized:
+        def __del__(self) -> None:
+            raise ValueError("in a finalizer")
+
+    del (made := [Finalized()])[0], made
+    old, of_thread, of_finalizer = _lines(stream)
+    assert "an old thing" in str(old["event"])
+    assert "ValueError: in a thread" in str(of_thread["exception"])
+    assert "ValueError: in a finalizer" in str(of_finalizer["exception"])

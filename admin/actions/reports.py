@@ -1,0 +1,91 @@
+"""What a long-running process logs about itself: from where to where at its start, a line a minute, and what it did at its end.
+
+It reads the counters that the loops have anyway: nothing of it stands in an event's way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields
+from typing import Final
+from urllib.parse import urlsplit
+
+from consumer.breaker import State
+from consumer.courier import Courier
+from producer.poller import Poller
+from shared.log import get_logger
+from shared.settings import Auth0, Settings, Webhook
+
+_EVERY: Final = 60.0  # seconds
+
+log = get_logger(__name__)
+
+
+def say_what_begins(settings: Settings) -> None:
+    """From which tenant to which webhook over which transport; of the webhook's URL only what can be no secret."""
+    ways = {}
+    if Auth0 in settings.groups:
+        ways["tenant"] = settings.auth0.domain
+    if Webhook in settings.groups:
+        url = urlsplit(settings.webhook.url)
+        ways["webhook"] = f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
+    log.info("starting", **ways, **_transport(settings))
+
+
+async def say_each_minute(stop: asyncio.Event, *loops: Poller | Courier, every: float = _EVERY) -> None:
+    """What was done in each minute until `stop`; where that is nothing, why."""
+    before = totals(loops)
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), every)
+            return
+        now = totals(loops)
+        done = {name: count - before[name] for name, count in now.items() if count != before[name]}
+        waiting = tuple(_waiting(loops))
+        if done:
+            log.info("in the last minute", **done, **({"waiting_for": waiting} if waiting else {}))
+        else:
+            log.info("nothing was done in the last minute", waiting_for=waiting or ("new events",))
+        before = now
+
+
+def say_what_was_done(loops: Sequence[Poller | Courier], *, failed: bool) -> None:
+    """`failed`: the process ends with an error; a loop that has done nothing then says nothing."""
+    for loop in loops:
+        if not failed or any(totals((loop,)).values()):
+            log.info("stopped", loop=type(loop).__name__.lower(), **_counts(loop))
+
+
+def totals(loops: Sequence[Poller | Courier]) -> Mapping[str, int]:
+    """What was done since the start, over these loops; what was filtered out in one sum."""
+    plain = {name: count for loop in loops for name, count in _counts(loop).items()}
+    return {name: sum(count.values()) if isinstance(count, dict) else count for name, count in plain.items()}
+
+
+def _counts(loop: Poller | Courier) -> dict[str, int | dict[str, int]]:
+    counts = {field.name: getattr(loop.counts, field.name) for field in fields(loop.counts)}
+    return {name: dict(count) if isinstance(count, Counter) else count for name, count in counts.items()}
+
+
+def _waiting(loops: Sequence[Poller | Courier]) -> Iterator[str]:
+    for loop in loops:
+        if isinstance(loop, Poller):
+            if not loop.leading:
+                yield "the lease of the active poller"
+        elif loop.breaker is not State.CLOSED:
+            yield "the webhook to be up again"
+        elif loop.waiting_for_retry:
+            yield f"the next attempts at {loop.waiting_for_retry} events"
+        elif loop.in_flight:
+            yield f"responses to {loop.in_flight} calls"
+
+
+def _transport(settings: Settings) -> dict[str, str]:
+    where = settings.log
+    if where.bootstrap_servers:
+        servers = ",".join(where.bootstrap_servers)
+        return {"transport": "Kafka", "servers": servers, "topic": where.topic, "group": where.group}
+    return {"transport": "SQLite", "file": str(where.sqlite_path)}

@@ -1,0 +1,70 @@
+"""A line of our log for a person's eyes: time, level, outcome, what happened, event type, and then the fields.
+
+Rows end before column 100 and go on below, indented. What a field holds cannot move the cursor.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+COLUMNS: Final = 100
+_INDENT: Final = " " * 16  # below what happened
+_COLORS: Final = {"warn": "33", "error": "31"}
+#: In front, without their names; in this order.
+_FIRST: Final = ("outcome", "event", "type")
+#: Not for eyes: what stands in front anyway, our module's name, and where a record lies that its log id names.
+_HIDDEN: Final = frozenset({*_FIRST, "timestamp", "level", "logger_name", "exception", "stack", "log_id"})
+_PLACE: Final = frozenset({"partition", "offset"})
+
+
+class Console:
+    """The last step of structlog's."""
+
+    def __init__(self, *, colors: bool) -> None:
+        self._colors = colors
+
+    def __call__(self, _logger: object, _method: str, line: Mapping[str, Any]) -> str:
+        level = {"warning": "warn", "critical": "error"}.get(line.get("level", ""), line.get("level", ""))
+        time = str(line.get("timestamp", ""))[11:19]
+        text = "\n".join(_rows(f"{time}Z {level:<5}", _words(line)))
+        if self._colors and level in _COLORS:
+            text = text.replace(level, f"\x1b[{_COLORS[level]}m{level}\x1b[0m", 1)
+        traces = (visible(str(line[name]), keep="\n\t") for name in ("exception", "stack") if line.get(name))
+        return "\n".join((text, *traces))
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """Without what a terminal would act on: every other character than a printable one is its escape."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+
+
+def _rows(row: str, words: Iterable[str]) -> Iterator[str]:
+    """Begins with `row`. A word that fits into a row is kept whole; a longer one is taken apart at its blanks."""
+    for word in words:
+        for part in (word,) if len(_INDENT) + len(word) <= COLUMNS else word.split():
+            if len(row) + 1 + len(part) > COLUMNS and row != _INDENT[1:]:
+                yield row
+                row = _INDENT[1:]
+            row = f"{row} {part}"
+    yield row
+
+
+def _words(line: Mapping[str, Any]) -> Iterator[str]:
+    for name in _FIRST:
+        if name in line:
+            yield visible(str(line[name]))
+    hidden = _HIDDEN | _PLACE if "log_id" in line else _HIDDEN
+    for name, value in line.items():
+        if name not in hidden and value is not None:
+            yield f"{visible(name)}={_value(value)}"
+    if "log_id" in line:
+        yield f"log_id={visible(str(line['log_id']))}"
+
+
+def _value(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return visible(json.dumps(text, ensure_ascii=False) if isinstance(value, str) and (" " in text or not text) else text)

@@ -1,0 +1,322 @@
+"""Stopping, whatever our own log's reader does, whatever hangs, and whenever the signal comes."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from simulator import faults
+from simulator.tenant_log import ListedLog
+from tests.e2e.stack import COMMAND, Stack, simple, stacked
+
+#: Names below it are looked up for a minute, as with name servers that do not respond.
+SILENT = "silent.example"
+#: Read by the interpreter at its start, from PYTHONPATH.
+_SITECUSTOMIZE = f"""
+import os, socket, sys, time
+if os.environ.get("WITHOUT_UVLOOP"):
+    sys.modules["uvloop"] = None
+known = socket.getaddrinfo
+def getaddrinfo(host, *more, **hints):
+    if "{SILENT}" in str(host):
+        os.write(2, b"looking up\\n")
+        time.sleep(60)
+    return known(host, *more, **hints)
+socket.getaddrinfo = getaddrinfo
+"""
+#: The same, for a module that takes its time.
+_SLOW_IMPORT = """
+import os, sys, time
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            sys.meta_path.remove(self)
+            os.write(2, b"importing\\n")
+            time.sleep(4)
+sys.meta_path.insert(0, Slow())
+"""
+EVENTS = 600
+
+
+@pytest.fixture
+def stack_with(tmp_path: Path) -> Iterator[Callable[[int], Stack]]:
+    """A stack on the embedded log, around a tenant with so many events."""
+    with ExitStack() as exits:
+        environ = {"SQLITE_PATH": str(tmp_path / "log.db")}
+        yield lambda events: exits.enter_context(stacked(tmp_path, environ, ListedLog(simple(range(events)))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """What a process gets as its standard streams, and what is left to us of them."""
+
+    streams: tuple[int, int, int]
+    before: Callable[[], None] | None = None
+    ours: tuple[int, ...] = ()
+
+
+@contextmanager
+def _started(stack: Stack, ends: _Ends, *arguments: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    stdin, stdout, stderr = ends.streams
+    process = subprocess.Popen(
+        [COMMAND, *arguments],
+        cwd=stack.folder,
+        env=stack.environ(**settings),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        preexec_fn=ends.before,
+        start_new_session=True,
+    )
+    for descriptor in {*ends.streams} - {subprocess.DEVNULL}:
+        os.close(descriptor)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for descriptor in ends.ours:
+            with suppress(OSError):
+                os.close(descriptor)
+
+
+def _nobody_there() -> _Ends:
+    read, write = os.pipe()
+    os.close(read)
+    return _Ends((subprocess.DEVNULL, subprocess.DEVNULL, write))
+
+
+def _nobody_reads() -> _Ends:
+    read, write = os.pipe()
+    return _Ends((subprocess.DEVNULL, subprocess.DEVNULL, write), ours=(read,))
+
+
+def _full() -> _Ends:
+    return _Ends((subprocess.DEVNULL, subprocess.DEVNULL, os.open("/dev/full", os.O_WRONLY)))
+
+
+def _closed() -> _Ends:
+    def close() -> None:
+        for descriptor in range(3):
+            os.close(descriptor)
+
+    return _Ends((subprocess.DEVNULL,) * 3, before=close)
+
+
+def _to(file: Path) -> _Ends:
+    return _Ends((subprocess.DEVNULL, subprocess.DEVNULL, os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)))
+
+
+def _says(file: Path, words: str, process: subprocess.Popen[bytes], within: float = 30) -> None:
+    deadline = time.monotonic() + within
+    while words not in file.read_text():
+        assert time.monotonic() < deadline, file.read_text()
+        assert process.poll() is None, file.read_text()
+        time.sleep(0.02)
+
+
+# -- whatever the reader of our log does
+
+
+@pytest.mark.parametrize("ends", [_nobody_there, _nobody_reads, _full, _closed])
+def test_events_are_delivered_and_a_stop_is_heard_whatever_the_log_s_reader_does(
+    stack_with: Callable[[int], Stack], ends: Callable[[], _Ends]
+) -> None:
+    stack = stack_with(EVENTS)
+    with _started(stack, ends(), "run") as process:
+        stack.delivered(EVENTS)
+        process.terminate()
+        assert process.wait(20) == 0
+    with closing(sqlite3.connect(stack.folder / "log.db")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert b'"level"' not in (stack.folder / "log.db").read_bytes()
+
+
+def test_a_terminal_that_goes_stops_it_and_everything_is_committed(stack_with: Callable[[int], Stack]) -> None:
+    stack = stack_with(50)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(stack.folder)
+        os.execve(COMMAND, [COMMAND, "run"], stack.environ())
+    stack.delivered(50)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(_waited(pid)) == 0
+    again = stack.start("run", "--once")
+    assert again.wait() == 0
+    assert len(stack.receiver.journal.duplicates) == 0
+
+
+def _waited(pid: int, within: float = 30) -> int:
+    deadline = time.monotonic() + within
+    while True:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return status
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+# -- which signals
+
+
+def test_sighup_stops_it_as_sigterm_does_and_a_second_one_changes_nothing(stack_with: Callable[[int], Stack]) -> None:
+    stack = stack_with(3)
+    stack.receiver.latency = 1.0
+    process = stack.start("run")
+    stack.until(lambda: stack.receiver.open_calls.now > 0)
+    process.popen.send_signal(signal.SIGHUP)
+    process.says('"signal": "SIGHUP"')
+    assert process.stop(signal.SIGHUP) == 0
+    assert "draining" in process.text
+    assert len(stack.receiver.journal.delivered) > 0
+
+
+def test_a_sighup_that_was_ignored_at_the_start_stays_ignored(stack_with: Callable[[int], Stack]) -> None:
+    stack = stack_with(5)
+    stack.prefix = ("nohup",)
+    process = stack.start("run")
+    process.says("polling Auth0")
+    process.popen.send_signal(signal.SIGHUP)
+    stack.delivered(5)
+    assert "SIGHUP" not in process.text
+    assert process.stop() == 0
+
+
+# -- a second signal, at every stage
+
+
+def test_a_second_signal_ends_it_at_once_while_calls_are_drained(stack_with: Callable[[int], Stack]) -> None:
+    stack = stack_with(3)
+    stack.receiver.script.add(faults.hang_before_headers())
+    process = stack.start("run")
+    process.says("partition assigned")
+    stack.until(lambda: stack.receiver.open_calls.now > 0)
+    process.popen.terminate()
+    process.says('"signal": "SIGTERM"')
+    assert process.stop(signal.SIGINT, within=3) == 128 + signal.SIGINT
+
+
+_BLOCKED_LOOP = """
+import time
+from admin.process import run
+async def work(stop):
+    print("here", flush=True)
+    time.sleep(60)
+run(work, grace=0.1)
+"""
+_AFTER_THE_LOOP = """
+import time
+from admin.process import run
+async def work(stop):
+    print("here", flush=True)
+    await stop.wait()
+run(work, grace=60)
+print("here", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("program", "number"), [(_BLOCKED_LOOP, 1), (_AFTER_THE_LOOP, 2)], ids=["loop blocked", "loop closed"])
+def test_a_second_signal_ends_it_at_once_also_where_no_loop_can_hear_it(program: str, number: int) -> None:
+    with _program(program) as process:
+        assert process.stdout
+        process.stdout.readline()
+        for _ in range(number - 1):
+            process.terminate()
+            process.stdout.readline()
+        deadline = time.monotonic() + 4
+        while process.poll() is None and time.monotonic() < deadline:
+            process.terminate()  # several at the same moment are one
+            time.sleep(0.02)
+        assert process.poll() == 128 + signal.SIGTERM
+
+
+def test_a_process_whose_loop_is_blocked_ends_after_the_grace() -> None:
+    with _program(_BLOCKED_LOOP) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.terminate()
+        assert process.wait(20) == 3
+
+
+@contextmanager
+def _program(text: str) -> Iterator[subprocess.Popen[bytes]]:
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen([sys.executable, "-c", text], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_there_is_anything_to_drain_ends_it_without_a_traceback(
+    stack_with: Callable[[int], Stack], number: signal.Signals
+) -> None:
+    """It reads its settings, and waits for a secret that another process has not yet written."""
+    stack = stack_with(0)
+    fifo = stack.folder / "secret"
+    os.mkfifo(fifo)
+    process = stack.start("run", AUTH0_CLIENT_SECRET="", AUTH0_CLIENT_SECRET_FILE=str(fifo))
+    writer = os.open(fifo, os.O_WRONLY)  # once it reads
+    assert process.stop(number, within=5) in (128 + number, -number, 1)
+    os.close(writer)
+    assert "Traceback" not in process.text
+
+
+@pytest.mark.parametrize("module", ["typer", "structlog", "pydantic", "sqlite3"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_something_is_being_imported_leaves_no_traceback(
+    stack_with: Callable[[int], Stack], number: signal.Signals, module: str
+) -> None:
+    stack = stack_with(0)
+    (stack.folder / "sitecustomize.py").write_text(_SLOW_IMPORT.format(module=module))
+    process = stack.start("run", PYTHONPATH=str(stack.folder))
+    process.says("importing")
+    assert process.stop(number, within=8) in (0, 1, 128 + number)
+    assert "Traceback" not in process.text
+
+
+def test_a_stop_while_kafka_is_waited_for_ends_at_once(stack_with: Callable[[int], Stack]) -> None:
+    stack = stack_with(0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        process = stack.start("run", KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{port}")
+        with silent.accept()[0]:
+            assert process.stop(within=5) == 0
+    assert "stopped before Kafka could be reached" in process.text
+
+
+# -- silent name servers
+
+
+@pytest.mark.parametrize("uvloop", ["", "1"], ids=["uvloop", "asyncio"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"WEBHOOK_URL": f"http://webhook.{SILENT}/", "DRAIN_TIMEOUT": "0.5"},
+        {"AUTH0_DOMAIN": f"https://tenant.{SILENT}"},
+        {"KAFKA_BOOTSTRAP_SERVERS": f"kafka.{SILENT}:9092"},
+    ],
+    ids=["webhook", "tenant", "kafka"],
+)
+def test_a_look_up_that_hangs_holds_up_no_end(stack_with: Callable[[int], Stack], settings: dict[str, str], uvloop: str) -> None:
+    stack = stack_with(3)
+    (stack.folder / "sitecustomize.py").write_text(_SITECUSTOMIZE)
+    process = stack.start("run", PYTHONPATH=str(stack.folder), WITHOUT_UVLOOP=uvloop, **settings)
+    process.says("looking up")
+    assert process.stop(within=12) == 0
