@@ -46,12 +46,13 @@ def transport(settings: Settings, *, concurrent_calls: int | None = None) -> Tra
 
     `concurrent_calls`: the limit over the whole group, where it does not come from the settings.
     """
+    serves = settings.role in (Role.RUN, Role.PRODUCE, Role.CONSUME)
     if concurrent_calls is None:
         concurrent_calls = settings.delivery.concurrent_calls if settings.role in (Role.RUN, Role.CONSUME) else 1
     if settings.log.bootstrap_servers:
         from shared.transport.kafka.transport import KafkaTransport  # importing kafka takes up to a second
 
-        return KafkaTransport(settings.log, concurrent_calls=concurrent_calls)
+        return KafkaTransport(settings.log, concurrent_calls=concurrent_calls, patience=_PATIENCE if serves else 0.0)
     from shared.transport.sqlite.transport import SqliteTransport
 
     return SqliteTransport(

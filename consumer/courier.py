@@ -79,7 +79,9 @@ class Courier(Handler):
         """Deliver until `stop` is set; then drain, commit and leave. Raises `TransportUnusable`."""
         self._transport = transport
         try:
-            member = await transport.member(self)
+            member = await self._join(transport, stop)
+            if member is None:
+                return
             self._session = member.session
             skips = asyncio.create_task(Skips(self._dispatcher, self._holdings).follow(transport, stop))
             try:
@@ -93,6 +95,17 @@ class Courier(Handler):
                 await asyncio.gather(skips, return_exceptions=True)
         finally:
             await self._dispatcher.close()
+
+    async def _join(self, transport: Transport, stop: asyncio.Event) -> Member | None:
+        """None: `stop` came while we waited for the log."""
+        joining, stopped = asyncio.ensure_future(transport.member(self)), asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait((joining, stopped), return_when=asyncio.FIRST_COMPLETED)
+            return joining.result() if joining.done() else None
+        finally:
+            joining.cancel()
+            stopped.cancel()
+            await asyncio.gather(joining, stopped, return_exceptions=True)
 
     async def turn(self, member: Member) -> None:
         """One round: poll, start what can start, commit if it is time."""

@@ -98,12 +98,12 @@ class Poller:
         """
         self._stop = stop
         try:
-            publisher = await transport.publisher()
-            try:
-                with suppress(_Stopped):
+            with suppress(_Stopped):
+                publisher = await self._unless_stopped(transport.publisher())
+                try:
                     await self._poll(publisher, once=once)
-            finally:
-                await publisher.close()
+                finally:
+                    await publisher.close()
         finally:
             await self._logs.close()
 

@@ -4,6 +4,7 @@ WebhooksError
 ├── ConfigurationError      a setting is missing, malformed or at odds with another    → exit code 2
 ├── SurroundingsError       something we need outside of us is not as it must be       → exit code 3
 │   ├── TransportUnusable   the log (SQLite file, Kafka) cannot be used as it is
+│   │   └── TransportUnreachable  it broke off or gave no answer, so nothing is known; a start tries again for a while
 │   ├── CredentialsRefused  Auth0 does not know this application, or it may not use the Management API
 │   └── ScopeMissing        Auth0 knows the application, but it may not read logs
 ├── Transient               goes away by itself or by somebody else's hand; the caller waits and tries again
@@ -39,6 +40,10 @@ class SurroundingsError(WebhooksError):
 
 class TransportUnusable(SurroundingsError):
     """The log cannot be used as it is."""
+
+
+class TransportUnreachable(TransportUnusable):
+    """The log broke off or gave no answer."""
 
 
 class CredentialsRefused(SurroundingsError):

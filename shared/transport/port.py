@@ -228,10 +228,16 @@ class Transport(Protocol):
     metadata_limit: int | None
 
     async def publisher(self) -> Publisher:
-        """Check that the log can be published to. Raises `TransportUnusable`."""
+        """Check that the log can be published to; may wait until it answers, cancel it to stop waiting.
+
+        Raises `TransportUnusable`.
+        """
 
     async def member(self, handler: Handler) -> Member:
-        """Join the consumer group. Raises `TransportUnusable`, also when the log allows one consumer and has one."""
+        """Join the consumer group; may wait until the log answers, cancel it to stop waiting.
+
+        Raises `TransportUnusable`, also when the log allows one consumer and has one.
+        """
 
     async def dead_letters(self) -> DeadLetters:
         """Raises `TransportUnusable`."""

@@ -3,6 +3,7 @@
 - `kafka`: one plain broker for the whole run; take topic and group names from `names`, everything else is shared.
 - `own_kafka`: a broker of this test alone, to be killed, frozen and restarted.
 - `secured_kafka`: one broker with three doors (plaintext, SASL_SSL, mutual TLS) and ACLs on; always from the jars.
+- `kafka_gate`: a gate in front of a broker, which cuts everything off at the n-th request; always from the jars.
 - `principal`: `principal("consumer")` comes to the secured broker with exactly the rights of that role on this test's names.
 
 Where the broker of `kafka` comes from: the environment's KAFKA_BOOTSTRAP_SERVERS, a Docker engine that has the image, Apache
@@ -25,6 +26,7 @@ from typing import Final, NoReturn, TypeVar
 import pytest
 
 from tests.kafka.broker import PATIENT, Broker, ExternalBroker, JarsBroker
+from tests.kafka.cutting import BrokerBehindGate, Gate
 from tests.kafka.docker import DockerBroker
 from tests.kafka.jars import Unavailable
 from tests.kafka.principals import Door, Principal, create_principal
@@ -71,6 +73,12 @@ def own_kafka() -> Iterator[Broker]:
 @pytest.fixture(scope="session")
 def secured_kafka() -> Iterator[SecuredBroker]:
     yield from _lent(SecuredBroker)
+
+
+@pytest.fixture(scope="session")
+def kafka_gate() -> Iterator[Gate]:
+    for broker in _lent(BrokerBehindGate):
+        yield broker.gate
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
-from shared.errors import TransportUnusable
+from shared.errors import TransportUnreachable, TransportUnusable
 from shared.settings import Log
 from shared.transport.kafka.client_log import quieten
 from shared.transport.kafka.errors import Access, translation
@@ -41,7 +41,7 @@ C = TypeVar("C")
 def build(kind: Callable[..., C], settings: Log, *, bound: float = BUILD_BOUND, **more: Any) -> C:
     """`kind(**arguments(settings), **more)` within `bound` seconds; `more` wins. `kind` is a class of kafka-python. Blocks.
 
-    Raises `TransportUnusable`.
+    Raises `TransportUnusable`; `TransportUnreachable` where no answer came.
     """
     quieten()
     parts: list[KafkaNetClient] = []
@@ -52,7 +52,7 @@ def build(kind: Callable[..., C], settings: Log, *, bound: float = BUILD_BOUND, 
     if made.cancel():
         # Closing can wait for a name server, so not here; it also frees the constructor that hangs.
         threading.Thread(target=_close, args=(parts,), name="kafka-close", daemon=True).start()
-        raise TransportUnusable(f"Kafka at {servers(settings)} does not answer: no connection within {bound:g} s")
+        raise TransportUnreachable(f"Kafka at {servers(settings)} does not answer: no connection within {bound:g} s")
     try:
         return made.result()
     except (KafkaError, OSError) as error:

@@ -1,4 +1,8 @@
-"""What the preflight says to one server, and what each way of failing means."""
+"""What the preflight says to one server, and what each way of failing means.
+
+A server that is going down breaks off anywhere, so that means nothing but that: a diagnosis that ends the process needs an answer
+that says so, from two conversations that end alike.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import ssl
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from kafka.errors import KafkaError, for_code
@@ -54,7 +58,18 @@ class _Stopped(Exception):
 
 
 def examine(server: str, settings: Log, context: ssl.SSLContext | None) -> Fault | None:
-    """Talk to `server` ("host:port") as far as a client would to learn of its cluster. None: all is well. At most about 4 s."""
+    """Talk to `server` ("host:port") as far as a client would to learn of its cluster. None: all is well. At most about 4 s.
+
+    What waiting cannot heal is asked for twice; those conversations are short.
+    """
+    first = _look(server, settings, context)
+    if first is None or first.heals:
+        return first
+    second = _look(server, settings, context)
+    return second if second in (None, first) else replace(second, heals=True)
+
+
+def _look(server: str, settings: Log, context: ssl.SSLContext | None) -> Fault | None:
     host, _, port = server.rpartition(":")
     try:
         _converse((host.strip("[]"), int(port)), settings, context)
@@ -70,7 +85,7 @@ def _converse(address: _Address, settings: Log, context: ssl.SSLContext | None) 
         versions = _introduce(line, address, settings, context)
         if uses_sasl(settings):
             _log_in(line, address, settings)
-        brokers = _brokers(line, versions, settings)
+        brokers = _brokers(line, versions, address, settings, context)
     _check_advertised(address, brokers, deadline + _SECOND_LOOK)
 
 
@@ -147,18 +162,18 @@ def _login_problem(message: str, settings: Log) -> tuple[str, str]:
     return f"it refuses the login of {principal(settings)} ({message.strip()})", login_advice(settings)
 
 
-def _brokers(line: Line, versions: BrokerVersionData, settings: Log) -> list[_Address]:
+def _brokers(
+    line: Line, versions: BrokerVersionData, address: _Address, settings: Log, context: ssl.SSLContext | None
+) -> list[_Address]:
     """The addresses that the cluster gives its clients, who connect to those and not to the one they were told."""
     try:
         request = MetadataRequest(topics=[])
         answer = line.ask(request, version=versions.api_version(request))
-    except ConnectionError as error:
-        if not uses_sasl(settings):
+    except (OSError, NotKafka) as error:
+        if isinstance(error, ConnectionError) and not uses_sasl(settings) and _wants_login(address, settings, context):
             protocol = "SASL_SSL" if settings.security_protocol == "SSL" else "SASL_PLAINTEXT"
             raise _Stopped("this listener wants a login by SASL", f"set KAFKA_SECURITY_PROTOCOL to {protocol}") from None
-        raise _broken(error, "after the login", settings) from None
-    except (OSError, NotKafka) as error:
-        raise _broken(error, "when asked for its cluster", settings) from None
+        raise _broken(error, "after the login" if uses_sasl(settings) else "when asked for its cluster", settings) from None
     except KafkaError as error:
         raise _Stopped(f"its version cannot be used ({error})", "Apache Kafka 2.4 or newer is needed") from None
     return [(broker.host, broker.port) for broker in answer.brokers]
@@ -189,10 +204,21 @@ def _broken(error: OSError | NotKafka, moment: str, settings: Log) -> _Stopped:
     refused = refusal(error, with_certificate=settings.ssl_certfile is not None)
     if refused:
         return _Stopped(*refused)
-    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         what = f"its TLS cannot be understood ({(error.reason or str(error)).lower().replace('_', ' ')})"
         return _Stopped(what, "check that KAFKA_BOOTSTRAP_SERVERS names a TLS listener of Kafka")
     return _Stopped(f"it closed the connection {moment}", "see the broker's log, and check the port", heals=True)
+
+
+def _wants_login(address: _Address, settings: Log, context: ssl.SSLContext | None) -> bool:
+    """A listener with SASL hangs up at once when it is asked for anything else; but it talks about mechanisms."""
+    try:
+        with _reach(address) as raw, _secure(raw, address, settings, context) as connection:
+            line = Line(connection, time.monotonic() + _SECOND_LOOK)
+            answer = line.ask(SaslHandshakeRequest(mechanism="PLAIN"), version=1)
+    except (OSError, NotKafka, _Stopped):
+        return False
+    return answer.error_code in (0, _UNSUPPORTED_MECHANISM)
 
 
 def _speaks_without_tls(address: _Address) -> bool:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
+from kafka.errors import AuthorizationError, KafkaError, RetriableError, SaslAuthenticationFailedError
 
-from shared.errors import TransportUnusable, WebhooksError
+from shared.errors import TransportUnreachable, TransportUnusable, WebhooksError
 from shared.settings import Log
 from shared.transport.kafka.sasl import login_advice
 
@@ -32,7 +32,7 @@ def translated(
     """Every error of the library and of the sockets below comes out as one of ours; anything else is a bug and goes through.
 
     `doing` completes "Kafka failed while …"; `access` is the right that this needs. Refused rights and credentials raise
-    `TransportUnusable`, all else `otherwise`.
+    `TransportUnusable`, all else `otherwise`; where that is `TransportUnusable` too, what broke off `TransportUnreachable`.
     """
     try:
         yield
@@ -48,7 +48,14 @@ def translation(
         return TransportUnusable(denied(settings, access))
     if isinstance(error, SaslAuthenticationFailedError):
         return TransportUnusable(f"Kafka refuses the login of {principal(settings)}: {login_advice(settings)}")
+    if otherwise is TransportUnusable and passes(error):
+        otherwise = TransportUnreachable
     return otherwise(f"Kafka failed while {doing}: {reason(error)}")
+
+
+def passes(error: BaseException) -> bool:
+    """Does it say nothing but that there was no answer, or not yet?"""
+    return isinstance(error, (RetriableError, OSError))
 
 
 def is_denied(error: BaseException) -> bool:

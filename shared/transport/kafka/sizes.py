@@ -10,13 +10,13 @@ import gzip
 from typing import Final
 
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from shared.errors import TransportUnusable
+from shared.errors import TransportUnreachable, TransportUnusable
 from shared.record import Headers
 from shared.settings import Log
 from shared.transport.kafka.connection import administrator
+from shared.transport.kafka.errors import Access, translated
 from shared.transport.kafka.topic_shapes import shapes
 
 #: For the batch around a record, and for what compression adds to what it cannot make smaller (0.03 %).
@@ -44,12 +44,15 @@ def packed_room(key: bytes | None, value: bytes | None, headers: Headers) -> int
 
 
 def max_message_bytes(settings: Log, topic: str) -> int:
-    """Of one of our topics; what it should be, without the right to see what it is. Blocks."""
+    """Of one of our topics; what it should be, without the right to see what it is. Blocks. Raises `TransportUnreachable`."""
     resource = ConfigResource(ConfigResourceType.TOPIC, topic, ["max.message.bytes"])
+    access = Access("DESCRIBE_CONFIGS", f"topic {topic}")
     try:
-        with administrator(settings) as admin:
+        with administrator(settings) as admin, translated(settings, "asking for topic configurations", access):
             answer = admin.describe_configs([resource], config_filter="all")
-    except (KafkaError, TransportUnusable):
+    except TransportUnreachable:
+        raise  # a guess that is too small would leave events out
+    except TransportUnusable:
         answer = {}
     found = answer.get("topic", {}).get(topic, {}).get("max.message.bytes")
     return int(found["value"]) if found else _ours(settings, topic)

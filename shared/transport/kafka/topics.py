@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import for_code
+from kafka.errors import RetriableError, for_code
 
-from shared.errors import TransportUnusable
+from shared.errors import TransportUnreachable, TransportUnusable
 from shared.log import get_logger
 from shared.settings import Log
 from shared.transport.kafka.connection import administrator, servers
@@ -141,7 +141,8 @@ def _check_answer(settings: Log, code: int, access: Access, verb: str, message: 
     if code == _DENIED:
         raise TransportUnusable(denied(settings, access))
     if code:
-        raise TransportUnusable(f"Kafka at {servers(settings)} {verb} no {access.resource}: {message or for_code(code).__name__}")
+        kind = TransportUnreachable if issubclass(for_code(code), RetriableError) else TransportUnusable
+        raise kind(f"Kafka at {servers(settings)} {verb} no {access.resource}: {message or for_code(code).__name__}")
 
 
 def _command(settings: Log, shape: Shape) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Collection, Mapping
 
+from shared.log import get_logger
 from shared.settings import Log
 from shared.transport.kafka import repair
 from shared.transport.kafka.active_poller import ActivePoller
@@ -13,6 +15,7 @@ from shared.transport.kafka.group_member import GroupMember
 from shared.transport.kafka.letters import Archive, KafkaDeadLetters
 from shared.transport.kafka.member import KafkaMember
 from shared.transport.kafka.onlooker import Onlooker
+from shared.transport.kafka.preflight import Patience, ride_out
 from shared.transport.kafka.publisher import KafkaPublisher
 from shared.transport.kafka.topics import verify
 from shared.transport.kafka.worker import Worker
@@ -29,18 +32,22 @@ from shared.transport.port import (
     Transport,
 )
 
+log = get_logger(__name__)
+
 
 class KafkaTransport(Transport):
     """`concurrent_calls`: the limit of the whole group, of which each member gets a share.
 
-    It expects that a broker answers: `preflight.wait_for_broker` comes first.
+    It expects that a broker answers: `preflight.wait_for_broker` comes first. For `patience` seconds from now on it rides out
+    brokers that break off all the same while clients are made.
     """
 
     #: `offset.metadata.max.bytes` of the brokers, unless their owner set another; it counts characters.
     metadata_limit = 4096
 
-    def __init__(self, settings: Log, *, concurrent_calls: int = 1) -> None:
+    def __init__(self, settings: Log, *, concurrent_calls: int = 1, patience: float = 0.0) -> None:
         self._settings = settings
+        self._patience = Patience(patience)
         self._concurrent_calls = concurrent_calls
         self._onlooker = Onlooker(settings)
         self._looking: Worker | None = None
@@ -92,13 +99,23 @@ class KafkaTransport(Transport):
         return self._looking
 
     async def _worker(self, name: str, topics: Collection[str], clients: ActivePoller | GroupMember | None = None) -> Worker:
-        """A thread that has seen to these topics, and opened these clients if there are any yet. Raises `TransportUnusable`."""
-        worker = Worker(name)
-        try:
-            await worker.run(verify, self._settings, topics)
+        """A thread that has seen to these topics, and opened these clients if there are any yet. Cancel it to stop waiting.
+
+        Raises `TransportUnusable`.
+        """
+
+        def begin() -> None:
+            verify(self._settings, topics)
             if clients is not None:
-                await worker.run(clients.open)
+                clients.open()
+
+        worker, halt = Worker(name), threading.Event()
+        # What is opened later, in the middle of work, is not waited for.
+        patience = self._patience if self._patience.left else Patience(0.0)
+        try:
+            await worker.run(ride_out, begin, self._settings, patience, log, halt)
         except BaseException:
+            halt.set()
             worker.stop(clients.close if clients is not None else None)
             raise
         return worker

@@ -37,8 +37,8 @@ class Writer:
 
     def write(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
         """To one of our topics. Raises `PublishFailed`."""
-        self._check_size(topic, key, value, headers)
         try:
+            self._check_size(topic, key, value, headers)
             producer = self._producer = self._producer or _producer(self._settings)
             producer.send(topic, value, key, list(headers)).get(BOUND)
         except MessageSizeTooLargeError as error:

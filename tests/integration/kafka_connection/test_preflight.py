@@ -183,6 +183,33 @@ def test_a_port_that_hangs_up_may_belong_to_a_broker_that_starts(protocol: str) 
     assert fault.heals
 
 
+def test_what_a_port_says_only_once_is_no_diagnosis() -> None:
+    with ports.saying(ports.HTTP, b"") as server:
+        fault = _fault(_bare(server))
+    assert "closed the connection" in fault.what
+    assert fault.heals
+
+
+@pytest.mark.parametrize("mistake", ["none", "password", "no login", "no certificate"])
+def test_a_server_that_breaks_off_anywhere_has_no_other_fault_than_that(
+    secured_kafka: SecuredBroker, sasl: Environment, mistake: str
+) -> None:
+    """Through TLS, login and all: what is right is never refused, and what is wrong is not taken for another mistake."""
+    cafile = secured_kafka.authority.cafile
+    environment = {
+        "none": sasl,
+        "password": {**sasl, "KAFKA_SASL_PASSWORD": "not-the-password"},
+        "no login": _bare(secured_kafka.sasl, "SSL", KAFKA_SSL_CAFILE=cafile),
+        "no certificate": _bare(secured_kafka.mutual, "SSL", KAFKA_SSL_CAFILE=cafile),
+    }[mistake]
+    real = [(fault.what, fault.heals) for fault in check(log_settings(environment))]
+    assert len(real) == (mistake != "none")
+    for count in range(0, 6_000, 211):
+        with ports.breaking_off(environment["KAFKA_BOOTSTRAP_SERVERS"], count) as server:
+            faults = check(log_settings({**environment, "KAFKA_BOOTSTRAP_SERVERS": server}))
+        assert [(fault.what, fault.heals) for fault in faults if not fault.heals] in ([], real), f"after {count} bytes"
+
+
 def test_brokers_that_are_announced_under_an_address_that_does_not_work(secured_kafka: SecuredBroker) -> None:
     fault = _fault(_bare(secured_kafka.astray))
     assert "it sends its clients to kafka.invalid:9092, which cannot be reached from here" in fault.what
