@@ -12,7 +12,7 @@ from shared.errors import PublishFailed, TransportUnusable
 from shared.record import MAX_RECORD
 from shared.settings import Log
 from shared.transport import letters as documents
-from shared.transport.kafka import writer
+from shared.transport.kafka import connection, writer
 from tests.integration.kafka_operator.desk import configure, delete, letter, letters_of, stored, write
 from tests.kafka.broker import Broker
 from tests.kafka.fixtures import Names
@@ -45,7 +45,10 @@ async def test_letters_that_cannot_be_read_are_left_out_and_named(settings: Log,
 
 
 async def test_a_record_as_large_as_can_be_fits_into_a_letter_and_back(settings: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "DELIVERY", 15.0)  # a busy machine needs its time for 16 MB
+    # A busy machine needs its time for 16 MB.
+    monkeypatch.setattr(connection, "REQUEST_TIMEOUT", 20.0)
+    monkeypatch.setattr(writer, "DELIVERY", 40.0)
+    monkeypatch.setattr(writer, "BOUND", 60.0)
     largest = letter(1, random.Random(1).randbytes(MAX_RECORD - 10_000))
     async with letters_of(settings) as letters:
         await letters.put(largest)
