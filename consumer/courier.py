@@ -83,16 +83,18 @@ class Courier(Handler):
             if member is None:
                 return
             self._session = member.session
-            skips = asyncio.create_task(Skips(self._dispatcher, self._holdings).follow(transport, stop))
+            skips = Skips(self._dispatcher, self._holdings)
+            following = asyncio.create_task(skips.follow(transport))
             try:
                 while not stop.is_set():
                     await self.turn(member)
-                    if skips.done():
-                        skips.result()  # raises what nobody expected: the process ends, and is started again
+                    if following.done():
+                        following.result()  # raises what nobody expected: the process ends, and is started again
             finally:
                 await member.close()
-                skips.cancel()
-                await asyncio.gather(skips, return_exceptions=True)
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+                await skips.close()
         finally:
             await self._dispatcher.close()
 

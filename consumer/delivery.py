@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from consumer.webhook import Call
@@ -9,6 +10,19 @@ from shared.record import Record
 
 if TYPE_CHECKING:
     from consumer.assignment import Assignment
+
+
+class Skip(Enum):
+    """How far an event is that an operator wants set aside."""
+
+    #: It goes out of its turn as soon as it is at the head of its lane and not under way.
+    ASKED = auto()
+    #: Nothing of it starts; whether it is set aside is decided now.
+    FREE = auto()
+    #: Its dead letter is being written.
+    GOING = auto()
+    #: Its dead letter is acknowledged.
+    DEAD = auto()
 
 
 class Delivery(Call):
@@ -21,8 +35,8 @@ class Delivery(Call):
         self.lane = lane
         #: The status of its last answer.
         self.status: int | None = None
-        #: Who set it aside, and why; None: nobody.
-        self.skip: str | None = None
+        #: None: no operator asks for it.
+        self.skip: Skip | None = None
         #: It goes in a call of its own, also where events are sent in batches.
         self.alone = False
         #: False: it is held, since it is no record of ours.

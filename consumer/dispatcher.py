@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Final, assert_never
@@ -17,7 +17,7 @@ from typing import Final, assert_never
 from consumer.assignment import Assignment
 from consumer.batch import Batch, heads_of
 from consumer.breaker import Breaker, State
-from consumer.delivery import Delivery
+from consumer.delivery import Delivery, Skip
 from consumer.pace import Pace
 from consumer.policy import Ordering, Policy
 from consumer.turns import Turns, is_dying, parts_of
@@ -45,7 +45,10 @@ class Counts:
 
 
 class Dispatcher:
-    """`blocked` tells whether nothing may start at the moment; `drained` is set whenever a call of a dead assignment ends."""
+    """`blocked` tells whether nothing may start at the moment; `drained` is set whenever a call of a dead assignment ends.
+
+    `skips_moved` is set when an event that an operator wants set aside has become free, or its dead letter is acknowledged.
+    """
 
     def __init__(
         self,
@@ -69,8 +72,11 @@ class Dispatcher:
         self._turns = Turns(policy.batching, self.launch, limited=policy.max_attempts is not None)
         self._open: set[Delivery | Batch] = set()
         self._undertaker = Undertaker(open_letters, self._buried)
+        #: Those that are free, and when their next attempt would have been.
+        self._free: dict[Delivery, float] = {}
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = inf
+        self.skips_moved = asyncio.Event()
         self.drained = asyncio.Event()
         self.counts = Counts()
 
@@ -110,15 +116,30 @@ class Dispatcher:
             self._pace.change(self._policy.rate * calls / self._policy.concurrent_calls, self._clock())
         self.launch()
 
-    def skip(self, log_id: str, assignments: Collection[Assignment], reason: str) -> bool:
-        """Set an undelivered event aside, now or when its turn comes. False: none of these has it."""
-        found = [delivery for one in assignments for delivery in one.pending.values() if delivery.log_id == log_id]
-        for delivery in found:
-            if delivery.skip is None:
-                delivery.skip = reason
-                self._skip_now(delivery)
-        self.launch()  # what waited in a batch with it goes by itself now
-        return bool(found)
+    def skip(self, delivery: Delivery) -> None:
+        """Keep it from its next attempt; then `set_aside` or `keep` decides. Idempotent."""
+        if delivery.skip is None:
+            delivery.skip = Skip.ASKED
+        if delivery.skip is Skip.ASKED:
+            self._free_now(delivery)
+            self.launch()  # what waited in a batch with it goes by itself now
+
+    def set_aside(self, delivery: Delivery, reason: str) -> None:
+        """Write its dead letter. Nothing happens unless it is free."""
+        if self._free.pop(delivery, None) is not None:
+            delivery.skip = Skip.GOING
+            self._undertaker.bury(delivery, reason)
+
+    def keep(self, delivery: Delivery) -> bool:
+        """It goes on as if it had not been asked for. False: its dead letter is on its way already, or its partition has gone."""
+        if delivery.skip is not Skip.ASKED and delivery not in self._free:
+            return False
+        delivery.skip = None
+        due = self._free.pop(delivery, None)
+        if due is not None and delivery.readable:
+            self._turns.later(delivery, due - self._clock())
+            self.launch()
+        return True
 
     def calls_of(self, assignments: Sequence[Assignment]) -> list[Delivery | Batch]:
         """The open calls that carry an event of these."""
@@ -133,13 +154,14 @@ class Dispatcher:
             self._breaker.given_up(call, self._clock())
             self._turns.put_back(call)
             for part in parts_of(call):
-                if part.skip is not None and part.assignment.live:
-                    self._skip_now(part)
+                if part.skip is Skip.ASKED:
+                    self._free_now(part)
         return len(calls)
 
     def forget_dead(self) -> None:
         """Drop what belongs to assignments that are dead."""
         self._turns.drop_dead()
+        self._free = {delivery: due for delivery, due in self._free.items() if delivery.assignment.live}
         self._undertaker.abandon(lambda delivery: not delivery.assignment.live)
         self.launch()
 
@@ -259,10 +281,10 @@ class Dispatcher:
                 self._dissolve(call)
             else:
                 self._turns.later(call, delay)
-        elif call.skip is not None:
-            self._undertaker.bury(call, call.skip)
         elif exhausted:
             self._undertaker.bury(call, f"{limit} attempts failed")
+        elif call.skip is not None:
+            self._hold(call, delay)
         elif call.assignment.live:
             self._turns.later(call, delay)
 
@@ -272,7 +294,7 @@ class Dispatcher:
             part.alone = True
         for head in heads_of(batch.parts):
             if head.skip is not None:
-                self._undertaker.bury(head, head.skip)
+                self._hold(head, 0.0)
             else:
                 self._turns.add(head)
 
@@ -281,22 +303,34 @@ class Dispatcher:
         if following is not None:
             self._turns.add(following)
             if following.skip is not None:
-                self._skip_now(following)
+                self._free_now(following)
 
     def _buried(self, delivery: Delivery) -> None:
         self.counts.dead += 1
+        if delivery.skip is not None:
+            self._free.pop(delivery, None)
+            delivery.skip = Skip.DEAD
+            self.skips_moved.set()
         self._finish(delivery)
         self.launch()
 
     # -- what cannot be delivered
 
-    def _skip_now(self, delivery: Delivery) -> None:
-        """Bury it if it is at the head of its lane and not under way; else its skip is seen when it gets there or comes back."""
+    def _free_now(self, delivery: Delivery) -> None:
+        """If it is at the head of its lane and not under way; else when it gets there or comes back."""
+        delay = self._turns.left(delivery)
         call = delivery if not delivery.readable else self._turns.remove(delivery)
         if isinstance(call, Batch):
             self._dissolve(call)
         elif call is not None:
-            self._undertaker.bury(delivery, delivery.skip or "")
+            self._hold(delivery, delay)
+
+    def _hold(self, delivery: Delivery, delay: float) -> None:
+        """`delay`: seconds until its next attempt would have been."""
+        if delivery.assignment.live:
+            self._free[delivery] = self._clock() + delay
+            delivery.skip = Skip.FREE
+            self.skips_moved.set()
 
     def _unreadable(self, assignment: Assignment, record: Record, error: RecordInvalid) -> None:
         """A dead letter, where there are any; else it is held: it stays open, and the position stays before it."""

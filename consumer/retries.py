@@ -35,6 +35,11 @@ class Retries(Generic[C]):
         if self._heap[0][2] is call:
             self._arm()
 
+    def left(self, call: C) -> float:
+        """Seconds until it is due; 0 if it is not here."""
+        now = asyncio.get_running_loop().time()
+        return next((max(0.0, when - now) for when, _, one in self._heap if one is call), 0.0)
+
     def pop(self) -> tuple[C | None, float]:
         """The one that would be due next, now; or None, and the seconds until the receiver lets one go (0: none waits)."""
         first = min((entry for entry in self._heap if is_free(entry[2])), default=None)

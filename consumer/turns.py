@@ -71,6 +71,10 @@ class Turns:
             return self._ready.popleft(), 0.0
         return self._gather(self._batching, now)
 
+    def left(self, call: Delivery | Batch) -> float:
+        """Seconds that it still waits for its next attempt; 0 if it does not wait."""
+        return self._retries.left(call)
+
     def remove(self, delivery: Delivery) -> Delivery | Batch | None:
         """Take an event out of its turn: the call that carried it; None if it is not here (behind another, or under way)."""
         if delivery in self._ready:

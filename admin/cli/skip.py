@@ -2,46 +2,134 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
+import signal
 import socket
-from typing import Annotated
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from admin.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from admin.actions.skip import Skipped
+    from shared.transport.port import Transport
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def skip(
     log_id: Annotated[str, typer.Argument(help="The event's log id; for a record without one PARTITION:OFFSET.")],
     reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the dead letter.")],
     by: Annotated[str, typer.Option("--by", help="Who; your login and host if not given.")] = "",
-    timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds to wait for a consumer to do it.")] = 30.0,
+    # Consumers look every two seconds.
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=5, help="Seconds to wait for a consumer; then it is withdrawn.")
+    ] = 30.0,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Set an undelivered event aside while consumers run, so that what waits behind it goes on."""
-    from admin.actions.skip import Skipped
     from admin.actions.skip import skip as ask
     from admin.cli.operate import agreed, on_log
-    from shared.errors import ConfigurationError, SurroundingsError
+    from shared.errors import ConfigurationError
 
     if not reason.strip():
         raise ConfigurationError(["--reason must say why: it is all that the next person will know"])
     if not agreed(f"Set {log_id} aside as a dead letter, undelivered?", yes=yes):
         raise typer.Exit(Exit.FINE)
     who = by or f"{getpass.getuser()}@{socket.gethostname()}"
-    outcome = on_log(lambda transport: ask(transport, log_id, by=who, reason=reason, within=timeout))
-    match outcome:
-        case Skipped.SET_ASIDE:
-            typer.echo(f"{log_id} is a dead letter now; `auth0-webhooks dead-letters show {log_id}`")
-        case Skipped.DELIVERED:
-            typer.echo(f"{log_id} was delivered in the meantime; nothing was set aside")
-        case Skipped.BEFORE:
-            raise ConfigurationError([f"{log_id} is a dead letter already"])
-        case Skipped.NOT_FOUND:
-            raise SurroundingsError(
-                f"no consumer has {log_id} in hand, undelivered, within {timeout:g} s: it was delivered, it is not in the log, "
-                "it waits beyond the window, or no consumer runs. Nothing was done"
+
+    async def work(transport: Transport) -> tuple[Skipped, int]:
+        with _interruptible() as stop:
+            skipped = await ask(transport, log_id, by=who, reason=reason, within=timeout, stop=stop)
+            return skipped, 128 + stop.number if stop.number else 0
+
+    skipped, interrupted = on_log(work)
+    _report(log_id, skipped, timeout, interrupted)
+
+
+def _report(log_id: str, skipped: Skipped, timeout: float, interrupted: int) -> None:
+    from admin.actions.skip import Outcome
+    from shared.errors import ConfigurationError, SurroundingsError
+
+    line = _line(log_id, skipped, "until then" if interrupted else f"within {timeout:g} s")
+    if interrupted:
+        typer.echo(f"interrupted: {line}", err=True)
+        raise typer.Exit(interrupted)
+    match skipped.outcome:
+        case Outcome.SET_ASIDE | Outcome.DELIVERED:
+            typer.echo(line)
+        case Outcome.BEFORE:
+            raise ConfigurationError([line])
+        case _:
+            raise SurroundingsError(line)
+
+
+def _line(log_id: str, skipped: Skipped, within: str) -> str:
+    from admin.actions.skip import Outcome
+
+    consumers = " and ".join(skipped.consumers) or "no consumer"
+    look = f"`auth0-webhooks dead-letters show {log_id}` tells"
+    match skipped.outcome:
+        case Outcome.SET_ASIDE:
+            return f"{log_id} is a dead letter now; `auth0-webhooks dead-letters show {log_id}`"
+        case Outcome.BEFORE:
+            return f"{log_id} is a dead letter already, and no consumer has it in hand"
+        case Outcome.DELIVERED:
+            return f"{log_id} was delivered in the meantime; nothing was set aside"
+        case Outcome.WITHDRAWN:
+            return (
+                f"{consumers} had {log_id} in hand, but its call or one before it did not end {within}. "
+                "The request is withdrawn and nothing was done; ask again with a longer --timeout"
             )
+        case Outcome.NOT_FOUND:
+            return (
+                f"no consumer has {log_id} in hand, undelivered, {within}: it was delivered, it is not in the log, "
+                "it waits beyond the window, or no consumer runs or has looked yet. The request is withdrawn. Nothing was done"
+            )
+        case Outcome.UNKNOWN:
+            return (
+                f"it is not known whether {log_id} is set aside: {consumers} was writing its dead letter {within} and has not "
+                f"said whether it could. {look}, once that consumer or the next one goes on"
+            )
+        case Outcome.NOT_WITHDRAWN:
+            until = time.strftime("%H:%M:%S", time.localtime(skipped.until))
+            return (
+                f"it is not known what becomes of {log_id}: the request could not be withdrawn ({skipped.problem}) "
+                f"and may stand until {until}. {look}, after that"
+            )
+
+
+class _Stop(asyncio.Event):
+    #: Of the signal.
+    number = 0
+
+
+@contextmanager
+def _interruptible() -> Iterator[_Stop]:
+    """The first signal sets the event; a second one ends the process at once. One that is ignored (`nohup`) stays ignored."""
+    loop, stop = asyncio.get_running_loop(), _Stop()
+    heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+
+    def on_signal(number: signal.Signals) -> None:
+        for one in heeded:
+            loop.remove_signal_handler(one)
+            signal.signal(one, signal.SIG_DFL)
+        stop.number = number
+        stop.set()
+        typer.echo("withdrawing the request; a second signal ends at once, and leaves it to expire", err=True)
+
+    for number in heeded:
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield stop
+    finally:
+        for number in heeded:
+            loop.remove_signal_handler(number)
 
 
 def register(app: typer.Typer) -> None:

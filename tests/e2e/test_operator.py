@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -92,11 +93,68 @@ def test_a_blocking_event_is_skipped_while_the_consumer_runs(stack: Stack) -> No
 def test_skipping_an_unknown_event_says_so_and_does_nothing(stack: Stack) -> None:
     consumer = stack.start("run")
     stack.delivered(27)
-    text = _ends(stack.start("skip", "900000", "--reason", "typo", "--timeout", "3", "--yes"), 3)
+    text = _ends(stack.start("skip", "900000", "--reason", "typo", "--timeout", "5", "--yes"), 3)
     assert "no consumer has 900000 in hand" in text
     assert "Nothing was done" in text
     assert _letters(stack) == []
     assert consumer.stop() == 0
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGHUP])
+def test_an_interrupted_skip_is_withdrawn_though_a_consumer_has_taken_it(stack: Stack, by: signal.Signals) -> None:
+    consumer, skip = _skip_while_its_call_is_open(stack)
+    assert skip.stop(by) == 128 + by
+    assert "interrupted: " in skip.text
+    assert "had " + POISON + " in hand" in skip.text
+    assert "nothing was done" in skip.text
+    stack.receiver.script.clear()
+    consumer.says("a skip is withdrawn")
+    stack.delivered(30, within=60)
+    assert consumer.stop() == 0
+    assert _letters(stack) == []
+
+
+def test_a_skip_outlives_its_killed_command_and_another_operator_is_told_the_truth(stack: Stack) -> None:
+    """What it asked for stands until it expires; the second request is for the same event."""
+    consumer, first = _skip_while_its_call_is_open(stack)
+    first.kill()
+    second = stack.start("skip", POISON, "--reason", "malformed", "--by", "ann", "--yes")
+    _refuse_from_now_on(stack)
+    assert "is a dead letter now" in _ends(second)
+    stack.delivered(29)
+    (letter,) = _letters(stack)
+    assert letter["reason"] == "skipped by kim: malformed"
+    assert consumer.stop() == 0
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_a_skip_is_taken_up_by_the_consumer_that_gets_the_partition(stack: Stack, end: signal.Signals) -> None:
+    consumer, skip = _skip_while_its_call_is_open(stack)
+    _refuse_from_now_on(stack)
+    consumer.stop(end)
+    following = stack.start("run")
+    assert "is a dead letter now" in _ends(skip)
+    stack.delivered(29)
+    assert following.stop() == 0
+    assert [letter["log_id"] for letter in _letters(stack)] == [POISON]
+
+
+def _skip_while_its_call_is_open(stack: Stack) -> tuple[Process, Process]:
+    """A consumer that has taken the skip of an event whose call hangs, and the command that asks for it."""
+    stack.receiver.script.clear()
+    stack.receiver.script.add(faults.hang_before_headers(), when=lambda call: call.log_id == POISON)
+    consumer = stack.start("run", WEBHOOK_TIMEOUT="15", DRAIN_TIMEOUT="1")
+    stack.delivered(27)
+    stack.until(lambda: stack.receiver.open_calls.now == 1)
+    skip = stack.start("skip", POISON, "--reason", "malformed", "--by", "kim", "--yes", "--timeout", "30")
+    consumer.says("a skip is taken")
+    return consumer, skip
+
+
+def _refuse_from_now_on(stack: Stack) -> None:
+    """What is open hangs on until its timeout."""
+    stack.receiver.script.clear()
+    stack.receiver.script.add(faults.status(422), when=lambda call: call.log_id == POISON)
 
 
 def test_two_operators_at_once_send_it_again_once(stack: Stack) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from admin.actions.skip import Outcome, skip
 from consumer.batch import Batching, Form
 from consumer.breaker import State
 from consumer.policy import Ordering
-from consumer.skips import PREFIX, document
+from consumer.skip_requests import Answer, Request, Word
 from simulator import faults
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
@@ -225,19 +226,97 @@ async def test_an_operator_skips_a_blocking_event(tmp_path: Path, receiver: Rece
     sent = events(0, 30)
     receiver.script.add(faults.status(500), when=lambda call: call.log_id == sent[0].log_id)
     await publish(log_in(tmp_path), sent)
-    control = await log_in(tmp_path).control()
     one = courier(receiver.url, how=policy(cap=60))
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.waiting_for_retry == 1)
-        await control.put(PREFIX + sent[0].log_id, document(by="kim", reason="malformed"))
+        assert await _skip(tmp_path, sent[0].log_id) is Outcome.SET_ASIDE
         await receiver.journal.wait_for(29, timeout=20)
-        async with asyncio.timeout(10):
-            while await control.snapshot():  # noqa: ASYNC110  nobody announces it
-                await asyncio.sleep(0.1)
-    await control.close()
     (letter,) = await dead(tmp_path)
     assert (letter.log_id, letter.reason) == (sent[0].log_id, "skipped by kim: malformed")
     assert await committed(tmp_path) == 31
+
+
+async def test_a_skip_that_is_withdrawn_while_the_call_is_open_leaves_the_event_alone(tmp_path: Path, receiver: Receiver) -> None:
+    sent = events(0, 3)
+    receiver.script.add(faults.hang_before_headers(), when=lambda call: call.log_id == sent[0].log_id)
+    await publish(log_in(tmp_path), sent)
+    one = courier(receiver.url, timeout=4.0)
+    async with running(one, log_in(tmp_path)):
+        await until(lambda: one.in_flight == 1)
+        stop = asyncio.Event()
+        asking = asyncio.create_task(_skip(tmp_path, sent[0].log_id, stop=stop))
+        await until(lambda: any(delivery.skip for delivery in one._holdings.owned[0].pending.values()))
+        stop.set()
+        assert await asking is Outcome.WITHDRAWN
+        receiver.script.clear()
+        await receiver.journal.wait_for(3, timeout=20)
+    assert await dead(tmp_path) == []
+    assert await committed(tmp_path) == 4
+
+
+async def test_a_skip_of_an_event_that_is_delivered_meanwhile_says_so(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.latency = 3.0
+    sent = events(0, 1)
+    await publish(log_in(tmp_path), sent)
+    one = courier(receiver.url)
+    async with running(one, log_in(tmp_path)):
+        await until(lambda: one.in_flight == 1)
+        assert await _skip(tmp_path, sent[0].log_id) is Outcome.DELIVERED
+    assert await dead(tmp_path) == []
+
+
+async def test_every_copy_of_an_event_that_stands_in_the_log_several_times_is_skipped(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.script.add(faults.status(500))
+    sent = events(0, 1)
+    await publish(log_in(tmp_path), sent)
+    first = courier(receiver.url, how=policy(max_attempts=1))
+    async with running(first, log_in(tmp_path)):
+        await until(lambda: first.counts.dead == 1)
+    letters = await log_in(tmp_path).dead_letters()
+    (letter,) = await letters.all()
+    await letters.retry(letter)
+    await letters.put(letter)
+    await letters.retry(letter)
+    await letters.close()
+    one = courier(receiver.url, how=policy(cap=60))
+    async with running(one, log_in(tmp_path)):
+        await until(lambda: one.in_window == 2)
+        assert await _skip(tmp_path, letter.log_id) is Outcome.SET_ASIDE
+        await until(lambda: one.in_window == 0)
+    assert len(await dead(tmp_path)) == 1
+
+
+async def test_nothing_is_left_in_the_control_table(tmp_path: Path, receiver: Receiver) -> None:
+    """Neither of an operator who was killed, nor of a consumer; and a request that has expired is not acted on."""
+    receiver.script.add(faults.status(500))
+    sent = events(0, 1)
+    await publish(log_in(tmp_path), sent)
+    control = await log_in(tmp_path).control()
+    now = time.time()
+    for number, until_then in enumerate((now - 1, now - 10_000)):
+        old = Request(id=f"old{number}", log_id=sent[0].log_id, by="kim", why="it", asked=now - 20_000, until=until_then)
+        await control.put(old.key, old.document())
+    left = Answer(request="old1", member="gone", name="host:1", log_id=sent[0].log_id, word=Word.TAKEN, until=now - 10_000)
+    await control.put(left.key, left.document())
+    await control.put("skip/900", b'{"v": 1, "by": "kim", "reason": "an older command"}')
+    one = courier(receiver.url)
+    async with running(one, log_in(tmp_path)):
+        async with asyncio.timeout(10):
+            while (keys := set(await control.snapshot())) != {"skip/old0", "skip/900"}:
+                assert keys
+                await asyncio.sleep(0.05)
+        await until(lambda: one.counts.failed_attempts > 5)
+    await control.close()
+    assert await dead(tmp_path) == []
+
+
+async def _skip(path: Path, log_id: str, *, stop: asyncio.Event | None = None) -> Outcome:
+    log = log_in(path)
+    try:
+        skipped = await skip(log, log_id, by="kim", reason="malformed", within=20.0, stop=stop or asyncio.Event())
+    finally:
+        await log.close()
+    return skipped.outcome
 
 
 # -- batches

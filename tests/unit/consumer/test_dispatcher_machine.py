@@ -7,15 +7,14 @@ were answered 200 or acknowledged as dead letters, and which of those a commit k
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import pytest
-import structlog
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -25,13 +24,15 @@ from consumer.backoff import Backoff
 from consumer.batch import Batching, Form
 from consumer.breaker import Breaker, State
 from consumer.courier import Courier
-from consumer.delivery import Delivery
+from consumer.delivery import Delivery, Skip
 from consumer.policy import Ordering, Policy
 from consumer.turns import parts_of
 from consumer.webhook import Attempt, Call
 from shared.record import Record
 from shared.transport.port import Batch, Position
 from tests.unit.consumer.worked_by_hand import Door, Loop, Wire
+
+pytestmark = pytest.mark.usefixtures("without_a_log")
 
 PARTITIONS: Final = (0, 1)
 WINDOW: Final = 40
@@ -145,6 +146,8 @@ class CourierMachine(RuleBasedStateMachine):
         self.current: set[Call] = set()
         self.ramp: int | None = None
         self.skipped: set[Delivery] = set()
+        #: Those of them that the last look allowed to be set aside.
+        self.permitted: set[Delivery] = set()
         self.loop.settle(lambda: self.courier.share(self.share))
 
     # -- what the courier does, looked at as it does it
@@ -354,7 +357,9 @@ class CourierMachine(RuleBasedStateMachine):
             (times,) = [times for one, times in self.spent.items() if one.log_id == log_id and self.holds(one)]
             assert times == letter.attempts == limit, "a dead letter before its time"
         else:
-            assert letter.reason.startswith("skipped") or (limit and not letter.record.headers)
+            permitted = {(one.assignment.partition, one.record.offset) for one in self.permitted if self.holds(one)}
+            foreign = limit and not letter.record.headers
+            assert foreign or (letter.partition, letter.record.offset) in permitted, "set aside without the last look"
         self.over(letter.partition, letter.record.offset)
         self.loop.settle(lambda: self.door.grave.acknowledge(log_id))
 
@@ -370,12 +375,28 @@ class CourierMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.courier.in_window)
     @rule(data=st.data())
     def skip(self, data: st.DataObject) -> None:
-        self.set_aside(data.draw(st.sampled_from([one.log_id for one in self.pending()])))
+        self.ask_for(data.draw(st.sampled_from(self.pending())))
 
-    def set_aside(self, log_id: str) -> None:
-        self.skipped.update(one for one in self.pending() if one.log_id == log_id)
-        owned = tuple(self.courier._holdings.owned.values())
-        self.loop.settle(lambda: self.courier._dispatcher.skip(log_id, owned, "skipped by kim: malformed"))
+    def ask_for(self, delivery: Delivery) -> None:
+        self.skipped.add(delivery)
+        self.loop.settle(lambda: self.courier._dispatcher.skip(delivery))
+
+    @precondition(lambda self: self.skipped)
+    @rule(data=st.data())
+    def set_aside(self, data: st.DataObject) -> None:
+        """Whether it is free or not; while it is not, nothing may come of it."""
+        delivery = data.draw(st.sampled_from(sorted(self.skipped, key=lambda one: one.log_id)))
+        if delivery.skip is Skip.FREE and delivery.assignment.live:
+            self.permitted.add(delivery)
+        self.loop.settle(lambda: self.courier._dispatcher.set_aside(delivery, "skipped by kim: malformed"))
+
+    @precondition(lambda self: self.skipped)
+    @rule(data=st.data())
+    def withdraw(self, data: st.DataObject) -> None:
+        delivery = data.draw(st.sampled_from(sorted(self.skipped, key=lambda one: one.log_id)))
+        if delivery not in self.permitted:
+            self.skipped.discard(delivery)
+        self.loop.settle(lambda: self.courier._dispatcher.keep(delivery))
 
     # -- partitions come and go
 
@@ -486,8 +507,14 @@ class CourierMachine(RuleBasedStateMachine):
                 self.land(call, Attempt(200))
             for log_id in list(self.door.grave.open):
                 self.acknowledge(log_id)
-            for log_id in [one.log_id for one in self.pending() if not one.readable and one.skip is None]:
-                self.set_aside(log_id)
+            for one in self.pending():
+                if not one.readable:
+                    self.ask_for(one)
+                    self.loop.settle(partial(self.courier._dispatcher.set_aside, one, "skipped by kim: foreign"))
+                    self.permitted.add(one)
+                elif one.skip is not None and one not in self.permitted:
+                    self.skipped.discard(one)
+                    self.loop.settle(partial(self.courier._dispatcher.keep, one))
             self.time_passes(1.0)
             self.no_position_passes_what_has_not_ended()
             self.nothing_fails_unheard()
@@ -504,14 +531,6 @@ class CourierMachine(RuleBasedStateMachine):
                 return
             yield number
         raise AssertionError("the position does not reach the end")
-
-
-@pytest.fixture(autouse=True)
-def _without_a_log() -> Iterator[None]:
-    """Writing it would take longer than all the rest."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    yield
-    structlog.reset_defaults()
 
 
 TestCourier = CourierMachine.TestCase

@@ -1,0 +1,192 @@
+"""What the machines come to seldom, and the documents that others may write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumer.backoff import Backoff
+from consumer.batch import Batching, Form
+from consumer.breaker import Breaker
+from consumer.delivery import Delivery, Skip
+from consumer.dispatcher import Dispatcher
+from consumer.holdings import Holdings
+from consumer.policy import Policy
+from consumer.skip_requests import ANSWERS, REQUESTS, SKEW, VERSION, Answer, Hand, Member, Request, Table, Word
+from consumer.webhook import Attempt
+from shared.record import Record
+from shared.transport.port import Position
+from tests.unit.consumer.worked_by_hand import Grave, Loop, Wire
+
+pytestmark = pytest.mark.usefixtures("without_a_log")
+
+ME = Member(id="me", name="host:1")
+REQUEST = Request(id="r", log_id="a", by="kim", why="it", asked=1000.0, until=1100.0)
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    yield loop
+    loop.end()
+
+
+class World:
+    """A dispatcher that sends events in batches, or one by one."""
+
+    def __init__(self, loop: Loop, batching: Batching | None = None) -> None:
+        self.loop = loop
+        self.wire = Wire(lambda call: None)
+        self.grave = Grave()
+        self.dispatcher = Dispatcher(
+            webhook=self.wire,
+            policy=Policy(backoff=Backoff(base=8.0, cap=8.0), batching=batching),
+            breaker=Breaker(failures=1000, probe_interval=5, longest=20),
+            blocked=lambda: False,
+            open_letters=self._open_letters,
+            jitter=lambda: 1.0,
+            clock=loop.time,
+        )
+        self.holdings = Holdings(100, most=10, eased=lambda: None)
+        self.loop.settle(lambda: self.dispatcher.share(1))
+
+    async def _open_letters(self) -> Grave:
+        return self.grave
+
+    def take(self, partition: int, log_id: str) -> Delivery:
+        assignment = self.holdings.owned.get(partition) or self.holdings.add(partition, Position(0))
+        offset = len(assignment.pending)
+        assignment.ledger.take(offset)
+        record = Record(offset, log_id.encode(), b"{}", [("v", b"1"), ("log-id", log_id.encode())], 0.0)
+        self.dispatcher.take(assignment, record)
+        return assignment.pending[offset]
+
+
+def test_a_skip_outlives_the_call_that_is_broken_off_for_another_partition(loop: Loop) -> None:
+    world = World(loop, Batching(form=Form.ARRAY, most=2, most_bytes=1000, linger=0.0))
+    skipped, _ = world.take(0, "a"), world.take(1, "b")
+    loop.settle(world.dispatcher.launch)
+    (batch,) = world.wire.open
+    assert batch.log_id == "a+2"
+    loop.settle(lambda: world.dispatcher.skip(skipped))
+    assert skipped.skip is Skip.ASKED
+    leaving = world.holdings.retire([1])
+    loop.settle(lambda: world.dispatcher.cancel(leaving))
+    loop.settle(world.dispatcher.forget_dead)
+    assert not world.wire.open
+    loop.settle(lambda: world.dispatcher.set_aside(skipped, "skipped by kim: it"))
+    assert list(world.grave.open) == ["a"]
+
+
+def test_a_withdrawn_skip_gives_the_event_back_to_its_backoff(loop: Loop) -> None:
+    world = World(loop)
+    event = world.take(0, "a")
+    loop.settle(world.dispatcher.launch)
+    loop.settle(lambda: world.dispatcher.skip(event))
+    loop.settle(lambda: world.wire.land(event, Attempt(500)))
+    assert event.skip is Skip.FREE
+    loop.now += 5
+    loop.settle()
+    loop.settle(lambda: world.dispatcher.keep(event))
+    loop.now += 2
+    loop.settle()
+    assert not world.wire.open
+    loop.now += 1.1
+    loop.settle()
+    assert list(world.wire.open) == [event]
+    loop.settle(lambda: world.dispatcher.set_aside(event, "skipped by kim: it"))
+    assert not world.grave.open
+
+
+def test_a_withdrawn_skip_leaves_a_batch_under_way_whole(loop: Loop) -> None:
+    world = World(loop, Batching(form=Form.ARRAY, most=2, most_bytes=1000, linger=0.0))
+    event, _ = world.take(0, "a"), world.take(0, "b")
+    loop.settle(world.dispatcher.launch)
+    (batch,) = world.wire.open
+    loop.settle(lambda: world.dispatcher.skip(event))
+    loop.settle(lambda: world.dispatcher.keep(event))
+    loop.settle(lambda: world.wire.land(batch, Attempt(500)))
+    loop.now += 8.1
+    loop.settle()
+    assert list(world.wire.open) == [batch]
+
+
+# -- documents
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+_names = ("id", "log_id", "by", "why", "asked", "until", "request", "member", "name", "word")
+_almost = st.fixed_dictionaries(
+    {"v": st.sampled_from([VERSION, VERSION, 1, "2"])}, optional=dict.fromkeys(_names, _json | st.sampled_from(list(Word)))
+)
+_texts = st.binary() | _json.map(lambda value: json.dumps(value).encode()) | _almost.map(lambda value: json.dumps(value).encode())
+_keys = st.sampled_from([REQUESTS, ANSWERS, ""]).flatmap(lambda prefix: st.text(max_size=5).map(lambda rest: prefix + rest))
+
+
+@given(st.dictionaries(_keys, _texts, max_size=4), st.floats(0, 1e10))
+def test_documents_of_others_are_named_and_left_alone(documents: dict[str, bytes], now: float) -> None:
+    table = Table.of(documents)
+    known = {one.key for one in table.requests.values()} | set(table.answers)
+    ours = {key for key in documents if key.startswith((REQUESTS, ANSWERS))}
+    assert known | table.unknown == ours
+    step = ME.step(table, {}, now)
+    assert set(step.writes) <= known
+    assert not step.permits
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b'{"v":2,"until":1e999}', b'{"v":2,"asked":1' + b"0" * 400 + b"}"])
+def test_a_document_that_cannot_be_read_is_ignored(text: bytes) -> None:
+    assert Table.of({"skip/r": text}).unknown == {"skip/r"}
+
+
+texts = st.text(max_size=10)
+
+
+@given(st.builds(Request, id=texts, log_id=texts, by=texts, why=texts, asked=st.floats(0, 1e10), until=st.floats(0, 1e10)))
+def test_a_request_is_read_as_it_was_written(request: Request) -> None:
+    assert Table.of({request.key: request.document()}).requests == {request.id: request}
+
+
+# -- who acts
+
+
+def _table(*answers: Answer, request: Request = REQUEST) -> Table:
+    return Table.of({request.key: request.document(), **{answer.key: answer.document() for answer in answers}})
+
+
+def _answer(word: Word, member: str = "me") -> Answer:
+    return Answer(request="r", member=member, name="host:1", log_id="a", word=word, until=REQUEST.until)
+
+
+@pytest.mark.parametrize(
+    ("now", "acts"),
+    [(1000, True), (1100, True), (1000 - SKEW, True), (1101, False), (999 - SKEW, False)],
+)
+def test_a_request_is_acted_on_between_its_times_whatever_the_clocks_say_within_a_minute(now: float, *, acts: bool) -> None:
+    step = ME.step(_table(_answer(Word.SETTING_ASIDE)), {"a": {Hand.FREE}}, now)
+    assert bool(step.permits) == acts
+
+
+@pytest.mark.parametrize("word", [Word.SET_ASIDE, Word.DELIVERED])
+def test_a_request_that_has_ended_at_one_consumer_is_acted_on_by_no_other(word: Word) -> None:
+    step = ME.step(_table(_answer(Word.SETTING_ASIDE), _answer(word, "other")), {"a": {Hand.FREE}}, 1001.0)
+    assert not step.permits
+    assert json.loads(step.writes["skip-answer/r/me"] or b"")["word"] == Word.LEFT
+
+
+def test_of_two_requests_for_an_event_the_older_one_is_acted_on_and_both_are_answered() -> None:
+    other = Request(id="s", log_id="a", by="ann", why="it", asked=1001.0, until=1100.0)
+    documents = {one.key: one.document() for one in (REQUEST, other)}
+    first = ME.step(Table.of(documents), {"a": {Hand.FREE}}, 1002.0)
+    documents |= {key: text for key, text in first.writes.items() if text}
+    assert {json.loads(text)["word"] for text in first.writes.values() if text} == {Word.SETTING_ASIDE, Word.TAKEN}
+    assert ME.step(Table.of(documents), {"a": {Hand.FREE}}, 1002.0).permits == {"a": "skipped by kim: it"}
+    last = ME.step(Table.of(documents), {"a": {Hand.DEAD}}, 1002.0)
+    assert {json.loads(text)["word"] for text in last.writes.values() if text} == {Word.SET_ASIDE}
