@@ -19,8 +19,8 @@ from consumer.signing import Signing
 from producer.auth0 import Auth0Logs
 from producer.poller import Poller
 from producer.selection import Selection
-from shared import log
-from shared.errors import ConfigurationError
+from shared import descriptors, log
+from shared.errors import ConfigurationError, SurroundingsError
 from shared.log_types import table
 from shared.settings import Delivery as DeliverySettings
 from shared.settings import Role, Settings, Webhook
@@ -39,6 +39,23 @@ def configure_log(settings: Settings, *, otherwise: log.LogFormat | None = None)
     log.configure(verbosity=settings.ourselves.verbosity, log_format=log_format, secrets=settings.secrets())
     for note in settings.notes():
         our_log.warning(note)
+
+
+def require_descriptors(settings: Settings) -> None:
+    """Raise the limit on open files as far as it goes. Raises `SurroundingsError` where this process needs more."""
+    calls = settings.delivery.concurrent_calls if settings.role in (Role.RUN, Role.CONSUME) else 0
+    needed = descriptors.RESERVE + calls
+    limit = descriptors.raised_limit(needed)
+    if limit >= needed:
+        return
+    if calls and limit > descriptors.RESERVE:
+        most = limit - descriptors.RESERVE
+        what = f"WEBHOOK_CONCURRENT_CALLS={calls} is more than {most}, the most that fit into the limit of {limit} open files"
+        raise SurroundingsError(
+            f"{what} beside the {descriptors.RESERVE} of the rest of the process: lower it, or {descriptors.REMEDY}"
+        )
+    what = f"the limit of {limit} open files is below the {needed} that this process needs"
+    raise SurroundingsError(f"{what} ({descriptors.RESERVE}, and one for each of {calls} calls): {descriptors.REMEDY}")
 
 
 def transport(settings: Settings, *, concurrent_calls: int | None = None) -> Transport:

@@ -19,12 +19,15 @@ from typing import Any, Final
 
 from admin.cli.exits import Exit, at_once
 from shared import log
+from shared.descriptors import REMEDY, is_shortage
 from shared.errors import SurroundingsError
 
 #: Seconds for tasks that are cancelled.
 _CANCEL: Final = 1.0
 #: Seconds beyond the grace after which a loop that is blocked is not waited for.
 _BLOCKED: Final = 5.0
+#: Seconds between two lines about file descriptors.
+_SAID: Final = 30.0
 
 our_log = log.get_logger(__name__)
 
@@ -97,10 +100,17 @@ def _end_blocked(grace: float) -> None:
 
 async def _live(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], stop: asyncio.Event, grace: float) -> None:
     unexpected: list[BaseException] = []
+    silent_until = 0.0
 
     def on_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        stop.set()
         error = context.get("exception") or RuntimeError(context["message"])
+        if is_shortage(error):  # a connection that cannot be taken waits in the queue of the system; the loop tries again
+            nonlocal silent_until
+            if time.monotonic() >= silent_until:  # the loop says so up to a thousand times a second
+                silent_until = time.monotonic() + _SAID
+                our_log.error("no file descriptor is left", reason=context["message"], remedy=REMEDY)
+            return
+        stop.set()
         our_log.error("unexpected error", reason=context["message"], exc_info=error)
         unexpected.append(error)
 

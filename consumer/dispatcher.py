@@ -25,10 +25,14 @@ from consumer.undertaker import Undertaker
 from consumer.verdict import Verdict, judge, speaks_of_the_event
 from consumer.webhook import Attempt, Webhook
 from shared import killpoints
+from shared.descriptors import REMEDY
 from shared.errors import RecordInvalid
 from shared.log import get_logger
 from shared.record import Record, log_id_of
 from shared.transport.port import DeadLetters
+
+_SHORT: Final = 1.0  # seconds without a further connection when no descriptor was left for one
+_SAID: Final = 30.0  # seconds between two lines about it
 
 log = get_logger(__name__)
 
@@ -74,6 +78,8 @@ class Dispatcher:
         self._undertaker = Undertaker(open_letters, self._buried)
         #: Those that are free, and when their next attempt would have been.
         self._free: dict[Delivery, float] = {}
+        #: While descriptors are short: how many calls may be open, and until when; and when that may be said again.
+        self._room, self._short_until, self._silent_until = 0, -inf, -inf
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = inf
         self.skips_moved = asyncio.Event()
@@ -178,7 +184,11 @@ class Dispatcher:
         if self._blocked():
             return None
         now = self._clock()
-        while len(self._open) < self._share and self._breaker.allows(now):
+        short = now < self._short_until
+        most = min(self._share, self._room) if short else self._share
+        if short:
+            self._wake_in(self._short_until - now)
+        while len(self._open) < most and self._breaker.allows(now):
             if self._pace is not None and (wait := self._pace.wait(now)):
                 return self._wake_in(wait)
             call, wait = self._turns.next(now, probing=self._breaker.state is State.OPEN)
@@ -216,7 +226,9 @@ class Dispatcher:
     def _landed(self, call: Delivery | Batch, attempt: Attempt) -> None:
         self._open.discard(call)
         verdict = judge(attempt, self._policy.success)
-        if verdict is Verdict.DELIVERED:
+        if not attempt.sent:
+            self._unsent(call, attempt)
+        elif verdict is Verdict.DELIVERED:
             self._succeeded(call)
         else:
             self._failed(call, attempt, verdict)
@@ -263,6 +275,21 @@ class Dispatcher:
             delivery.not_before = not_before
         call.failed, call.not_before = True, not_before
         self._try_again(call, delay, spent=spent)
+
+    def _unsent(self, call: Delivery | Batch, attempt: Attempt) -> None:
+        """No attempt: our descriptors are used up. What is open keeps its connections; more are tried in a second."""
+        now = self._clock()
+        self._breaker.given_up(call, now)
+        self._room, self._short_until = len(self._open), now + _SHORT
+        if now >= self._silent_until:
+            self._silent_until = now + _SAID
+            log.error(
+                "no call can start beside those that are open; no attempt is spent, tried again every second",
+                reason=attempt.problem,
+                open_calls=self._room,
+                remedy=f"lower WEBHOOK_CONCURRENT_CALLS, or {REMEDY}",
+            )
+        self._try_again(call, _SHORT, spent=False)
 
     def _is_poison(self, call: Delivery | Batch, attempt: Attempt, before: State) -> bool:
         """A probe that had failed before, so nobody was there who had not, and it is refused again: that one spends an attempt.

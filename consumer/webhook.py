@@ -36,6 +36,8 @@ class Attempt:
     retry_after: float | None = None
     #: There was no answer because it took too long.
     timed_out: bool = False
+    #: False: no request went out, for want of a file descriptor of ours. That says nothing about the webhook or the event.
+    sent: bool = True
 
     @property
     def outcome(self) -> str:

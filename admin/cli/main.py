@@ -20,6 +20,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, at_once)
     interrupt = signal.signal(signal.SIGINT, at_once)
     from admin.cli.app import app
+    from shared.descriptors import REMEDY, is_shortage
     from shared.errors import ConfigurationError, SurroundingsError
 
     signal.signal(signal.SIGINT, interrupt)
@@ -36,6 +37,8 @@ def main() -> NoReturn:
     except BrokenPipeError:
         _leave(Exit.FINE)  # the reader of our output went away, as `| head` does
     except Exception as error:  # noqa: BLE001  the last place where it can become a line
+        if is_shortage(error):
+            _end(Exit.SURROUNDINGS, f"no file descriptor is left: {REMEDY}")
         _end(Exit.INTERNAL, "unexpected, a mistake of ours: please report it with what follows", because=error)
     _leave(Exit.FINE)
 

@@ -84,6 +84,7 @@ def _live(role: Role, work: Callable[[Settings, asyncio.Event], Coroutine[Any, A
     log.configure(verbosity="info", log_format=log_format())  # for what the settings say of themselves
     settings = load(role)
     compose.configure_log(settings)
+    compose.require_descriptors(settings)
 
     async def begin(stop: asyncio.Event) -> None:
         say_what_begins(settings)

@@ -7,7 +7,7 @@ import socket
 from typing import Final, NamedTuple
 
 from consumer.http.origin import Origin
-from consumer.http.problems import NoConnection, no_connection
+from consumer.http.problems import NoConnection, NoDescriptor, no_connection
 from shared.guard import refusal
 
 #: Seconds. A receiver that closes after each answer must not cost a question to the DNS for each call.
@@ -60,7 +60,10 @@ class Addresses:
         try:
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, ValueError) as error:
-            self._problem = str(no_connection(error))
+            problem = no_connection(error)
+            if isinstance(problem, NoDescriptor):  # not to be remembered
+                raise problem from None
+            self._problem = str(problem)
         else:
             self._judge([Address(family, place) for family, _, _, _, place in found])
 

@@ -14,7 +14,7 @@ from typing import Protocol
 from consumer.http.connection import Connection, Owner
 from consumer.http.dial import Direct, Route
 from consumer.http.origin import Origin, login_of, target_of
-from consumer.http.problems import NoConnection
+from consumer.http.problems import NoConnection, NoDescriptor
 from consumer.http.proxy import Proxied
 from consumer.http.request import RequestForm, Sign
 from consumer.webhook import Attempt, Call, Landed, Webhook
@@ -132,7 +132,7 @@ class HttpWebhook(Webhook, Owner):
         try:
             connection = await self._route.open(self._connection, self._loop.time() + patience)
         except NoConnection as problem:
-            attempt = Attempt(None, str(problem))
+            attempt = Attempt(None, str(problem), sent=not isinstance(problem, NoDescriptor))
         except TimeoutError:
             attempt = Attempt(None, f"no connection within {patience:.3g} s", timed_out=True)
         except Exception as error:  # noqa: BLE001  a library's surprise costs this attempt: a call never stays open

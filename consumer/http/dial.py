@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from consumer.http.addresses import Address, Addresses
 from consumer.http.origin import Origin
 from consumer.http.problems import no_connection
+from shared.descriptors import is_shortage
 
 Talk = TypeVar("Talk", bound=asyncio.Protocol)
 
@@ -57,7 +58,7 @@ class Direct(Route):
                 self._addresses.prefer(address)
                 return connected
         self._addresses.forget()
-        raise no_connection(failures[0]) if failures else TimeoutError
+        raise no_connection(next(filter(is_shortage, failures), failures[0])) if failures else TimeoutError
 
 
 async def _connect(address: Address) -> socket.socket:

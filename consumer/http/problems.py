@@ -6,9 +6,15 @@ import os
 import socket
 import ssl
 
+from shared.descriptors import are_short, is_shortage
+
 
 class NoConnection(Exception):
     """There is no connection to send a request on; the text says why."""
+
+
+class NoDescriptor(NoConnection):
+    """There is none because this process, or the system, has no file descriptor left for it."""
 
 
 def no_connection(error: OSError | ValueError) -> NoConnection:
@@ -18,6 +24,8 @@ def no_connection(error: OSError | ValueError) -> NoConnection:
             return NoConnection(f"its certificate is not accepted: {error.verify_message}")
         case ssl.SSLError():
             return NoConnection(f"no TLS connection: {_tls_words(error)}")
+        case OSError() if is_shortage(error) or (isinstance(error, socket.gaierror) and are_short()):
+            return NoDescriptor("no file descriptor is left for a connection")
         case socket.gaierror():
             return NoConnection(f"no address for its name: {error.strerror}")
         case ValueError():  # behind those above, one of which is a ValueError too

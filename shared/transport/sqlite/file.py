@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
+from shared.descriptors import REMEDY, are_short, is_shortage
 from shared.errors import TransportUnusable
 from shared.transport.sqlite import paths
 
@@ -193,7 +194,10 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", "")
+        if name.startswith("SQLITE_CANTOPEN") and are_short():
+            raise TransportUnusable(f"the log file {path} cannot be opened, no file descriptor is left: {REMEDY}") from None
         advice = next((text for code, text in _ADVICE.items() if name.startswith(code)), f"failed: {error}")
         raise TransportUnusable(f"the log file {path} {advice}") from None
     except OSError as error:
-        raise TransportUnusable(f"the log file {path} cannot be used: {error.strerror or error}") from None
+        advice = f": {REMEDY}" if is_shortage(error) else ""
+        raise TransportUnusable(f"the log file {path} cannot be used: {error.strerror or error}{advice}") from None

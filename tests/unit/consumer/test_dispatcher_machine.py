@@ -145,6 +145,8 @@ class CourierMachine(RuleBasedStateMachine):
         #: The calls that began since the breaker last opened, and how many of them may be open while it comes back.
         self.current: set[Call] = set()
         self.ramp: int | None = None
+        #: Until when no more calls than these are open, since there was no descriptor for another.
+        self.short_until, self.room = 0.0, 0
         self.skipped: set[Delivery] = set()
         #: Those of them that the last look allowed to be set aside.
         self.permitted: set[Delivery] = set()
@@ -156,6 +158,7 @@ class CourierMachine(RuleBasedStateMachine):
         assert isinstance(call, Delivery) or self.policy.batching
         parts = self.parts(call)
         assert len(self.wire.open) < self.share, "more calls than the share"
+        assert self.loop.now >= self.short_until or len(self.wire.open) < self.room, "a connection that cannot be had"
         assert self.loop.now - self.polled <= self.door.session, "a call though the session is over"
         assert self.courier.breaker is not State.OPEN, "a call that is no probe"
         assert all(self.loop.now >= self.not_before.get(part, 0.0) for part in parts), "sooner than the receiver asked for"
@@ -279,6 +282,18 @@ class CourierMachine(RuleBasedStateMachine):
                 if call in self.wire.open:
                     self.fail(call, attempt)
             self.time_passes(seconds)
+
+    @precondition(lambda self: self.wire.open)
+    @rule(data=st.data())
+    def find_no_descriptor(self, data: st.DataObject) -> None:
+        call = data.draw(st.sampled_from(list(self.wire.open)))
+        before, attempt, failed = self.courier.breaker, call.attempt, call.failed
+        self.short_until = self.loop.now + 1.0
+        self.room = len(self.wire.open) - 1
+        self.land(call, Attempt(None, "no file descriptor is left", sent=False))
+        assert (call.attempt, call.failed) == (attempt, failed), "no request went out, so there was no attempt"
+        assert self.courier.breaker in (before, State.OPEN), "it says nothing about the webhook"
+        assert self.courier.breaker is before or before is State.HALF_OPEN
 
     def fail(self, call: Call, attempt: Attempt) -> None:
         self.current &= set(self.wire.open)
@@ -467,7 +482,7 @@ class CourierMachine(RuleBasedStateMachine):
 
     @invariant()
     def no_event_waits_while_it_may_go(self) -> None:
-        asleep = self.loop.now - self.polled > self.door.session
+        asleep = self.loop.now - self.polled > self.door.session or self.loop.now < self.short_until
         if asleep or self.courier.breaker is not State.CLOSED or len(self.wire.open) >= self.share or not self.has_room():
             return
         turns = self.courier._dispatcher._turns
