@@ -12,6 +12,7 @@ import pytest
 from shared.errors import PublishFailed, TransportUnusable
 from shared.transport.port import Checkpoint, Position, Repeats
 from shared.transport.sqlite import file
+from shared.transport.sqlite.member import SqliteMember
 from shared.transport.sqlite.publisher import SqlitePublisher
 from shared.transport.sqlite.transport import SqliteTransport
 from tests.contract.harness import RecordingHandler, checkpoint_of, event, events, publish, read
@@ -50,6 +51,25 @@ async def test_a_position_that_cannot_be_stored_is_answered_false(tmp_path: Path
         assert not await member.commit({0: Position(2)})
         other.execute("ROLLBACK")
     assert await member.commit({0: Position(2)})
+    await member.close()
+
+
+async def test_a_full_disk_is_named_once_until_the_position_can_be_stored_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await publish(_log(tmp_path), events(0, 3))
+    member = await _log(tmp_path).member(RecordingHandler())
+    assert isinstance(member, SqliteMember)
+    (pages,) = await member._file.run(lambda c: c.execute("PRAGMA page_count").fetchone())
+    for _ in range(2):
+        await member._file.run(lambda c: c.execute(f"PRAGMA max_page_count={pages}").fetchone())
+        for _ in range(3):
+            assert not await member.commit({0: Position(2, "x" * 1_000_000)})
+        await member._file.run(lambda c: c.execute("PRAGMA max_page_count=1000000").fetchone())
+        assert await member.commit({0: Position(2)})
+    printed = capsys.readouterr().out
+    assert printed.count("is on a full disk: make room") == 2
+    assert printed.count("can be stored again") == 2
     await member.close()
 
 

@@ -178,7 +178,7 @@ def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iter
 
 _ADVICE: Final = {
     "SQLITE_NOTADB": "is not an SQLite file: name another with SQLITE_PATH",
-    "SQLITE_CANTOPEN": "cannot be opened or made: look at its folder and its rights, or name another with SQLITE_PATH",
+    "SQLITE_CANTOPEN": "cannot be opened: look at its rights and its folder, which has to be writable, or set SQLITE_PATH",
     "SQLITE_READONLY": "or its folder is read-only: change the rights, or name another with SQLITE_PATH",
     "SQLITE_FULL": "is on a full disk: make room",
     "SQLITE_BUSY": "is held by another program for more than 10 s: look who has it open",

@@ -32,6 +32,8 @@ class SqliteMember(Member):
         self._handler = handler
         self._next = position.offset
         self._retention = Retention(file, retention)
+        #: Why the last commit failed; empty if it did not.
+        self._reason = ""
         self._closed = False
 
     @classmethod
@@ -65,8 +67,13 @@ class SqliteMember(Member):
             if PARTITION in positions:
                 await self._file.run(_commit, positions[PARTITION])
         except TransportUnusable as error:
-            log.error("the position could not be stored; trying again", reason=str(error))
+            if str(error) != self._reason:  # once: it is tried again every second
+                log.error("the position could not be stored; trying again", reason=str(error))
+            self._reason = str(error)
             return False
+        if self._reason:
+            log.info("the position can be stored again")
+        self._reason = ""
         return True
 
     async def close(self) -> None:

@@ -30,16 +30,21 @@ def resolved(path: Path) -> Path:
 
 
 def create(path: Path) -> None:
-    """Make an empty file with mode 0600, whatever the umask. Nothing happens where it exists or cannot be made: SQLite says why.
+    """Make an empty file with mode 0600, whatever the umask. Idempotent. Raises `TransportUnusable`.
 
     One thread at a time: a connection that another thread opened on the new file would lose its locks by our closing it.
     """
-    with _creating, suppress(OSError):
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, _PRIVATE)
-        try:
-            os.fchmod(handle, _PRIVATE)
-        finally:
-            os.close(handle)
+    try:
+        with _creating, suppress(FileExistsError):
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, _PRIVATE)
+            try:
+                os.fchmod(handle, _PRIVATE)
+            finally:
+                os.close(handle)
+    except OSError as error:
+        raise TransportUnusable(
+            f"the log file {path} cannot be made ({error.strerror}): look at its folder and disk, or set SQLITE_PATH"
+        ) from None
 
 
 def check(path: Path) -> None:
