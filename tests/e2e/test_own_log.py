@@ -18,6 +18,7 @@ import pytest
 from simulator import faults
 from simulator.tenant_log import ListedLog
 from tests.e2e.stack import COMMAND, Process, Stack, simple, stacked
+from tests.guard import guarded
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -123,7 +124,9 @@ def test_log_format_is_heeded_in_the_dotenv_of_settings_that_cannot_be_used(stac
 def test_listen_prints_bodies_and_nothing_else(tmp_path: Path) -> None:
     with stacked(tmp_path, {"SQLITE_PATH": str(tmp_path / "log.db")}, ListedLog(simple(range(5)))) as stack:
         with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
-            listen = subprocess.Popen([COMMAND, "listen", "--json", "--port", "0"], stdout=out, stderr=err, env=stack.environ())
+            listen = subprocess.Popen(
+                [COMMAND, "listen", "--json", "--port", "0"], stdout=out, stderr=err, env=guarded(stack.environ())
+            )
         try:
             stack.until(lambda: "WEBHOOK_URL=" in (tmp_path / "err").read_text())
             url = (tmp_path / "err").read_text().split("WEBHOOK_URL=")[1].split()[0]
@@ -142,10 +145,11 @@ def test_listen_prints_bodies_and_nothing_else(tmp_path: Path) -> None:
 def test_a_person_s_rows_end_before_column_100(stack_with: Callable[[int], Stack]) -> None:
     stack = stack_with(30)
     stack.receiver.script.add(faults.status(503), times=8)
+    environ = guarded(stack.environ(VERBOSITY="debug"))
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(stack.folder)
-        os.execve(COMMAND, [COMMAND, "run"], stack.environ(VERBOSITY="debug"))
+        os.execve(COMMAND, [COMMAND, "run"], environ)
     stack.delivered(30)
     os.kill(pid, signal.SIGTERM)
     text = b""

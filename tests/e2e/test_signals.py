@@ -20,6 +20,7 @@ import pytest
 from simulator import faults
 from simulator.tenant_log import ListedLog
 from tests.e2e.stack import COMMAND, Stack, simple, stacked
+from tests.guard import guarded
 
 #: Names below it are looked up for a minute, as with name servers that do not respond.
 SILENT = "silent.example"
@@ -73,7 +74,7 @@ def _started(stack: Stack, ends: _Ends, *arguments: str, **settings: str) -> Ite
     process = subprocess.Popen(
         [COMMAND, *arguments],
         cwd=stack.folder,
-        env=stack.environ(**settings),
+        env=guarded(stack.environ(**settings)),
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
@@ -146,10 +147,11 @@ def test_events_are_delivered_and_a_stop_is_heard_whatever_the_log_s_reader_does
 
 def test_a_terminal_that_goes_stops_it_and_everything_is_committed(stack_with: Callable[[int], Stack]) -> None:
     stack = stack_with(50)
+    environ = guarded(stack.environ())
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(stack.folder)
-        os.execve(COMMAND, [COMMAND, "run"], stack.environ())
+        os.execve(COMMAND, [COMMAND, "run"], environ)
     stack.delivered(50)
     os.close(terminal)
     assert os.waitstatus_to_exitcode(_waited(pid)) == 0
@@ -255,7 +257,9 @@ def test_a_process_whose_loop_is_blocked_ends_after_the_grace() -> None:
 @contextmanager
 def _program(text: str) -> Iterator[subprocess.Popen[bytes]]:
     root = Path(__file__).parents[2]
-    process = subprocess.Popen([sys.executable, "-c", text], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", text], cwd=root, env=guarded(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     try:
         yield process
     finally:
