@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final, assert_never
 
+from consumer.advice import Advice
 from consumer.assignment import Assignment
 from consumer.batch import Batch, heads_of
 from consumer.breaker import Breaker, State
@@ -85,6 +86,7 @@ class Dispatcher:
         self.skips_moved = asyncio.Event()
         self.drained = asyncio.Event()
         self.counts = Counts()
+        self._advice = Advice(policy.success)
 
     # -- what an onlooker may know
 
@@ -244,6 +246,8 @@ class Dispatcher:
             self.counts.delivered += 1
             self._finish(delivery)
         killpoints.at("marked")
+        if self._advice.given:
+            self._advice.given.clear()
         log.debug("delivered", log_id=call.log_id, attempt=call.attempt)
         if before is not State.CLOSED:
             log.warning("the webhook is back: breaker closed", log_id=call.log_id)
@@ -263,7 +267,9 @@ class Dispatcher:
         delay = self._policy.backoff.delay(
             call.attempt, self._jitter(), busy=verdict is Verdict.BUSY, retry_after=attempt.retry_after
         )
-        self._report(call, attempt, verdict, delay)
+        limit = self._policy.max_attempts
+        exhausted = spent and limit is not None and call.attempt >= limit
+        self._report(call, attempt, verdict, delay, exhausted=exhausted)
         if before is State.CLOSED and self._breaker.state is State.OPEN:
             log.error(
                 "the webhook is down: breaker open, probing", outcome=attempt.outcome, probe_in=self._breaker.probe_at - now
@@ -274,7 +280,8 @@ class Dispatcher:
             delivery.failed = True
             delivery.not_before = not_before
         call.failed, call.not_before = True, not_before
-        self._try_again(call, delay, spent=spent)
+        call.attempt += spent
+        self._try_again(call, delay, exhausted=exhausted)
 
     def _unsent(self, call: Delivery | Batch, attempt: Attempt) -> None:
         """No attempt: our descriptors are used up. What is open keeps its connections; more are tried in a second."""
@@ -289,7 +296,7 @@ class Dispatcher:
                 open_calls=self._room,
                 remedy=f"lower WEBHOOK_CONCURRENT_CALLS, or {REMEDY}",
             )
-        self._try_again(call, _SHORT, spent=False)
+        self._try_again(call, _SHORT, exhausted=False)
 
     def _is_poison(self, call: Delivery | Batch, attempt: Attempt, before: State) -> bool:
         """A probe that had failed before, so nobody was there who had not, and it is refused again: that one spends an attempt.
@@ -299,17 +306,14 @@ class Dispatcher:
         probe = before is State.HALF_OPEN and self._breaker.state is State.OPEN
         return probe and call.failed and speaks_of_the_event(attempt.status)
 
-    def _try_again(self, call: Delivery | Batch, delay: float, *, spent: bool) -> None:
-        limit = self._policy.max_attempts
-        exhausted = spent and limit is not None and call.attempt >= limit
-        call.attempt += spent
+    def _try_again(self, call: Delivery | Batch, delay: float, *, exhausted: bool) -> None:
         if isinstance(call, Batch):
             if exhausted or is_dying(call) or any(part.skip for part in call.parts):
                 self._dissolve(call)
             else:
                 self._turns.later(call, delay)
         elif exhausted:
-            self._undertaker.bury(call, f"{limit} attempts failed")
+            self._undertaker.bury(call, f"{self._policy.max_attempts} attempts failed")
         elif call.skip is not None:
             self._hold(call, delay)
         elif call.assignment.live:
@@ -387,21 +391,36 @@ class Dispatcher:
             case other:
                 assert_never(other)
 
-    def _report(self, call: Delivery | Batch, attempt: Attempt, verdict: Verdict, delay: float) -> None:
+    def _report(self, call: Delivery | Batch, attempt: Attempt, verdict: Verdict, delay: float, *, exhausted: bool) -> None:
         first = parts_of(call)[0]
         write = log.error if verdict in (Verdict.DENIED, Verdict.GONE) else log.warning
+        becomes = _fate(call, exhausted=exhausted)
         write(
-            _SENTENCES.get(verdict, "not delivered, will be tried again"),
-            log_id=call.log_id,
+            becomes or "not delivered, will be tried again",
             outcome=attempt.outcome,
+            **_contents(call),
+            log_id=call.log_id,
             attempt=call.attempt,
+            **({} if becomes else {"retry_in": round(delay, 3)}),
             partition=first.assignment.partition,
             offset=first.record.offset,
-            retry_in=round(delay, 3),
         )
+        if advice := self._advice.on(attempt):
+            location = {"location": attempt.location} if attempt.location else {}
+            write(advice, outcome=attempt.outcome, **location)
 
 
-_SENTENCES: Final = {
-    Verdict.DENIED: "the webhook refuses our credentials, will be tried again: look at AUTHORIZATION and WEBHOOK_SECRET",
-    Verdict.GONE: "the webhook says that it is gone for good (410): look at WEBHOOK_URL",
-}
+def _fate(call: Delivery | Batch, *, exhausted: bool) -> str:
+    """What becomes of an event that is not tried again as it is; empty for the others."""
+    if isinstance(call, Batch):
+        return "not delivered, its events go one by one" if exhausted or any(part.skip for part in call.parts) else ""
+    if exhausted:
+        return "not delivered, and no attempt is left"
+    return "not delivered, and held: a skip is asked for" if call.skip is not None else ""
+
+
+def _contents(call: Delivery | Batch) -> dict[str, str | int]:
+    """For the log: the event's type as the record says it, or how many events there are."""
+    if isinstance(call, Batch):
+        return {"events": len(call.parts)}
+    return {"type": dict(call.record.headers).get("type", b"").decode("ascii", "backslashreplace")}

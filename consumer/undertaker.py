@@ -15,6 +15,7 @@ from consumer.delivery import Delivery
 from shared import killpoints
 from shared.errors import PublishFailed, TransportUnusable
 from shared.log import get_logger
+from shared.masking import masked
 from shared.transport.port import DeadLetter, DeadLetters
 
 _AGAIN: Final = (1.0, 30.0)  # seconds: the first pause after a failure, and the longest
@@ -76,6 +77,6 @@ def _letter(delivery: Delivery, reason: str) -> DeadLetter:
         partition=delivery.assignment.partition,
         attempts=delivery.attempt - 1,
         status=delivery.status,
-        reason=reason,
+        reason=masked(reason),
         time=time.time(),
     )

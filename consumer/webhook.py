@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, Protocol
 
 
@@ -24,6 +25,30 @@ class Call:
         self.not_before = 0.0
 
 
+class Cause(Enum):
+    """What a failure says about where to look; most say nothing. See `consumer.advice`."""
+
+    #: A 2xx that is not one of those that mean delivered.
+    NOT_COUNTED = auto()
+    REDIRECT = auto()
+    DENIED = auto()
+    NO_SUCH_PATH = auto()
+    NO_POST = auto()
+    GONE = auto()
+    TOO_LARGE = auto()
+    #: The webhook's name does not resolve.
+    NO_ADDRESS = auto()
+    NOT_LISTENING = auto()
+    #: Plain HTTP was sent to a port that speaks TLS, and it said so.
+    WANTS_TLS = auto()
+    #: Plain HTTP was sent to a port that closed without a word, as most that speak TLS do.
+    MAY_WANT_TLS = auto()
+    #: TLS was spoken to a port that speaks something else.
+    NO_TLS = auto()
+    CERTIFICATE = auto()
+    PROXY = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What came of one request."""
@@ -38,6 +63,10 @@ class Attempt:
     timed_out: bool = False
     #: False: no request went out, for want of a file descriptor of ours. That says nothing about the webhook or the event.
     sent: bool = True
+    #: Where to look, as far as it can be told from more than the status.
+    cause: Cause | None = None
+    #: Where a redirect leads, safe to be shown.
+    location: str = ""
 
     @property
     def outcome(self) -> str:

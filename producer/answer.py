@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final, Protocol
 
 import httpx
 
-from shared.errors import Auth0Unavailable, RateLimited
+from shared.errors import Auth0Unavailable, RateLimited, WebhooksError
+from shared.masking import excerpt
 from shared.retry_after import http_date, retry_after, whole_seconds
+from shared.tls import speaks_something_else
 
 DEADLINE: Final = 30.0  # seconds for one request, answer included; below the time a lease lasts without renewal
 BODY_CAP: Final = 64 * 1024 * 1024  # 100 entries with 200 kB of details each are 20 MB
@@ -34,8 +39,21 @@ class Ask(Protocol):
 
 
 class HttpxAsk(Ask):
-    def __init__(self, client: httpx.AsyncClient, *, deadline: float = DEADLINE, body_cap: int = BODY_CAP) -> None:
+    """`peer` is the setting that says who is connected to. Cookies are refused: none is needed, and one that is not ASCII breaks
+    every later request.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        *,
+        deadline: float = DEADLINE,
+        body_cap: int = BODY_CAP,
+        peer: str = "AUTH0_DOMAIN",
+    ) -> None:
+        client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._client = client
+        self._peer = peer
         self._deadline = deadline
         self._body_cap = body_cap
 
@@ -52,8 +70,28 @@ class HttpxAsk(Ask):
                 return answer, await self._read(answer)
         except TimeoutError:
             raise Auth0Unavailable(f"{place(url)} gave no whole answer within {self._deadline:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Auth0Unavailable(f"no answer from {place(url)}: {_reason(error)}") from None
+        except WebhooksError:
+            raise
+        except Exception as error:  # noqa: BLE001  the library's errors, and what it forgets to make one of them
+            raise Auth0Unavailable(f"no answer from {place(url)}: {self._reason(error)}") from None
+
+    def _reason(self, error: Exception) -> str:
+        advice = next(filter(None, map(self._advice, _origins(error))), "")
+        return (excerpt(str(error), 300) or type(error).__name__) + advice
+
+    def _advice(self, error: BaseException) -> str:
+        """Where to look, if this exception tells."""
+        match error:
+            case ssl.SSLCertVerificationError():
+                return ": name the authority to trust in AUTH0_CA_FILE"
+            case ssl.SSLError() if speaks_something_else(error):
+                return f": its port speaks no TLS, look at {self._peer}"
+            case socket.gaierror():
+                return f": its name has no address, look at {self._peer} and at this machine's name server"
+            case ConnectionRefusedError():
+                return f": nothing listens there, look at {self._peer}"
+            case _:
+                return ""
 
     async def _read(self, answer: httpx.Response) -> bytes:
         parts: list[bytes] = []
@@ -93,7 +131,7 @@ def words_in(fields: Mapping[str, Any]) -> str:
     words = fields.get("error_description") or fields.get("message")
     if not isinstance(words, str):
         return ""
-    return f" ({''.join(char if char.isprintable() else ' ' for char in words[:200])})"
+    return f" ({excerpt(''.join(char if char.isprintable() else ' ' for char in words), 200)})"
 
 
 def place(url: str) -> str:
@@ -109,7 +147,8 @@ def _expect_served(answer: httpx.Response, url: str) -> None:
         raise Auth0Unavailable(f"{place(url)} answered {answer.status_code}")
 
 
-def _reason(error: Exception) -> str:
-    reason = str(error) or type(error).__name__
-    advice = ": name the authority to trust in AUTH0_CA_FILE" if "CERTIFICATE_VERIFY_FAILED" in reason else ""
-    return reason + advice
+def _origins(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception, and those that it was made of."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -23,6 +23,7 @@ from producer.token import Token
 from shared.errors import Auth0Unavailable, CheckpointUnknown, CredentialsRefused, PageInvalid, ScopeMissing
 from shared.event import Event, slice_page
 from shared.log import get_logger
+from shared.masking import excerpt
 
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?(?=[\s;,]|$)', re.IGNORECASE)
 
@@ -69,7 +70,8 @@ class Auth0Logs:
             proxy=proxy,
             verify=tls or True,
         )
-        self._ask = HttpxAsk(self._client, deadline=deadline, body_cap=body_cap)
+        peer = "AUTH0_PROXY" if proxy else "AUTH0_DOMAIN"
+        self._ask = HttpxAsk(self._client, deadline=deadline, body_cap=body_cap, peer=peer)
         self._url = f"{base_url}/api/v2/logs"
         self._batch_size = batch_size
         self._warned = False
@@ -179,5 +181,5 @@ def _events(answer: httpx.Response, body: bytes, url: str) -> list[Event]:
     try:
         return slice_page(body)
     except PageInvalid as error:
-        kind = answer.headers.get("content-type", "no content type")[:80]
+        kind = excerpt(answer.headers.get("content-type", "no content type"), 80)
         raise PageInvalid(f"{place(url)} answered 200 ({kind}, {len(body)} bytes), but {error}") from None

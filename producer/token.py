@@ -15,8 +15,10 @@ from typing import Any, Final
 import httpx
 
 from producer.answer import Ask, object_in, words_in
+from shared import masking
 from shared.errors import Auth0Unavailable, CredentialsRefused
 from shared.log import get_logger
+from shared.masking import excerpt
 
 _RENEW_AT: Final = 0.9  # of the token's life
 _DEFAULT_LIFE: Final = 3600.0  # seconds, where Auth0 does not say
@@ -69,7 +71,7 @@ class Token:
         if fields is None:
             raise Auth0Unavailable(f"{heard} with something that is no JSON object: a proxy in between?")
         if answer.status_code in (400, 401, 403):
-            heard += words_in(fields).replace(self._form["client_secret"], "***")
+            heard += words_in(fields)
             raise CredentialsRefused(f"{heard}: {self._advice(answer.status_code, fields)}")
         value = fields.get("access_token")
         if answer.status_code != httpx.codes.OK or not isinstance(value, str) or not _USABLE.fullmatch(value):
@@ -77,7 +79,9 @@ class Token:
         life = _life(fields.get("expires_in"))
         self._renew_at = self._clock() + life * _RENEW_AT
         self._value = value
-        log.info("token received", expires_in=life, scope=fields.get("scope", ""))
+        masking.use([value], of="Auth0's token")
+        scope = fields.get("scope")
+        log.info("token received", expires_in=life, scope=excerpt(scope, 300) if isinstance(scope, str) else "")
 
     def _advice(self, status: int, fields: dict[str, Any]) -> str:
         if status != httpx.codes.FORBIDDEN:

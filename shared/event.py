@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from shared.errors import PageInvalid
+from shared.masking import excerpt
 
 
 class _Number(str):
@@ -95,7 +96,7 @@ def _event(entry: object, raw: str, index: int) -> Event:
         raise PageInvalid(f"entry {index} of the page is {_describe(raw)}, not an object")
     log_id = entry.get("log_id") or entry.get("_id")
     if not _LOG_ID.fullmatch(_text(log_id)):
-        shown = "none" if log_id is None else repr(log_id)[:80]
+        shown = excerpt(repr(log_id), 80) if isinstance(log_id, str) else "none" if log_id is None else type(log_id).__name__
         raise PageInvalid(f"entry {index} of the page has no usable log_id or _id (found: {shown})")
     return Event(
         raw=raw.encode("utf-8", "surrogateescape"),
@@ -150,7 +151,7 @@ def _skip_space(text: str, position: int) -> int:
 
 def _describe(text: str) -> str:
     """A few words for what stands where a page should be, without quoting personal data at length."""
-    start = text.lstrip()[:40]
+    start = excerpt(text.lstrip(), 40)
     if not start:
         return "nothing (an empty body)"
     if start.startswith("\ufeff"):

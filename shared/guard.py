@@ -7,22 +7,43 @@ there hands out credentials. Private and loopback addresses are the operator's o
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
-#: Metadata services that are not link-local: Alibaba, Azure, then AWS, Google and Oracle on IPv6.
-_METADATA: Final = frozenset(
-    map(ip_address, ("100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254", "fd00:c1::a9fe:a9fe"))
+#: Metadata services that are not link-local: Alibaba, Azure, Oracle; on IPv6 AWS, Scaleway, Google, Oracle.
+_METADATA: Final = tuple(
+    map(
+        ip_network,
+        (
+            "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
+            "fd00:ec2::/32",
+            "fd00:42::/32",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+        ),
+    )
 )
-_NAT64: Final = IPv6Network("64:ff9b::/96")
+#: Forms of IPv6 that carry an IPv4 address in their last 32 bits: mapped, translated (RFC 2765), and NAT64's usual one.
+_CARRIERS: Final = tuple(map(IPv6Network, ("::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")))
+#: Forms that carry one and that no receiver needs. IPv4-compatible ones were given up long ago, and some systems still understand
+#: them; where NAT64's local form carries it, only the network knows that uses it (RFC 8215).
+_HIDING: Final = tuple(map(IPv6Network, ("::/96", "64:ff9b:1::/48")))
+_OF_THE_MACHINE: Final = frozenset(map(IPv6Address, ("::", "::1")))  # within the first of these, and no form of IPv4
+
+IPAddress = IPv4Address | IPv6Address
 
 
 def refusal(address: str, *, allow_private: bool) -> str:
     """Why no connection may be made to this IP address; empty if it may."""
-    judged = _reached(ip_address(address))
-    if judged.is_link_local or judged in _METADATA:
+    given = ip_address(address)
+    reached = _reached(given)
+    if any(one.is_link_local or any(one in network for network in _METADATA) for one in reached):
         return f"{address} is a link-local or cloud-metadata address"
-    if not allow_private and (judged.is_multicast or not judged.is_global):
+    if any(given in network for network in _HIDING) and given not in _OF_THE_MACHINE:
+        return f"{address} hides an IPv4 address in a form that no receiver needs"
+    if not allow_private and not all(map(_is_public, reached)):
         return f"{address} is not a public address"
     return ""
 
@@ -36,10 +57,17 @@ def refusal_of_host(host: str, *, allow_private: bool) -> str:
     return refusal(host, allow_private=allow_private)
 
 
-def _reached(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """Where packets to this address end up: some IPv6 addresses are IPv4 ones in disguise."""
+def _is_public(address: IPAddress) -> bool:
+    site_local = isinstance(address, IPv6Address) and address.is_site_local  # `is_global` says nothing of these
+    return address.is_global and not address.is_multicast and not site_local
+
+
+def _reached(address: IPAddress) -> tuple[IPAddress, ...]:
+    """Where packets to this address end up: some IPv6 addresses are IPv4 ones in disguise, or lead by way of one."""
     if isinstance(address, IPv4Address):
-        return address
-    if address in _NAT64:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address
+        return (address,)
+    if any(address in network for network in _CARRIERS):
+        return (IPv4Address(int(address) & 0xFFFFFFFF),)
+    if address.sixtofour is not None:
+        return (address.sixtofour,)
+    return (address, *(address.teredo or ()))

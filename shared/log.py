@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, Literal, TextIO, cast
@@ -22,6 +22,7 @@ import structlog
 from structlog.processors import JSONRenderer
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from shared import masking
 from shared.log_console import Console, visible
 from shared.log_writer import Writer
 
@@ -30,7 +31,6 @@ LogFormat = Literal["console", "json"]
 
 Logger = FilteringBoundLogger
 
-MASK: Final = "***"
 _STANDARD_ERROR: Final = 2  # the descriptor; `sys.stderr` has a buffer and locks of its own
 _LAST_LINES: Final = 1.0  # seconds that the end waits for them
 
@@ -41,18 +41,20 @@ def get_logger(name: str) -> Logger:
 
 
 def configure(
-    *, verbosity: Verbosity, log_format: LogFormat | None, secrets: Iterable[str] = (), stream: TextIO | None = None
+    *, verbosity: Verbosity, log_format: LogFormat | None, secrets: Collection[str] = (), stream: TextIO | None = None
 ) -> None:
     """Set up the log of this process: on standard error, by a thread of its own, or on `stream`.
 
     `log_format` None: `console` on a terminal, else `json`. `secrets`: values that are masked wherever they would appear in a
-    line, whoever wrote it.
+    line, whoever wrote it; without any, those told before count.
     """
+    if secrets:
+        masking.use(secrets)
     terminal = os.isatty(_STANDARD_ERROR) if stream is None else stream.isatty()
     console = log_format == "console" or (log_format is None and terminal)
     colors = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     out = stream or _standard_error()
-    line = _Line(Console(colors=colors) if console else _json, secrets)
+    line = _Line(Console(colors=colors) if console else _json)
     level = logging.getLevelNamesMapping()[verbosity.upper()]
     structlog.configure(
         processors=[line],
@@ -80,7 +82,7 @@ def last_words(sentence: str, *, because: BaseException | None = None, **fields:
         get_logger(__name__).error(sentence, exc_info=because, **fields)
     else:
         trace = "".join(traceback.format_exception(because)) if because else ""
-        _standard_error().write(f"error: {visible(sentence)}\n{trace}")
+        _standard_error().write(f"error: {visible(masking.masked(sentence))}\n{masking.masked(trace)}")
 
 
 def finish() -> None:
@@ -102,15 +104,14 @@ def _standard_error() -> Writer:
 class _Line:
     """From a line's fields to its text. Raises nothing, whatever the fields are."""
 
-    def __init__(self, renderer: Processor, secrets: Iterable[str]) -> None:
+    def __init__(self, renderer: Processor) -> None:
         self.renderer = renderer
-        self._mask = _Masking(secrets)
         self._steps: Sequence[Processor] = (
             structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            self._mask,
+            _masked_line,
             renderer,
         )
 
@@ -123,7 +124,7 @@ class _Line:
         except Exception:  # noqa: BLE001  a value that has no text, is no JSON, or holds itself
             texts = {_text(name): _text(value) for name, value in fields.items()}
             texts = {"level": method, "timestamp": datetime.now(UTC).isoformat(), **texts}
-            return str(self.renderer(logger, method, self._mask(logger, method, texts)))
+            return str(self.renderer(logger, method, _masked_line(logger, method, texts)))
 
 
 def _text(value: object) -> str:
@@ -153,28 +154,20 @@ def _json(logger: WrappedLogger, method: str, line: EventDict) -> str:
     return text if text.isascii() and "\x7f" not in text else text.translate(_ESCAPED)
 
 
-class _Masking:
-    """Replaces secret values, longest first, in every text of a line."""
+def _masked_line(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    for name, value in line.items():
+        line[name] = _masked(value)
+    return line
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets: Sequence[str] = sorted({s for s in secrets if s}, key=len, reverse=True)
 
-    def __call__(self, _logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-        if self._secrets:
-            for name, value in line.items():
-                line[name] = self._masked(value)
-        return line
-
-    def _masked(self, value: Any) -> Any:
-        if isinstance(value, str):
-            for secret in self._secrets:
-                value = value.replace(secret, MASK)
-            return value
-        if isinstance(value, list | tuple):
-            return [self._masked(item) for item in value]
-        if isinstance(value, dict):
-            return {self._masked(str(name)): self._masked(item) for name, item in value.items()}
-        return value if value is None or isinstance(value, bool | int | float) else self._masked(str(value))
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return masking.masked(value)
+    if isinstance(value, list | tuple):
+        return [_masked(item) for item in value]
+    if isinstance(value, dict):
+        return {_masked(str(name)): _masked(item) for name, item in value.items()}
+    return value if value is None or isinstance(value, bool | int | float) else _masked(str(value))
 
 
 class _Libraries(logging.Handler):

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from shared.errors import RecordInvalid
 from shared.event import Event
+from shared.masking import excerpt
 
 VERSION: Final = b"1"
 
@@ -56,7 +57,7 @@ def log_id_of(record: Record) -> str:
     if version is None or not log_id:
         raise RecordInvalid("it lacks the headers `v` and `log-id` that our producer writes: another program wrote it")
     if version != VERSION:
-        shown = version[:16].decode("ascii", "backslashreplace")
+        shown = excerpt(version.decode("ascii", "backslashreplace"), 16)
         raise RecordInvalid(f"its version is {shown!r}, this release knows {VERSION.decode()!r}: upgrade auth0-webhooks")
     if not record.value:
         raise RecordInvalid("it has no value")

@@ -28,7 +28,7 @@ class Addresses:
         self._origin = origin
         self._allow_private = allow_private
         self._known: list[Address] = []
-        self._problem = ""
+        self._problem: NoConnection | None = None
         self._until = 0.0
         # Fifty connections that open at once ask once.
         self._asking = asyncio.Lock()
@@ -41,7 +41,7 @@ class Addresses:
                 await self._ask()
                 self._until = now() + (_FAILURE_REMEMBERED if self._problem else _REMEMBERED)
         if self._problem:
-            raise NoConnection(self._problem)
+            raise NoConnection(str(self._problem), self._problem.cause)
         return list(self._known)
 
     def prefer(self, address: Address) -> None:
@@ -56,14 +56,14 @@ class Addresses:
 
     async def _ask(self) -> None:
         loop, (_, host, port) = asyncio.get_running_loop(), self._origin
-        self._problem = ""
+        self._problem = None
         try:
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, ValueError) as error:
             problem = no_connection(error)
             if isinstance(problem, NoDescriptor):  # not to be remembered
                 raise problem from None
-            self._problem = str(problem)
+            self._problem = problem
         else:
             self._judge([Address(family, place) for family, _, _, _, place in found])
 
@@ -71,4 +71,4 @@ class Addresses:
         refusals = [refusal(str(address.place[0]), allow_private=self._allow_private) for address in found]
         self._known = [address for address, refused in zip(found, refusals, strict=True) if not refused]
         if not self._known:
-            self._problem = f"refused by us: {refusals[0]}"
+            self._problem = NoConnection(f"refused by us: {refusals[0]}")

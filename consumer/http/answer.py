@@ -5,17 +5,24 @@ Nothing here acts: after each `feed` the connection looks at what is known by no
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 import httptools
 
-from consumer.webhook import Attempt
+from consumer.http.origin import shown
+from consumer.webhook import Attempt, Cause
 from shared.retry_after import retry_after
 
 #: Bytes of one answer, head and body and 1xx answers before it. What is longer is not worth a connection.
 ANSWER_CAP: Final = 64 * 1024
+
+_TLS_ALERT: Final = b"\x15\x03"
+#: What nginx, Apache and Go say in the body of a 400 to plain HTTP on a port that speaks TLS.
+_SPOKE_PLAIN: Final = re.compile(rb"plain HTTP|HTTP request to an HTTPS", re.IGNORECASE)
 
 
 class Answer:
@@ -52,16 +59,22 @@ class Answer:
     def begun(self) -> bool:
         return self._size > 0
 
-    def attempt(self, problem: str, *, timed_out: bool) -> Attempt:
-        """What came of the request; `problem` says why there is no status, unless the answer itself knows. Raises nothing."""
+    def attempt(self, without: Attempt) -> Attempt:
+        """What came of the request; `without` is what came of it if there is no status. Raises nothing."""
+        head = b"".join(self._head)
         if self.status is None:
-            return Attempt(None, self.problem or problem, timed_out=timed_out)
+            cause = Cause.WANTS_TLS if head.startswith(_TLS_ALERT) else without.cause
+            return replace(without, problem=self.problem or without.problem, cause=cause)
         try:
-            asked = self._headers().get(b"retry-after")
-            wait = None if asked is None else retry_after(asked.decode("latin-1"), time.time())
+            headers = _Headers().read(head)
+            asked, location = headers.get("retry-after"), headers.get("location", "")
+            wait = None if asked is None else retry_after(asked, time.time())
+            spoke_plain = self.status == 400 and _SPOKE_PLAIN.search(head)
+            return Attempt(
+                self.status, retry_after=wait, cause=Cause.WANTS_TLS if spoke_plain else None, location=shown(location)
+            )
         except Exception as error:  # noqa: BLE001  what a receiver can make us raise costs this attempt, never the process
             return Attempt(self.status, f"answered {self.status}, and reading its headers failed: {type(error).__name__}")
-        return Attempt(self.status, retry_after=wait)
 
     def feed(self, data: bytes) -> None:
         self._size += len(data)
@@ -92,19 +105,16 @@ class Answer:
         if self.status is not None and not self.over:  # the parser ends a message after a 1xx too
             self.over, self.reusable = True, self._parser.should_keep_alive()
 
-    def _headers(self) -> dict[bytes, bytes]:
-        return _Headers().read(b"".join(self._head))
-
 
 class _Headers:
     """Reads a head once more, for the headers of its final answer, by their names in small letters."""
 
     def __init__(self) -> None:
         self._parser = _parser_for(self)
-        self._found: dict[bytes, bytes] = {}
+        self._found: dict[str, str] = {}
         self._complete = False
 
-    def read(self, head: bytes) -> dict[bytes, bytes]:
+    def read(self, head: bytes) -> dict[str, str]:
         with suppress(httptools.HttpParserError, httptools.HttpParserUpgrade):  # of what follows the head
             self._parser.feed_data(head)
         return self._found
@@ -115,7 +125,7 @@ class _Headers:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._complete:  # else a trailer
-            self._found[name.lower()] = value
+            self._found[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         self._complete = self._complete or _is_final(self._parser.get_status_code())

@@ -132,7 +132,8 @@ class HttpWebhook(Webhook, Owner):
         try:
             connection = await self._route.open(self._connection, self._loop.time() + patience)
         except NoConnection as problem:
-            attempt = Attempt(None, str(problem), sent=not isinstance(problem, NoDescriptor))
+            sent = not isinstance(problem, NoDescriptor)
+            attempt = Attempt(None, str(problem), sent=sent, cause=problem.cause)
         except TimeoutError:
             attempt = Attempt(None, f"no connection within {patience:.3g} s", timed_out=True)
         except Exception as error:  # noqa: BLE001  a library's surprise costs this attempt: a call never stays open

@@ -12,7 +12,7 @@ from typing import Final, Protocol, cast
 
 from consumer.http.answer import Answer
 from consumer.http.problems import broken
-from consumer.webhook import Attempt, Call, Landed
+from consumer.webhook import Attempt, Call, Cause, Landed
 
 #: Seconds that the rest of an answer may take once its head is there. The status is known by then, so waiting only serves
 #: to use the connection again; a receiver that drips its body must not hold a slot until the deadline.
@@ -105,7 +105,7 @@ class Connection(asyncio.Protocol):
             self._call = None
             self._owner.again(call, self._landed, self._deadline)
         else:
-            self._end(call, broken(exc, begun=answer.begun))
+            self._end(call, broken(exc, begun=answer.begun), cause=self._suspicion())
 
     # How a call goes out, and how it ends.
 
@@ -114,9 +114,19 @@ class Connection(asyncio.Protocol):
         for start in range(0, len(request), _PIECE):
             self.transport.write(request[start : start + _PIECE])
 
-    def _end(self, call: Call, problem: str = "", *, reusable: bool = False, timed_out: bool = False) -> None:
+    def _suspicion(self) -> Cause | None:
+        """Of a connection that ended: most ports that speak TLS close without a word when they are sent plain HTTP."""
+        plain = self.transport.get_extra_info("ssl_object") is None
+        return Cause.MAY_WANT_TLS if plain and self._idle_since == inf and not self._answer.begun else None
+
+    def _end(
+        self, call: Call, problem: str = "", *, reusable: bool = False, timed_out: bool = False, cause: Cause | None = None
+    ) -> None:
         answer = self._answer
-        attempt = _DELIVERED if answer.status == _DELIVERED.status else answer.attempt(problem, timed_out=timed_out)
+        if answer.status == _DELIVERED.status:
+            attempt = _DELIVERED
+        else:
+            attempt = answer.attempt(Attempt(None, problem, timed_out=timed_out, cause=cause))
         self._call = None
         # A receiver that answers before it has the whole request may never read the rest of it.
         if reusable and not self.transport.get_write_buffer_size():

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Final, NamedTuple, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from shared.masking import excerpt, masked
+
 _PORTS: Final = {"http": 80, "https": 443}
+_USERINFO: Final = re.compile(r"^((?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]+)?[^/\\]*@")
 
 
 class Origin(NamedTuple):
@@ -56,3 +60,9 @@ def login_of(url: str) -> str:
         return ""
     login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return f"Basic {base64.b64encode(login.encode()).decode()}"
+
+
+def shown(url: str) -> str:
+    """A URL that another side chose, as it may stand in a log: without userinfo, query and fragment, however broken it is."""
+    bare = _USERINFO.sub(r"\1", masked(url).partition("?")[0].partition("#")[0])
+    return excerpt("".join(char if char.isprintable() else " " for char in bare), 200)

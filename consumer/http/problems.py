@@ -6,11 +6,17 @@ import os
 import socket
 import ssl
 
+from consumer.webhook import Cause
 from shared.descriptors import are_short, is_shortage
+from shared.tls import speaks_something_else
 
 
 class NoConnection(Exception):
-    """There is no connection to send a request on; the text says why."""
+    """There is no connection to send a request on; the text says why, and `cause` where to look."""
+
+    def __init__(self, text: str, cause: Cause | None = None) -> None:
+        super().__init__(text)
+        self.cause = cause
 
 
 class NoDescriptor(NoConnection):
@@ -21,17 +27,20 @@ def no_connection(error: OSError | ValueError) -> NoConnection:
     """For what was raised while a connection was opened."""
     match error:
         case ssl.SSLCertVerificationError():
-            return NoConnection(f"its certificate is not accepted: {error.verify_message}")
+            return NoConnection(f"its certificate is not accepted: {error.verify_message}", Cause.CERTIFICATE)
         case ssl.SSLError():
-            return NoConnection(f"no TLS connection: {_tls_words(error)}")
+            cause = Cause.NO_TLS if speaks_something_else(error) else None
+            return NoConnection(f"no TLS connection: {_tls_words(error)}", cause)
         case OSError() if is_shortage(error) or (isinstance(error, socket.gaierror) and are_short()):
             return NoDescriptor("no file descriptor is left for a connection")
         case socket.gaierror():
-            return NoConnection(f"no address for its name: {error.strerror}")
+            return NoConnection(f"no address for its name: {error.strerror}", Cause.NO_ADDRESS)
         case ValueError():  # behind those above, one of which is a ValueError too
-            return NoConnection("no address for its name: it is no host name")
+            return NoConnection("no address for its name: it is no host name", Cause.NO_ADDRESS)
         case ConnectionError() if not error.errno:  # asyncio's own, in the middle of a handshake
             return NoConnection("no connection: it was closed during the TLS handshake")
+        case ConnectionRefusedError():
+            return NoConnection(f"no connection: {_system_words(error)}", Cause.NOT_LISTENING)
         case _:
             return NoConnection(f"no connection: {_system_words(error)}")
 

@@ -13,7 +13,8 @@ from typing import cast
 from consumer.http.answer import Answer
 from consumer.http.dial import Direct, Route, Talk
 from consumer.http.origin import Origin, login_of
-from consumer.http.problems import NoConnection, broken, no_connection
+from consumer.http.problems import NoConnection, NoDescriptor, broken, no_connection
+from consumer.webhook import Cause
 from shared.guard import refusal_of_host
 
 
@@ -31,8 +32,8 @@ class Proxied(Route):
         if self._refusal:
             raise NoConnection(f"refused by us: {self._refusal}")
         if self._tls is None:
-            return await self._to_proxy.open(talk, until)
-        tunnel = await self._to_proxy.open(_Tunnel, until)
+            return await self._reach(talk, until)
+        tunnel = await self._reach(_Tunnel, until)
         try:
             async with asyncio.timeout_at(until):
                 await tunnel.ask(self._request())
@@ -40,6 +41,14 @@ class Proxied(Route):
         except BaseException:
             tunnel.transport.abort()
             raise
+
+    async def _reach(self, talk: Callable[[], Talk], until: float) -> Talk:
+        try:
+            return await self._to_proxy.open(talk, until)
+        except NoDescriptor:
+            raise
+        except NoConnection as problem:
+            raise NoConnection(str(problem), Cause.PROXY) from None
 
     async def _secured(self, transport: asyncio.Transport, protocol: Talk) -> Talk:
         start_tls = asyncio.get_running_loop().start_tls
@@ -91,4 +100,4 @@ class _Tunnel(asyncio.Protocol):
         if self._answer.status is not None and 200 <= self._answer.status <= 299:
             self._answered.set_result(None)
         else:
-            self._answered.set_exception(NoConnection(f"no way through the proxy: {problem}"))
+            self._answered.set_exception(NoConnection(f"no way through the proxy: {problem}", Cause.PROXY))

@@ -85,5 +85,11 @@ NOTED: Final = (
         "events into dead letters",
         fix="lower the first or raise the second",
     ),
+    Clash(
+        names=("AUTH0_DOMAIN",),
+        there=lambda settings: settings.auth0.domain.startswith("http://"),
+        what="the client secret and the log travel without TLS",
+        fix="let it be for a simulator, else use https://",
+    ),
     *map(_idle, ("BATCH_MAX_EVENTS", "BATCH_MAX_BYTES", "BATCH_LINGER")),
 )

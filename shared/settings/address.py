@@ -26,7 +26,7 @@ def webhook_url() -> Kind:
 
 
 def tenant_domain() -> Kind:
-    """A host name; or, for a simulator, a URL with a scheme and without a path."""
+    """A host name; or, for a simulator, a URL with a scheme and without a path. Without TLS for near ones only."""
     return Kind("host name, or a URL with its scheme for a simulator", _read_tenant, hidden=credentials_in)
 
 
@@ -66,9 +66,8 @@ def _read_webhook_url(text: str) -> str:
         raise Refused("must not carry a user or password", "put `Basic …` or `Bearer …` into AUTHORIZATION instead")
     if "#" in text:
         raise Refused("must not carry a fragment, which is never sent", "remove everything from the # on")
-    if refusal_of_host(parts.hostname or "", allow_private=True):
-        what = "has a link-local or cloud-metadata address, which hands out credentials and is never a webhook"
-        raise Refused(what, "use the name or the address of your receiver")
+    if refused := refusal_of_host(parts.hostname or "", allow_private=True):
+        raise Refused(f"is never a webhook: {refused}", "use the name or the address of your receiver")
     return text
 
 
@@ -79,6 +78,8 @@ def _read_tenant(text: str) -> str:
         raise Refused("must be a host name alone", "leave out the path and everything else, such as acme.eu.auth0.com")
     if "://" not in domain and "." not in domain:
         raise Refused("is not a whole host name", "write it in full, such as acme.eu.auth0.com, or a simulator's http:// URL")
+    if parts.scheme == "http" and not _is_near(parts.hostname or ""):
+        raise Refused("would send the client secret without TLS", "use https://; http:// is for a simulator on a private address")
     return domain
 
 
@@ -153,6 +154,11 @@ def _is_host(host: str) -> bool:
         except ValueError:
             return False
     return bool(_LABELS.fullmatch(host))
+
+
+def _is_near(host: str) -> bool:
+    """A private or loopback address, or a name without a dot, as those of this machine and of containers."""
+    return bool(refusal_of_host(host, allow_private=False)) or ("." not in host and ":" not in host)
 
 
 def _is_broken(url: str) -> bool:

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
 
-from shared.log import MASK
+from shared.masking import MASK
 from shared.settings.kind import Kind, Refused, text_of
 
 

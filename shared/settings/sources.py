@@ -14,7 +14,7 @@ from typing import Final
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from shared.log import MASK
+from shared.masking import MASK
 from shared.settings.kind import Refused
 from shared.settings.option import Option
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from shared.errors import TransportUnusable
+from shared.masking import excerpt
 from shared.transport.port import Checkpoint
 
 _PLACE: Final = 1
@@ -47,6 +48,6 @@ def parse(document: bytes, *, where: str) -> tuple[Checkpoint, dict[int, int]]:
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     raise TransportUnusable(
-        f"the checkpoint at {where} is not one of ours or is damaged: {document[:80]!r}; "
+        f"the checkpoint at {where} is not one of ours or is damaged: {excerpt(repr(document), 80)}; "
         "nothing was read from Auth0. `auth0-webhooks checkpoint reset` begins anew at the oldest entry that Auth0 still has"
     )

@@ -16,6 +16,7 @@ import trustme
 from structlog.testing import capture_logs
 
 from producer.auth0 import Auth0Logs
+from shared import masking
 from shared.errors import (
     Auth0Unavailable,
     CheckpointUnknown,
@@ -302,6 +303,7 @@ async def test_neither_secret_nor_token_stands_in_a_message(world: World) -> Non
     token = [faults.status(401, body=echo), *(fault for fault, _, _ in TOKEN_TROUBLE.values()), grant(access_token="bad\ntoken")]
     page = [*map(faults.status, (400, 401, 401, 403, 404, 500)), tenant_faults.html(), faults.short_body()]
     logs, said = world.logs(deadline=0.3), []
+    masking.use([SECRET])  # as the process does at its start
     with capture_logs() as lines:
         for fault in token:
             world.tenant.token_faults.in_order(fault)
@@ -316,6 +318,16 @@ async def test_neither_secret_nor_token_stands_in_a_message(world: World) -> Non
     assert "wrong secret ***" in said[0]
     told = repr(lines) + "".join(said)
     assert not any(canary in told for canary in (SECRET, "simulated-token", "bad"))
+
+
+async def test_a_token_that_the_api_hands_back_is_masked(world: World) -> None:
+    logs = world.logs()
+    await logs.after(log_id(0))
+    echo = json.dumps({"message": "x" * 190 + " simulated-token-1 lacks the scope"}).encode()
+    world.tenant.faults.in_order(faults.status(403, body=echo))
+    with pytest.raises(ScopeMissing, match=r"x \*\*\* lacks") as caught:
+        await logs.after(log_id(0))
+    assert "simul" not in str(caught.value)
 
 
 # Pages.

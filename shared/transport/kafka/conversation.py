@@ -19,6 +19,7 @@ from kafka.protocol.broker_version_data import BrokerVersionData
 from kafka.protocol.metadata import ApiVersionsRequest, MetadataRequest
 from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
 
+from shared.masking import excerpt
 from shared.settings import Log
 from shared.transport.kafka.errors import principal
 from shared.transport.kafka.line import Line, NotKafka
@@ -159,7 +160,7 @@ def _check_mechanism(code: int, enabled: Iterable[str], settings: Log) -> None:
 
 
 def _login_problem(message: str, settings: Log) -> tuple[str, str]:
-    return f"it refuses the login of {principal(settings)} ({message.strip()})", login_advice(settings)
+    return f"it refuses the login of {principal(settings)} ({excerpt(message.strip(), 300)})", login_advice(settings)
 
 
 def _brokers(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from kafka.errors import AuthorizationError, KafkaError, RetriableError, SaslAuthenticationFailedError
 
 from shared.errors import TransportUnreachable, TransportUnusable, WebhooksError
+from shared.masking import excerpt
 from shared.settings import Log
 from shared.transport.kafka.sasl import login_advice
 
@@ -81,5 +82,4 @@ def principal(settings: Log) -> str:
 
 def reason(error: BaseException) -> str:
     """One line without the library's trimmings."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else f"{text[:300]}…"
+    return excerpt(" ".join(str(error).split()) or type(error).__name__, 300)

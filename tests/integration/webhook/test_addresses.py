@@ -7,6 +7,7 @@ from math import inf
 
 import pytest
 
+from consumer.http import addresses
 from consumer.http.addresses import Address
 from consumer.http.client import HttpWebhook
 from consumer.http.dial import Direct
@@ -18,16 +19,30 @@ async def test_one_address_after_the_other_is_tried_and_the_one_that_works_comes
     nobody, somebody = ("127.0.0.1", 1), ("127.0.0.1", plain_receiver.port)
     webhook = HttpWebhook(url="http://several.invalid", headers={}, timeout=5, connect_timeout=5)
     assert isinstance(webhook._route, Direct)
-    addresses = webhook._route._addresses
-    addresses._known = [Address(socket.AF_INET, nobody), Address(socket.AF_INET, somebody)]
-    addresses._until = inf
+    known = webhook._route._addresses
+    known._known = [Address(socket.AF_INET, nobody), Address(socket.AF_INET, somebody)]
+    known._until = inf
     async with Caller(webhook) as caller:
         assert (await caller.call()).status == 200
-        assert [address.place for address in await addresses.get()] == [somebody, nobody]
+        assert [address.place for address in await known.get()] == [somebody, nobody]
         await plain_receiver.stop()
         await caller.call()
         assert (await caller.call()).problem.startswith("no ")
-        assert addresses._until == 0 or addresses._problem  # asked again
+        assert known._until == 0 or known._problem  # asked again
+
+
+async def test_a_name_that_had_no_address_is_looked_up_again(plain_receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure counts for a second, so that fifty calls do not ask fifty times, and not for as long as an address does."""
+    monkeypatch.setattr(addresses, "_FAILURE_REMEMBERED", 0.0)
+    webhook = HttpWebhook(url=plain_receiver.url, headers={}, timeout=5, connect_timeout=5)
+    assert isinstance(webhook._route, Direct)
+    known = webhook._route._addresses
+    there = known._origin
+    async with Caller(webhook) as caller:
+        known._origin = there._replace(host="x" * 70)  # no name has such a part: it fails without asking anybody
+        assert (await caller.call()).problem.startswith("no address for its name")
+        known._origin = there
+        assert (await caller.call()).status == 200
 
 
 REFUSED = [
@@ -35,6 +50,8 @@ REFUSED = [
     "https://169.254.1.1",
     "http://[fe80::1]",
     "http://[fd00:ec2::254]",
+    "http://[fd00:42::42]",
+    "http://192.0.0.192",
     "http://[::ffff:169.254.169.254]",
     "http://[64:ff9b::a9fe:a9fe]",
     "http://[2002:a9fe:a9fe::]",

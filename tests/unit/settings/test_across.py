@@ -87,3 +87,10 @@ def test_a_call_may_take_longer_than_stopping() -> None:
 @pytest.mark.parametrize("clash", [*REFUSED, *NOTED])
 def test_a_clash_names_options_that_there_are(clash: Clash) -> None:
     assert set(clash.names) <= our_names()
+
+
+def test_a_tenant_without_tls_is_said_aloud() -> None:
+    (note,) = loaded(AUTH0_DOMAIN="http://tenant:4010").notes()
+    assert note.startswith("AUTH0_DOMAIN='http://tenant:4010' (environment): the client secret and the log travel without TLS")
+    assert not loaded(AUTH0_DOMAIN="https://tenant:4010").notes()
+    assert not loaded(Role.CONSUME, AUTH0_DOMAIN="http://tenant:4010").notes()

@@ -114,6 +114,8 @@ def test_whatever_stands_there_is_read_or_refused(text: str) -> None:
         ("https://acme.eu.auth0.com/", "https://acme.eu.auth0.com", "https://acme.eu.auth0.com"),
         ("http://127.0.0.1:4010", "http://127.0.0.1:4010", "http://127.0.0.1:4010"),
         ("http://tenant:4010", "http://tenant:4010", "http://tenant:4010"),
+        ("http://[::1]:4010", "http://[::1]:4010", "http://[::1]:4010"),
+        ("http://10.1.2.3", "http://10.1.2.3", "http://10.1.2.3"),
     ],
 )
 def test_a_domain_is_a_host_or_a_simulators_url(given_: str, domain: str, base_url: str) -> None:
@@ -132,6 +134,10 @@ def test_a_domain_is_a_host_or_a_simulators_url(given_: str, domain: str, base_u
         ("acme eu", "a space"),
         ("ftp://acme.eu.auth0.com", "has the scheme 'ftp'"),
         ("/", "has no host"),
+        ("http://acme.eu.auth0.com", "would send the client secret without TLS"),
+        ("http://tenant.internal:4010", "would send the client secret without TLS"),
+        ("http://8.8.8.8", "would send the client secret without TLS"),
+        ("http://[2606:4700::1111]", "would send the client secret without TLS"),
     ],
 )
 def test_any_other_domain_is_refused(domain: str, said: str) -> None:

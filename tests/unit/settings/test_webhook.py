@@ -181,7 +181,7 @@ def test_headers_and_secrets_are_nowhere_to_be_seen() -> None:
 def test_a_place_that_hands_out_credentials_is_never_a_webhook(host: str, allow_private: str) -> None:
     line = problem(WEBHOOK_URL=f"http://{host}/latest/meta-data", WEBHOOK_ALLOW_PRIVATE=allow_private)
     assert line.startswith("WEBHOOK_URL=")
-    assert "has a link-local or cloud-metadata address" in line
+    assert "is a link-local or cloud-metadata address" in line
 
 
 @pytest.mark.parametrize(

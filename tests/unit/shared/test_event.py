@@ -62,6 +62,22 @@ def test_no_bytes_at_all_raise_anything_but_page_invalid(junk: bytes) -> None:
             slice_page(body)
 
 
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+anything = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["$date", "a"]), inner, max_size=2)
+)
+fields = st.sampled_from(["log_id", "_id", "type", "date", "user_id", "tenant_name", "user_name"])
+
+
+@given(st.lists(st.dictionaries(fields, anything) | anything, max_size=3) | anything, st.integers(0, 3000))
+def test_no_entries_at_all_raise_anything_but_page_invalid(page: Any, depth: int) -> None:
+    deep = b"[" * depth + b"]" * depth
+    for body in (json.dumps(page).encode(), b'[{"log_id":%b}]' % deep, b'[{"_id":"1","date":%b}]' % deep, b"[%b]" % deep):
+        with suppress(PageInvalid):
+            for event in slice_page(body):
+                assert event.log_id.isascii()
+
+
 @given(st.integers(0, 10**6))
 def test_a_page_cut_anywhere_is_invalid(where: int) -> None:
     page = b"[" + b",".join(SAMPLES[:3]) + b"]"
