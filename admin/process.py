@@ -49,7 +49,7 @@ def run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], *, grace: fl
         loop.run_until_complete(_cancel_the_rest())
         loop.close()  # it takes our handlers away
         for number, handler in before.items():
-            signal.signal(number, at_once if stop.is_set() and number != signal.SIGHUP else handler)
+            signal.signal(number, handler if number == signal.SIGHUP else at_once)
 
 
 async def together(stop: asyncio.Event, *works: Awaitable[None]) -> None:

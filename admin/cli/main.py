@@ -17,13 +17,17 @@ from admin.cli.exits import Exit, at_once
 def main() -> NoReturn:
     """The entry point: our errors become a line on standard error and a named exit code."""
     _have_standard_streams()
-    signal.signal(signal.SIGTERM, at_once)
-    interrupt = signal.signal(signal.SIGINT, at_once)
+    interrupt = signal.getsignal(signal.SIGINT)
+    endless = _runs_until_stopped(sys.argv[1:])
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _not_begun if endless else at_once)
     from admin.cli.app import app
     from shared.descriptors import REMEDY, is_shortage
     from shared.errors import ConfigurationError, SurroundingsError
 
-    signal.signal(signal.SIGINT, interrupt)
+    if not endless:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         app()
     except SystemExit as end:
@@ -41,6 +45,15 @@ def main() -> NoReturn:
             _end(Exit.SURROUNDINGS, f"no file descriptor is left: {REMEDY}")
         _end(Exit.INTERNAL, "unexpected, a mistake of ours: please report it with what follows", because=error)
     _leave(Exit.FINE)
+
+
+def _runs_until_stopped(arguments: list[str]) -> bool:
+    return arguments[:1] in (["run"], ["produce"], ["consume"], ["listen"], ["simulate"]) and "--once" not in arguments
+
+
+def _not_begun(_number: int, _frame: object) -> NoReturn:
+    """A stop that comes before there is anything to drain: fine, as one that comes later."""
+    os._exit(Exit.FINE)
 
 
 def _have_standard_streams() -> None:

@@ -45,7 +45,7 @@ class Slow:
         if name == "{module}":
             sys.meta_path.remove(self)
             os.write(2, b"importing\\n")
-            time.sleep(4)
+            time.sleep(30)
 sys.meta_path.insert(0, Slow())
 """
 EVENTS = 600
@@ -267,8 +267,8 @@ def _program(text: str) -> Iterator[subprocess.Popen[bytes]]:
         process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_before_there_is_anything_to_drain_ends_it_without_a_traceback(
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_stop_before_there_is_anything_to_drain_ends_it_quietly(
     stack_with: Callable[[int], Stack], number: signal.Signals
 ) -> None:
     """It reads its settings, and waits for a secret that another process has not yet written."""
@@ -277,12 +277,12 @@ def test_a_signal_before_there_is_anything_to_drain_ends_it_without_a_traceback(
     os.mkfifo(fifo)
     process = stack.start("run", AUTH0_CLIENT_SECRET="", AUTH0_CLIENT_SECRET_FILE=str(fifo))
     writer = os.open(fifo, os.O_WRONLY)  # once it reads
-    assert process.stop(number, within=5) in (128 + number, -number, 1)
+    assert process.stop(number, within=3) == 0
     os.close(writer)
-    assert "Traceback" not in process.text
+    assert process.text == ""
 
 
-@pytest.mark.parametrize("module", ["typer", "structlog", "pydantic", "sqlite3"])
+@pytest.mark.parametrize("module", ["typer", "structlog", "pydantic", "httpx"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_something_is_being_imported_leaves_no_traceback(
     stack_with: Callable[[int], Stack], number: signal.Signals, module: str
@@ -291,7 +291,7 @@ def test_a_signal_while_something_is_being_imported_leaves_no_traceback(
     (stack.folder / "sitecustomize.py").write_text(_SLOW_IMPORT.format(module=module))
     process = stack.start("run", PYTHONPATH=str(stack.folder))
     process.says("importing")
-    assert process.stop(number, within=8) in (0, 1, 128 + number)
+    assert process.stop(number, within=3) == 0
     assert "Traceback" not in process.text
 
 

@@ -212,7 +212,7 @@ def _processes_are_well(verdict: Verdict, world: World) -> None:
     for member in world.members:
         code = member.child.code
         killed = code == -signal.SIGKILL and (member.killed is not None or member.died_at_its_point)
-        unborn = code == 128 + signal.SIGTERM and not member.child.text  # it had not come to where it hears a signal
+        unborn = code == -signal.SIGTERM and not member.child.text  # it had not come to where it hears a signal
         meant = code == 0 or killed or unborn
         verdict.demand(meant, f"INV-7 process {member.number} ({member.role}) ended with {code}: {member.child.text[-1500:]}")
         verdict.demand("Traceback" not in member.child.text, f"a traceback in {member.child.output}")

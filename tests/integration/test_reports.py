@@ -1,0 +1,124 @@
+"""What a process says of itself each minute, and at its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+from admin import compose
+from admin.actions.reports import say_each_minute, say_what_begins, say_what_was_done, totals
+from consumer.courier import Courier
+from producer.poller import Poller
+from shared.settings import Role, Settings, load
+from simulator import faults
+from simulator.receiver import Receiver
+from simulator.tenant import Tenant
+from simulator.tenant_log import ListedLog
+from simulator.tokens import Application
+from tests.e2e.stack import simple
+
+ENVIRON = {
+    "AUTH0_CLIENT_ID": "client",
+    "AUTH0_CLIENT_SECRET": "secret",
+    "POLL_INTERVAL": "0.1",
+    "WEBHOOK_BACKOFF_BASE": "0.05",
+    "WEBHOOK_BACKOFF_CAP": "0.1",
+    "WEBHOOK_PROBE_INTERVAL": "0.1",
+    "WEBHOOK_BREAKER_FAILURES": "3",
+}
+
+
+async def _reports(
+    folder: Path, receiver: Receiver, events: int, enough: Callable[[list[EventDict], Poller, Courier], bool]
+) -> list[EventDict]:
+    """Run poller and courier with a report every few milliseconds instead of each minute."""
+    tenant = Tenant(ListedLog(simple(range(events))), application=Application(client_id="client", client_secret="secret"))
+    await tenant.start()
+    await receiver.start()
+    where = {"AUTH0_DOMAIN": tenant.url, "WEBHOOK_URL": receiver.url, "SQLITE_PATH": str(folder / "log.db")}
+    settings = load(Role.RUN, {**ENVIRON, **where}, None)
+    poller, courier, transport = compose.poller(settings), compose.courier(settings), compose.transport(settings)
+    stop = asyncio.Event()
+    with capture_logs() as lines:
+        works = asyncio.gather(
+            say_each_minute(stop, poller, courier, every=0.01), poller.run(transport, stop), courier.run(transport, stop)
+        )
+        async with asyncio.timeout(30):
+            while not enough(lines, poller, courier):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), 0.01)
+        stop.set()
+        await works
+    await transport.close()
+    await receiver.stop()
+    await tenant.stop()
+    return [line for line in lines if "last minute" in line["event"]]
+
+
+async def test_the_reports_add_up_to_what_was_done_and_say_when_there_is_nothing(tmp_path: Path) -> None:
+    def idle(lines: list[EventDict], _poller: Poller, courier: Courier) -> bool:
+        return courier.counts.delivered == 30 and lines[-1].get("waiting_for") == ("new events",)
+
+    reports = await _reports(tmp_path, Receiver(), 30, idle)
+    for name in ("fetched", "published", "taken", "delivered"):
+        assert sum(report.get(name, 0) for report in reports) == 30
+    assert not any(report.get("failed_attempts") for report in reports)
+    assert reports[-1]["event"] == "nothing was done in the last minute"
+
+
+async def test_a_report_says_what_is_waited_for(tmp_path: Path) -> None:
+    receiver = Receiver()
+    receiver.script.add(faults.status(503))
+
+    def down(lines: list[EventDict], _poller: Poller, _courier: Courier) -> bool:
+        return any("the webhook to be up again" in line.get("waiting_for", ()) for line in lines)
+
+    reports = await _reports(tmp_path, receiver, 30, down)
+    assert any(report.get("failed_attempts") for report in reports)
+
+
+def _settings(role: Role, **more: str) -> Settings:
+    where = {"AUTH0_DOMAIN": "acme.eu.auth0.com", "WEBHOOK_URL": "https://hooks.example.com:8443/T0/key?token=key"}
+    return load(role, {**ENVIRON, **where, **more}, None)
+
+
+@pytest.mark.parametrize(
+    ("role", "more", "said"),
+    [
+        (
+            Role.RUN,
+            {"SQLITE_PATH": "a.db"},
+            {"tenant": "acme.eu.auth0.com", "webhook": "https://hooks.example.com:8443", "transport": "SQLite", "file": "a.db"},
+        ),
+        (
+            Role.PRODUCE,
+            {"KAFKA_BOOTSTRAP_SERVERS": "a:1,b:2"},
+            {"tenant": "acme.eu.auth0.com", "transport": "Kafka", "servers": "a:1,b:2", "topic": "auth0.logs"},
+        ),
+        (Role.CONSUME, {}, {"webhook": "https://hooks.example.com:8443", "transport": "SQLite"}),
+    ],
+)
+def test_the_first_line_says_from_where_to_where_and_no_secret(role: Role, more: dict[str, str], said: dict[str, str]) -> None:
+    with capture_logs() as lines:
+        say_what_begins(_settings(role, **more))
+    (line,) = lines
+    assert line.items() >= said.items()
+    assert ("tenant" in line, "webhook" in line) == ("tenant" in said, "webhook" in said)
+    assert "key" not in str(line)
+
+
+async def test_a_start_that_failed_counts_no_zeros() -> None:
+    settings = _settings(Role.RUN)
+    poller, courier = compose.poller(settings), compose.courier(settings)
+    courier.counts.delivered = 1
+    with capture_logs() as lines:
+        say_what_was_done((poller, courier), failed=True)
+        say_what_was_done((poller,), failed=False)
+    assert [line["loop"] for line in lines] == ["courier", "poller"]
+    assert totals((poller, courier))["delivered"] == 1
