@@ -8,6 +8,7 @@ A log call never raises and never waits, whatever is at the other end: lines go 
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import os
 import sys
@@ -16,10 +17,9 @@ import traceback
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final, Literal, TextIO, cast
+from typing import Any, Final, Literal, TextIO
 
 import structlog
-from structlog.processors import JSONRenderer
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from shared import masking
@@ -59,7 +59,7 @@ def configure(
     structlog.configure(
         processors=[line],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", out)),
+        logger_factory=lambda *_: _Out(out),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
@@ -127,6 +127,18 @@ class _Line:
             return str(self.renderer(logger, method, _masked_line(logger, method, texts)))
 
 
+class _Out:
+    """The end of structlog's chain."""
+
+    def __init__(self, out: TextIO | Writer) -> None:
+        self._write = out.write
+
+    def msg(self, text: str) -> None:
+        self._write(text + "\n")
+
+    debug = info = warning = error = critical = msg
+
+
 def _text(value: object) -> str:
     try:
         return str(value)
@@ -144,13 +156,13 @@ def _unraisable(failure: sys.UnraisableHookArgs) -> None:
     get_logger(__name__).error("unexpected error", where=_text(failure.object), exc_info=failure.exc_value)
 
 
-_render_json: Final = JSONRenderer(ensure_ascii=False, allow_nan=False)
+_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=repr).encode
 #: JSON lets them stand, and yet they break lines (U+0085, U+2028, U+2029) or are what a terminal acts on.
 _ESCAPED: Final = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
 
 
-def _json(logger: WrappedLogger, method: str, line: EventDict) -> str:
-    text = str(_render_json(logger, method, line))
+def _json(_logger: WrappedLogger, _method: str, line: EventDict) -> str:
+    text = _encode(line)
     return text if text.isascii() and "\x7f" not in text else text.translate(_ESCAPED)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from enum import IntEnum
-from typing import NoReturn
 
 
 class Exit(IntEnum):
@@ -19,6 +18,6 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-def at_once(number: int, _frame: object) -> NoReturn:
+def at_once(number: int, _frame: object) -> None:
     """A signal's handler. Not the default action: the first process of a container has none."""
     os._exit(128 + number)

@@ -1,6 +1,6 @@
 """The process around a command: what has to be right before it is imported, and its one way out.
 
-Imports next to nothing: a signal that comes while the rest is being imported ends the process without a traceback.
+Imports next to nothing, not even `typing`: a signal that comes while the rest is imported ends the process without a traceback.
 """
 
 from __future__ import annotations
@@ -8,20 +8,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import suppress
-from typing import NoReturn
 
 from admin.cli.exits import Exit, at_once
 
 
-def main() -> NoReturn:
+def main() -> None:
     """The entry point: our errors become a line on standard error and a named exit code."""
-    _have_standard_streams()
     interrupt = signal.getsignal(signal.SIGINT)
     endless = _runs_until_stopped(sys.argv[1:])
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _not_begun if endless else at_once)
+    _have_standard_streams()
     from admin.cli.app import app
     from shared.descriptors import REMEDY, is_shortage
     from shared.errors import ConfigurationError, SurroundingsError
@@ -51,7 +49,7 @@ def _runs_until_stopped(arguments: list[str]) -> bool:
     return arguments[:1] in (["run"], ["produce"], ["consume"], ["listen"], ["simulate"]) and "--once" not in arguments
 
 
-def _not_begun(_number: int, _frame: object) -> NoReturn:
+def _not_begun(_number: int, _frame: object) -> None:
     """A stop that comes before there is anything to drain: fine, as one that comes later."""
     os._exit(Exit.FINE)
 
@@ -68,7 +66,7 @@ def _have_standard_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
-def _end(code: Exit, *sentences: str, because: Exception | None = None) -> NoReturn:
+def _end(code: Exit, *sentences: str, because: Exception | None = None) -> None:
     """A log that is JSON stays JSON, line by line, to its end."""
     from shared import log, settings
 
@@ -79,13 +77,15 @@ def _end(code: Exit, *sentences: str, because: Exception | None = None) -> NoRet
     _leave(code)
 
 
-def _leave(code: int) -> NoReturn:
+def _leave(code: int) -> None:
     """End here and now: the interpreter would wait for threads that hang in a look-up, and for a reader that does not read."""
+    from contextlib import suppress
+
     signal.signal(signal.SIGINT, at_once)
     if "shared.log" in sys.modules:
         from shared import log
 
         log.finish()
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError):  # its reader is gone, or it is closed
         sys.stdout.flush()
     os._exit(code)
