@@ -68,6 +68,9 @@ class Request:
         """As it stands in the dead letter."""
         return f"skipped by {self.by}: {self.why}"
 
+    def is_timely(self, now: float) -> bool:
+        return self.asked - SKEW <= now <= self.until
+
     def document(self) -> bytes:
         return _dump(asdict(self))
 
@@ -137,7 +140,7 @@ class Table:
     def standing(self, now: float) -> list[Request]:
         """Those to act on, the oldest first: not withdrawn, not expired, and not at their end."""
         ended = {answer.request for answer in self.answers.values() if answer.word in ENDS}
-        standing = [one for one in self.requests.values() if one.id not in ended and one.asked - SKEW <= now <= one.until]
+        standing = [one for one in self.requests.values() if one.id not in ended and one.is_timely(now)]
         return sorted(standing, key=lambda one: (one.asked, one.id))
 
     def answers_of(self, request: str) -> list[Answer]:

@@ -73,9 +73,8 @@ class Skips:
 
     async def _step(self, control: Control) -> bool:
         """Whether to look again at once."""
-        unknown, self._table = self._table.unknown, Table.of(await control.snapshot())
-        for key in sorted(self._table.unknown - unknown):
-            log.warning("a skip of another version or form is ignored", key=key)
+        before, self._table = self._table, Table.of(await control.snapshot())
+        self._name_what_is_left_alone(before)
         if not (self._table.requests or self._table.answers or self._hands):
             return False
         taken = self._flag()
@@ -88,6 +87,17 @@ class Skips:
         if not step.writes:
             self._forget()
         return step.again
+
+    def _name_what_is_left_alone(self, before: Table) -> None:
+        """Each once: of what `before` had, that was said."""
+        for key in sorted(self._table.unknown - before.unknown):
+            log.warning("a skip of another version or form is ignored", key=key)
+        for request in [one for one in self._table.requests.values() if one.id not in before.requests]:
+            if not request.is_timely(now := self._clock()):
+                ago = round(now - request.asked)
+                log.warning(
+                    "a skip has expired, or the clocks differ: ignored", log_id=request.log_id, by=request.by, asked_ago=ago
+                )
 
     def _flag(self) -> list[Request]:
         """Keep what is asked for out of its turn, and give back what is not asked for any more. Returns what is new in hand."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -137,6 +139,31 @@ def test_a_skip_is_taken_up_by_the_consumer_that_gets_the_partition(stack: Stack
     stack.delivered(29)
     assert following.stop() == 0
     assert [letter["log_id"] for letter in _letters(stack)] == [POISON]
+
+
+@pytest.mark.parametrize("log", ["kafka"], indirect=True)
+def test_a_skip_survives_a_rebalance(stack: Stack) -> None:
+    consumer, skip = _skip_while_its_call_is_open(stack)
+    _refuse_from_now_on(stack)
+    joining = stack.start("run")
+    joining.says("partition assigned", within=40)
+    assert "is a dead letter now" in _ends(skip)
+    stack.delivered(29)
+    assert [process.stop() for process in (joining, consumer)] == [0, 0]
+    assert [letter["log_id"] for letter in _letters(stack)] == [POISON]
+
+
+@pytest.mark.parametrize("log", ["sqlite"], indirect=True)
+def test_a_second_interrupt_ends_a_skip_at_once_whatever_the_log_does(stack: Stack, log: Log) -> None:
+    stack.receiver.script.clear()
+    assert stack.start("run", "--once").wait(40) == 0
+    skip = stack.start("skip", "900000", "--reason", "typo", "--yes")
+    with closing(sqlite3.connect(log.environ["SQLITE_PATH"], isolation_level=None)) as other:
+        stack.until(lambda: bool(other.execute("SELECT 1 FROM control").fetchall()))
+        other.execute("BEGIN IMMEDIATE")  # nothing can be withdrawn
+        skip.popen.send_signal(signal.SIGINT)
+        skip.says("withdrawing the request")
+        assert skip.stop(signal.SIGINT, within=3) == -signal.SIGINT
 
 
 def _skip_while_its_call_is_open(stack: Stack) -> tuple[Process, Process]:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from admin.actions.skip import Outcome, skip
 from consumer.batch import Batching, Form
@@ -300,14 +301,17 @@ async def test_nothing_is_left_in_the_control_table(tmp_path: Path, receiver: Re
     await control.put(left.key, left.document())
     await control.put("skip/900", b'{"v": 1, "by": "kim", "reason": "an older command"}')
     one = courier(receiver.url)
-    async with running(one, log_in(tmp_path)):
-        async with asyncio.timeout(10):
-            while (keys := set(await control.snapshot())) != {"skip/old0", "skip/900"}:
-                assert keys
-                await asyncio.sleep(0.05)
-        await until(lambda: one.counts.failed_attempts > 5)
+    with capture_logs() as lines:
+        async with running(one, log_in(tmp_path)):
+            async with asyncio.timeout(10):
+                while (keys := set(await control.snapshot())) != {"skip/old0", "skip/900"}:
+                    assert keys
+                    await asyncio.sleep(0.05)
+            await until(lambda: one.counts.failed_attempts > 5)
     await control.close()
     assert await dead(tmp_path) == []
+    ignored = [line for line in lines if "ignored" in line["event"]]
+    assert [line.get("key") or line["by"] for line in ignored] == ["skip/900", "kim", "kim"]
 
 
 async def _skip(path: Path, log_id: str, *, stop: asyncio.Event | None = None) -> Outcome:
