@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 
 import httpx
 
+from shared.descriptors import REMEDY, is_shortage
 from shared.errors import Auth0Unavailable, RateLimited, WebhooksError
 from shared.masking import excerpt
 from shared.retry_after import http_date, retry_after, whole_seconds
@@ -86,6 +87,8 @@ class HttpxAsk(Ask):
                 return ": name the authority to trust in AUTH0_CA_FILE"
             case ssl.SSLError() if speaks_something_else(error):
                 return f": its port speaks no TLS, look at {self._peer}"
+            case OSError() if is_shortage(error):
+                return f": no file descriptor is left, {REMEDY}"
             case socket.gaierror():
                 return f": its name has no address, look at {self._peer} and at this machine's name server"
             case ConnectionRefusedError():

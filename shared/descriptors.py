@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import socket
 import sys
 from contextlib import ExitStack, suppress
 from typing import Final
@@ -22,7 +23,8 @@ _FEW: Final = 4  # a library may have given some back between its failure and ou
 
 
 def is_shortage(error: BaseException | None) -> bool:
-    return isinstance(error, OSError) and error.errno in _SHORTAGE
+    """Whether this failed for want of a descriptor; a resolver without one says only that there is no such name."""
+    return isinstance(error, OSError) and (error.errno in _SHORTAGE or (isinstance(error, socket.gaierror) and are_short()))
 
 
 def are_short() -> bool:

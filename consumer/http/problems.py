@@ -7,7 +7,7 @@ import socket
 import ssl
 
 from consumer.webhook import Cause
-from shared.descriptors import are_short, is_shortage
+from shared.descriptors import is_shortage
 from shared.tls import speaks_something_else
 
 
@@ -31,7 +31,7 @@ def no_connection(error: OSError | ValueError) -> NoConnection:
         case ssl.SSLError():
             cause = Cause.NO_TLS if speaks_something_else(error) else None
             return NoConnection(f"no TLS connection: {_tls_words(error)}", cause)
-        case OSError() if is_shortage(error) or (isinstance(error, socket.gaierror) and are_short()):
+        case OSError() if is_shortage(error):
             return NoDescriptor("no file descriptor is left for a connection")
         case socket.gaierror():
             return NoConnection(f"no address for its name: {error.strerror}", Cause.NO_ADDRESS)

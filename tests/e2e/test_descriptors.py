@@ -6,15 +6,17 @@ import os
 import resource
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from simulator import faults
-from simulator.tenant_log import ListedLog
+from simulator.tenant_log import ListedLog, TenantLog
 from tests.e2e.stack import Process, Stack, simple, stacked
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the limit of another process can be changed on Linux only")
 
 
 def _limited(limit: str) -> tuple[str, ...]:
@@ -22,24 +24,41 @@ def _limited(limit: str) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def log() -> ListedLog:
+def tenant_log() -> ListedLog:
     return ListedLog([])
 
 
 @pytest.fixture
-def stack(tmp_path: Path, log: ListedLog) -> Iterator[Stack]:
-    with stacked(tmp_path, {"SQLITE_PATH": str(tmp_path / "log.db")}, log) as stack:
+def stack(tmp_path: Path, tenant_log: ListedLog) -> Iterator[Stack]:
+    with stacked(tmp_path, {"SQLITE_PATH": str(tmp_path / "log.db")}, tenant_log) as stack:
         yield stack
 
 
-def test_sixty_four_are_enough_for_the_default_number_of_calls(stack: Stack, log: ListedLog) -> None:
-    _append(log, simple(range(100)))
+def test_sixty_four_are_enough_for_the_default_number_of_calls(stack_of: Callable[[TenantLog], Stack]) -> None:
+    """On the embedded log and on Kafka."""
+    stack = stack_of(ListedLog(simple(range(100))))
     stack.receiver.script.add(faults.slow(0.02))
     stack.prefix = _limited("-n 64")
     process = stack.start("run")
     stack.delivered(100)
     assert process.stop() == 0
     assert "descriptor" not in process.text
+
+
+@on_linux
+def test_a_poller_without_one_says_so_and_asks_again(stack: Stack, tenant_log: ListedLog) -> None:
+    process = stack.start("run", POLL_INTERVAL="0.1", VERBOSITY="info")
+    _append(tenant_log, simple([0]))
+    stack.delivered(1)
+    soft, hard = resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE, (3, hard))  # what is open stays open
+    stack.tenant.faults.add(faults.close(), times=1)
+    process.says("no file descriptor is left")
+    resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    _append(tenant_log, simple(range(1, 20)))
+    stack.delivered(20)
+    assert process.stop() == 0
+    assert "Traceback" not in process.text
 
 
 @pytest.mark.parametrize(
@@ -89,17 +108,17 @@ def test_a_receiver_without_one_for_a_connection_goes_on_with_those_it_has(stack
     assert "Traceback" not in process.text
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the limit of another process can be lowered on Linux only")
-def test_running_out_of_them_spends_no_attempt_and_opens_no_breaker(stack: Stack, log: ListedLog) -> None:
+@on_linux
+def test_running_out_of_them_spends_no_attempt_and_opens_no_breaker(stack: Stack, tenant_log: ListedLog) -> None:
     stack.receiver.script.add(faults.slow(0.1))
     process = stack.start(
         "run", WEBHOOK_CONCURRENT_CALLS="20", WEBHOOK_MAX_ATTEMPTS="1", WEBHOOK_BREAKER_FAILURES="1", VERBOSITY="info"
     )
     process.says("partition assigned")
-    _append(log, simple([0]))
+    _append(tenant_log, simple([0]))
     stack.delivered(1)
     _leave(process, 3)
-    _append(log, simple(range(1, 101), users=100))
+    _append(tenant_log, simple(range(1, 101), users=100))
     stack.delivered(101)
     assert process.stop() == 0
     assert process.text.count("no call can start beside those that are open") == 1
@@ -113,6 +132,6 @@ def _leave(process: Process, spare: int) -> None:
     resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE, (highest + 1 + spare, highest + 1 + spare))
 
 
-def _append(log: ListedLog, raws: list[bytes]) -> None:
+def _append(tenant_log: ListedLog, raws: list[bytes]) -> None:
     for raw in raws:
-        log.append(raw)
+        tenant_log.append(raw)
