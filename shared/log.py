@@ -23,8 +23,9 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from shared import masking
-from shared.log_console import Console, visible
+from shared.log_console import Console
 from shared.log_writer import Writer
+from shared.text import visible
 
 Verbosity = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]

@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from shared.text import visible
+
 COLUMNS: Final = 100
 _INDENT: Final = " " * 16  # below what happened
 _COLORS: Final = {"warn": "33", "error": "31"}
@@ -33,13 +35,6 @@ class Console:
             text = text.replace(level, f"\x1b[{_COLORS[level]}m{level}\x1b[0m", 1)
         traces = (visible(str(line[name]), keep="\n\t") for name in ("exception", "stack") if line.get(name))
         return "\n".join((text, *traces))
-
-
-def visible(text: str, *, keep: str = "") -> str:
-    """Without what a terminal would act on: every other character than a printable one is its escape."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
 
 
 def _rows(row: str, words: Iterable[str]) -> Iterator[str]:

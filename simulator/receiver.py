@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from hashlib import sha256
 from pathlib import Path
 
-from shared.errors import PageInvalid
+from shared.errors import PageInvalid, WebhooksError
 from shared.event import Event, slice_page
 from simulator.faults import Fault
 from simulator.http import Exchange, Server
@@ -30,7 +30,8 @@ class Receiver(Server):
 
     `script` holds the faults (its rules see a `Call`), `journal` what happened. `keep_bodies` keeps bodies and headers in memory;
     `parse=False` spares the look into the body (no user, no type, no id but `webhook-id`): for benchmarks.
-    `on_delivery` is told each line of the journal, before the answer goes out.
+    `on_delivery` is told each line of the journal, before the answer goes out. `on_trouble` is told what kept a line from the
+    journal's file or from `on_delivery`; without it that is raised.
     Raises `OSError` if the journal's file cannot be opened.
     """
 
@@ -45,6 +46,7 @@ class Receiver(Server):
         attempt_header: str = "webhook-attempt",
         seed: int = 0,
         on_delivery: Callable[[Delivery], None] | None = None,
+        on_trouble: Callable[[Exception], None] | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__(self._handle, tls=tls)
@@ -57,6 +59,7 @@ class Receiver(Server):
         self._parse = parse
         self._attempt_header = attempt_header
         self._on_delivery = on_delivery
+        self._on_trouble = on_trouble
 
     def _handle(self, request: Request, exchange: Exchange) -> Coroutine[None, None, None] | None:
         call = self._read(request)
@@ -81,17 +84,22 @@ class Receiver(Server):
             raise
 
     def _note(self, call: Call, request: Request, *, verdict: str, status: int | None, whole: bool) -> None:
-        delivery = self.journal.append(
-            call,
-            answered_ns=time.monotonic_ns(),
-            verdict=verdict,
-            status=status,
-            whole=whole,
-            body=request.body if self._keep_bodies else b"",
-            headers=tuple(request.headers.items()) if self._keep_bodies else (),
-        )
-        if self._on_delivery:
-            self._on_delivery(delivery)
+        try:
+            delivery = self.journal.append(
+                call,
+                answered_ns=time.monotonic_ns(),
+                verdict=verdict,
+                status=status,
+                whole=whole,
+                body=request.body if self._keep_bodies else b"",
+                headers=tuple(request.headers.items()) if self._keep_bodies else (),
+            )
+            if self._on_delivery:
+                self._on_delivery(delivery)
+        except (OSError, WebhooksError) as error:
+            if self._on_trouble is None:
+                raise
+            self._on_trouble(error)
 
     def _read(self, request: Request) -> Call:
         arrived_ns = time.monotonic_ns()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shared.errors import PageInvalid
 from shared.event import slice_page
 from shared.log_types import LEVELS, table
+from shared.text import visible
 
 _WIDTH = 40
 
@@ -19,9 +20,4 @@ def readable(body: bytes) -> str:
     level = LEVELS[known.level] if known else "?"
     time = event.date[11:19] or "--:--:--"
     name = (known.name if known else "") or "unknown type"
-    return f"{_plain(time)}  {level:8} {_plain(event.type):18.18} {name:{_WIDTH}.{_WIDTH}} {_plain(event.user_id) or '-'}"
-
-
-def _plain(text: str) -> str:
-    """Control and bidi characters could write elsewhere on the terminal than where they stand."""
-    return "".join(character if character.isprintable() else "·" for character in text)
+    return f"{visible(time)}  {level:8} {visible(event.type):18.18} {name:{_WIDTH}.{_WIDTH}} {visible(event.user_id) or '-'}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from admin.cli.exits import Exit
+from admin.cli.output import say, show_json
 
 if TYPE_CHECKING:
     from shared.transport.port import Repeats
@@ -23,13 +23,13 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
 
     checkpoint = on_log(lambda transport: transport.checkpoint())
     if as_json:
-        typer.echo(json.dumps({**asdict(checkpoint), "reset": not checkpoint.log_id} if checkpoint else None))
+        show_json({**asdict(checkpoint), "reset": not checkpoint.log_id} if checkpoint else None, indent=None)
     elif checkpoint and checkpoint.log_id:
-        typer.echo(" ".join(filter(None, (checkpoint.log_id, checkpoint.date))))
+        say(" ".join(filter(None, (checkpoint.log_id, checkpoint.date))))
     elif checkpoint:
-        typer.echo("The checkpoint was reset: Auth0's log will be read from the oldest entry that the tenant still has.")
+        say("The checkpoint was reset: Auth0's log will be read from the oldest entry that the tenant still has.")
     else:
-        typer.echo("There is no checkpoint: Auth0's log will be read from its oldest entry.")
+        say("There is no checkpoint: Auth0's log will be read from its oldest entry.")
 
 
 @commands.command("set")
@@ -55,7 +55,7 @@ def set_checkpoint(
         repair.store(settings, checkpoint, ends)
     except PublishFailed as error:
         raise SurroundingsError(str(error)) from None
-    typer.echo(f"The checkpoint is {checkpoint.log_id}; the next poller to take over goes on from there.")
+    say(f"The checkpoint is {checkpoint.log_id}; the next poller to take over goes on from there.")
 
 
 @commands.command()
@@ -64,11 +64,11 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fals
     from admin.cli.operate import agreed, on_log
 
     def confirmed(repeats: Repeats) -> bool:
-        typer.echo(_repeats(repeats))
+        say(_repeats(repeats))
         return agreed("Begin at the oldest entry that Auth0 still has?", yes=yes)
 
     if on_log(lambda transport: transport.reset_checkpoint(confirmed)):
-        typer.echo("The checkpoint was reset; the next poller begins at the oldest entry that Auth0 still has.")
+        say("The checkpoint was reset; the next poller begins at the oldest entry that Auth0 still has.")
 
 
 def _repeats(repeats: Repeats) -> str:

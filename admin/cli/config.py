@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from admin.cli.output import show_json, show_table
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -61,24 +63,11 @@ def example() -> None:
 
 
 def _print_json(rows: Sequence[Row], problems: Sequence[str]) -> None:
-    import json
-
-    settings = [row._asdict() for row in rows]
-    typer.echo(json.dumps({"settings": settings, "problems": list(problems)}, indent=2, ensure_ascii=False))
+    show_json({"settings": [row._asdict() for row in rows], "problems": list(problems)})
 
 
 def _print_table(rows: Sequence[Row]) -> None:
-    import sys
-
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("name", "value", "source", box=None, header_style="bold", pad_edge=False)
-    for row in rows:
-        style = "dim" if row.source == "default" else ""
-        table.add_row(*(Text(cell, style=style, overflow="fold") for cell in row[:3]))
-    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200).print(table)
+    show_table(("name", "value", "source"), (row[:3] for row in rows), dim=(row.source == "default" for row in rows))
 
 
 def register(app: typer.Typer) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+from admin.cli.output import say, show_json, show_table
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -39,7 +40,7 @@ def list_letters(
     choice = _choice(None, types, since, until, reason)
     letters = _on_letters(lambda letters: _chosen(letters, choice))
     if as_json:
-        typer.echo(json.dumps([_fields(letter) for letter in letters], indent=2))
+        show_json([_fields(letter) for letter in letters])
     else:
         _print_table(letters)
 
@@ -50,7 +51,7 @@ def show(log_id: Annotated[str, typer.Argument(help="The log id.")]) -> None:
     choice = _choice([log_id], None, None, None, "")
     (letter,) = _on_letters(lambda letters: _chosen(letters, choice))
     event = (letter.record.value or b"").decode("utf-8", "backslashreplace")
-    typer.echo(json.dumps({**_fields(letter), "offset": letter.record.offset, "event": event}, indent=2, ensure_ascii=False))
+    show_json({**_fields(letter), "offset": letter.record.offset, "event": event})
 
 
 @commands.command()
@@ -95,14 +96,14 @@ def _act(choice: Choice, verb: str, how: str, done: str, *, yes: bool, action: A
     async def work(letters: DeadLetters) -> None:
         which = await _chosen(letters, choice)
         if not which:
-            typer.echo("no dead letter matches; nothing was done")
+            say("no dead letter matches; nothing was done")
         elif agreed(f"{verb} {_count(which)} {how}?", yes=yes):
             count = 0
             try:
                 async for _ in action(letters, which):
                     count += 1
             finally:
-                typer.echo(f"{count} of {_count(which)} {done}")
+                say(f"{count} of {_count(which)} {done}")
 
     _on_letters(work)
 
@@ -173,19 +174,12 @@ def _fields(letter: DeadLetter) -> dict[str, object]:
 
 
 def _print_table(letters: Sequence[DeadLetter]) -> None:
-    import sys
-
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("log id", "type", "set aside", "attempts", "status", "reason", box=None, header_style="bold", pad_edge=False)
-    for letter in letters:
-        fields = _fields(letter)
-        table.add_row(*(str(fields[name] or "-") for name in ("log_id", "type", "time", "attempts", "status", "reason")))
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 240)
     if letters:
-        console.print(table)
-    console.print(_count(letters), style="dim")
+        rows = map(_fields, letters)
+        names = ("log_id", "type", "time", "attempts", "status", "reason")
+        heads = ("log id", "type", "set aside", "attempts", "status", "reason")
+        show_table(heads, ([fields[name] or "-" for name in names] for fields in rows))
+    say(_count(letters))
 
 
 def register(app: typer.Typer) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from admin.cli.output import say, show_body
+from admin.cli.streams import reader_gone
 
 if TYPE_CHECKING:
     from simulator.journal import Delivery
@@ -26,22 +31,53 @@ def listen(
     from simulator.receiver import Receiver
     from simulator.wire import Answer
 
+    trouble: list[Exception] = []
+
     def show(delivery: Delivery) -> None:
         if as_json:
-            typer.echo(delivery.body)
+            show_body(delivery.body)
         else:
             answered = delivery.status if delivery.status is not None else delivery.verdict
             mark = "  again" if delivery.duplicate else ""
-            typer.echo(f"{answered}  {readable(delivery.body)}{mark}")
+            say(f"{answered}  {readable(delivery.body)}{mark}")
 
     async def work(stop: asyncio.Event) -> None:
-        receiver = Receiver(latency=latency, answer=Answer(status, b""), journal_file=journal, on_delivery=show)
+        def on_delivery(delivery: Delivery) -> None:
+            show(delivery)
+            if reader_gone():
+                stop.set()
+
+        def on_trouble(error: Exception) -> None:
+            trouble.append(error)
+            stop.set()
+
+        with _usable(journal):
+            receiver = Receiver(
+                latency=latency,
+                answer=Answer(status, b""),
+                journal_file=journal,
+                on_delivery=on_delivery,
+                on_trouble=on_trouble,
+            )
         await serve(receiver, host, port, stop, lambda url: [f"listening; set WEBHOOK_URL={url}/"])
         receiver.journal.close()
         counts = f"{len(receiver.journal)} calls, {len(receiver.journal.delivered)} events answered 200"
-        typer.echo(f"{counts}, {len(receiver.journal.duplicates)} of them again", err=True)
+        say(f"{counts}, {len(receiver.journal.duplicates)} of them again", to_person=True)
+        with _usable(journal):
+            for error in trouble:
+                raise error
 
     live(work)
+
+
+@contextmanager
+def _usable(journal: Path | None) -> Iterator[None]:
+    from shared.errors import SurroundingsError
+
+    try:
+        yield
+    except OSError as error:
+        raise SurroundingsError(f"the journal {journal} cannot be written: {error.strerror or error}") from None
 
 
 def register(app: typer.Typer) -> None:

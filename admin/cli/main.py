@@ -20,12 +20,14 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _not_begun if endless else at_once)
     _have_standard_streams()
+    from admin.cli import streams
     from admin.cli.app import app
     from shared.descriptors import REMEDY, is_shortage
     from shared.errors import ConfigurationError, SurroundingsError
 
     if not endless:
         signal.signal(signal.SIGINT, interrupt)
+    streams.install()
     try:
         app()
     except SystemExit as end:
@@ -36,8 +38,6 @@ def main() -> None:
         _end(Exit.SURROUNDINGS, *str(error).splitlines())
     except KeyboardInterrupt:
         _leave(Exit.INTERRUPTED)
-    except BrokenPipeError:
-        _leave(Exit.FINE)  # the reader of our output went away, as `| head` does
     except Exception as error:  # noqa: BLE001  the last place where it can become a line
         if is_shortage(error):
             _end(Exit.SURROUNDINGS, f"no file descriptor is left: {REMEDY}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from admin.cli.exits import Exit
+from admin.cli.output import say
+from admin.cli.question import ask
 from shared.errors import ConfigurationError, PublishFailed, SurroundingsError
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def on_log(work: Callable[[Transport], Coroutine[Any, Any, T]]) -> T:
     return asyncio.run(run())
 
 
-def settings_of_kafka(otherwise: str) -> Log:
-    """Of a cluster that answers. `otherwise`: why this command has no use on the embedded log.
+def settings_of_kafka(otherwise: str, *, reached: bool = True) -> Log:
+    """Of a cluster that answers (`reached`). `otherwise`: why this command has no use on the embedded log.
 
     Raises `ConfigurationError` and `SurroundingsError`.
     """
@@ -57,9 +58,10 @@ def settings_of_kafka(otherwise: str) -> Log:
     if not settings.log.bootstrap_servers:
         raise ConfigurationError([f"KAFKA_BOOTSTRAP_SERVERS is not set: {otherwise}"])
 
-    from shared.transport.kafka.preflight import wait_for_broker
+    if reached:
+        from shared.transport.kafka.preflight import wait_for_broker
 
-    wait_for_broker(settings.log, 0.0, compose.our_log)
+        wait_for_broker(settings.log, 0.0, compose.our_log)
     return settings.log
 
 
@@ -72,17 +74,13 @@ def agreed(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise ConfigurationError([f"{question} Nothing was done: say --yes where nobody can be asked"])
-    # An event loop around us only notes the first SIGINT, and the question would go on waiting.
-    noting = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        answer = typer.confirm(question)
-    except (typer.Abort, OSError):  # OSError: the terminal is gone
-        typer.echo("\nNothing was changed", err=True)
+        answer = ask(question)
+    except (KeyboardInterrupt, EOFError):
+        say("\nNothing was changed", to_person=True)
         raise typer.Exit(Exit.INTERRUPTED) from None
-    finally:
-        signal.signal(signal.SIGINT, noting)
     if not answer:
-        typer.echo("Nothing was changed", err=True)
+        say("Nothing was changed", to_person=True)
     return answer
 
 

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-import typer
-
+from admin.cli.output import say
 from shared.errors import SurroundingsError
 from simulator.http import Server
 
@@ -31,7 +30,7 @@ async def serve(server: Server, host: str, port: int, stop: asyncio.Event, greet
             f"cannot listen on {host}:{port}: {error.strerror or error}. Choose another with --port (0 takes a free one)"
         ) from None
     for line in greeting(server.url):
-        typer.echo(line, err=True)
+        say(line, to_person=True)
     try:
         await stop.wait()
     finally:

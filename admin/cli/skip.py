@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from admin.cli.exits import Exit
+from admin.cli.output import say
+from shared.text import visible
 
 if TYPE_CHECKING:
     from admin.actions.skip import Skipped
@@ -56,13 +58,13 @@ def _report(log_id: str, skipped: Skipped, timeout: float, interrupted: int) -> 
     from admin.actions.skip import Outcome
     from shared.errors import ConfigurationError, SurroundingsError
 
-    line = _line(log_id, skipped, "until then" if interrupted else f"within {timeout:g} s")
+    line = visible(_line(log_id, skipped, "until then" if interrupted else f"within {timeout:g} s"))
     if interrupted:
-        typer.echo(f"interrupted: {line}", err=True)
+        say(f"interrupted: {line}", to_person=True)
         raise typer.Exit(interrupted)
     match skipped.outcome:
         case Outcome.SET_ASIDE | Outcome.DELIVERED:
-            typer.echo(line)
+            say(line)
         case Outcome.BEFORE:
             raise ConfigurationError([line])
         case _:

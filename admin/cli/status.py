@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from admin.cli.output import say, show_json, show_table
+
 if TYPE_CHECKING:
-    from admin.actions.status import Status
+    from admin.actions.status import PartitionStatus, Status
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -23,7 +25,6 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 
 def _print_json(seen: Status) -> None:
-    import json
     from dataclasses import asdict
 
     unknown = {} if seen.used else {"lag": None}
@@ -35,23 +36,22 @@ def _print_json(seen: Status) -> None:
             {**asdict(row), **unknown, "undelivered": row.undelivered if seen.used else None} for row in seen.partitions
         ],
     }
-    typer.echo(json.dumps(document, indent=2))
+    show_json(document)
 
 
 def _print_table(seen: Status) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    heads = ("partition", "begin", "end", "committed", "lag", "done beyond", "undelivered")
+    show_table(heads, map(_cells if seen.used else _cells_of_unused, seen.partitions), right=True)
+    say(f"\n{seen.sentence}")
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("partition", "begin", "end", "committed", "lag", "done beyond", "undelivered"):
-        table.add_column(name, justify="right")
-    for row in seen.partitions:
-        committed = "-" if row.committed is None else row.committed
-        delivered = (row.lag, row.done_beyond, row.undelivered) if seen.used else ("-", "-", "-")
-        table.add_row(*map(str, (row.partition, row.begin, row.end, committed, *delivered)))
-    console = Console(highlight=False, markup=False)
-    console.print(table)
-    console.print(f"\n{seen.sentence}", soft_wrap=True)
+
+def _cells(row: PartitionStatus) -> tuple[object, ...]:
+    committed = "-" if row.committed is None else row.committed
+    return row.partition, row.begin, row.end, committed, row.lag, row.done_beyond, row.undelivered
+
+
+def _cells_of_unused(row: PartitionStatus) -> tuple[object, ...]:
+    return row.partition, row.begin, row.end, "-", "-", "-", "-"
 
 
 def register(app: typer.Typer) -> None:

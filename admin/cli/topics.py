@@ -6,6 +6,8 @@ from typing import Annotated, Final
 
 import typer
 
+from admin.cli.output import say, show_json, show_table
+
 _OTHERWISE: Final = "the embedded log needs no topics"
 
 commands = typer.Typer(name="topics", help="Make and show the topics on Kafka.", no_args_is_help=True)
@@ -24,23 +26,21 @@ def create(
     from admin.cli.operate import settings_of_kafka
     from shared.transport.kafka import topics
 
-    settings = settings_of_kafka(_OTHERWISE)
+    settings = settings_of_kafka(_OTHERWISE, reached=not print_only)
     if print_only:
         for command in topics.commands(settings, partitions):
-            typer.echo(command)
+            say(command)
         return
     report = topics.create(settings, partitions)
     for name in report.created:
-        typer.echo(f"created  {name}")
+        say(f"created  {name}")
     for name in report.present:
-        typer.echo(f"present  {name}")
+        say(f"present  {name}")
 
 
 @commands.command()
 def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show the topics as they are on the cluster."""
-    import json
-
     from admin.cli.operate import settings_of_kafka
     from shared.transport.kafka import topics
 
@@ -54,22 +54,19 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
         for name, topic in topics.show(settings_of_kafka(_OTHERWISE))
     ]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        show_json(rows)
     else:
         _print_table(rows)
 
 
 def _print_table(rows: list[dict[str, object]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    show_table(("topic", "partitions", "replicas", "configuration"), map(_cells, rows))
 
-    table = Table("topic", "partitions", "replicas", "configuration", box=None, header_style="bold", pad_edge=False)
-    for row in rows:
-        configs = row["configs"]
-        text = ", ".join(f"{name}={value}" for name, value in configs.items()) if isinstance(configs, dict) else "missing"
-        text = text or "not shown: no right to DESCRIBE_CONFIGS"
-        table.add_row(str(row["topic"]), str(row["partitions"] or "-"), str(row["replicas"] or "-"), text)
-    Console(highlight=False, markup=False).print(table)
+
+def _cells(row: dict[str, object]) -> tuple[object, ...]:
+    configs = row["configs"]
+    text = ", ".join(f"{name}={value}" for name, value in configs.items()) if isinstance(configs, dict) else "missing"
+    return row["topic"], row["partitions"] or "-", row["replicas"] or "-", text or "not shown: no right to DESCRIBE_CONFIGS"
 
 
 def register(app: typer.Typer) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from admin.cli.output import say, show_json, show_table
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,26 +35,19 @@ def types(
 
 
 def _print_json(rows: Sequence[LogType]) -> None:
-    import json
     from dataclasses import asdict
 
-    typer.echo(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
+    show_json([asdict(row) for row in rows])
 
 
 def _print_table(rows: Sequence[LogType], *, total: int) -> None:
-    import sys
-
-    from rich.console import Console
-    from rich.table import Table
-
     from shared.log_types import LEVELS
 
-    table = Table("code", "name", "level", "category", box=None, header_style="bold", pad_edge=False)
-    for row in rows:
-        table.add_row(row.code, row.name, f"{row.level} {LEVELS[row.level]}", row.category)
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
-    console.print(table)
-    console.print(f"\n{len(rows)} of {total} types", style="dim")
+    show_table(
+        ("code", "name", "level", "category"),
+        ((row.code, row.name, f"{row.level} {LEVELS[row.level]}", row.category) for row in rows),
+    )
+    say(f"\n{len(rows)} of {total} types")
 
 
 def register(app: typer.Typer) -> None:

@@ -23,6 +23,7 @@ from shared.transport.kafka import repair
 from shared.transport.kafka.checkpoints import KEY
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.kafka.writer import Writer
+from shared.transport.port import OLDEST, Repeats
 from tests.contract.harness import checkpoint_of, events
 from tests.guard import guarded
 from tests.integration.kafka_adapter.conftest import SESSION
@@ -96,6 +97,28 @@ async def test_the_first_page_of_all_can_be_cut_short_too(settings: Log, child: 
     assert await publisher.publish(page := events(0, 40), checkpoint_of(page)) == 27
     await publisher.close()
     assert in_topic(settings) == once(ids(0, 40))
+
+
+async def test_after_a_reset_a_page_that_a_kill_cut_short_is_completed_and_no_more_comes_again_than_was_said(
+    settings: Log, child: Start
+) -> None:
+    await fill(settings, 20)
+    said: list[Repeats] = []
+
+    def confirmed(repeats: Repeats) -> bool:
+        said.append(repeats)
+        return True
+
+    transport = KafkaTransport(settings)
+    assert await transport.reset_checkpoint(confirmed)
+    assert child("die", 10, 30, 7).wait(20) == -9  # the tenant forgot the first ten
+    publisher = await transport.publisher()
+    assert await publisher.lead() == OLDEST
+    assert await publisher.publish(page := events(10, 40), checkpoint_of(page)) == 30 - 7
+    await publisher.close()
+    await transport.close()
+    assert in_topic(settings) == once(ids(0, 40)) + once(ids(10, 20))
+    assert 10 <= said[0].most == 20
 
 
 async def test_a_standby_takes_over_after_a_kill(settings: Log, child: Start, lines: Lines) -> None:

@@ -1,0 +1,13 @@
+"""Text that comes from elsewhere, made fit for a terminal. Pure."""
+
+from __future__ import annotations
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """Without what a terminal would act on: what is not printable (controls, bidi controls, line ends) is its escape.
+
+    `keep`: characters that stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode("ascii") for c in text)
