@@ -1,6 +1,6 @@
 """The consumer's loop: polls, hands records to the dispatcher, commits what is done, and gives partitions back in order.
 
-One event loop owns everything here. The loop itself only polls, and commits on an interval; deliveries move by callbacks.
+One event loop owns everything here. The loop itself only polls; deliveries move by callbacks, and commits are made beside them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final
 
 from consumer.assignment import Assignment
 from consumer.breaker import Breaker, State
+from consumer.commits import Commits
 from consumer.dispatcher import Counts, Dispatcher
 from consumer.holdings import Holdings
 from consumer.policy import Policy
@@ -52,11 +53,11 @@ class Courier(Handler):
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._commit_interval = commit_interval
         self._drain_timeout = drain_timeout
         self._clock = clock
         self._eased = asyncio.Event()
-        self._holdings = Holdings(window, most=_POLL_LIMIT, eased=self._eased.set)
+        self._holdings = Holdings(window, most=_POLL_LIMIT, eased=self._eased.set, many=lambda: self._commits.look())
+        self._commits = Commits(self._holdings, interval=commit_interval, clock=clock)
         self._dispatcher = Dispatcher(
             webhook=webhook,
             policy=policy,
@@ -69,9 +70,7 @@ class Courier(Handler):
         self._transport: Transport | None = None
         self._share: int | None = None
         self._session = 0.0
-        #: The last commit worked.
-        self._stored = True
-        self._polled = self._committed = clock()
+        self._polled = clock()
 
     # -- the loop
 
@@ -95,6 +94,7 @@ class Courier(Handler):
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
                 await skips.close()
+                await self._commits.close()
         finally:
             await self._dispatcher.close()
 
@@ -110,7 +110,8 @@ class Courier(Handler):
             await asyncio.gather(joining, stopped, return_exceptions=True)
 
     async def turn(self, member: Member) -> None:
-        """One round: poll, start what can start, commit if it is time."""
+        """One round: poll, start what can start."""
+        self._commits.serve(member)
         hold = await self._hold()
         wait = _HELD_WAIT if hold else _POLL_WAIT if self._holdings.taken else _IDLE_WAIT
         batches = await member.poll(wait=wait, limit=self._holdings.limit, hold=hold)
@@ -119,8 +120,6 @@ class Courier(Handler):
             killpoints.at("after-poll")
             self._accept(batch)
         self._dispatcher.launch()
-        if self._commit_is_due():
-            await self._commit(member)
 
     async def _hold(self) -> Collection[int]:
         """The partitions to take nothing from; if these are all, wait a little for room first."""
@@ -128,9 +127,10 @@ class Courier(Handler):
         while True:
             self._eased.clear()
             self._unpark()
+            self._commits.look()
             hold = self._holdings.full()
             left = deadline - self._clock()
-            if len(hold) < len(self._holdings.owned) or not hold or left <= 0 or self._commit_is_due():
+            if len(hold) < len(self._holdings.owned) or not hold or left <= 0:
                 return hold
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._eased.wait(), left)
@@ -168,21 +168,6 @@ class Courier(Handler):
                 position=assignment.ledger.position,
             )
         assignment.crowded = True
-
-    def _commit_is_due(self) -> bool:
-        """On the interval; and at once where what is done and not stored stands in the way, as long as storing works."""
-        in_the_way = self._holdings.pressing or (self._holdings.unstored > 0 and self._holdings.room <= 0)
-        return (self._stored and in_the_way) or self._clock() - self._committed >= self._commit_interval
-
-    async def _commit(self, member: Member) -> None:
-        self._committed = self._clock()
-        now = {owned: (owned.ledger.committable, owned.unstored) for owned in self._holdings.owned.values()}
-        moved = {owned.partition: position for owned, (position, _) in now.items() if position != owned.committed}
-        self._stored = not moved or await member.commit(moved)
-        if self._stored:
-            if moved:
-                killpoints.at("after-commit")
-            self._holdings.stored(now)
 
     def _asleep(self) -> bool:
         """We slept through our session: the partitions may be somebody else's by now, the next poll will tell."""

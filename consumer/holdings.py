@@ -17,17 +17,25 @@ from typing import Final
 from consumer.assignment import Assignment
 from shared.transport.port import Position
 
+#: Events that are done and not stored: so many may be repeated after a crash, beside the open calls, at the rates that most have.
+MANY: Final = 50
 #: One in so many of the open events has to be done until another look for room in a commit is worth it.
 _WORTH_IT: Final = 8
 
 
 class Holdings:
-    """`window` in records, `most` records in one poll. `eased` is called when it is worth looking again."""
+    """`window` in records, `most` records in one poll.
 
-    def __init__(self, window: int, *, most: int, eased: Callable[[], None]) -> None:
+    `eased` is called when it is worth looking again for room, `many` when `MANY` events were done since the last `snapshot`.
+    """
+
+    def __init__(self, window: int, *, most: int, eased: Callable[[], None], many: Callable[[], None] = lambda: None) -> None:
         self._window = window
         self._most = most
         self._eased = eased
+        self._many = many
+        #: Until so many more are done.
+        self._until_many = MANY
         self._owned: dict[int, Assignment] = {}
         self._held: set[int] = set()
         self._tight = False
@@ -60,6 +68,11 @@ class Holdings:
         return self.unstored > self._window // 2
 
     @property
+    def many(self) -> bool:
+        """`MANY` events were done since the last snapshot, or as many as leave no room in the window."""
+        return self._until_many <= 0 or (self.unstored > 0 and self.room <= 0)
+
+    @property
     def limit(self) -> int:
         """How many records to ask for: small enough that no partition gets far beyond its part in one poll."""
         return max(1, min(self.room, self._step))
@@ -68,6 +81,11 @@ class Holdings:
         """A new assignment, in the place of an old one of the same partition. `limit` as for the ledger."""
         assignment = self._owned[partition] = Assignment(partition, position, self._done, limit=limit)
         return assignment
+
+    def snapshot(self) -> Mapping[Assignment, tuple[Position, int]]:
+        """What to store, and to answer to `stored` then."""
+        self._until_many = MANY
+        return {owned: (owned.ledger.committable, owned.unstored) for owned in self._owned.values()}
 
     def stored(self, positions: Mapping[Assignment, tuple[Position, int]]) -> None:
         """A commit worked: for each assignment its position, and how many events had come to their end before it was made."""
@@ -121,3 +139,6 @@ class Holdings:
         self._until_eased -= 1
         if not self._until_eased:
             self._eased()
+        self._until_many -= 1
+        if not self._until_many:
+            self._many()

@@ -27,7 +27,14 @@ class Loop(Group):
             "The most events taken and not yet done, waiting ones included; on Kafka about 2,000 of a partition.",
         ),
     ] = 1000
-    commit_interval: Annotated[float, Option("COMMIT_INTERVAL", seconds(), "How often to note in the log what is done.")] = 1.0
+    commit_interval: Annotated[
+        float,
+        Option(
+            "COMMIT_INTERVAL",
+            seconds(),
+            "The longest wait of an event that is done until the log notes it; 50 are noted at once.",
+        ),
+    ] = 1.0
     drain_timeout: Annotated[
         float,
         Option(

@@ -7,7 +7,8 @@ What adapters could do differently is pinned here, and one contract suite (`test
 - Offsets of a partition ascend, with holes. `Position.offset` is the next offset to read (Kafka's meaning).
 - `poll` never returns a record of a partition before `Handler.assigned` was called for it, nor after `Handler.revoked`
   returned or `Handler.lost` was called; after an assignment it begins at the committed position.
-- `commit` stores only for partitions that this member owns, and is done when it returns.
+- `commit` stores only for partitions that this member owns, and is done when it returns. It may be called while a `poll` is under
+  way, or `close`; one at a time. What is stored when partitions are given back is stored after it.
 - Everything is called from, and calls back into, one event loop. An adapter keeps its threads to itself.
 - Errors of the libraries below stop at the adapter and come out as `shared.errors`.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from shared.transport.port import Position
 from tests.contract.harness import RecordingHandler, events, joined, log_ids, poll_for, publish, read
 from tests.logs import Log
@@ -52,6 +54,44 @@ async def test_it_goes_on_behind_the_committed_position_with_its_metadata(log: L
         again = await read(member, len(expected))
         assert sorted(log_ids(again)) == sorted(log_ids(expected))
         assert {partition: handler.starts[partition] for partition in positions} == positions
+
+
+async def test_positions_are_stored_while_a_poll_waits(log: Log) -> None:
+    await publish(log.transport(), events(0, 10))
+    async with joined(log, RecordingHandler()) as member:
+        ((partition, record), *_) = await read(member, 10)
+        beside = 0
+        for number in range(10):  # on a busy machine one of them may take longer than the poll
+            waiting = asyncio.create_task(member.poll(wait=0.4, limit=10, hold=range(100)))
+            await asyncio.sleep(0)
+            assert await member.commit({partition: Position(record.offset + 1, f"m:{number}")})
+            beside += not waiting.done()
+            await waiting
+    assert beside
+    handler = RecordingHandler()
+    async with joined(log, handler) as member:
+        await read(member, 9)
+        assert handler.starts[partition] == Position(record.offset + 1, "m:9")
+
+
+async def test_a_commit_under_way_does_not_overtake_the_last_one(log: Log) -> None:
+    await publish(log.transport(), events(0, 40))
+    handler = RecordingHandler()
+    async with joined(log, handler) as member:
+        last = {partition: record.offset for partition, record in await read(member, 40)}
+        handler.positions = {partition: Position(offset + 1, "the last") for partition, offset in last.items()}
+
+        async def commit_all_the_time() -> None:
+            while not handler.revocations:
+                await member.commit({partition: Position(offset, "under way") for partition, offset in last.items()})
+
+        committing = asyncio.create_task(commit_all_the_time())
+        await asyncio.sleep(0)
+    await committing
+    transport = log.transport()
+    progress = await transport.progress()
+    await transport.close()
+    assert {partition: progress[partition].committed for partition in last} == handler.positions
 
 
 async def test_closing_commits_what_the_handler_gives_back(log: Log) -> None:

@@ -37,6 +37,21 @@ def test_a_killed_run_loses_nothing_and_repeats_at_most_the_window(stack_of: Sta
     assert journal.disorder() == []
 
 
+def test_a_run_killed_while_it_catches_up_repeats_50_events_and_what_was_under_way(stack_of: StackOf) -> None:
+    """Five calls of 10 ms: 500 events a second at most. The default window and interval would repeat up to a second's work."""
+    count, kills = 4_000, 4
+    stack = stack_of(ListedLog(simple(range(count), users=count)))
+    stack.receiver.latency = 0.01
+    for number in range(kills):
+        process = stack.start("run", WEBHOOK_CONCURRENT_CALLS="5", COMMIT_INTERVAL="")
+        stack.delivered((number + 1) * 700)
+        process.kill()
+    assert len(stack.receiver.journal.delivered) < count, "the kills did not hit a process at work"
+    assert stack.start("run", "--once").wait() == 0
+    assert len(stack.receiver.journal.delivered) == count
+    assert len(stack.receiver.journal.duplicates) <= kills * 60
+
+
 def test_the_committed_position_is_never_ahead_of_a_200(stack_of: StackOf, log: Log) -> None:
     stack = stack_of(ListedLog(simple(range(400), users=25)))
     stack.receiver.latency = 0.01

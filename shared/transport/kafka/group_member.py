@@ -30,11 +30,11 @@ from shared.transport.kafka import bearings, internals
 from shared.transport.kafka.assignor import SharingAssignor
 from shared.transport.kafka.errors import reason
 from shared.transport.kafka.group_client import Fetched, GroupClient, new_watchdog
-from shared.transport.kafka.membership import Membership, wire_form
+from shared.transport.kafka.membership import Membership
 from shared.transport.kafka.positions import Why
 from shared.transport.port import Batch, Handler, Position
 
-_COMMIT_BOUND: Final = 3_000  # milliseconds
+_COMMIT_BOUND: Final = 3.0  # seconds
 #: The drain itself, and a moment for breaking off what is left. With the commit after it still shorter than a member may stay
 #: away from `poll` (`MAX_POLL_INTERVAL`): else the group would take the partitions in the middle of it.
 _DRAIN_BOUND: Final = KAFKA_DRAIN_BOUND + 3
@@ -111,13 +111,20 @@ class GroupMember:
         )
         return [_batch(partition, records) for partition, records in fetched.items()]
 
-    def commit(self, positions: Mapping[int, Position]) -> bool:
-        """Whether all of them are stored. One that lies below what is stored already counts as stored."""
-        ours = self._membership.committable(positions)
-        stored = not ours or self._store(ours)
-        if stored:
-            self._membership.committed(ours)
-        return stored and all(partition in self._membership.owned for partition in positions)
+    @property
+    def heard(self) -> int:
+        """To be read in the handler's loop, and given to `commit` with the positions of that moment."""
+        return self._membership.heard
+
+    def commit(self, positions: Mapping[int, Position], heard: int) -> bool:
+        """Whether all of them are stored. One that lies below what is stored already counts as stored.
+
+        For a thread of its own, beside `poll` and `close`.
+        """
+        if not self._membership.owned:
+            return not positions
+        killpoints.at("inside-commit")
+        return self._store(positions, heard) and positions.keys() <= self._membership.owned.keys()
 
     def close(self) -> None:
         self._client.close()
@@ -174,13 +181,12 @@ class GroupMember:
                 self._membership.forfeit([partition.partition])
                 self._membership.begin(partition.partition, start.position)
 
-    def _store(self, positions: Mapping[int, Position]) -> bool:
-        killpoints.at("inside-commit")
+    def _store(self, positions: Mapping[int, Position], heard: int) -> bool:
         try:
-            self._consumer.commit(wire_form(self._topic, positions), timeout_ms=_COMMIT_BOUND)
+            internals.in_io_thread(self._consumer, self._membership.commit, positions, heard, _COMMIT_BOUND)
         except OffsetMetadataTooLargeError:
             log.warning("the brokers refuse what is remembered beside a position (offset.metadata.max.bytes): storing it without")
-            return self._store({partition: Position(position.offset) for partition, position in positions.items()})
+            return self._store({partition: Position(position.offset) for partition, position in positions.items()}, heard)
         except (RebalanceInProgressError, CommitFailedError) as error:
             log.info("positions not stored: the group is rebalancing, or went on without this member", reason=reason(error))
             return False

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from kafka.future import Future
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
@@ -71,6 +71,20 @@ async def in_loop(consumer: KafkaConsumer, loop: asyncio.AbstractEventLoop, work
     task = asyncio.run_coroutine_threadsafe(work, loop)
     task.add_done_callback(lambda done: net.call_soon_threadsafe(lambda: _pass_on(done, answer)))
     result: T = await consumer._manager.wait_for(answer, bound * 1000)  # noqa: SLF001
+    return result
+
+
+def in_io_thread(consumer: KafkaConsumer, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    """Await `work(*arguments)` on the client's I/O loop, from any other thread; raises what it raises.
+
+    `KafkaConnectionError` when the client is closed, before or meanwhile.
+    """
+    try:
+        result: T = consumer._net.run(work, *arguments)  # noqa: SLF001
+    except KafkaError:  # which is a RuntimeError
+        raise
+    except RuntimeError as error:  # "NetworkSelector closed!"
+        raise KafkaConnectionError(str(error)) from None
     return result
 
 

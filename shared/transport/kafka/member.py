@@ -1,4 +1,8 @@
-"""The port's member on Kafka: hands everything to the worker thread that owns the client."""
+"""The port's member on Kafka: hands everything to the worker thread that owns the client.
+
+Commits have a thread of their own, which only waits: a poll may take a tenth of a second, and what is done meanwhile would be
+repeated after a crash. The commit itself is made on the client's I/O thread, as the one in the rebalance listener is.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ class KafkaMember(Member):
     def __init__(self, member: GroupMember, worker: Worker) -> None:
         self._member = member
         self._worker = worker
+        self._commits = Worker("kafka-commits")
         self._polling: asyncio.Future[Sequence[Batch]] | None = None
         self._closed = False
 
@@ -37,7 +42,7 @@ class KafkaMember(Member):
         return batches
 
     async def commit(self, positions: Mapping[int, Position]) -> bool:
-        return await self._worker.run(self._member.commit, dict(positions))
+        return await self._commits.run(self._member.commit, dict(positions), self._member.heard)
 
     async def close(self) -> None:
         if self._closed:
@@ -50,3 +55,4 @@ class KafkaMember(Member):
             await self._worker.run(self._member.close)
         finally:
             self._worker.stop()
+            self._commits.stop()

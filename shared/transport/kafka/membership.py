@@ -1,7 +1,8 @@
 """What the group gives and takes: the rebalance listener of a member's client, and which partitions are ours by now.
 
-The listener runs on the client's I/O thread, only while the worker waits in `poll` or `close`, so this object is never used by
-two threads at once. It never raises and never blocks: the library would call it again and again, and stop the heartbeats.
+The listener runs on the client's I/O thread, only while the worker waits in `poll` or `close`, so these two never use this object
+at once. It never raises and never blocks: the library would call it again and again, and stop the heartbeats. Commits are made on
+the I/O thread too, at any time, one after the other: only they look at `owned` while the worker may change it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from kafka import KafkaConsumer
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.future import Future
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from shared.log import get_logger
@@ -27,6 +30,16 @@ from shared.transport.port import Handler, Position
 _COMMIT_BOUND: Final = 5.0
 
 log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Place:
+    """A partition that the handler knows to be ours."""
+
+    #: The offset that is committed.
+    committed: int
+    #: Which of our beginnings it was.
+    begun: int
 
 
 class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the client library is not typed
@@ -51,14 +64,20 @@ class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the c
         self._handler = handler
         self._loop = loop
         self._drain_bound = drain_bound
-        #: Partitions that the handler knows to be ours, and the offset that is committed for each.
-        self.owned: dict[int, int] = {}
+        #: Partitions that the handler knows to be ours.
+        self.owned: dict[int, _Place] = {}
+        self._begun = 0
+        #: The newest beginning that the handler's loop has heard of. Written there, and read there for each commit: its positions
+        #: know nothing of a later beginning, after which the same offsets may be other records.
+        self.heard = 0
         #: Assigned partitions that have no position yet. They are paused: the library keeps a position from before.
         self.fresh: set[int] = set()
         #: When the newest assignment came.
         self.since = 0.0
         #: What the handler raised, which it must not; for the worker to raise.
         self.failure: BaseException | None = None
+        #: Resolved when the commit under way is over.
+        self._committing: Future | None = None
 
     def attach(self, consumer: KafkaConsumer) -> None:
         flat.use_in(consumer)
@@ -70,7 +89,7 @@ class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the c
         self._watchdog.waiting(time.monotonic())
         self.fresh.clear()
         if self.owned:
-            await self._commit(await self._drain(sorted(self.owned)))
+            await self._commit_last(await self._drain(sorted(self.owned)))
         self.owned.clear()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
@@ -106,15 +125,35 @@ class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the c
     def begin(self, partition: int, position: Position) -> None:
         """The handler owns the partition from here on."""
         self.fresh.discard(partition)
-        self.owned[partition] = position.offset
+        self._begun += 1
+        self.owned[partition] = _Place(position.offset, self._begun)
         self.tell(self._handler.assigned, partition, position)
+        self.tell(self._hear, self._begun)
 
-    def committable(self, positions: Mapping[int, Position]) -> dict[int, Position]:
-        """Those of partitions that are ours and that do not go back: the brokers would take any."""
-        return {p: position for p, position in positions.items() if p in self.owned and position.offset >= self.owned[p]}
+    def _hear(self, begun: int) -> None:
+        self.heard = begun
 
-    def committed(self, positions: Mapping[int, Position]) -> None:
-        self.owned.update({partition: position.offset for partition, position in positions.items()})
+    # -- commits, on the I/O thread
+
+    async def commit(self, positions: Mapping[int, Position], heard: int, bound: float) -> None:
+        """Store those of partitions that are ours and that do not go back: the brokers would take any.
+
+        Waits for a commit that is under way, so that none overtakes another. Raises what `KafkaConsumer.commit` would; `bound` is
+        in seconds.
+        """
+        while self._committing is not None:
+            await self._committing
+        self._committing = over = Future()
+        try:
+            places = {partition: place for partition, place in self.owned.copy().items() if place.begun <= heard}
+            ours = {p: positions[p] for p in positions.keys() & places.keys() if positions[p].offset >= places[p].committed}
+            if ours:
+                await internals.commit_in_listener(self.consumer, wire_form(self._topic, ours), bound)
+            for partition, position in ours.items():
+                places[partition].committed = position.offset
+        finally:
+            self._committing = None
+            over.success(None)
 
     # -- giving back
 
@@ -129,12 +168,9 @@ class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the c
             self.failure = error
         return {}
 
-    async def _commit(self, positions: Mapping[int, Position]) -> None:
-        offsets = wire_form(self._topic, self.committable(positions))
-        if not offsets:
-            return
+    async def _commit_last(self, positions: Mapping[int, Position]) -> None:
         try:
-            await internals.commit_in_listener(self.consumer, offsets, _COMMIT_BOUND)
+            await self.commit(positions, self._begun, _COMMIT_BOUND)
         except KafkaError as error:
             log.warning("the last positions could not be committed: events since then come again", reason=reason(error))
 

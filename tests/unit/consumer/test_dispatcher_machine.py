@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 from hypothesis import strategies as st
@@ -73,6 +73,16 @@ class Partition:
         return self.log[-1].offset + 1 if self.log else 0
 
 
+class Landing(NamedTuple):
+    """A commit that is not answered yet."""
+
+    positions: Mapping[int, Position]
+    #: What had ended when it began.
+    known: Mapping[int, set[int]]
+    owners: Mapping[int, Assignment | None]
+    answer: asyncio.Future[bool]
+
+
 class CourierMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
@@ -81,6 +91,9 @@ class CourierMachine(RuleBasedStateMachine):
         self.ended: set[Place] = set()  # in any life
         self.revoking: asyncio.Task[Mapping[int, Position]] | None = None
         self.storing = True
+        self.slow = False
+        #: What is on its way to the log, what had ended then, and whose it was.
+        self.landing: Landing | None = None
         self.steps = 0
 
     @initialize(
@@ -209,13 +222,28 @@ class CourierMachine(RuleBasedStateMachine):
                 batches.append(Batch(number, records))
         return batches
 
-    def store(self, positions: Mapping[int, Position]) -> bool:
-        if self.storing:
-            for number, position in positions.items():
-                self.check(number, position)
-                partition = self.partitions[number]
-                partition.committed, partition.known_at_commit = position, set(partition.known)
-        return self.storing
+    def store(self, positions: Mapping[int, Position]) -> asyncio.Future[bool]:
+        assert self.landing is None, "two commits at once"
+        for number, position in positions.items():
+            self.check(number, position)
+        parts = {number: self.partitions[number] for number in positions}
+        known, owners = {n: set(part.known) for n, part in parts.items()}, {n: part.owner for n, part in parts.items()}
+        self.landing = Landing(positions, known, owners, self.loop.create_future())
+        answer = self.landing.answer
+        if not self.slow:
+            self.land_commit(stored=self.storing)
+        return answer
+
+    def land_commit(self, *, stored: bool) -> None:
+        """It is refused where a partition has changed hands; the log sees to it that a revocation's own commit comes later."""
+        assert self.landing is not None
+        landing, self.landing = self.landing, None
+        stored = stored and all(self.partitions[number].owner is owner for number, owner in landing.owners.items())
+        for number, position in landing.positions.items() if stored else ():
+            partition = self.partitions[number]
+            assert position.offset >= partition.committed.offset, "a position goes back"
+            partition.committed, partition.known_at_commit = position, landing.known[number]
+        landing.answer.set_result(stored)
 
     def check(self, number: int, position: Position) -> None:
         """It claims nothing as done that is not, forgets nothing that is, and is no longer than the log allows."""
@@ -344,14 +372,17 @@ class CourierMachine(RuleBasedStateMachine):
         self.loop.now += seconds
         self.loop.settle()
 
-    @precondition(lambda self: self.revoking is None)
+    @precondition(lambda self: self.revoking is None and self.landing is None)
+    @rule(stored=st.booleans(), slow=st.booleans())
+    def commit(self, stored: bool, slow: bool) -> None:
+        self.storing, self.slow = stored, slow
+        self.loop.settle(lambda: self.courier._commits._begin(self.door))
+        self.storing, self.slow = True, False
+
+    @precondition(lambda self: self.landing is not None)
     @rule(stored=st.booleans())
-    def commit(self, stored: bool) -> None:
-        self.storing = stored
-        commit = self.loop.create_task(self.courier._commit(self.door))
-        self.loop.settle()
-        commit.result()
-        self.storing = True
+    def the_commit_lands(self, stored: bool) -> None:
+        self.loop.settle(lambda: self.land_commit(stored=stored))
 
     @rule(calls=st.integers(1, 4))
     def get_another_share(self, calls: int) -> None:
@@ -452,7 +483,7 @@ class CourierMachine(RuleBasedStateMachine):
     def crash(self) -> None:
         now = self.loop.now
         self.loop.end()
-        self.revoking = None
+        self.revoking = self.landing = None
         for partition in self.partitions.values():
             partition.owner = None
         self.live_from(now)
@@ -466,11 +497,13 @@ class CourierMachine(RuleBasedStateMachine):
         if self.revoking is None or not self.revoking.done():
             return
         answer, self.revoking = self.revoking.result(), None
+        if self.landing is not None:
+            self.the_commit_lands(stored=True)
         for number in answer:
             assert not any(
                 part.assignment is self.partitions[number].owner for call in self.wire.open for part in self.parts(call)
             )
-        assert self.store(answer)
+        self.loop.settle(lambda: self.store(answer))
         for number in answer:
             self.partitions[number].owner = None
 
@@ -508,6 +541,8 @@ class CourierMachine(RuleBasedStateMachine):
                 self.loop.end()
 
     def everything_ends_once_all_is_well_again(self) -> None:
+        if self.landing is not None:
+            self.the_commit_lands(stored=False)
         if self.revoking is not None:
             self.time_passes(DRAIN + 1)
             self.a_revocation_that_is_over_answers_what_to_commit()

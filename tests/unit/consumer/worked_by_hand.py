@@ -114,14 +114,14 @@ class Grave(DeadLetters):
 
 
 class Door(Transport, Member):
-    """The log: a poll brings what `bring` says, a commit is what `store` makes of it."""
+    """The log: a poll brings what `bring` says, a commit is what `store` makes of it, now or later."""
 
     session = 30.0
 
     def __init__(
         self,
         bring: Callable[[int, Collection[int]], Sequence[Batch]],
-        store: Callable[[Mapping[int, Position]], bool],
+        store: Callable[[Mapping[int, Position]], bool | asyncio.Future[bool]],
         metadata_limit: int | None = None,
     ) -> None:
         self.metadata_limit = metadata_limit
@@ -133,7 +133,8 @@ class Door(Transport, Member):
         return self._bring(limit, hold)
 
     async def commit(self, positions: Mapping[int, Position]) -> bool:
-        return self._store(positions)
+        answer = self._store(positions)
+        return answer if isinstance(answer, bool) else await answer
 
     async def dead_letters(self) -> DeadLetters:
         return self.grave

@@ -1,0 +1,158 @@
+"""How much a kill at any moment would repeat, and how often positions are stored: the courier, millisecond by millisecond."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final
+
+import pytest
+from structlog.testing import capture_logs
+
+from consumer.backoff import Backoff
+from consumer.breaker import Breaker
+from consumer.courier import Courier
+from consumer.policy import Ordering, Policy
+from consumer.webhook import Attempt, Call
+from shared.record import Record
+from shared.transport.port import Batch, Position
+from tests.unit.consumer.worked_by_hand import Door, Loop, Wire
+
+ROUND_TRIP: Final = 0.005  # seconds that a commit takes
+INTERVAL: Final = 1.0
+
+
+class World:
+    """One partition and a webhook that answers 200 after `latency` seconds; `rate` events a second are published, None: all."""
+
+    def __init__(self, loop: Loop, *, calls: int, latency: float, rate: float | None = None, window: int = 1_000) -> None:
+        self.loop = loop
+        self.latency = latency
+        self.rate = rate
+        self.began = loop.now
+        self.wire = Wire(lambda call: self.due.append((loop.now + latency, call)))
+        self.due: list[tuple[float, Call]] = []
+        self.door = Door(lambda _limit, _hold: (), self.store)
+        self.door.poll = self.poll  # type: ignore[method-assign]
+        self.cursor = 0
+        self.answered = 0
+        #: When each that is done and not stored was answered.
+        self.unstored: list[float] = []
+        self.commits = 0
+        self.works = True
+        self.courier = Courier(
+            webhook=self.wire,
+            policy=Policy(backoff=Backoff(base=1.0, cap=8.0), ordering=Ordering.NONE),
+            breaker=Breaker(failures=1_000, probe_interval=5, longest=20),
+            window=window,
+            commit_interval=INTERVAL,
+            drain_timeout=1.0,
+            clock=loop.time,
+        )
+        self.courier._session = self.door.session
+        loop.settle(lambda: self.courier.assigned(0, Position(0)))
+        loop.settle(lambda: self.courier.share(calls))
+        self.turning = loop.create_task(self.turns())
+
+    async def turns(self) -> None:
+        while True:
+            await self.courier.turn(self.door)
+
+    async def poll(self, *, wait: float, limit: int, hold: Collection[int]) -> Sequence[Batch]:
+        published = 10**9 if self.rate is None else int((self.loop.now - self.began) * self.rate)
+        count = 0 if hold else min(limit, published - self.cursor)
+        if not count:
+            await asyncio.sleep(wait)
+            return []
+        first, self.cursor = self.cursor, self.cursor + count
+        headers = [("v", b"1"), ("log-id", b"%d" % first)]
+        return [Batch(0, [Record(offset, b"", b"{}", headers, 0.0) for offset in range(first, self.cursor)])]
+
+    def store(self, _positions: Mapping[int, Position]) -> asyncio.Future[bool]:
+        self.commits += 1
+        answer, known = self.loop.create_future(), len(self.unstored)
+        self.loop.call_later(ROUND_TRIP, self.stored, answer, known)
+        return answer
+
+    def stored(self, answer: asyncio.Future[bool], known: int) -> None:
+        if self.works:
+            del self.unstored[:known]
+        answer.set_result(self.works)
+
+    def milliseconds(self, count: int) -> Iterator[None]:
+        for _ in range(count):
+            self.loop.now += 0.001
+            self.loop.settle(self.answer)
+            assert not self.loop.problems
+            yield
+
+    def answer(self) -> None:
+        while self.due and self.due[0][0] <= self.loop.now + 1e-9:
+            self.answered += 1
+            self.unstored.append(self.loop.now)
+            self.wire.land(self.due.pop(0)[1], Attempt(200))
+
+    @property
+    def repeats(self) -> int:
+        """What a kill at this moment would repeat: the open calls may have been answered already."""
+        return len(self.unstored) + len(self.wire.open)
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    with capture_logs():  # writing them would take longer than all the rest
+        yield loop
+    loop.end()
+
+
+@pytest.mark.parametrize("window", [1_000, 100, 60])
+@pytest.mark.parametrize(("calls", "latency"), [(5, 0.010), (5, 0.025), (1, 0.002)])
+def test_up_to_500_events_a_second_a_kill_repeats_60_at_most(loop: Loop, calls: int, latency: float, window: int) -> None:
+    world = World(loop, calls=calls, latency=latency, window=window)
+    for _ in world.milliseconds(2_000):
+        assert world.repeats <= 60
+    assert world.answered > 2 * 0.9 * calls / latency
+    assert window <= 100 or world.commits <= 2 * 10 + 1  # a smaller window would stand still
+
+
+@pytest.mark.parametrize(("calls", "latency"), [(20, 0.010), (50, 0.010), (100, 0.1)])
+def test_above_that_a_kill_repeats_a_tenth_of_a_second_and_the_open_calls(loop: Loop, calls: int, latency: float) -> None:
+    world = World(loop, calls=calls, latency=latency)
+    for _ in world.milliseconds(1_000):
+        # Answers come all at once here, every `latency`.
+        assert world.repeats <= calls / latency * (0.1 + ROUND_TRIP) + 2 * calls
+    assert world.commits <= 10 + 1
+
+
+def test_no_event_waits_for_its_commit_longer_than_the_interval_however_few_there_are(loop: Loop) -> None:
+    world = World(loop, calls=5, latency=0.010, rate=3)
+    for _ in world.milliseconds(5_000):
+        assert all(loop.now - answered <= INTERVAL + ROUND_TRIP + 0.002 for answered in world.unstored)
+    assert world.answered >= 12
+    assert world.commits <= 5
+
+
+def test_where_nothing_can_be_stored_it_is_tried_once_an_interval(loop: Loop) -> None:
+    world = World(loop, calls=5, latency=0.010)
+    world.works = False
+    for _ in world.milliseconds(3_000):
+        assert world.repeats <= 1_000
+    assert world.commits == 3  # the first of them for 50 events
+    world.works = True
+    for _ in world.milliseconds(1_200):
+        pass
+    assert world.repeats <= 60
+
+
+def test_what_a_commit_raises_ends_the_loop(loop: Loop) -> None:
+    world = World(loop, calls=5, latency=0.010)
+    world.store = lambda _positions: loop.create_task(refuse())  # type: ignore[method-assign]
+    world.door._store = world.store
+
+    async def refuse() -> bool:
+        raise LookupError("a bug")
+
+    for _ in world.milliseconds(1_000):
+        pass
+    assert isinstance(world.turning.exception(), LookupError)
