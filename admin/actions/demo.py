@@ -116,6 +116,7 @@ async def play(stop: asyncio.Event, show: Callable[[Snapshot], None], *, plan: P
             poller, courier = compose.poller(settings), compose.courier(settings)
             log = compose.transport(settings)
             watch = asyncio.create_task(scene.watch(poller, courier, stop, show, every))
+            watch.add_done_callback(lambda _: stop.set())  # also when what it shows cannot be shown
             try:
                 await forever(log, (poller, courier), stop, None)
             finally:

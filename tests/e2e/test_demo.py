@@ -27,3 +27,14 @@ def test_the_demo_shows_the_outage_checks_itself_and_leaves_nothing_behind(tmp_p
     assert "0 missing, 0 twice, 0 out of order for their user, 0 altered" in done.stdout
     assert "AUTH0_DOMAIN" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_demo_that_cannot_be_shown_ends(tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [COMMAND, "demo"], cwd=tmp_path, env=environ, stdout=full, stderr=subprocess.PIPE, timeout=30, check=False
+        )
+    assert done.returncode != 0
+    assert b"No space left on device" in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -18,9 +18,10 @@ from pathlib import Path
 import pytest
 
 from simulator import faults
-from simulator.tenant_log import ListedLog
+from simulator.tenant_log import ListedLog, TenantLog
 from tests.e2e.stack import COMMAND, Stack, simple, stacked
 from tests.guard import guarded
+from tests.kafka.broker import Broker
 
 #: Names below it are looked up for a minute, as with name servers that do not respond.
 SILENT = "silent.example"
@@ -324,3 +325,32 @@ def test_a_look_up_that_hangs_holds_up_no_end(stack_with: Callable[[int], Stack]
     process = stack.start("run", PYTHONPATH=str(stack.folder), WITHOUT_UVLOOP=uvloop, **settings)
     process.says("looking up")
     assert process.stop(within=12) == 0
+
+
+#: Every look-up takes a minute once the file named here is there.
+_SILENT_LATER = """
+import os, socket, time
+known = socket.getaddrinfo
+def getaddrinfo(*arguments, **hints):
+    if os.path.exists("silent"):
+        os.write(2, b"looking up\\n")
+        time.sleep(60)
+    return known(*arguments, **hints)
+socket.getaddrinfo = getaddrinfo
+"""
+
+
+@pytest.mark.outages
+@pytest.mark.parametrize("log", ["own kafka"], indirect=True)
+def test_name_servers_that_fall_silent_while_brokers_are_away_hold_up_no_end(
+    stack_of: Callable[[TenantLog], Stack], own_kafka: Broker
+) -> None:
+    stack = stack_of(ListedLog(simple(range(20))))
+    (stack.folder / "sitecustomize.py").write_text(_SILENT_LATER)
+    process = stack.start("run", PYTHONPATH=str(stack.folder), STOP_GRACE="12", DRAIN_TIMEOUT="1")
+    stack.delivered(20)
+    (stack.folder / "silent").touch()
+    own_kafka.kill()
+    process.says("looking up")
+    assert process.stop(within=12 + 5) in (0, 3)
+    assert "Traceback" not in process.text
