@@ -185,6 +185,7 @@ def test_of_two_requests_for_an_event_the_older_one_is_acted_on_and_both_are_ans
     other = Request(id="s", log_id="a", by="ann", why="it", asked=1001.0, until=1100.0)
     documents = {one.key: one.document() for one in (REQUEST, other)}
     first = ME.step(Table.of(documents), {"a": {Hand.FREE}}, 1002.0)
+    assert not first.permits, "without a look at the table that shows its own word"
     documents |= {key: text for key, text in first.writes.items() if text}
     assert {json.loads(text)["word"] for text in first.writes.values() if text} == {Word.SETTING_ASIDE, Word.TAKEN}
     assert ME.step(Table.of(documents), {"a": {Hand.FREE}}, 1002.0).permits == {"a": "skipped by kim: it"}
