@@ -8,8 +8,10 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from kafka import KafkaAdminClient
@@ -17,9 +19,10 @@ from kafka.admin import NewTopic
 from kafka.errors import KafkaError
 
 from tests.guard import guarded
-from tests.kafka.broker import Broker
+from tests.kafka.broker import Broker, JarsBroker
 from tests.kafka.docker import DockerBroker
 from tests.kafka.fixtures import Names, _lent
+from tests.kafka.jars import Unavailable, install
 from tests.kafka.secured import SecuredBroker
 
 
@@ -43,6 +46,19 @@ def _create(bootstrap: str, topic: str) -> None:
 def test_the_shared_broker_serves(kafka: Broker, names: Names) -> None:
     _create(kafka.bootstrap, names.topic)
     assert names.topic in _topics(kafka.bootstrap)
+
+
+def test_a_broker_that_has_no_time_to_write_its_class_archive_starts_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine its ten seconds were over, and each Kafka test of a new home failed."""
+    monkeypatch.setattr("tests.kafka.broker.ARCHIVE_BOUND", 0.0)
+    try:
+        jars = replace(install(), jvm=f"unknown-{uuid.uuid4().hex}")
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    monkeypatch.setattr("tests.kafka.broker.install", lambda: jars)
+    with JarsBroker() as broker:
+        assert _topics(broker.bootstrap) is not None
+    assert not jars.archive.exists()
 
 
 def test_a_killed_broker_comes_back_on_the_same_port_with_its_data(own_kafka: Broker, names: Names) -> None:
