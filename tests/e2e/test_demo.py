@@ -33,7 +33,7 @@ def test_a_demo_that_cannot_be_shown_ends(tmp_path: Path) -> None:
     environ = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [COMMAND, "demo"], cwd=tmp_path, env=environ, stdout=full, stderr=subprocess.PIPE, timeout=30, check=False
+            [COMMAND, "demo"], cwd=tmp_path, env=guarded(environ), stdout=full, stderr=subprocess.PIPE, timeout=30, check=False
         )
     assert done.returncode != 0
     assert b"No space left on device" in done.stderr

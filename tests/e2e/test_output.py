@@ -23,6 +23,7 @@ from shared.transport.sqlite.file import File
 from shared.transport.sqlite.publisher import store_checkpoint
 from shared.transport.sqlite.transport import SqliteTransport
 from tests.e2e.stack import COMMAND
+from tests.guard import guarded
 
 #: It clears a screen, turns writing round, rings, ends lines, names a window; 8-bit controls; and rich's markup.
 HOSTILE: Final = "900\x1b[2J\u202e\x07\r\nerror: \x1b]0;pwned\x07\x9b31m\u2028[red]x[/red]"
@@ -67,7 +68,7 @@ async def _fill(path: Path) -> None:
 def _run(environ: Mapping[str, str], *arguments: str, out: int = subprocess.PIPE) -> tuple[int, str, str]:
     done = subprocess.run(
         [COMMAND, *arguments],
-        env=environ,
+        env=guarded(environ),
         cwd=environ["HOME"],
         stdin=subprocess.DEVNULL,
         stdout=out,
@@ -119,7 +120,7 @@ def test_what_listen_shows_on_a_terminal_is_printable(environ: dict[str, str], o
     main, side = pty.openpty()
     listen = subprocess.Popen(
         [COMMAND, "listen", "--port", "0", *options],
-        env=environ,
+        env=guarded(environ),
         cwd=environ["HOME"],
         stdin=side,
         stdout=side,
@@ -164,7 +165,11 @@ def test_output_that_cannot_be_written_is_one_line_and_exit_3(environ: dict[str,
 
 def test_a_listener_whose_reader_went_away_ends(environ: dict[str, str]) -> None:
     listen = subprocess.Popen(
-        [COMMAND, "listen", "--port", "0"], env=environ, cwd=environ["HOME"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [COMMAND, "listen", "--port", "0"],
+        env=guarded(environ),
+        cwd=environ["HOME"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     with listen:
         assert listen.stderr
@@ -180,7 +185,10 @@ def test_a_listener_whose_reader_went_away_ends(environ: dict[str, str]) -> None
 @pytest.mark.parametrize(("journal", "words"), [("/dev/full", "No space left"), ("/nowhere/x", "No such file")])
 def test_a_journal_that_cannot_be_written_is_one_line_and_exit_3(environ: dict[str, str], journal: str, words: str) -> None:
     listen = subprocess.Popen(
-        [COMMAND, "listen", "--port", "0", "--journal", journal], env=environ, cwd=environ["HOME"], stderr=subprocess.PIPE
+        [COMMAND, "listen", "--port", "0", "--journal", journal],
+        env=guarded(environ),
+        cwd=environ["HOME"],
+        stderr=subprocess.PIPE,
     )
     with listen:
         assert listen.stderr
