@@ -165,3 +165,11 @@ def test_a_person_s_rows_end_before_column_100(stack_with: Callable[[int], Stack
     assert max(map(len, rows)) <= 100, max(rows, key=len)
     assert all(re.match(r"\d\d:\d\d:\d\dZ (debug|info |warn |error) |                \S", row) for row in rows), rows
     assert not any("consumer." in row or "producer." in row or "logger_name" in row for row in rows)
+
+
+@pytest.mark.parametrize("settings", [{}, {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}], ids=["embedded log", "Kafka"])
+def test_it_runs_where_every_warning_is_an_error(stack_with: Callable[[int], Stack], settings: dict[str, str]) -> None:
+    process = stack_with(0).start("run", PYTHONWARNINGS="error", **settings)
+    process.says("cannot be reached yet" if settings else "polling Auth0")
+    assert process.stop() == 0
+    assert "exception" not in process.text
