@@ -183,7 +183,7 @@ class GroupMember:
 
     def _store(self, positions: Mapping[int, Position], heard: int) -> bool:
         try:
-            internals.in_io_thread(self._consumer, self._membership.commit, positions, heard, _COMMIT_BOUND)
+            return internals.in_io_thread(self._consumer, self._membership.commit, positions, heard, _COMMIT_BOUND)
         except OffsetMetadataTooLargeError:
             log.warning("the brokers refuse what is remembered beside a position (offset.metadata.max.bytes): storing it without")
             return self._store({partition: Position(position.offset) for partition, position in positions.items()}, heard)
@@ -193,7 +193,6 @@ class GroupMember:
         except KafkaError as error:
             self._client.trouble(error)
             return False
-        return True
 
     def _answered(self) -> bool:
         """Whether the group gave us an assignment and, if there is something in it, a broker answered a fetch."""

@@ -135,8 +135,8 @@ class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the c
 
     # -- commits, on the I/O thread
 
-    async def commit(self, positions: Mapping[int, Position], heard: int, bound: float) -> None:
-        """Store those of partitions that are ours and that do not go back: the brokers would take any.
+    async def commit(self, positions: Mapping[int, Position], heard: int, bound: float) -> bool:
+        """Store those of partitions that are ours and that do not go back: the brokers would take any. False: not all are ours.
 
         Waits for a commit that is under way, so that none overtakes another. Raises what `KafkaConsumer.commit` would; `bound` is
         in seconds.
@@ -151,6 +151,7 @@ class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the c
                 await internals.commit_in_listener(self.consumer, wire_form(self._topic, ours), bound)
             for partition, position in ours.items():
                 places[partition].committed = position.offset
+            return positions.keys() <= places.keys()
         finally:
             self._committing = None
             over.success(None)
