@@ -1,14 +1,16 @@
 """Standard output and error as commands use them: what becomes of a write that fails is decided here, once, for every command.
 
-A reader of the output that went away, as `| head` does, wants no more: what follows is thrown away, and the command ends as ever.
-Anything else that standard output cannot take (a full disk) is an error of the environment, raised at the first write. Standard
-error is where errors are said: what it cannot take is dropped.
+A reader of the output that went away, as `| head` or a terminal does, wants no more: what follows is thrown away, and the command
+ends as ever. Anything else that standard output cannot take (a full disk) is an error of the environment, raised at the first
+write. Standard error is where errors are said: what it cannot take is dropped.
 """
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import stat
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -35,7 +37,7 @@ class _Stream(io.RawIOBase):
             return os.write(self._descriptor, data)
         except OSError as error:
             self.gone = True
-            if self._descriptor == _OUT and not isinstance(error, BrokenPipeError):
+            if self._descriptor == _OUT and not _unread(error):
                 raise SurroundingsError(f"standard output cannot be written: {error.strerror or error}") from None
             return size
 
@@ -47,6 +49,11 @@ class _Stream(io.RawIOBase):
 
     def isatty(self) -> bool:
         return os.isatty(self._descriptor)
+
+
+def _unread(error: OSError) -> bool:
+    """A terminal that is gone answers EIO, and that it is none."""
+    return error.errno == errno.EPIPE or (error.errno == errno.EIO and stat.S_ISCHR(os.fstat(_OUT).st_mode))
 
 
 _output: Final = _Stream(_OUT)

@@ -156,6 +156,15 @@ def test_a_reader_that_went_away_ends_a_command_quietly(environ: dict[str, str],
     assert (code, err) == (0, "")
 
 
+def test_a_terminal_that_went_away_ends_a_command_quietly_too(environ: dict[str, str]) -> None:
+    """Where the hang-up itself is ignored, as by `nohup`."""
+    main, side = pty.openpty()
+    os.close(main)
+    code, _, err = _run(environ, "types", out=side)
+    os.close(side)
+    assert (code, err) == (0, "")
+
+
 @pytest.mark.parametrize("command", PRINTING)
 def test_output_that_cannot_be_written_is_one_line_and_exit_3(environ: dict[str, str], command: str) -> None:
     with Path("/dev/full").open("wb") as full:
