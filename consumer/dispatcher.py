@@ -312,11 +312,13 @@ class Dispatcher:
                 self._dissolve(call)
             else:
                 self._turns.later(call, delay)
+        elif not call.assignment.live:
+            pass  # the next owner's: a letter that is begun now would be abandoned, and the event be dead and delivered
         elif exhausted:
             self._undertaker.bury(call, f"{self._policy.max_attempts} attempts failed")
         elif call.skip is not None:
             self._hold(call, delay)
-        elif call.assignment.live:
+        else:
             self._turns.later(call, delay)
 
     def _dissolve(self, batch: Batch) -> None:

@@ -20,6 +20,7 @@ from shared.log import get_logger
 from shared.transport.port import Control, Transport
 
 _EVERY: Final = 2.0  # seconds
+_OPEN_AGAIN: Final = 60.0  # seconds
 _LAST_LOOK: Final = 2.0  # seconds, at the most
 
 log = get_logger(__name__)
@@ -40,17 +41,24 @@ class Skips:
 
     async def follow(self, transport: Transport) -> None:
         """Look every two seconds until cancelled. A log without a control table only costs the skips, and a line."""
-        try:
-            control = self._control = await transport.control()
-        except TransportUnusable as error:
-            log.warning("skips asked for by an operator will not be seen", reason=str(error))
-            return
+        control = self._control = await self._open(transport)
         moved = self._dispatcher.skips_moved
         while True:
             await self.look(control)
             with suppress(TimeoutError):
                 await asyncio.wait_for(moved.wait(), _EVERY)
             moved.clear()
+
+    async def _open(self, transport: Transport) -> Control:
+        said = ""
+        while True:
+            try:
+                return await transport.control()
+            except TransportUnusable as error:
+                if str(error) != said:
+                    log.warning("skips asked for by an operator are not seen; trying again every minute", reason=str(error))
+                said = str(error)
+            await asyncio.sleep(_OPEN_AGAIN)
 
     async def close(self) -> None:
         """Say what became of what we had in hand, within a bound. `follow` must have ended, and the partitions be gone."""

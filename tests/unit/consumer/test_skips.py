@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,9 +19,12 @@ from consumer.dispatcher import Dispatcher
 from consumer.holdings import Holdings
 from consumer.policy import Policy
 from consumer.skip_requests import ANSWERS, REQUESTS, SKEW, VERSION, Answer, Hand, Member, Request, Table, Word
+from consumer.skips import Skips
 from consumer.webhook import Attempt
+from shared.errors import TransportUnusable
 from shared.record import Record
-from shared.transport.port import Position
+from shared.transport.port import Control, Position
+from shared.transport.sqlite.transport import SqliteTransport
 from tests.unit.consumer.worked_by_hand import Grave, Loop, Wire
 
 pytestmark = pytest.mark.usefixtures("without_a_log")
@@ -38,13 +43,13 @@ def loop() -> Iterator[Loop]:
 class World:
     """A dispatcher that sends events in batches, or one by one."""
 
-    def __init__(self, loop: Loop, batching: Batching | None = None) -> None:
+    def __init__(self, loop: Loop, batching: Batching | None = None, *, max_attempts: int | None = None) -> None:
         self.loop = loop
         self.wire = Wire(lambda call: None)
         self.grave = Grave()
         self.dispatcher = Dispatcher(
             webhook=self.wire,
-            policy=Policy(backoff=Backoff(base=8.0, cap=8.0), batching=batching),
+            policy=Policy(backoff=Backoff(base=8.0, cap=8.0), batching=batching, max_attempts=max_attempts),
             breaker=Breaker(failures=1000, probe_interval=5, longest=20),
             blocked=lambda: False,
             open_letters=self._open_letters,
@@ -113,6 +118,37 @@ def test_a_withdrawn_skip_leaves_a_batch_under_way_whole(loop: Loop) -> None:
     loop.now += 8.1
     loop.settle()
     assert list(world.wire.open) == [batch]
+
+
+def test_the_last_attempt_of_an_event_whose_partition_goes_begins_no_dead_letter(loop: Loop) -> None:
+    """It would be abandoned half written: the event is the next owner's, and was then both dead and delivered."""
+    world = World(loop, max_attempts=1)
+    event = world.take(0, "a")
+    loop.settle(world.dispatcher.launch)
+    world.holdings.retire([0])
+    loop.settle(lambda: world.wire.land(event, Attempt(500)))
+    assert not world.grave.open
+
+
+def test_a_control_table_that_cannot_be_opened_is_tried_again(loop: Loop) -> None:
+    """The first failure was the last word for the life of the process."""
+    world, tries = World(loop), []
+
+    class Reachable(SqliteTransport):
+        async def control(self) -> Control:
+            tries.append(loop.time())
+            if len(tries) < 3:
+                raise TransportUnusable("the coordinator moves")
+            raise asyncio.CancelledError  # it is there: what follows is not this test's
+
+    log = Reachable(Path("unused"), retention_days=1)
+    following = loop.create_task(Skips(world.dispatcher, world.holdings).follow(log))
+    for _ in range(4):
+        loop.settle()
+        loop.now += 60.1
+    loop.settle()
+    assert following.done()
+    assert len(tries) == 3
 
 
 # -- documents
