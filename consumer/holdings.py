@@ -26,7 +26,8 @@ _WORTH_IT: Final = 8
 class Holdings:
     """`window` in records, `most` records in one poll.
 
-    `eased` is called when it is worth looking again for room, `many` when `MANY` events were done since the last `snapshot`.
+    `eased` is called when it is worth looking again for room, `many` when one and when `MANY` events were done since the last
+    `snapshot`.
     """
 
     def __init__(self, window: int, *, most: int, eased: Callable[[], None], many: Callable[[], None] = lambda: None) -> None:
@@ -140,5 +141,5 @@ class Holdings:
         if not self._until_eased:
             self._eased()
         self._until_many -= 1
-        if not self._until_many:
+        if self._until_many in (MANY - 1, 0):
             self._many()

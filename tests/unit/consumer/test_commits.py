@@ -39,6 +39,8 @@ class World:
         #: When each that is done and not stored was answered.
         self.unstored: list[float] = []
         self.commits = 0
+        #: Seconds that each poll takes; 0: as it is asked to.
+        self.slow = 0.0
         self.works = True
         self.courier = Courier(
             webhook=self.wire,
@@ -61,8 +63,8 @@ class World:
     async def poll(self, *, wait: float, limit: int, hold: Collection[int]) -> Sequence[Batch]:
         published = 10**9 if self.rate is None else int((self.loop.now - self.began) * self.rate)
         count = 0 if hold else min(limit, published - self.cursor)
-        if not count:
-            await asyncio.sleep(wait)
+        if self.slow or not count:
+            await asyncio.sleep(self.slow or wait)
             return []
         first, self.cursor = self.cursor, self.cursor + count
         headers = [("v", b"1"), ("log-id", b"%d" % first)]
@@ -131,6 +133,18 @@ def test_no_event_waits_for_its_commit_longer_than_the_interval_however_few_ther
         assert all(loop.now - answered <= INTERVAL + ROUND_TRIP + 0.002 for answered in world.unstored)
     assert world.answered >= 12
     assert world.commits <= 5
+
+
+def test_what_ends_during_a_poll_that_takes_long_is_stored_meanwhile(loop: Loop) -> None:
+    """A poll lasts as long as a drain does, when other partitions move."""
+    world = World(loop, calls=1, latency=0.3)
+    for _ in world.milliseconds(10):
+        pass
+    assert world.wire.open
+    world.slow = 60.0
+    for _ in world.milliseconds(4_000):
+        assert all(loop.now - answered <= INTERVAL + ROUND_TRIP + 0.002 for answered in world.unstored)
+    assert world.answered >= 12
 
 
 def test_where_nothing_can_be_stored_it_is_tried_once_an_interval(loop: Loop) -> None:
