@@ -119,6 +119,16 @@ def test_the_window_is_never_exceeded_and_easing_is_always_announced(
             assert set(world.holdings.full()) == held
 
 
+def test_what_ends_while_a_commit_is_under_way_is_not_stored_by_it() -> None:
+    world = World(1)
+    world.take(0, 10)
+    world.finish(0, 4)
+    under_way = world.holdings.snapshot()
+    world.finish(0, 3)
+    world.holdings.stored(under_way)
+    assert world.holdings.unstored == 3
+
+
 def test_a_partition_that_left_is_not_held_any_more() -> None:
     world = World(2)
     world.fill(0, 1)
