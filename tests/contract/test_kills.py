@@ -17,7 +17,7 @@ from tests.logs import Log
 
 #: A dozen interpreters start one after the other, and a thousand commits follow each other: on a busy disk that takes minutes.
 pytestmark = pytest.mark.timeout(600)
-COUNT = 1_200
+COUNT = 2_000
 KILLS = 5
 
 
@@ -76,11 +76,14 @@ async def test_nothing_is_skipped_though_the_consumer_is_killed(log: Log, tmp_pa
     assert hits == KILLS, "the kills did not hit a consumer at work"
     before = Counter(journal.read_text().split())
     child = log.child("consume", str(journal))
+    heard = asyncio.create_task(asyncio.to_thread(child.communicate))
     transport = log.transport()
-    await _nothing_left(transport)
-    child.kill()
-    child.communicate()
-    await transport.close()
+    try:
+        await _nothing_left(transport)
+    finally:
+        child.kill()
+        await heard
+        await transport.close()
     after = Counter(journal.read_text().split())
     assert sorted(after) == [sent.log_id for sent in events(0, 600)]
     assert len(before) >= 100
