@@ -26,6 +26,8 @@ from shared.log import get_logger
 from shared.transport.port import Checkpoint, Publisher, Transport
 
 _RENEW_EVERY: Final = 1.0  # seconds
+#: Seconds that a page has to end after a stop; far below the grace.
+_LAST_PAGE: Final = 5.0
 _RETRY_BASE: Final = 1.0  # seconds; doubled after each failure in a row
 _RETRY_CAP: Final = 60.0
 
@@ -175,7 +177,7 @@ class Poller:
         judged = [(event, self._selection.judge(event.type)) for event in events]
         passed = {event.log_id: event for event, dropped in judged if dropped is None}
         checkpoint = Checkpoint(log_id=events[-1].log_id, date=events[-1].date)
-        published = await publisher.publish(list(passed.values()), checkpoint)
+        published = await self._unless_held_up(publisher.publish(list(passed.values()), checkpoint))
         killpoints.at("checkpoint-written")
         self._checkpoint = checkpoint
         self.counts.fetched += len(events)
@@ -214,6 +216,25 @@ class Poller:
     def _stand_by(self) -> None:
         log.warning("another poller has taken over: standing by")
         self._leading = False
+
+    async def _unless_held_up(self, page: Coroutine[Any, Any, int]) -> int:
+        """A stop lets the page end, but not for long: it may be on its way to a broker that is silent.
+
+        To leave it is safe, as a kill is: the checkpoint stays, and the next poller sees what has arrived.
+        """
+        publishing, stopped = asyncio.ensure_future(page), asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait((publishing, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not publishing.done():
+                await asyncio.wait((publishing,), timeout=_LAST_PAGE)
+            if publishing.done():
+                return publishing.result()
+            log.warning("stopped while the log does not take a page: the checkpoint stays, the page will be fetched again")
+            raise _Stopped
+        finally:
+            for future in (publishing, stopped):
+                future.cancel()
+            await asyncio.gather(publishing, stopped, return_exceptions=True)
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T], *, meanwhile: Callable[[], Awaitable[None]] | None = None) -> T:
         """Do `work`, and every second `meanwhile`: the requests of one page can together take longer than a lease lasts."""

@@ -75,8 +75,7 @@ def test_a_stop_ends_in_time_whatever_is_dead(own_kafka: Broker, tmp_path: Path,
         assert set(world.stop_all().values()) == {0}
         verdict = judge(world, [Disturbance(0, time.monotonic())])
         say(verdict)
-        # A producer has a grace of its own, of 20 s: its page may be on the way to a broker that is silent.
-        assert all(took <= (20 if "produce" in what else GRACE) + 5 for what, took in seconds.items()), seconds
+        assert all(took <= GRACE + 5 for took in seconds.values()), seconds
         assert verdict.wrong == []
         assert {member.child.code for member in world.members} == {0}
 

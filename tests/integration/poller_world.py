@@ -163,6 +163,9 @@ class WatchedPublisher(Publisher):
         self.leads = 0
         #: What the next renewal raises.
         self.trouble: Exception | None = None
+        #: The log takes no page, and does not say so either.
+        self.silent = False
+        self.publishing = asyncio.Event()
 
     async def lead(self) -> Checkpoint | None:
         self.leads += 1
@@ -176,6 +179,9 @@ class WatchedPublisher(Publisher):
         await self._publisher.renew()
 
     async def publish(self, events: Sequence[Event], checkpoint: Checkpoint) -> int:
+        self.publishing.set()
+        if self.silent:
+            await asyncio.Event().wait()
         return await self._publisher.publish(events, checkpoint)
 
     async def close(self) -> None:

@@ -20,6 +20,8 @@ from structlog.testing import capture_logs
 
 from shared.errors import CredentialsRefused, LeaseLost, ScopeMissing, TransportUnusable, WebhooksError
 from shared.event import slice_page
+from shared.transport.port import Publisher
+from shared.transport.sqlite.transport import SqliteTransport
 from simulator import faults, tenant_faults
 from simulator.entries import Entries
 from simulator.faults import Fault
@@ -417,6 +419,31 @@ async def test_a_stop_breaks_off_every_wait_at_once(world_of: WorldOf, fault: Fa
         await world.until_asked(2)
         await asyncio.sleep(0.02)  # the answer has come, and the wait has begun
     assert len(world.asked) == 2
+
+
+async def test_a_log_that_does_not_take_a_page_holds_up_no_stop(world_of: WorldOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Kafka a page to a silent broker has 35 s; that was waited for, beyond every grace."""
+    monkeypatch.setattr("producer.poller._LAST_PAGE", 0.05)
+    world, stop = await world_of(), asyncio.Event()
+    async with world.publishing() as publisher:
+        silent = WatchedPublisher(publisher)
+        silent.silent = True
+
+        class Silent(SqliteTransport):
+            async def publisher(self) -> Publisher:
+                return silent
+
+        running = asyncio.create_task(world.poller.run(Silent(world.path, retention_days=1), stop))
+        await silent.publishing.wait()
+        stop.set()
+        async with asyncio.timeout(10):
+            await running
+    assert world.checkpoint is None
+    assert not await world.stored()
+    world.restart()
+    async with world.publishing() as publisher:
+        await world.to_the_end(publisher)
+    await world.has_all_in_order()
 
 
 async def test_once_ends_at_an_empty_page(world_of: WorldOf) -> None:

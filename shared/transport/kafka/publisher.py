@@ -26,7 +26,6 @@ class KafkaPublisher(Publisher):
         self._poller = poller
         self._worker = worker
         self._seldom = Seldom()
-        self._closed = False
 
     async def lead(self) -> Checkpoint | None:
         lease = Lease.OPEN
@@ -47,13 +46,7 @@ class KafkaPublisher(Publisher):
         return await self._worker.run(self._poller.publish, list(events), checkpoint)
 
     async def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            await self._worker.run(self._poller.close)
-        finally:
-            self._worker.stop()
+        await self._worker.end(self._poller.close)
 
     async def _later(self, why: str) -> None:
         if self._seldom(why, time.monotonic()):
