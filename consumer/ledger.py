@@ -46,7 +46,7 @@ class Ledger:
         """
         if self._limit is None or offset < self._known_until:
             return True
-        self._forget_before(offset)
+        self.forget_before(offset)
         if not self._open:
             return True
         if self._inexact and not self._has_room(offset):
@@ -61,7 +61,7 @@ class Ledger:
         if offset < self._lowest:
             raise ValueError(f"offset {offset} comes after {self._lowest - 1}")
         self._lowest = offset + 1
-        self._forget_before(offset)
+        self.forget_before(offset)
         if offset < self._known_until:
             if not self._expected or self._expected[0] != offset:
                 return False
@@ -99,7 +99,7 @@ class Ledger:
         """How many are done above the position (holes count as done)."""
         return self._next - self.position - len(self._open) - len(self._expected)
 
-    def _forget_before(self, offset: int) -> None:
+    def forget_before(self, offset: int) -> None:
         """What was open and did not come before this one is gone from the log: no one can deliver it any more."""
         while self._expected and self._expected[0] < offset:
             self._expected.popleft()

@@ -70,14 +70,19 @@ async def status(transport: Transport) -> list[PartitionStatus]:
 
 
 def _row(partition: int, progress: Progress) -> PartitionStatus:
-    committed = progress.committed
+    committed, known = progress.committed, 0
+    if committed:
+        ledger = Ledger(committed)
+        ledger.forget_before(progress.begin)
+        # Counted from where the lag begins, which retention may have moved beyond the position.
+        known = ledger.position + ledger.beyond - max(progress.begin, committed.offset)
     return PartitionStatus(
         partition=partition,
         begin=progress.begin,
         end=progress.end,
         committed=committed.offset if committed else None,
         lag=progress.lag,
-        done_beyond=Ledger(committed).beyond if committed else 0,
+        done_beyond=min(max(known, 0), progress.lag),
     )
 
 

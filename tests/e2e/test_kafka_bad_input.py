@@ -168,6 +168,32 @@ def test_records_that_are_not_ours_are_held_and_never_passed(stack: Stack, log: 
 
 
 @on_kafka
+def test_when_retention_takes_what_was_held_the_events_behind_it_stay_done(stack: Stack, log: Log) -> None:
+    """The position stays before a record that cannot be delivered, for as long as the topic keeps it; then a restart follows."""
+    with _another_program(log) as write:
+        held = write(b"another program's")
+    asyncio.run(publish(log.transport(), events(60, 120)))
+    consumer = stack.start("consume")
+    stack.delivered(120)
+    assert consumer.stop() == 0
+    topic = TopicPartition(log.environ["KAFKA_TOPIC"], 0)
+    admin = KafkaAdminClient(bootstrap_servers=log.environ["KAFKA_BOOTSTRAP_SERVERS"])
+    admin.delete_records({topic: held + 1})
+    admin.close()
+
+    status = stack.start("status", "--json")
+    assert status.wait() == 0
+    assert [row["undelivered"] for row in json.loads(status.text)["partitions"]] == [0] * 6
+
+    asyncio.run(publish(log.transport(), events(120, 180)))
+    consumer = stack.start("consume")
+    stack.delivered(180)
+    assert consumer.stop() == 0
+    assert len(stack.receiver.journal) == 180
+    assert asyncio.run(_committed(log)) == max(offset for partition, offset in log.dump() if partition == 0) + 1
+
+
+@on_kafka
 def test_of_two_limits_in_one_group_the_leaders_counts_and_it_says_so(stack: Stack) -> None:
     stack.receiver.latency = 0.05
     leader = stack.start("consume", WEBHOOK_CONCURRENT_CALLS="2")

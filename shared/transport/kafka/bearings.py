@@ -57,13 +57,13 @@ def _say_none_committed(records: Mapping[TopicPartition, int]) -> None:
 
 
 def _say_lost(partition: TopicPartition, wanted: Position | None, found: Start) -> None:
-    where = {"topic": partition.topic, "partition": partition.partition, "offset": found.position.offset}
+    where = {"topic": partition.topic, "partition": partition.partition, "offset": found.offset}
     if found.why is Why.RETENTION and wanted:
         log.error(
             "gap: records were removed before they were delivered (retention.ms of the topic)",
             **where,
             first_lost=wanted.offset,
-            last_lost=found.position.offset - 1,
+            last_lost=found.offset - 1,
         )
     if found.why is Why.BEYOND_END and wanted:
         log.error(

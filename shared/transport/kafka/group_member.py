@@ -156,7 +156,7 @@ class GroupMember:
             return
         for partition, start in starts.items():
             killpoints.at("before-seek")
-            self._consumer.seek(partition, start.position.offset)
+            self._consumer.seek(partition, start.offset)
             self._membership.begin(partition.partition, start.position)
         self._pause(hold)
 
@@ -176,7 +176,7 @@ class GroupMember:
             self._client.trouble(error)
             return
         for partition, start in starts.items():
-            self._consumer.seek(partition, start.position.offset)
+            self._consumer.seek(partition, start.offset)
             if start.why is not Why.RETENTION:
                 self._membership.forfeit([partition.partition])
                 self._membership.begin(partition.partition, start.position)

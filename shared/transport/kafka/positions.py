@@ -25,14 +25,17 @@ class Why(Enum):
 class Start:
     position: Position
     why: Why
+    #: The offset to read first: the position's, or behind what was removed.
+    offset: int
 
 
 def start(wanted: Position | None, *, begin: int, end: int) -> Start:
     """`begin`: the oldest offset still there. `end`: the offset that the next record gets."""
     if wanted is None:
-        return Start(Position(begin), Why.NONE_COMMITTED)
+        return Start(Position(begin), Why.NONE_COMMITTED, begin)
     if wanted.offset < begin:
-        return Start(Position(begin), Why.RETENTION)
+        # Its metadata still says what is done of what is left, and means nothing beside another offset.
+        return Start(wanted, Why.RETENTION, begin)
     if wanted.offset > end:
-        return Start(Position(begin), Why.BEYOND_END)
-    return Start(wanted, Why.COMMITTED)
+        return Start(Position(begin), Why.BEYOND_END, begin)
+    return Start(wanted, Why.COMMITTED, wanted.offset)
