@@ -43,9 +43,11 @@ def parse(document: bytes, *, where: str) -> tuple[Checkpoint, dict[int, int]]:
             )
         ends = {int(partition): int(offset) for partition, offset in fields.get("ends", {}).items()}
         log_id, date = fields["log_id"], fields["date"]
-        if version == (_PLACE if log_id else _RESET) and isinstance(log_id, str) and isinstance(date, str):
+        # Like an event's, the id is printable ASCII: it goes into a URL.
+        ours = isinstance(log_id, str) and log_id.isascii() and log_id.isprintable() and isinstance(date, str)
+        if ours and version == (_PLACE if log_id else _RESET):
             return Checkpoint(log_id=log_id, date=date), ends
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         pass
     raise TransportUnusable(
         f"the checkpoint at {where} is not one of ours or is damaged: {excerpt(repr(document), 80)}; "

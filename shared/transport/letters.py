@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from datetime import UTC, datetime
 from typing import Final
 
 from shared.errors import RecordInvalid
@@ -38,6 +39,8 @@ def parse(document: bytes) -> DeadLetter:
         fields = json.loads(document)
         if fields["v"] != VERSION:
             raise RecordInvalid(f"its version is {fields['v']!r}, this release knows {VERSION}: upgrade auth0-webhooks")
+        time = float(fields["time"])
+        datetime.fromtimestamp(time, UTC)  # whoever lists letters shows it
         record = Record(
             offset=int(fields["offset"]),
             key=_bytes(fields["key"]),
@@ -52,9 +55,9 @@ def parse(document: bytes) -> DeadLetter:
             attempts=int(fields["attempts"]),
             status=None if fields["status"] is None else int(fields["status"]),
             reason=str(fields["reason"]),
-            time=float(fields["time"]),
+            time=time,
         )
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
         raise RecordInvalid(f"it is no dead letter of ours or is damaged ({type(error).__name__})") from None
 
 

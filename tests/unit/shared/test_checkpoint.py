@@ -13,6 +13,7 @@ from shared.errors import TransportUnusable
 from shared.transport.checkpoint import dump, parse
 from shared.transport.port import OLDEST, Checkpoint
 
+LOG_IDS = st.text("".join(map(chr, range(0x21, 0x7F))))
 ENDS = st.dictionaries(st.integers(0, 99), st.integers(0, 2**63 - 1))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -20,7 +21,7 @@ JSON = st.recursive(
 )
 
 
-@given(st.text(), st.text(), ENDS)
+@given(LOG_IDS, st.text(), ENDS)
 def test_a_checkpoint_comes_back_as_it_was_also_one_that_was_reset(log_id: str, date: str, ends: dict[int, int]) -> None:
     checkpoint = Checkpoint(log_id=log_id, date=date)
     assert parse(dump(checkpoint, ends), where="here") == (checkpoint, ends)
@@ -42,6 +43,20 @@ def test_a_document_whose_version_and_log_id_disagree_is_refused(version: int) -
 def test_a_newer_one_is_refused_with_the_fix() -> None:
     with pytest.raises(TransportUnusable, match="version 3, this release knows 2: upgrade"):
         parse(b'{"v": 3}', where="here")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"[" * 100_000,
+        b'{"v": 1, "log_id": "900", "date": "", "ends": {"0": Infinity}}',
+        b'{"v": 1, "log_id": "\\ud800", "date": ""}',
+        b'{"v": 1, "log_id": "9\\r\\n", "date": ""}',
+    ],
+)
+def test_what_could_only_raise_later_is_refused_with_the_way_on(document: bytes) -> None:
+    with pytest.raises(TransportUnusable, match=r"is not one of ours or is damaged.*checkpoint reset"):
+        parse(document, where="here")
 
 
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))

@@ -33,7 +33,13 @@ def test_a_header_without_a_value_comes_back_with_an_empty_one() -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [(b'"v": 1', b'"v": 2'), (b'"v": 1,', b""), (b'"offset": 7', b'"offset": 1e999'), (b'"key": null', b'"key": "\\u00ff"')],
+    [
+        (b'"v": 1', b'"v": 2'),
+        (b'"v": 1,', b""),
+        (b'"offset": 7', b'"offset": 1e999'),
+        (b'"key": null', b'"key": "\\u00ff"'),
+        *((b'"time": 1.5', b'"time": ' + time) for time in (b"NaN", b"Infinity", b"1e17", b"1e300", b"-1e17")),
+    ],
 )
 def test_a_damaged_one_is_refused(damage: tuple[bytes, bytes]) -> None:
     document = dump(_letter(Record(offset=7, key=None, value=b"v", headers=[], timestamp=0.5)))
@@ -42,7 +48,7 @@ def test_a_damaged_one_is_refused(damage: tuple[bytes, bytes]) -> None:
         parse(document.replace(*damage))
 
 
-@pytest.mark.parametrize("document", [b"", b"[]", b"7", b"\xff", b'{"v": 1}', b'"v"'])
+@pytest.mark.parametrize("document", [b"", b"[]", b"7", b"\xff", b'{"v": 1}', b'"v"', b"[" * 100_000])
 def test_what_is_no_letter_is_refused(document: bytes) -> None:
     with pytest.raises(RecordInvalid):
         parse(document)
