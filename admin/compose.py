@@ -128,7 +128,7 @@ def poller(settings: Settings) -> Poller:
 def courier(settings: Settings) -> Courier:
     delivery, loop = settings.delivery, settings.loop
     return Courier(
-        webhook=_webhook(settings.webhook),
+        webhook=_webhook(settings.webhook, one_request=delivery.rate_limit is not None),
         policy=Policy(
             backoff=Backoff(base=delivery.backoff_base, cap=delivery.backoff_cap),
             success=settings.webhook.success_codes,
@@ -147,7 +147,7 @@ def courier(settings: Settings) -> Courier:
     )
 
 
-def _webhook(webhook: Webhook) -> HttpWebhook:
+def _webhook(webhook: Webhook, *, one_request: bool) -> HttpWebhook:
     headers = {
         "Content-Type": "application/json",
         "User-Agent": f"auth0-webhooks/{version('auth0-webhooks')}",
@@ -165,6 +165,7 @@ def _webhook(webhook: Webhook) -> HttpWebhook:
         proxy=webhook.proxy,
         allow_private=webhook.allow_private,
         sign=Signing(secrets) if secrets else None,
+        one_request=one_request,
     )
 
 

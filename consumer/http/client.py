@@ -31,8 +31,10 @@ class HttpWebhook(Webhook, Owner):
 
     `timeout` bounds the whole attempt, `connect_timeout` its connection with TLS, in seconds. A client certificate and private
     authorities come in through `tls`. `proxy` is a URL, user and password may stand in it. `allow_private=False` refuses private
-    and loopback addresses; link-local and metadata addresses are refused always. Raises `ValueError` for a URL or header that is
-    none.
+    and loopback addresses; link-local and metadata addresses are refused always. `one_request`: no call is ever sent twice, since
+    its receiver counts requests; a connection that may have died while it was idle is closed instead of tried.
+
+    Raises `ValueError` for a URL or header that is none.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class HttpWebhook(Webhook, Owner):
         proxy: str | None = None,
         allow_private: bool = True,
         sign: Sign | None = None,
+        one_request: bool = False,
     ) -> None:
         target = Origin.of(url)
         self._route: Route
@@ -56,6 +59,7 @@ class HttpWebhook(Webhook, Owner):
         self._form = _form(url, target, headers, proxy, sign)
         self._timeout = timeout
         self._connect_timeout = connect_timeout
+        self._one_request = one_request
         self._loop = asyncio.get_running_loop()
         self._calls: dict[Call, _Cancellable] = {}
         self._connections: set[Connection] = set()
@@ -76,7 +80,9 @@ class HttpWebhook(Webhook, Owner):
             return
         while self._idle:
             connection, _ = self._idle.popitem()
-            if not connection.transport.is_closing():
+            if self._one_request and connection.is_stale(now):
+                connection.cancel()
+            elif not connection.transport.is_closing():
                 self._calls[call] = connection
                 connection.begin(call, landed, request, now, now + self._timeout)
                 return

@@ -59,10 +59,14 @@ class Connection(asyncio.Protocol):
         self._idle_since = inf
         self._stale = False
 
+    def is_stale(self, now: float) -> bool:
+        """Whether it has been idle for so long that a call on it may need a second try."""
+        return now - self._idle_since >= STALE
+
     def begin(self, call: Call, landed: Landed, request: bytes, now: float, deadline: float) -> None:
         """Send the request. `now` and `deadline` by the loop's clock."""
         self._call, self._landed, self._deadline = call, landed, deadline
-        self._stale = now - self._idle_since >= STALE
+        self._stale = self.is_stale(now)
         self._answer.expect()
         self._wake_by(deadline)
         if self.transport.is_closing():  # it was new, and the receiver spoke first or closed at once

@@ -37,6 +37,21 @@ async def test_there_is_one_second_try(caller: Caller, receiver: Receiver, monke
     assert len(receiver.journal) == 3
 
 
+async def test_where_each_call_is_one_request_a_connection_that_was_idle_is_not_used_again(
+    plain_receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At one call a second a receiver that reset old connections got two requests in the same second."""
+    monkeypatch.setattr(connection, "STALE", 0.05)
+    webhook = HttpWebhook(url=plain_receiver.url, headers={}, timeout=5, connect_timeout=5, one_request=True)
+    async with Caller(webhook) as caller:
+        await caller.calls(3)
+        await asyncio.sleep(0.06)
+        plain_receiver.script.in_order(faults.close())
+        assert (await caller.call("901")).problem == "the connection was closed before an answer"
+        assert len(plain_receiver.journal) == 4
+        await caller.no_connections_left(plain_receiver)
+
+
 async def test_a_second_try_has_the_deadline_of_the_first(plain_receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "STALE", 0.05)
     async with Caller(HttpWebhook(url=plain_receiver.url, headers={}, timeout=0.4, connect_timeout=5)) as caller:
