@@ -19,6 +19,9 @@ from consumer.webhook import Attempt, Call, Cause, Landed
 BODY_PATIENCE: Final = 1.0
 #: Seconds without a call after which a connection is closed: firewalls forget quiet ones without a word.
 IDLE_LIMIT: Final = 30.0
+#: Seconds from the deadline to the last look. A process that stood still meets its deadline and the answer at once, and uvloop
+#: runs timers before it reads: ended at the deadline itself, a call that was answered meanwhile would be made again.
+_LAST_LOOK: Final = 0.01
 #: Seconds without a call after which a connection that dies under the next one was probably dead before.
 STALE: Final = 1.0
 
@@ -57,7 +60,7 @@ class Connection(asyncio.Protocol):
         self._deadline = self._due = self._timer_at = inf
         self._timer: asyncio.TimerHandle | None = None
         self._idle_since = inf
-        self._stale = False
+        self._stale = self._looked = False
 
     def is_stale(self, now: float) -> bool:
         """Whether it has been idle for so long that a call on it may need a second try."""
@@ -66,7 +69,7 @@ class Connection(asyncio.Protocol):
     def begin(self, call: Call, landed: Landed, request: bytes, now: float, deadline: float) -> None:
         """Send the request. `now` and `deadline` by the loop's clock."""
         self._call, self._landed, self._deadline = call, landed, deadline
-        self._stale = self.is_stale(now)
+        self._stale, self._looked = self.is_stale(now), False
         self._answer.expect()
         self._wake_by(deadline)
         if self.transport.is_closing():  # it was new, and the receiver spoke first or closed at once
@@ -157,5 +160,8 @@ class Connection(asyncio.Protocol):
             self._wake_by(self._due)
         elif self._call is None:
             self.transport.abort()
+        elif not self._looked:
+            self._looked = True
+            self._wake_by(self._loop.time() + _LAST_LOOK)
         else:
             self._end(self._call, f"no answer within {self._timeout:g} s", timed_out=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 import time
 
 import pytest
@@ -126,3 +128,28 @@ async def test_whatever_opening_a_connection_raises_is_a_failed_attempt(
         plain_caller.webhook.cancel(broken_off)
     assert (await plain_caller.call()).status == 200
     assert not result.done()
+
+
+async def test_an_answer_that_came_while_the_process_stood_still_is_read_though_the_time_is_over() -> None:
+    """Frozen for longer than the timeout, a process made every open call again: uvloop runs its timers before it reads."""
+    loop, standing = asyncio.get_running_loop(), threading.Event()
+    ours, theirs = socket.socketpair()
+
+    def stand_still() -> None:
+        loop.remove_reader(ours)
+        standing.set()
+        time.sleep(2.1)
+
+    def answer(server: socket.socket) -> None:
+        with server.accept()[0] as accepted:
+            accepted.recv(65536)
+            theirs.send(b"!")
+            standing.wait(20)
+            accepted.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+
+    with ours, theirs, socket.create_server(("127.0.0.1", 0)) as server:
+        loop.add_reader(ours, stand_still)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        async with Caller(HttpWebhook(url=url, headers={}, timeout=2, connect_timeout=2)) as caller:
+            attempt, _ = await asyncio.gather(caller.call(), asyncio.to_thread(answer, server))
+        assert attempt.status == 200
