@@ -65,20 +65,25 @@ class Observer:
                     found.append(log_id)
         return found
 
-    def called_after_commit(self, records: Records) -> list[str]:
-        """The log ids that were called, for the first time by that process, after a commit had said that they are done."""
+    def called_after_commit(self, records: Records) -> dict[str, str]:
+        """What was called, for the first time by that process, after a commit had said that it is done: the log id, where it
+        stands, and how many seconds after that commit each process called it first."""
         committed: dict[str, int] = {}
+        where = {record.log_id: place for place, record in records.items()}
         for sample, places in self._newly_done(records):
             for place in places:
                 committed.setdefault(records[place].log_id, sample.time_ns)
-        callers: dict[str, set[str]] = {}
-        found = []
+        callers: dict[str, dict[str, int]] = {}
+        found: dict[str, str] = {}
         for delivery in sorted(self.journal.all, key=lambda delivery: delivery.call.arrived_ns):
             call = delivery.call
-            known = callers.setdefault(call.log_id, set())
+            known = callers.setdefault(call.log_id, {})
             if call.path not in known and call.arrived_ns > committed.get(call.log_id, call.arrived_ns):
-                found.append(call.log_id)
-            known.add(call.path)
+                found.setdefault(call.log_id, "")
+            known.setdefault(call.path, call.arrived_ns)
+        for log_id in found:
+            after = [f"{path} {(at - committed[log_id]) / 1e9:+.3f}" for path, at in callers[log_id].items()]
+            found[log_id] = f"{where[log_id]} {', '.join(after)}"
         return found
 
     def _answers(self) -> Mapping[str, int]:

@@ -137,7 +137,8 @@ def _repeats_have_a_reason(
                 [f"{call.verdict} {call.call.path} {(call.call.arrived_ns - first.answered_ns) / 1e9:+.3f}" for call in calls]
             )
     verdict.demand(not unexplained, f"INV-5 repeated for no reason: {unexplained[:5]} and {max(0, len(unexplained) - 5)} more")
-    late = [log_id for log_id in world.observer.called_after_commit(records) if log_id not in twice]
+    called = world.observer.called_after_commit(records)
+    late = [f"{log_id} {what}" for log_id, what in called.items() if log_id not in twice]
     verdict.demand(not late, f"INV-5 called again though a commit said that they were done: {late[:5]}, {len(late)} in all")
 
 

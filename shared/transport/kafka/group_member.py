@@ -101,6 +101,10 @@ class GroupMember:
             self._move({p: Position(found.offset) if found else None for p, found in error.divergent_offsets.items()})
         if self._membership.failure is not None:
             raise self._membership.failure
+        if anew := self._partitions(self._membership.anew()):
+            log.error("the topic was deleted and made anew: reading it from its oldest record", topic=self._topic)
+            fetched = {}
+            self._move(dict.fromkeys(anew))
         self._begin(hold)
         self._client.proven = self._client.proven or self._answered()
         self.sure_for = sure_for(

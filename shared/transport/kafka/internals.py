@@ -152,6 +152,11 @@ def hidden(consumer: KafkaConsumer, topic: str) -> bool:
     return found
 
 
+def topic_id(consumer: KafkaConsumer, topic: str) -> object:
+    """Another one when the topic is made anew. None while the topic is not there, and always with brokers before 2.8."""
+    return consumer._cluster.topic_id(topic)  # noqa: SLF001
+
+
 def partitions(consumer: KafkaConsumer, topic: str, bound: float) -> Collection[int]:
     """The topic's partitions; waits `bound` seconds at most until they are known, and is empty if they are not by then.
 

@@ -40,6 +40,8 @@ class _Place:
     committed: int
     #: Which of our beginnings it was.
     begun: int
+    #: The id of the topic whose offsets these are; None: not known.
+    topic: object
 
 
 class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the client library is not typed
@@ -126,9 +128,14 @@ class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the c
         """The handler owns the partition from here on."""
         self.fresh.discard(partition)
         self._begun += 1
-        self.owned[partition] = _Place(position.offset, self._begun)
+        self.owned[partition] = _Place(position.offset, self._begun, internals.topic_id(self.consumer, self._topic))
         self.tell(self._handler.assigned, partition, position)
         self.tell(self._hear, self._begun)
+
+    def anew(self) -> list[int]:
+        """Those whose topic was deleted and made anew: what we know of them says nothing about the records there are now."""
+        now = internals.topic_id(self.consumer, self._topic)
+        return [number for number, place in self.owned.items() if now and place.topic not in (None, now)]
 
     def _hear(self, begun: int) -> None:
         self.heard = begun
@@ -145,7 +152,9 @@ class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the c
             await self._committing
         self._committing = over = Future()
         try:
-            places = {partition: place for partition, place in self.owned.copy().items() if place.begun <= heard}
+            same = (None, internals.topic_id(self.consumer, self._topic))
+            owned = self.owned.copy().items()
+            places = {number: place for number, place in owned if place.begun <= heard and place.topic in same}
             ours = {p: positions[p] for p in positions.keys() & places.keys() if positions[p].offset >= places[p].committed}
             if ours:
                 await internals.commit_in_listener(self.consumer, wire_form(self._topic, ours), bound)

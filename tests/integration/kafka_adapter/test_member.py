@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from kafka import KafkaAdminClient
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import MemberToRemove
 from kafka.structs import TopicPartition
 from structlog.typing import EventDict
 
 from shared.settings import Log
+from shared.transport.kafka.topics import create
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import Position
 from tests.contract.harness import checkpoint_of, events, read
 from tests.integration.kafka_adapter.conftest import SESSION
 from tests.integration.kafka_adapter.hands import Hand, at_work, everything_is_owned, seen_by, start, until
 from tests.integration.kafka_adapter.pages import fill, ids, leading, once
+from tests.integration.kafka_operator.desk import delete
 
 Lines = Callable[[str], list[EventDict]]
 
@@ -131,6 +134,30 @@ async def test_a_position_behind_the_end_begins_at_the_oldest_record(settings: L
     assert lines("lies behind the end")
 
 
+async def test_a_topic_made_anew_under_a_consumer_is_read_from_its_oldest_record(settings: Log) -> None:
+    """Its old positions are offsets of the new topic too, once that has grown beyond them."""
+    await fill(settings, 60)
+    async with at_work(await start(settings)) as crew:
+        hand = crew[0].hand
+        await hand.has_seen(60)
+        expected = await asyncio.to_thread(_make_anew, settings, 600)
+        await until(lambda: set(hand.seen) >= expected, within=40)
+
+
+async def test_a_topic_made_anew_while_nothing_was_fetched_is_seen_by_its_id(
+    settings: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KafkaConsumer.DEFAULT_CONFIG, "metadata_max_age_ms", 1000)
+    await fill(settings, 60)
+    member = await KafkaTransport(settings).member(hand := Hand())
+    await read(member, 60)
+    expected = await asyncio.to_thread(_make_anew, settings, 600)
+    async with asyncio.timeout(40):
+        while not set(hand.seen) >= expected:
+            await hand.turn(member, 0.1)
+    await member.close()
+
+
 async def test_an_evicted_member_hears_that_it_lost_its_partitions(settings: Log) -> None:
     expected = await fill(settings, 60)
     async with at_work(await start(settings)) as crew:
@@ -145,6 +172,19 @@ def _expire(settings: Log, below: dict[int, int]) -> None:
     admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
     admin.delete_records({TopicPartition(settings.topic, partition): offset for partition, offset in below.items()})
     admin.close()
+
+
+def _make_anew(settings: Log, records: int) -> set[str]:
+    """With so many new records at once; answers their log ids."""
+    producer = KafkaProducer(bootstrap_servers=list(settings.bootstrap_servers))
+    delete(settings, settings.topic)
+    create(settings)
+    log_ids = {f"new-{number}" for number in range(records)}
+    for number, log_id in enumerate(log_ids):
+        producer.send(settings.topic, b"{}", headers=[("log-id", log_id.encode())], partition=number % 6)
+    producer.flush(20)
+    producer.close()
+    return log_ids
 
 
 def _evict(settings: Log) -> None:
