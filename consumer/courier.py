@@ -115,7 +115,7 @@ class Courier(Handler):
         hold = await self._hold()
         wait = _HELD_WAIT if hold else _POLL_WAIT if self._holdings.taken else _IDLE_WAIT
         batches = await member.poll(wait=wait, limit=self._holdings.limit, hold=hold)
-        self._polled, self._session = self._clock(), member.session
+        self._polled, self._session = self._clock(), member.session  # in this order: we may be frozen in between
         for batch in batches:
             killpoints.at("after-poll")
             self._accept(batch)

@@ -149,7 +149,7 @@ class Member(Protocol):
 
     @property
     def session(self) -> float:
-        """Seconds after the last successful `poll` from which on the group may have given our partitions away.
+        """Seconds from now after which the group may have given our partitions away, by what the last successful `poll` heard.
 
         Read it again after each poll: it shrinks while the group is not heard of, as polls succeed in an outage too.
         """

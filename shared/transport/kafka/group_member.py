@@ -57,8 +57,8 @@ class GroupMember:
         self._session = settings.session_timeout
         #: Partitions with a damaged batch, and until when each is held.
         self._aside: dict[int, float] = {}
-        #: Seconds from the end of the last poll on for which the group cannot have given our partitions to somebody else.
-        self.sure_for = self._session
+        #: Until when, by `time.monotonic`, the group cannot have given our partitions to somebody else.
+        self._sure_until = time.monotonic() + self._session
         self._watchdog = new_watchdog(settings)
         assignor = SharingAssignor(concurrent_calls)
         self._membership = Membership(
@@ -107,13 +107,15 @@ class GroupMember:
             self._move(dict.fromkeys(anew))
         self._begin(hold)
         self._client.proven = self._client.proven or self._answered()
-        self.sure_for = sure_for(
-            assigned=self._membership.since,
-            heard=internals.last_heard(self._consumer),
-            session=self._session,
-            now=time.monotonic(),
-        )
+        now = time.monotonic()
+        heard = internals.last_heard(self._consumer)
+        self._sure_until = now + sure_for(assigned=self._membership.since, heard=heard, session=self._session, now=now)
         return [_batch(partition, records) for partition, records in fetched.items()]
+
+    @property
+    def sure_for(self) -> float:
+        """Seconds from now on, for the handler's loop: a process can be frozen between the end of `poll` and its result there."""
+        return max(0.0, self._sure_until - time.monotonic())
 
     @property
     def heard(self) -> int:

@@ -55,6 +55,16 @@ async def test_members_come_and_go_and_every_record_is_seen_once(settings: Log) 
     await publisher.close()
 
 
+async def test_a_session_runs_out_while_the_result_of_a_poll_waits(settings: Log) -> None:
+    """The process may be frozen between the two, and wake when its partitions are somebody else's."""
+    member = await KafkaTransport(settings).member(hand := Hand())
+    while not hand.owned:
+        await member.poll(wait=0.1, limit=1, hold=())
+    assert 0 < member.session <= SESSION
+    await until(lambda: member.session == 0)
+    await member.close()
+
+
 async def test_a_poll_that_is_cancelled_loses_nothing(settings: Log) -> None:
     expected = await fill(settings, 300)
     hand = Hand()
