@@ -17,6 +17,7 @@ from shared.transport.kafka.connection import build
 from shared.transport.kafka.errors import Access, translation
 from shared.transport.kafka.groups import members, patiently
 from shared.transport.kafka.reader import reading
+from shared.transport.kafka.topics import verify
 from shared.transport.port import Checkpoint, Consumers, Position, Progress
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class Onlooker:
     def checkpoint(self) -> Checkpoint | None:
         """Raises `TransportUnusable`."""
         topic = self._settings.checkpoint_topic
+        verify(self._settings, (topic,))
         with reading(self._settings, topic, "reading the checkpoint") as consumer:
             stored = checkpoints.newest(consumer, topic)
         return stored.checkpoint if stored else None

@@ -23,6 +23,7 @@ from shared.transport.kafka.errors import Access, translated
 from shared.transport.kafka.groups import members, patiently
 from shared.transport.kafka.reader import Extent, extents, reading
 from shared.transport.kafka.tail import Tail, log_ids
+from shared.transport.kafka.topics import verify
 from shared.transport.kafka.writer import Writer
 from shared.transport.port import OLDEST, Checkpoint, Repeats
 
@@ -38,6 +39,7 @@ def derive(settings: Log) -> tuple[Checkpoint, dict[int, int]]:
     Raises `TransportUnusable`, also when there is too little in the topic to tell; then no checkpoint is needed.
     """
     topic = settings.topic
+    verify(settings, (topic, settings.checkpoint_topic))
     with reading(settings, topic, "reading the topic") as consumer:
         now = extents(consumer, topic)
         found = (log_ids(consumer, TopicPartition(topic, number), extent.begin, extent.end) for number, extent in now.items())

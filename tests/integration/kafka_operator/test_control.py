@@ -9,7 +9,9 @@ import pytest
 
 from shared.errors import TransportUnusable
 from shared.settings import Log
+from shared.transport.kafka import repair
 from shared.transport.kafka.topics import create
+from shared.transport.kafka.transport import KafkaTransport
 from tests.integration.kafka_operator.desk import clean_at_once, control_of, delete, stored, write
 from tests.kafka.broker import Broker
 from tests.kafka.fixtures import Names
@@ -63,3 +65,11 @@ async def test_without_its_topic_the_table_does_not_open_and_the_command_is_name
     with pytest.raises(TransportUnusable, match=f"missing .* topic {settings.control_topic}; run `auth0-webhooks topics create`"):
         async with control_of(settings):
             pass
+
+
+async def test_without_topics_the_checkpoint_is_not_looked_for_and_the_command_is_named(kafka: Broker, names: Names) -> None:
+    settings = Log(bootstrap_servers=(kafka.bootstrap,), topic=names.topic)
+    with pytest.raises(TransportUnusable, match=r"missing .* run `auth0-webhooks topics create`"):
+        await KafkaTransport(settings).checkpoint()
+    with pytest.raises(TransportUnusable, match=r"missing .* run `auth0-webhooks topics create`"):
+        repair.derive(settings)
