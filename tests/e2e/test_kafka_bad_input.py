@@ -60,7 +60,7 @@ def test_brokers_that_cannot_be_reached_are_waited_for_until_a_stop(away: Stack)
     away.until(lambda: len(_lines(process, "Kafka cannot be reached yet")) >= 2)
     began = time.monotonic()
     assert process.stop() == 0
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert _lines(process, "stopped before Kafka could be reached")
 
 

@@ -60,7 +60,7 @@ async def _fill(path: Path) -> None:
         )
     await letters.close()
     file = await File.open(path)
-    await file.run(store_checkpoint, Checkpoint(log_id=HOSTILE, date=HOSTILE))
+    await file.run(store_checkpoint, Checkpoint(log_id="900", date=HOSTILE))
     await file.close()
     await log.close()
 
@@ -235,7 +235,7 @@ def test_a_question_that_is_not_answered_with_yes_changes_nothing_and_says_so(
     assert "Nothing was changed" in text
     assert "Traceback" not in text
     seen = asyncio.run(_seen(Path(environ["SQLITE_PATH"])))
-    assert seen == (Checkpoint(log_id=HOSTILE, date=HOSTILE), 2)
+    assert seen == (Checkpoint(log_id="900", date=HOSTILE), 2)
 
 
 async def _seen(path: Path) -> tuple[Checkpoint | None, int]:

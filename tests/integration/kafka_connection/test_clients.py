@@ -81,7 +81,7 @@ def test_tls_to_a_silent_port_does_not_hang(kind: type) -> None:
         started = time.monotonic()
         with pytest.raises(TransportUnusable, match=f"Kafka at {server} does not answer"):
             build(kind, settings, bound=0.7, bootstrap_timeout_ms=200)
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 10
         _wait_for(before)
 
 

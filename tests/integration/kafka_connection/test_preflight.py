@@ -21,7 +21,7 @@ Environment = dict[str, str]
 def _fault(environment: Environment) -> Fault:
     started = time.monotonic()
     (fault,) = check(log_settings(environment))
-    assert time.monotonic() - started < 4.5
+    assert time.monotonic() - started < 10
     assert fault.server == environment["KAFKA_BOOTSTRAP_SERVERS"]
     secret = environment.get("KAFKA_SASL_PASSWORD")
     assert not secret or secret not in str(fault)
@@ -221,4 +221,4 @@ def test_all_servers_are_asked_at_once(kafka: Broker) -> None:
     with ports.silent() as one, ports.silent() as two:
         faults = check(log_settings(_bare(f"{one},{kafka.bootstrap},{two}")))
     assert [fault.server for fault in faults] == [one, two]
-    assert time.monotonic() - started < 4.5
+    assert time.monotonic() - started < 10
