@@ -110,7 +110,7 @@ class GroupMember:
         now = time.monotonic()
         heard = internals.last_heard(self._consumer)
         self._sure_until = now + sure_for(assigned=self._membership.since, heard=heard, session=self._session, now=now)
-        return [_batch(partition, records) for partition, records in fetched.items()]
+        return [batch_of(partition, records) for partition, records in fetched.items()]
 
     @property
     def sure_for(self) -> float:
@@ -219,10 +219,11 @@ def sure_for(*, assigned: float, heard: float, session: float, now: float) -> fl
     return max(0.0, max(assigned, heard) + session - now)
 
 
-def _batch(partition: TopicPartition, records: Sequence[Any]) -> Batch:
+def batch_of(partition: TopicPartition, records: Sequence[Any]) -> Batch:
     return Batch(partition.partition, [record if type(record) is Record else _record(record) for record in records])
 
 
 def _record(record: Any) -> Record:
-    """For one that the library made."""
-    return Record(record.offset, record.key, record.value, record.headers, record.timestamp / 1000)
+    """For one that the library made. Other programs' headers may lack a value."""
+    headers = [(name, value or b"") for name, value in record.headers]
+    return Record(record.offset, record.key, record.value, headers, record.timestamp / 1000)

@@ -19,6 +19,7 @@ from kafka.structs import TopicPartition
 from shared.record import Record
 from shared.transport.kafka import flat
 from shared.transport.kafka.flat import FlatRecords
+from shared.transport.kafka.group_member import batch_of
 
 PARTITION = TopicPartition("auth0.logs", 3)
 NONE, GZIP = 0, 1
@@ -115,7 +116,13 @@ def test_what_our_producer_writes_is_read_without_the_library(codec: int, monkey
     assert all(type(record) is Record for record in FlatRecords(1000, PARTITION, MemoryRecords(data)).take())
 
 
-def test_the_log_append_time_is_that_of_the_batch() -> None:
+def test_a_header_without_a_value_comes_with_an_empty_one() -> None:
+    """As a dead letter keeps it; whoever reads headers expects bytes."""
+    part = FlatRecords(1000, PARTITION, MemoryRecords(_fetch([([(5, b"k", b"v", [("type", None)])], NONE)])))
+    assert batch_of(PARTITION, part.take()).records == [Record(1000, b"k", b"v", [("type", b"")], 0.005)]
+
+
+def test_the_log_append_time_is_that_of_thebatch_of() -> None:
     encoded = bytearray(_fetch([([(5, b"k", b"v", ours), (9, b"k", b"v", ours)], NONE)]))
     encoded[22] |= 8
     struct.pack_into(">I", encoded, 17, crc32c(bytes(encoded[21:])))
