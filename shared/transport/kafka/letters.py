@@ -53,21 +53,27 @@ class Archive:
         self._topic = settings.dead_topic
         self._writer = Writer(settings)
         self._may_publish = False
+        #: Below this offset lies nothing that others wrote and we have not seen.
+        self._seen = 0
 
     def put(self, letter: DeadLetter) -> None:
         """Raises `PublishFailed`."""
-        self._writer.write(self._topic, _key(letter.log_id), documents.dump(letter))
+        self._write(_key(letter.log_id), documents.dump(letter))
 
     def remove(self, log_id: str) -> None:
         """Raises `PublishFailed`."""
-        self._writer.write(self._topic, _key(log_id), None)
+        self._write(_key(log_id), None)
 
     def retry(self, letter: DeadLetter) -> None:
         """Raises `PublishFailed`."""
         self._check_events()
         record = letter.record
         self._writer.write(self._settings.topic, record.key, record.value, record.headers)
-        self.remove(letter.log_id)
+        key = _key(letter.log_id)
+        unseen = self._write(key, None)
+        # The event may have been refused again, and its new letter stand before our tombstone: hidden, it would be in no place.
+        if unseen and (newer := self._newer(letter, key, unseen)) is not None:
+            self._write(key, newer)
 
     def all(self) -> Sequence[DeadLetter]:
         """Raises `TransportUnusable`."""
@@ -77,6 +83,23 @@ class Archive:
 
     def close(self) -> None:
         self._writer.close()
+
+    def _write(self, key: bytes, value: bytes | None) -> range:
+        """Returns the offsets before it that others wrote and we have not seen. Raises `PublishFailed`."""
+        offset = self._writer.write(self._topic, key, value)
+        unseen, self._seen = range(self._seen, offset), offset + 1
+        return unseen
+
+    def _newer(self, letter: DeadLetter, key: bytes, unseen: range) -> bytes | None:
+        """The newest other letter of this key among these. Raises `PublishFailed`."""
+        try:
+            with reading(self._settings, self._topic, "reading the dead letters") as consumer:
+                begin = max(unseen.start, extents(consumer, self._topic)[_PARTITION].begin)
+                found = list(read(consumer, TopicPartition(self._topic, _PARTITION), begin, unseen.stop))
+        except TransportUnusable as error:
+            raise PublishFailed(str(error)) from error
+        values = [record.value for record in found if record.key == key]
+        return values[-1] if values and values[-1] != documents.dump(letter) else None
 
     def _check_events(self) -> None:
         """Once: a client that publishes to a topic that is not there can bring it about, with one partition and no retention."""
@@ -90,6 +113,7 @@ class Archive:
     def _newest(self, consumer: KafkaConsumer) -> dict[bytes | None, Any]:
         """The last record of every key; a tombstone leaves none."""
         extent = extents(consumer, self._topic)[_PARTITION]
+        self._seen = extent.end
         newest: dict[bytes | None, Any] = {}
         for record in read(consumer, TopicPartition(self._topic, _PARTITION), extent.begin, extent.end):
             newest[record.key] = record

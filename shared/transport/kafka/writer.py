@@ -35,12 +35,12 @@ class Writer:
         #: max.message.bytes by topic, where it had to be asked for.
         self._bounds: dict[str, int] = {}
 
-    def write(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
-        """To one of our topics. Raises `PublishFailed`."""
+    def write(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> int:
+        """To one of our topics. Returns the offset. Raises `PublishFailed`."""
         try:
             self._check_size(topic, key, value, headers)
             producer = self._producer = self._producer or _producer(self._settings)
-            producer.send(topic, value, key, list(headers)).get(BOUND)
+            return int(producer.send(topic, value, key, list(headers)).get(BOUND).offset)
         except MessageSizeTooLargeError as error:
             self.close()
             raise _too_large(topic, packed_room(key, value, headers), "a smaller one") from error
