@@ -122,7 +122,7 @@ def test_a_header_without_a_value_comes_with_an_empty_one() -> None:
     assert batch_of(PARTITION, part.take()).records == [Record(1000, b"k", b"v", [("type", b"")], 0.005)]
 
 
-def test_the_log_append_time_is_that_of_thebatch_of() -> None:
+def test_the_log_append_time_is_that_of_the_batch() -> None:
     encoded = bytearray(_fetch([([(5, b"k", b"v", ours), (9, b"k", b"v", ours)], NONE)]))
     encoded[22] |= 8
     struct.pack_into(">I", encoded, 17, crc32c(bytes(encoded[21:])))
