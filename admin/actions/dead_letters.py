@@ -53,8 +53,8 @@ async def retry(letters: DeadLetters, which: Sequence[DeadLetter], *, rate: floa
     for number, letter in enumerate(which):
         if number:
             await asyncio.sleep(1 / rate)
-        await letters.retry(letter)
-        yield letter
+        if await letters.retry(letter):
+            yield letter
 
 
 async def purge(letters: DeadLetters, which: Sequence[DeadLetter]) -> AsyncIterator[DeadLetter]:

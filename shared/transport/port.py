@@ -196,8 +196,11 @@ class DeadLetters(Protocol):
     async def all(self) -> Sequence[DeadLetter]:
         """Every letter, the oldest first. One that cannot be read is left out, with a line in the log."""
 
-    async def retry(self, letter: DeadLetter) -> None:
-        """Append the letter's record to the log again, then remove the letter; acknowledged both. Raises `PublishFailed`."""
+    async def retry(self, letter: DeadLetter) -> bool:
+        """Append the letter's record to the log again, then remove the letter; acknowledged both. Raises `PublishFailed`.
+
+        False: another operator was quicker, as far as the log can tell, and nothing was appended.
+        """
 
     async def remove(self, log_id: str) -> None:
         """Remove a letter; nothing happens if there is none. Raises `PublishFailed`."""

@@ -35,8 +35,9 @@ class KafkaDeadLetters(DeadLetters):
     async def all(self) -> Sequence[DeadLetter]:
         return await self._worker.run(self._archive.all)
 
-    async def retry(self, letter: DeadLetter) -> None:
+    async def retry(self, letter: DeadLetter) -> bool:
         await self._worker.run(self._archive.retry, letter)
+        return True
 
     async def remove(self, log_id: str) -> None:
         await self._worker.run(self._archive.remove, log_id)

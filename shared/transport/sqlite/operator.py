@@ -10,7 +10,7 @@ from shared.errors import PublishFailed, RecordInvalid, TransportUnusable
 from shared.log import get_logger
 from shared.transport import letters
 from shared.transport.port import Control, DeadLetter, DeadLetters
-from shared.transport.sqlite.file import Connection, File, transaction
+from shared.transport.sqlite.file import Connection, File, T, transaction
 
 log = get_logger(__name__)
 
@@ -31,8 +31,8 @@ class SqliteDeadLetters(DeadLetters):
                 log.warning("a dead letter cannot be read and is left out", log_id=log_id, reason=str(error))
         return found
 
-    async def retry(self, letter: DeadLetter) -> None:
-        await write(self._file, _retry, letter)
+    async def retry(self, letter: DeadLetter) -> bool:
+        return await write(self._file, _retry, letter)
 
     async def remove(self, log_id: str) -> None:
         await write(self._file, _remove_letter, log_id)
@@ -58,10 +58,10 @@ class SqliteControl(Control):
         await self._file.close()
 
 
-async def write(file: File, work: Callable[..., object], *arguments: object) -> None:
+async def write(file: File, work: Callable[..., T], *arguments: object) -> T:
     """Raises `PublishFailed`."""
     try:
-        await file.run(work, *arguments)
+        return await file.run(work, *arguments)
     except TransportUnusable as error:
         raise PublishFailed(str(error)) from None
 
@@ -75,13 +75,15 @@ def _letters(connection: Connection) -> list[tuple[str, bytes]]:
     return connection.execute("SELECT log_id, document FROM dead_letter ORDER BY time, log_id").fetchall()
 
 
-def _retry(connection: Connection, letter: DeadLetter) -> None:
+def _retry(connection: Connection, letter: DeadLetter) -> bool:
     record = letter.record
     headers = json.dumps([(name, value.decode("ascii", "backslashreplace")) for name, value in record.headers])
     insert = "INSERT INTO record (log_id, again, key, value, headers, timestamp) VALUES (?, 1, ?, ?, ?, ?)"
     with transaction(connection):
-        if _remove_letter(connection, letter.log_id):  # another operator may have been quicker
+        there = _remove_letter(connection, letter.log_id) > 0  # another operator may have been quicker
+        if there:
             connection.execute(insert, (letter.log_id, record.key, record.value, headers, time.time()))
+    return there
 
 
 def _remove_letter(connection: Connection, log_id: str) -> int:

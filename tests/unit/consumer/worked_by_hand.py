@@ -103,7 +103,7 @@ class Grave(DeadLetters):
     async def all(self) -> Sequence[DeadLetter]:
         raise NotImplementedError
 
-    async def retry(self, letter: DeadLetter) -> None:
+    async def retry(self, letter: DeadLetter) -> bool:
         raise NotImplementedError
 
     async def remove(self, log_id: str) -> None:
