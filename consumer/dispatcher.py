@@ -183,14 +183,13 @@ class Dispatcher:
 
     def launch(self) -> None:
         """Start whatever may start."""
-        if self._blocked():
-            return None
         now = self._clock()
         short = now < self._short_until
         most = min(self._share, self._room) if short else self._share
         if short:
             self._wake_in(self._short_until - now)
-        while len(self._open) < most and self._breaker.allows(now):
+        # Asked before each call: the process may be frozen between two of them, and lose its partitions meanwhile.
+        while not self._blocked() and len(self._open) < most and self._breaker.allows(now):
             if self._pace is not None and (wait := self._pace.wait(now)):
                 return self._wake_in(wait)
             call, wait = self._turns.next(now, probing=self._breaker.state is State.OPEN)

@@ -20,7 +20,7 @@ from consumer.holdings import Holdings
 from consumer.policy import Policy
 from consumer.skip_requests import ANSWERS, REQUESTS, SKEW, VERSION, Answer, Hand, Member, Request, Table, Word
 from consumer.skips import Skips
-from consumer.webhook import Attempt
+from consumer.webhook import Attempt, Call
 from shared.errors import TransportUnusable
 from shared.record import Record
 from shared.transport.port import Control, Position
@@ -43,21 +43,27 @@ def loop() -> Iterator[Loop]:
 class World:
     """A dispatcher that sends events in batches, or one by one."""
 
-    def __init__(self, loop: Loop, batching: Batching | None = None, *, max_attempts: int | None = None) -> None:
+    def __init__(self, loop: Loop, batching: Batching | None = None, *, max_attempts: int | None = None, calls: int = 1) -> None:
         self.loop = loop
-        self.wire = Wire(lambda call: None)
+        #: Whether the process stands still for longer than its session as soon as it sends.
+        self.blocks = False
+        self.blocked = False
+        self.wire = Wire(self._sending)
         self.grave = Grave()
         self.dispatcher = Dispatcher(
             webhook=self.wire,
             policy=Policy(backoff=Backoff(base=8.0, cap=8.0), batching=batching, max_attempts=max_attempts),
             breaker=Breaker(failures=1000, probe_interval=5, longest=20),
-            blocked=lambda: False,
+            blocked=lambda: self.blocked,
             open_letters=self._open_letters,
             jitter=lambda: 1.0,
             clock=loop.time,
         )
         self.holdings = Holdings(100, most=10, eased=lambda: None)
-        self.loop.settle(lambda: self.dispatcher.share(1))
+        self.loop.settle(lambda: self.dispatcher.share(calls))
+
+    def _sending(self, call: Call) -> None:
+        self.blocked = self.blocks
 
     async def _open_letters(self) -> Grave:
         return self.grave
@@ -128,6 +134,16 @@ def test_the_last_attempt_of_an_event_whose_partition_goes_begins_no_dead_letter
     world.holdings.retire([0])
     loop.settle(lambda: world.wire.land(event, Attempt(500)))
     assert not world.grave.open
+
+
+def test_a_process_that_is_frozen_between_two_calls_makes_no_second_one(loop: Loop) -> None:
+    """It asked once for all of them, and as it woke made the rest, of events that another member had done by then."""
+    world = World(loop, calls=3)
+    world.blocks = True
+    for number in range(3):
+        world.take(0, f"{number}")
+    loop.settle(world.dispatcher.launch)
+    assert len(world.wire.open) == 1
 
 
 def test_a_control_table_that_cannot_be_opened_is_tried_again(loop: Loop) -> None:
