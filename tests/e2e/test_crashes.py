@@ -7,6 +7,8 @@ import signal
 import time
 from collections.abc import Callable
 
+import pytest
+
 from simulator import faults
 from simulator.tenant_log import ListedLog, TenantLog
 from tests.e2e.observer import watching
@@ -37,6 +39,7 @@ def test_a_killed_run_loses_nothing_and_repeats_at_most_the_window(stack_of: Sta
     assert journal.disorder() == []
 
 
+@pytest.mark.outages
 def test_a_run_killed_while_it_catches_up_repeats_50_events_and_what_was_under_way(stack_of: StackOf) -> None:
     """Five calls of 10 ms: 500 events a second at most. The default window and interval would repeat up to a second's work."""
     count, kills = 4_000, 4

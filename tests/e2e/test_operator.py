@@ -102,6 +102,7 @@ def test_skipping_an_unknown_event_says_so_and_does_nothing(stack: Stack) -> Non
     assert consumer.stop() == 0
 
 
+@pytest.mark.outages
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGHUP])
 def test_an_interrupted_skip_is_withdrawn_though_a_consumer_has_taken_it(stack: Stack, by: signal.Signals) -> None:
     consumer, skip = _skip_while_its_call_is_open(stack)
@@ -116,6 +117,7 @@ def test_an_interrupted_skip_is_withdrawn_though_a_consumer_has_taken_it(stack: 
     assert _letters(stack) == []
 
 
+@pytest.mark.outages
 def test_a_skip_outlives_its_killed_command_and_another_operator_is_told_the_truth(stack: Stack) -> None:
     """What it asked for stands until it expires; the second request is for the same event."""
     consumer, first = _skip_while_its_call_is_open(stack)
@@ -129,6 +131,7 @@ def test_a_skip_outlives_its_killed_command_and_another_operator_is_told_the_tru
     assert consumer.stop() == 0
 
 
+@pytest.mark.outages
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
 def test_a_skip_is_taken_up_by_the_consumer_that_gets_the_partition(stack: Stack, end: signal.Signals) -> None:
     consumer, skip = _skip_while_its_call_is_open(stack)
@@ -141,6 +144,7 @@ def test_a_skip_is_taken_up_by_the_consumer_that_gets_the_partition(stack: Stack
     assert [letter["log_id"] for letter in _letters(stack)] == [POISON]
 
 
+@pytest.mark.outages
 @pytest.mark.parametrize("log", ["kafka"], indirect=True)
 def test_a_skip_survives_a_rebalance(stack: Stack) -> None:
     consumer, skip = _skip_while_its_call_is_open(stack)
