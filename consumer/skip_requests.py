@@ -237,7 +237,7 @@ def _word(said: Word | None, hand: AbstractSet[Hand], *, stands: bool, acts: boo
         begun = said is Word.SETTING_ASIDE and hand & {Hand.DEAD, Hand.UNCERTAIN}
         return Word.SETTING_ASIDE if begun or (acts and Hand.FREE in hand) else Word.TAKEN
     if Hand.DEAD in hand:
-        return Word.SET_ASIDE
+        return said and Word.SET_ASIDE  # None: it was dead before it was asked for
     if Hand.UNCERTAIN in hand:
         return said
     if hand == {Hand.DELIVERED}:

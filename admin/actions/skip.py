@@ -41,6 +41,14 @@ class Outcome(Enum):
     NOT_WITHDRAWN = auto()
 
 
+#: What a dead letter that was not there before we asked makes of these.
+_OPEN: Final = {
+    Outcome.UNKNOWN: Outcome.SET_ASIDE,
+    Outcome.NOT_WITHDRAWN: Outcome.SET_ASIDE,
+    Outcome.NOT_FOUND: Outcome.BEFORE,  # by another one's request
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
     outcome: Outcome
@@ -77,9 +85,10 @@ async def skip(
         outcome = await operator.ask_and_withdraw(min(within, _REACH) if before else within, stop)
         if outcome is Outcome.NOT_FOUND and before:
             outcome = Outcome.BEFORE
-        elif outcome in (Outcome.UNKNOWN, Outcome.NOT_WITHDRAWN) and not before:
+        elif outcome in _OPEN and not before:
             with suppress(TransportUnusable):
-                outcome = Outcome.SET_ASIDE if await _is_dead(letters, log_id) else outcome
+                dead = await _is_dead(letters, log_id)
+                outcome = _OPEN[outcome] if dead else outcome
         return Skipped(outcome=outcome, consumers=operator.consumers, until=request.until, problem=operator.problem)
     finally:
         await letters.close()
