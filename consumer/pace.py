@@ -24,8 +24,6 @@ class Pace:
         self._rate = 0.0
         #: Smaller rates from before, each with the moment until which it holds; both ascend.
         self._held: deque[tuple[float, float]] = deque()
-        #: When the calls of the last second began, and in any case the last one.
-        self._begun: deque[float] = deque()
         #: When the last call was due.
         self._turn = -inf
 
@@ -42,18 +40,12 @@ class Pace:
         calls, span = self._limit(now)
         if not calls:
             return self._held[0][0] - now if self._held else span
-        due = self._turn + span / calls - _EARLY
-        if len(self._begun) >= calls:
-            due = max(due, self._begun[-calls] + span)
-        return max(0.0, due - now)
+        return max(0.0, self._turn + span / calls - _EARLY - now)
 
     def took(self, now: float) -> None:
         """A call starts, after `wait` has allowed it."""
         calls, span = self._limit(now)
         self._turn = max(self._turn + span / calls, now)
-        self._begun.append(now)
-        while len(self._begun) > 1 and self._begun[0] + _SECOND <= now:
-            self._begun.popleft()
 
     def _limit(self, now: float) -> tuple[int, float]:
         """So many calls may begin in any so many seconds. A fraction above one is given away: the parts must not sum to more."""

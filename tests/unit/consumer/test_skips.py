@@ -11,21 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.backoff import Backoff
 from consumer.batch import Batching, Form
-from consumer.breaker import Breaker
-from consumer.delivery import Delivery, Skip
-from consumer.dispatcher import Dispatcher
-from consumer.holdings import Holdings
-from consumer.policy import Policy
+from consumer.delivery import Skip
 from consumer.skip_requests import ANSWERS, REQUESTS, SKEW, VERSION, Answer, Hand, Member, Request, Table, Word
 from consumer.skips import Skips
-from consumer.webhook import Attempt, Call
+from consumer.webhook import Attempt
 from shared.errors import TransportUnusable
-from shared.record import Record
-from shared.transport.port import Control, Position
+from shared.transport.port import Control
 from shared.transport.sqlite.transport import SqliteTransport
-from tests.unit.consumer.worked_by_hand import Grave, Loop, Wire
+from tests.unit.consumer.worked_by_hand import Loop, World
 
 pytestmark = pytest.mark.usefixtures("without_a_log")
 
@@ -38,43 +32,6 @@ def loop() -> Iterator[Loop]:
     loop = Loop()
     yield loop
     loop.end()
-
-
-class World:
-    """A dispatcher that sends events in batches, or one by one."""
-
-    def __init__(self, loop: Loop, batching: Batching | None = None, *, max_attempts: int | None = None, calls: int = 1) -> None:
-        self.loop = loop
-        #: Whether the process stands still for longer than its session as soon as it sends.
-        self.blocks = False
-        self.blocked = False
-        self.wire = Wire(self._sending)
-        self.grave = Grave()
-        self.dispatcher = Dispatcher(
-            webhook=self.wire,
-            policy=Policy(backoff=Backoff(base=8.0, cap=8.0), batching=batching, max_attempts=max_attempts),
-            breaker=Breaker(failures=1000, probe_interval=5, longest=20),
-            blocked=lambda: self.blocked,
-            open_letters=self._open_letters,
-            jitter=lambda: 1.0,
-            clock=loop.time,
-        )
-        self.holdings = Holdings(100, most=10, eased=lambda: None)
-        self.loop.settle(lambda: self.dispatcher.share(calls))
-
-    def _sending(self, call: Call) -> None:
-        self.blocked = self.blocks
-
-    async def _open_letters(self) -> Grave:
-        return self.grave
-
-    def take(self, partition: int, log_id: str) -> Delivery:
-        assignment = self.holdings.owned.get(partition) or self.holdings.add(partition, Position(0))
-        offset = len(assignment.pending)
-        assignment.ledger.take(offset)
-        record = Record(offset, log_id.encode(), b"{}", [("v", b"1"), ("log-id", log_id.encode())], 0.0)
-        self.dispatcher.take(assignment, record)
-        return assignment.pending[offset]
 
 
 def test_a_skip_outlives_the_call_that_is_broken_off_for_another_partition(loop: Loop) -> None:

@@ -6,8 +6,16 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from consumer.backoff import Backoff
+from consumer.batch import Batching
+from consumer.breaker import Breaker
+from consumer.delivery import Delivery
+from consumer.dispatcher import Dispatcher
+from consumer.holdings import Holdings
+from consumer.policy import Policy
 from consumer.webhook import Attempt, Call, Landed, Webhook
 from shared.errors import PublishFailed
+from shared.record import Record
 from shared.transport.port import (
     Batch,
     Checkpoint,
@@ -162,3 +170,48 @@ class Door(Transport, Member):
 
     async def close(self) -> None:
         pass
+
+
+class World:
+    """A dispatcher that sends events in batches, or one by one."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        batching: Batching | None = None,
+        *,
+        max_attempts: int | None = None,
+        calls: int = 1,
+        failures: int = 1000,
+    ) -> None:
+        self.loop = loop
+        #: Whether the process stands still for longer than its session as soon as it sends.
+        self.blocks = False
+        self.blocked = False
+        self.wire = Wire(self._sending)
+        self.grave = Grave()
+        self.dispatcher = Dispatcher(
+            webhook=self.wire,
+            policy=Policy(backoff=Backoff(base=8.0, cap=8.0), batching=batching, max_attempts=max_attempts),
+            breaker=Breaker(failures=failures, probe_interval=5, longest=20),
+            blocked=lambda: self.blocked,
+            open_letters=self._open_letters,
+            jitter=lambda: 1.0,
+            clock=loop.time,
+        )
+        self.holdings = Holdings(100, most=10, eased=lambda: None)
+        self.loop.settle(lambda: self.dispatcher.share(calls))
+
+    def _sending(self, call: Call) -> None:
+        self.blocked = self.blocks
+
+    async def _open_letters(self) -> Grave:
+        return self.grave
+
+    def take(self, partition: int, log_id: str) -> Delivery:
+        assignment = self.holdings.owned.get(partition) or self.holdings.add(partition, Position(0))
+        offset = len(assignment.pending)
+        assignment.ledger.take(offset)
+        record = Record(offset, log_id.encode(), b"{}", [("v", b"1"), ("log-id", log_id.encode())], 0.0)
+        self.dispatcher.take(assignment, record)
+        return assignment.pending[offset]
