@@ -9,18 +9,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from consumer.backoff import Backoff
-from consumer.batch import Batching, Form
-from consumer.breaker import Breaker
-from consumer.courier import Courier
 from consumer.http.client import HttpWebhook
 from consumer.policy import Ordering, Policy
+from consumer.scheduling.batch import Batching, Form
+from consumer.scheduling.circuit_breaker import Breaker
 from consumer.signing import Signing
-from producer.auth0 import Auth0Logs
+from consumer.worker import Worker
+from producer.auth0.client import Auth0Logs
 from producer.poller import Poller
 from producer.selection import Selection
-from shared import descriptors, log
-from shared.errors import ConfigurationError, SurroundingsError
+from shared import descriptors, logging
+from shared.backoff import Backoff
+from shared.errors import ConfigurationError, EnvironmentUnusable
 from shared.log_types import table
 from shared.settings import Delivery as DeliverySettings
 from shared.settings import Role, Settings, Webhook
@@ -30,19 +30,19 @@ from shared.transport.port import Transport
 _PATIENCE: Final = 60.0
 _LONGEST_PROBE_INTERVAL: Final = 60.0  # seconds
 
-our_log = log.get_logger(__name__)
+our_log = logging.get_logger(__name__)
 
 
-def configure_log(settings: Settings, *, otherwise: log.LogFormat | None = None) -> None:
+def configure_log(settings: Settings, *, otherwise: logging.LogFormat | None = None) -> None:
     """Our own log as the settings want it, with every secret masked. `otherwise`: the format where `LOG_FORMAT` says none."""
     log_format = settings.ourselves.log_format or otherwise
-    log.configure(verbosity=settings.ourselves.verbosity, log_format=log_format, secrets=settings.secrets())
+    logging.configure(verbosity=settings.ourselves.verbosity, log_format=log_format, secrets=settings.secrets())
     for note in settings.notes():
         our_log.warning(note)
 
 
 def require_descriptors(settings: Settings) -> None:
-    """Raise the limit on open files as far as it goes. Raises `SurroundingsError` where this process needs more."""
+    """Raise the limit on open files as far as it goes. Raises `EnvironmentUnusable` where this process needs more."""
     calls = settings.delivery.concurrent_calls if settings.role in (Role.RUN, Role.CONSUME) else 0
     needed = descriptors.RESERVE + calls
     limit = descriptors.raised_limit(needed)
@@ -51,11 +51,11 @@ def require_descriptors(settings: Settings) -> None:
     if calls and limit > descriptors.RESERVE:
         most = limit - descriptors.RESERVE
         what = f"WEBHOOK_CONCURRENT_CALLS={calls} is more than {most}, the most that fit into the limit of {limit} open files"
-        raise SurroundingsError(
+        raise EnvironmentUnusable(
             f"{what} beside the {descriptors.RESERVE} of the rest of the process: lower it, or {descriptors.REMEDY}"
         )
     what = f"the limit of {limit} open files is below the {needed} that this process needs"
-    raise SurroundingsError(f"{what} ({descriptors.RESERVE}, and one for each of {calls} calls): {descriptors.REMEDY}")
+    raise EnvironmentUnusable(f"{what} ({descriptors.RESERVE}, and one for each of {calls} calls): {descriptors.REMEDY}")
 
 
 def transport(settings: Settings, *, concurrent_calls: int | None = None) -> Transport:
@@ -83,19 +83,19 @@ async def log_answers(settings: Settings, stop: asyncio.Event, *, patience: floa
     """Wait until Kafka can be reached; False: `stop` came first. Raises `TransportUnusable` when waiting is no use."""
     if not settings.log.bootstrap_servers:
         return True
-    from shared.transport.kafka.preflight import wait_for_broker
-    from shared.transport.kafka.worker import Worker
+    from shared.transport.kafka.client.preflight import wait_for_broker
+    from shared.transport.kafka.client.thread import ClientThread
 
     # In a thread that is left behind at a stop, and not waited for: a look-up of a name may take it a minute.
-    halt, worker = threading.Event(), Worker("kafka-preflight")
-    answering = asyncio.ensure_future(worker.run(wait_for_broker, settings.log, patience, our_log, halt))
+    halt, thread = threading.Event(), ClientThread("kafka-preflight")
+    answering = asyncio.ensure_future(thread.run(wait_for_broker, settings.log, patience, our_log, halt))
     stopping = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait((answering, stopping), return_when=asyncio.FIRST_COMPLETED)
         answers = answering.done() and answering.result()
     finally:
         halt.set()
-        worker.stop()
+        thread.stop()
         for future in (answering, stopping):
             future.cancel()
     if not answers:
@@ -125,9 +125,9 @@ def poller(settings: Settings) -> Poller:
     )
 
 
-def courier(settings: Settings) -> Courier:
+def worker(settings: Settings) -> Worker:
     delivery, loop = settings.delivery, settings.loop
-    return Courier(
+    return Worker(
         webhook=_webhook(settings.webhook, one_request=delivery.rate_limit is not None),
         policy=Policy(
             backoff=Backoff(base=delivery.backoff_base, cap=delivery.backoff_cap),

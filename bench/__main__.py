@@ -29,8 +29,8 @@ from bench.plot import svg
 from bench.processes import ROOT
 from bench.report import markdown
 from bench.results import Cell, Results, rows
-from tests.guard import guarded
-from tests.kafka.broker import Broker
+from tests.support.kafka.broker import Broker
+from tests.support.process_guard import guarded
 
 RESULTS: Final = ROOT / "bench" / "results.json"
 CALLS: Final = (5, 50)

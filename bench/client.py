@@ -18,7 +18,7 @@ from typing import Final
 
 import aiohttp
 
-from admin.process import run
+from admin.supervisor import run
 from bench.events import body, log_id_of
 from consumer.http.client import HttpWebhook
 from consumer.signing import Signing

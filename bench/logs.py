@@ -16,10 +16,10 @@ from typing import Final
 from admin import compose
 from shared.event import Event
 from shared.settings import Log, Role, load
-from shared.transport.kafka import topics
-from shared.transport.kafka.page_producer import PageProducer
+from shared.transport.kafka.publish.page_producer import PageProducer
+from shared.transport.kafka.topics import topics
 from shared.transport.port import Checkpoint
-from tests.kafka.broker import Broker, JarsBroker
+from tests.support.kafka.broker import Broker, JarsBroker
 
 Environ = Mapping[str, str]
 _PAGE: Final = 100  # events, as the producer gets them from Auth0
@@ -64,7 +64,7 @@ class SqliteLog:
     async def _fill(self, events: Iterable[Event]) -> None:
         transport = compose.transport(load(Role.LOG, {"SQLITE_PATH": str(self._file)}, None))
         publisher = await transport.publisher()
-        await publisher.lead()
+        await publisher.acquire()
         for page in _pages(events):
             await publisher.publish(page, Checkpoint(log_id=page[-1].log_id))
         await publisher.close()

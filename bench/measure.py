@@ -17,10 +17,10 @@ from typing import Final
 
 from bench.client import HEADERS, SECRET
 from bench.events import body, log_id_of
-from bench.far_end import FarEnd, far_end
 from bench.logs import KafkaLog, SqliteLog
 from bench.processes import COMMAND, Process, module, running
-from tests.guard import guarded
+from bench.receiver import FarEnd, far_end
+from tests.support.process_guard import guarded
 
 _START: Final = 40.0
 

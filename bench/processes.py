@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.guard import guarded
+from tests.support.process_guard import guarded
 
 ROOT: Final = Path(__file__).parents[1]
 COMMAND: Final = (sys.executable, "-c", "from admin.cli.main import main; main()")

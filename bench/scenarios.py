@@ -24,7 +24,7 @@ from simulator.receiver import Receiver
 from simulator.tenant import Tenant
 from simulator.tenant_log import ListedLog
 from simulator.tokens import Application
-from tests.kafka.broker import Broker
+from tests.support.kafka.broker import Broker
 
 HOT_LATENCY: Final = 0.02
 HOT_CALLS: Final = 50

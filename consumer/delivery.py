@@ -9,7 +9,7 @@ from consumer.webhook import Call
 from shared.record import Record
 
 if TYPE_CHECKING:
-    from consumer.assignment import Assignment
+    from consumer.partitions.partition import Assignment
 
 
 class Skip(Enum):

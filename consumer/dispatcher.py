@@ -15,20 +15,20 @@ from math import inf
 from typing import Final, assert_never
 
 from consumer.advice import Advice
-from consumer.assignment import Assignment
-from consumer.batch import Batch, heads_of
-from consumer.breaker import Breaker, State
+from consumer.dead_letters import Undertaker
 from consumer.delivery import Delivery, Skip
-from consumer.pace import Pace
+from consumer.outcome import Verdict, judge, speaks_of_the_event
+from consumer.partitions.partition import Assignment
 from consumer.policy import Ordering, Policy
-from consumer.turns import Turns, is_dying, parts_of
-from consumer.undertaker import Undertaker
-from consumer.verdict import Verdict, judge, speaks_of_the_event
+from consumer.scheduling.batch import Batch, heads_of
+from consumer.scheduling.circuit_breaker import Breaker, State
+from consumer.scheduling.ready_queue import Turns, is_dying, parts_of
 from consumer.webhook import Attempt, Webhook
-from shared import killpoints
+from shared import failpoints
 from shared.descriptors import REMEDY
 from shared.errors import RecordInvalid
-from shared.log import get_logger
+from shared.logging import get_logger
+from shared.rate_limiter import Pace
 from shared.record import Record, log_id_of
 from shared.transport.port import DeadLetters
 
@@ -200,7 +200,7 @@ class Dispatcher:
             if self._pace is not None:
                 self._pace.took(now)
             self._webhook.send(call, self._landed)
-            killpoints.at("request-sent")
+            failpoints.at("request-sent")
         if self._breaker.state is State.OPEN:
             self._wake_in(self._breaker.probe_at - now)
         return None
@@ -238,13 +238,13 @@ class Dispatcher:
         self.launch()
 
     def _succeeded(self, call: Delivery | Batch) -> None:
-        killpoints.at("answered")
+        failpoints.at("answered")
         before = self._breaker.state
         self._breaker.succeeded(call, self._share)
         for delivery in parts_of(call):
             self.counts.delivered += 1
             self._finish(delivery)
-        killpoints.at("marked")
+        failpoints.at("marked")
         if self._advice.given:
             self._advice.given.clear()
         log.debug("delivered", log_id=call.log_id, attempt=call.attempt)

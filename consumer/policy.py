@@ -6,8 +6,8 @@ from collections.abc import Set
 from dataclasses import dataclass
 from enum import StrEnum
 
-from consumer.backoff import Backoff
-from consumer.batch import Batching
+from consumer.scheduling.batch import Batching
+from shared.backoff import Backoff
 
 
 class Ordering(StrEnum):

@@ -1,4 +1,4 @@
-"""The webhook as the courier sees it: a call, and what came of one attempt at it."""
+"""The webhook as the worker sees it: a call, and what came of one attempt at it."""
 
 from __future__ import annotations
 

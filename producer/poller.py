@@ -17,12 +17,20 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final, TypeVar
 
-from producer.auth0 import Auth0Logs, Page
+from producer.auth0.client import Auth0Logs, Page
 from producer.selection import Selection
-from shared import killpoints
-from shared.errors import LeaseLost, PageInvalid, PublishFailed, RateLimited, SurroundingsError, Transient, TransportUnusable
+from shared import failpoints
+from shared.errors import (
+    EnvironmentUnusable,
+    LeaseLost,
+    PageInvalid,
+    PublishFailed,
+    RateLimited,
+    Transient,
+    TransportUnusable,
+)
 from shared.event import Event
-from shared.log import get_logger
+from shared.logging import get_logger
 from shared.transport.port import Checkpoint, Publisher, Transport
 
 _RENEW_EVERY: Final = 1.0  # seconds
@@ -95,7 +103,7 @@ class Poller:
     async def run(self, transport: Transport, stop: asyncio.Event, *, once: bool = False) -> None:
         """Poll until `stop` is set; with `once` until a page is empty.
 
-        Raises `SurroundingsError` if Auth0 or the log cannot be used from the start. Once Auth0 has answered, the same trouble
+        Raises `EnvironmentUnusable` if Auth0 or the log cannot be used from the start. Once Auth0 has answered, the same trouble
         is only a reason to wait: somebody is rotating a secret, and the consumer beside us has work to do.
         """
         self._stop = stop
@@ -130,8 +138,8 @@ class Poller:
         except LeaseLost:
             self._stand_by()
             return False, 0.0
-        except (Transient, SurroundingsError) as error:
-            if isinstance(error, SurroundingsError) and not self._answered:
+        except (Transient, EnvironmentUnusable) as error:
+            if isinstance(error, EnvironmentUnusable) and not self._answered:
                 raise
             self._leading &= not isinstance(error, PublishFailed)
             return False, self._failed(error)
@@ -139,7 +147,7 @@ class Poller:
         return caught_up, wait
 
     async def _lead(self, publisher: Publisher) -> None:
-        self._checkpoint = await self._unless_stopped(publisher.lead())
+        self._checkpoint = await self._unless_stopped(publisher.acquire())
         self._following = None
         self._leading = True
         log.info("polling Auth0", checkpoint=self._from or "none: from the oldest entry")
@@ -150,7 +158,7 @@ class Poller:
         if not page.events:
             self._following = page.following
             return True, self._poll_interval
-        killpoints.at("page-read")
+        failpoints.at("page-read")
         last, before = page.events[-1].log_id, self._from
         if last == before:
             raise PageInvalid("Auth0 gave the page that ends at the checkpoint once more: nothing in it is newer")
@@ -178,7 +186,7 @@ class Poller:
         passed = {event.log_id: event for event, dropped in judged if dropped is None}
         checkpoint = Checkpoint(log_id=events[-1].log_id, date=events[-1].date)
         published = await self._unless_held_up(publisher.publish(list(passed.values()), checkpoint))
-        killpoints.at("checkpoint-written")
+        failpoints.at("checkpoint-written")
         self._checkpoint = checkpoint
         self.counts.fetched += len(events)
         self.counts.published += published

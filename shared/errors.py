@@ -2,7 +2,7 @@
 
 WebhooksError
 ├── ConfigurationError      a setting is missing, malformed or at odds with another    → exit code 2
-├── SurroundingsError       something we need outside of us is not as it must be       → exit code 3
+├── EnvironmentUnusable       something we need outside of us is not as it must be       → exit code 3
 │   ├── TransportUnusable   the log (SQLite file, Kafka) cannot be used as it is
 │   │   └── TransportUnreachable  it broke off or gave no answer, so nothing is known; a start tries again for a while
 │   ├── CredentialsRefused  Auth0 does not know this application, or it may not use the Management API
@@ -34,11 +34,11 @@ class ConfigurationError(WebhooksError):
         self.problems = tuple(problems)
 
 
-class SurroundingsError(WebhooksError):
+class EnvironmentUnusable(WebhooksError):
     """Something outside of this process is not as it must be; a person has to act."""
 
 
-class TransportUnusable(SurroundingsError):
+class TransportUnusable(EnvironmentUnusable):
     """The log cannot be used as it is."""
 
 
@@ -46,11 +46,11 @@ class TransportUnreachable(TransportUnusable):
     """The log broke off or gave no answer."""
 
 
-class CredentialsRefused(SurroundingsError):
+class CredentialsRefused(EnvironmentUnusable):
     """Auth0 refuses a token."""
 
 
-class ScopeMissing(SurroundingsError):
+class ScopeMissing(EnvironmentUnusable):
     """The token lacks a scope that the endpoint wants."""
 
 

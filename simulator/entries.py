@@ -13,7 +13,7 @@ from typing import Final
 
 from simulator import catalogue
 from simulator.catalogue import Kind
-from simulator.nasty import NASTY, NASTY_WEIGHTS, deep
+from simulator.edge_cases import NASTY, NASTY_WEIGHTS, deep
 from simulator.people import person
 from simulator.shapes import SHAPES, Fields
 

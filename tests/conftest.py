@@ -4,7 +4,7 @@ import os
 
 from hypothesis import HealthCheck, Phase, settings
 
-pytest_plugins = ["tests.kafka.fixtures", "tests.logs"]
+pytest_plugins = ["tests.support.kafka.fixtures", "tests.support.logs"]
 
 settings.register_profile("small", max_examples=100, stateful_step_count=50, deadline=None)
 settings.register_profile(

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from shared.settings import GROUPS, Group, Role
-from shared.settings.kind import text_of
 from shared.settings.names import LATER
 from shared.settings.option import Declaration, Option
+from shared.settings.parsers import text_of
 
 _INTRODUCTION: Final = """\
 # Configuration

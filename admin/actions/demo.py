@@ -1,4 +1,4 @@
-"""The demo: the real poller, log and courier between a simulated tenant and a receiver, with a staged outage, checked at its end.
+"""The demo: the real poller, log and worker between a simulated tenant and a receiver, with a staged outage, checked at its end.
 
 One event loop runs all of it; the log is a file in a temporary folder that is gone afterwards.
 """
@@ -18,8 +18,8 @@ from typing import Final
 from admin import compose
 from admin.actions.lines import readable
 from admin.actions.run import forever
-from consumer.breaker import State
-from consumer.courier import Courier
+from consumer.scheduling.circuit_breaker import State
+from consumer.worker import Worker
 from producer.poller import Poller
 from shared.event import slice_page
 from shared.settings import Role, Settings, load
@@ -113,12 +113,12 @@ async def play(stop: asyncio.Event, show: Callable[[Snapshot], None], *, plan: P
         await scene.receiver.start()
         try:
             settings = scene.settings(Path(folder))
-            poller, courier = compose.poller(settings), compose.courier(settings)
+            poller, worker = compose.poller(settings), compose.worker(settings)
             log = compose.transport(settings)
-            watch = asyncio.create_task(scene.watch(poller, courier, stop, show, every))
+            watch = asyncio.create_task(scene.watch(poller, worker, stop, show, every))
             watch.add_done_callback(lambda _: stop.set())  # also when what it shows cannot be shown
             try:
-                await forever(log, (poller, courier), stop, None)
+                await forever(log, (poller, worker), stop, None)
             finally:
                 stop.set()
                 await watch
@@ -164,18 +164,18 @@ class _Scene:
         return load(Role.RUN, environ, None)
 
     async def watch(
-        self, poller: Poller, courier: Courier, stop: asyncio.Event, show: Callable[[Snapshot], None], every: float
+        self, poller: Poller, worker: Worker, stop: asyncio.Event, show: Callable[[Snapshot], None], every: float
     ) -> None:
         """Show, stage the outage, and stop when all is delivered or the patience is at its end."""
         while not stop.is_set():
-            snapshot = self._snapshot(poller, courier)
+            snapshot = self._snapshot(poller, worker)
             show(snapshot)
             self._finished = snapshot.fetched == self._plan.total and snapshot.lag == 0
             if self._finished or snapshot.elapsed > self._plan.patience:
                 stop.set()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), every)
-        show(self._snapshot(poller, courier))
+        show(self._snapshot(poller, worker))
 
     def summary(self, poller: Poller, settings: Settings) -> Summary:
         journal, selection = self.receiver.journal, compose.selection(settings)
@@ -198,7 +198,7 @@ class _Scene:
             finished=self._finished,
         )
 
-    def _snapshot(self, poller: Poller, courier: Courier) -> Snapshot:
+    def _snapshot(self, poller: Poller, worker: Worker) -> Snapshot:
         now = time.monotonic()
         while self._times and self._times[0] < now - _RATE_OVER:
             self._times.popleft()
@@ -209,13 +209,13 @@ class _Scene:
             total=self._plan.total,
             filtered=Counter(poller.counts.filtered),
             stored=poller.counts.published,
-            in_flight=courier.in_flight,
-            waiting_for_retry=courier.waiting_for_retry,
-            delivered=courier.counts.delivered,
-            failed_attempts=courier.counts.failed_attempts,
+            in_flight=worker.in_flight,
+            waiting_for_retry=worker.waiting_for_retry,
+            delivered=worker.counts.delivered,
+            failed_attempts=worker.counts.failed_attempts,
             rate=len(self._times) / max(0.5, min(elapsed, _RATE_OVER)),
             outage=now < self._outage_until,
-            probing=courier.breaker is not State.CLOSED,
+            probing=worker.breaker is not State.CLOSED,
             lines=tuple(self._lines),
         )
 

@@ -13,10 +13,10 @@ from dataclasses import fields
 from typing import Final
 from urllib.parse import urlsplit
 
-from consumer.breaker import State
-from consumer.courier import Courier
+from consumer.scheduling.circuit_breaker import State
+from consumer.worker import Worker
 from producer.poller import Poller
-from shared.log import get_logger
+from shared.logging import get_logger
 from shared.settings import Auth0, Settings, Webhook
 
 _EVERY: Final = 60.0  # seconds
@@ -35,7 +35,7 @@ def say_what_begins(settings: Settings) -> None:
     log.info("starting", **ways, **_transport(settings))
 
 
-async def say_each_minute(stop: asyncio.Event, *loops: Poller | Courier, every: float = _EVERY) -> None:
+async def say_each_minute(stop: asyncio.Event, *loops: Poller | Worker, every: float = _EVERY) -> None:
     """What was done in each minute until `stop`; where that is nothing, why."""
     before = totals(loops)
     while not stop.is_set():
@@ -52,25 +52,25 @@ async def say_each_minute(stop: asyncio.Event, *loops: Poller | Courier, every: 
         before = now
 
 
-def say_what_was_done(loops: Sequence[Poller | Courier], *, failed: bool) -> None:
+def say_what_was_done(loops: Sequence[Poller | Worker], *, failed: bool) -> None:
     """`failed`: the process ends with an error; a loop that has done nothing then says nothing."""
     for loop in loops:
         if not failed or any(totals((loop,)).values()):
             log.info("stopped", loop=type(loop).__name__.lower(), **_counts(loop))
 
 
-def totals(loops: Sequence[Poller | Courier]) -> Mapping[str, int]:
+def totals(loops: Sequence[Poller | Worker]) -> Mapping[str, int]:
     """What was done since the start, over these loops; what was filtered out in one sum."""
     plain = {name: count for loop in loops for name, count in _counts(loop).items()}
     return {name: sum(count.values()) if isinstance(count, dict) else count for name, count in plain.items()}
 
 
-def _counts(loop: Poller | Courier) -> dict[str, int | dict[str, int]]:
+def _counts(loop: Poller | Worker) -> dict[str, int | dict[str, int]]:
     counts = {field.name: getattr(loop.counts, field.name) for field in fields(loop.counts)}
     return {name: dict(count) if isinstance(count, Counter) else count for name, count in counts.items()}
 
 
-def _waiting(loops: Sequence[Poller | Courier]) -> Iterator[str]:
+def _waiting(loops: Sequence[Poller | Worker]) -> Iterator[str]:
     for loop in loops:
         if isinstance(loop, Poller):
             if not loop.leading:

@@ -1,4 +1,4 @@
-"""Poller, courier or both in one process: for ever, or until Auth0's log is read to its end and delivered."""
+"""Poller, worker or both in one process: for ever, or until Auth0's log is read to its end and delivered."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 from admin.actions.reports import say_each_minute, say_what_was_done
 from admin.actions.status import status
-from admin.health import signs_of_life
-from admin.process import together
-from consumer.courier import Courier
+from admin.heartbeat import signs_of_life
+from admin.supervisor import together
+from consumer.worker import Worker
 from producer.poller import Poller
 from shared.transport.port import Transport
 
@@ -29,14 +29,14 @@ class Leftover:
     caught_up: bool
 
 
-async def forever(transport: Transport, loops: Sequence[Poller | Courier], stop: asyncio.Event, health: Path | None) -> None:
-    """Run these loops on one log until `stop`. Raises `SurroundingsError`."""
+async def forever(transport: Transport, loops: Sequence[Poller | Worker], stop: asyncio.Event, health: Path | None) -> None:
+    """Run these loops on one log until `stop`. Raises `EnvironmentUnusable`."""
     besides = signs_of_life(health, stop, *loops), say_each_minute(stop, *loops)
     async with _reported(transport, loops):
         await together(stop, *besides, *(loop.run(transport, stop) for loop in loops))
 
 
-async def once(transport: Transport, poller: Poller, courier: Courier, stop: asyncio.Event, *, within: float) -> Leftover:
+async def once(transport: Transport, poller: Poller, worker: Worker, stop: asyncio.Event, *, within: float) -> Leftover:
     """Fetch until an empty page, deliver all, end; after `within` seconds, or on `stop`, end with what is left."""
     caught_up = asyncio.Event()
     timer = asyncio.get_running_loop().call_later(within, stop.set)
@@ -49,8 +49,8 @@ async def once(transport: Transport, poller: Poller, courier: Courier, stop: asy
             stop.set()
 
     try:
-        async with _reported(transport, (poller, courier)):
-            await together(stop, say_each_minute(stop, poller, courier), poll(), courier.run(transport, stop))
+        async with _reported(transport, (poller, worker)):
+            await together(stop, say_each_minute(stop, poller, worker), poll(), worker.run(transport, stop))
             undelivered = sum(row.undelivered for row in await status(transport))
             return Leftover(undelivered, caught_up.is_set())
     finally:
@@ -58,7 +58,7 @@ async def once(transport: Transport, poller: Poller, courier: Courier, stop: asy
 
 
 @asynccontextmanager
-async def _reported(transport: Transport, loops: Sequence[Poller | Courier]) -> AsyncIterator[None]:
+async def _reported(transport: Transport, loops: Sequence[Poller | Worker]) -> AsyncIterator[None]:
     """Closes the log at the end, and says what was done."""
     failed = True
     try:

@@ -1,6 +1,6 @@
 """Set a blocking event aside while consumers run: ask for it, wait for the consumer that has it in hand, withdraw in time.
 
-`consumer.skip_requests` says why what is returned here is true.
+`shared.documents.skip` says why what is returned here is true.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from consumer.skip_requests import SKEW, Answer, Request, Table, Word, has_ended, outstanding
+from shared.documents.skip import SKEW, Answer, Request, Table, Word, has_ended, outstanding
 from shared.errors import PublishFailed, TransportUnusable
 from shared.transport.port import Control, DeadLetters, Transport
 

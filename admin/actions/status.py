@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consumer.ledger import Ledger
+from consumer.partitions.ledger import Ledger
 from shared.transport.port import Consumers, Progress, Transport
 
 

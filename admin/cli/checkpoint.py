@@ -19,7 +19,7 @@ commands = typer.Typer(name="checkpoint", help="How far Auth0's log was read.", 
 @commands.command()
 def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show the last entry that is in the log or was filtered out."""
-    from admin.cli.operate import on_log
+    from admin.cli.context import on_log
 
     checkpoint = on_log(lambda transport: transport.checkpoint())
     if as_json:
@@ -38,30 +38,30 @@ def set_checkpoint(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Make a lost checkpoint anew, on Kafka: nothing of Auth0's log is passed over, and nothing is published twice."""
-    from admin.cli.operate import agreed, settings_of_kafka
-    from shared.errors import ConfigurationError, PublishFailed, SurroundingsError
+    from admin.cli.context import agreed, settings_of_kafka
+    from shared.errors import ConfigurationError, EnvironmentUnusable, PublishFailed
 
     if not from_topic:
         raise ConfigurationError(["say from what: `auth0-webhooks checkpoint set --from-topic`"])
     settings = settings_of_kafka("the embedded log writes events and checkpoint in one transaction, so it does not lose it")
 
-    from shared.transport.kafka import repair
+    from shared.transport.kafka.topics import checkpoint_recovery
 
-    checkpoint, ends = repair.derive(settings)
+    checkpoint, ends = checkpoint_recovery.derive(settings)
     question = f"Set the checkpoint in {settings.checkpoint_topic} to {checkpoint.log_id}, a page before the newest record?"
     if not agreed(question, yes=yes):
         raise typer.Exit(Exit.FINE)
     try:
-        repair.store(settings, checkpoint, ends)
+        checkpoint_recovery.store(settings, checkpoint, ends)
     except PublishFailed as error:
-        raise SurroundingsError(str(error)) from None
+        raise EnvironmentUnusable(str(error)) from None
     say(f"The checkpoint is {checkpoint.log_id}; the next poller to take over goes on from there.")
 
 
 @commands.command()
 def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Begin at the oldest entry that Auth0 still has, where it does not know the checkpoint any more. Stop the poller first."""
-    from admin.cli.operate import agreed, on_log
+    from admin.cli.context import agreed, on_log
 
     def confirmed(repeats: Repeats) -> bool:
         say(_repeats(repeats))

@@ -91,7 +91,7 @@ def purge(
 
 def _act(choice: Choice, verb: str, how: str, done: str, *, yes: bool, action: Action) -> None:
     """Count first, ask, then act; what was done before an error is said too."""
-    from admin.cli.operate import agreed
+    from admin.cli.context import agreed
 
     async def work(letters: DeadLetters) -> None:
         which = await _chosen(letters, choice)
@@ -123,7 +123,7 @@ async def _chosen(letters: DeadLetters, choice: Choice) -> Sequence[DeadLetter]:
 
 
 def _on_letters(work: Callable[[DeadLetters], Coroutine[Any, Any, T]]) -> T:
-    from admin.cli.operate import on_log
+    from admin.cli.context import on_log
 
     async def opened(transport: Transport) -> T:
         letters = await transport.dead_letters()

@@ -35,11 +35,11 @@ def demo() -> None:
     from rich.console import Console
 
     from admin.actions.demo import Plan, play
-    from admin.process import run
-    from shared import log
+    from admin.supervisor import run
+    from shared import logging
 
     lines = io.StringIO()  # not on the screen that we draw; shown if something goes wrong
-    log.configure(verbosity="warning", log_format="console", stream=lines)
+    logging.configure(verbosity="warning", log_format="console", stream=lines)
     summaries: list[Summary] = []
     live = sys.stdout.isatty()
 

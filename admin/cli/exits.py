@@ -13,7 +13,7 @@ class Exit(IntEnum):
     #: A setting or an argument is missing or wrong.
     CONFIGURATION = 2
     #: Something outside is not as it must be: Auth0, the log, the webhook.
-    SURROUNDINGS = 3
+    ENVIRONMENT = 3
     #: By Ctrl-C, before anything was done.
     INTERRUPTED = 130
 

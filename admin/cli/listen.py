@@ -72,12 +72,12 @@ def listen(
 
 @contextmanager
 def _usable(journal: Path | None) -> Iterator[None]:
-    from shared.errors import SurroundingsError
+    from shared.errors import EnvironmentUnusable
 
     try:
         yield
     except OSError as error:
-        raise SurroundingsError(f"the journal {journal} cannot be written: {error.strerror or error}") from None
+        raise EnvironmentUnusable(f"the journal {journal} cannot be written: {error.strerror or error}") from None
 
 
 def register(app: typer.Typer) -> None:

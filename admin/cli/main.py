@@ -23,7 +23,7 @@ def main() -> None:
     from admin.cli import streams
     from admin.cli.app import app
     from shared.descriptors import REMEDY, is_shortage
-    from shared.errors import ConfigurationError, SurroundingsError
+    from shared.errors import ConfigurationError, EnvironmentUnusable
 
     if not endless:
         signal.signal(signal.SIGINT, interrupt)
@@ -34,13 +34,13 @@ def main() -> None:
         _leave(end.code if isinstance(end.code, int) else Exit.FINE if end.code is None else Exit.INTERNAL)
     except ConfigurationError as error:
         _end(Exit.CONFIGURATION, *error.problems)
-    except SurroundingsError as error:
-        _end(Exit.SURROUNDINGS, *str(error).splitlines())
+    except EnvironmentUnusable as error:
+        _end(Exit.ENVIRONMENT, *str(error).splitlines())
     except KeyboardInterrupt:
         _leave(Exit.INTERRUPTED)
     except Exception as error:  # noqa: BLE001  the last place where it can become a line
         if is_shortage(error):
-            _end(Exit.SURROUNDINGS, f"no file descriptor is left: {REMEDY}")
+            _end(Exit.ENVIRONMENT, f"no file descriptor is left: {REMEDY}")
         _end(Exit.INTERNAL, "unexpected, a mistake of ours: please report it with what follows", because=error)
     _leave(Exit.FINE)
 
@@ -68,12 +68,12 @@ def _have_standard_streams() -> None:
 
 def _end(code: Exit, *sentences: str, because: Exception | None = None) -> None:
     """A log that is JSON stays JSON, line by line, to its end."""
-    from shared import log, settings
+    from shared import logging, settings
 
-    if not log.writes_json() and settings.log_format() == "json":
-        log.configure(verbosity="info", log_format="json")
+    if not logging.writes_json() and settings.log_format() == "json":
+        logging.configure(verbosity="info", log_format="json")
     for sentence in sentences:
-        log.last_words(sentence, because=because, exit_code=int(code))
+        logging.last_words(sentence, because=because, exit_code=int(code))
     _leave(code)
 
 
@@ -82,10 +82,10 @@ def _leave(code: int) -> None:
     from contextlib import suppress
 
     signal.signal(signal.SIGINT, at_once)
-    if "shared.log" in sys.modules:
-        from shared import log
+    if "shared.logging" in sys.modules:
+        from shared import logging
 
-        log.finish()
+        logging.finish()
     with suppress(OSError, ValueError):  # its reader is gone, or it is closed
         sys.stdout.flush()
     os._exit(code)

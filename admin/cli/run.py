@@ -35,16 +35,16 @@ def run(
     left: list[Leftover] = []
 
     async def work(settings: Settings, stop: asyncio.Event) -> None:
-        transport, poller, courier = compose.transport(settings), compose.poller(settings), compose.courier(settings)
+        transport, poller, worker = compose.transport(settings), compose.poller(settings), compose.worker(settings)
         if once:
-            left.append(await actions.once(transport, poller, courier, stop, within=timeout))
+            left.append(await actions.once(transport, poller, worker, stop, within=timeout))
         else:
-            await actions.forever(transport, (poller, courier), stop, settings.ourselves.health_file)
+            await actions.forever(transport, (poller, worker), stop, settings.ourselves.health_file)
 
     _live(Role.RUN, work)
     if left and (left[0].undelivered or not left[0].caught_up):
         _report(left[0].undelivered, caught_up=left[0].caught_up)
-        raise typer.Exit(Exit.SURROUNDINGS)
+        raise typer.Exit(Exit.ENVIRONMENT)
 
 
 def produce() -> None:
@@ -67,7 +67,7 @@ def consume() -> None:
     from shared.settings import Role
 
     async def work(settings: Settings, stop: asyncio.Event) -> None:
-        loops = (compose.courier(settings),)
+        loops = (compose.worker(settings),)
         await forever(compose.transport(settings), loops, stop, settings.ourselves.health_file)
 
     _live(Role.CONSUME, work)
@@ -77,11 +77,11 @@ def _live(role: Role, work: Callable[[Settings, asyncio.Event], Coroutine[Any, A
     """Load the settings of the role, wait until the log answers, and work until told to stop."""
     from admin import compose
     from admin.actions.reports import say_what_begins
-    from admin.process import run as live
-    from shared import log
+    from admin.supervisor import run as live
+    from shared import logging
     from shared.settings import Role, load, log_format
 
-    log.configure(verbosity="info", log_format=log_format())  # for what the settings say of themselves
+    logging.configure(verbosity="info", log_format=log_format())  # for what the settings say of themselves
     settings = load(role)
     compose.configure_log(settings)
     compose.require_descriptors(settings)
@@ -96,7 +96,7 @@ def _live(role: Role, work: Callable[[Settings, asyncio.Event], Coroutine[Any, A
 
 
 def _report(undelivered: int, *, caught_up: bool) -> None:
-    from shared.log import get_logger
+    from shared.logging import get_logger
 
     log = get_logger(__name__)
     if undelivered:

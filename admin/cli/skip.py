@@ -36,7 +36,7 @@ def skip(
 ) -> None:
     """Set an undelivered event aside while consumers run, so that what waits behind it goes on."""
     from admin.actions.skip import skip as ask
-    from admin.cli.operate import agreed, on_log
+    from admin.cli.context import agreed, on_log
     from shared.errors import ConfigurationError
 
     if not reason.strip():
@@ -56,7 +56,7 @@ def skip(
 
 def _report(log_id: str, skipped: Skipped, timeout: float, interrupted: int) -> None:
     from admin.actions.skip import Outcome
-    from shared.errors import ConfigurationError, SurroundingsError
+    from shared.errors import ConfigurationError, EnvironmentUnusable
 
     line = visible(_line(log_id, skipped, "until then" if interrupted else f"within {timeout:g} s"))
     if interrupted:
@@ -68,7 +68,7 @@ def _report(log_id: str, skipped: Skipped, timeout: float, interrupted: int) -> 
         case Outcome.BEFORE:
             raise ConfigurationError([line])
         case _:
-            raise SurroundingsError(line)
+            raise EnvironmentUnusable(line)
 
 
 def _line(log_id: str, skipped: Skipped, within: str) -> str:

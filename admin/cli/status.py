@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show for each partition its end, the committed position, and what is not delivered yet."""
     from admin.actions.status import overview
-    from admin.cli.operate import on_log
+    from admin.cli.context import on_log
 
     seen = on_log(overview)
     if as_json:

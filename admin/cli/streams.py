@@ -14,7 +14,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING, Final
 
-from shared.errors import SurroundingsError
+from shared.errors import EnvironmentUnusable
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -38,7 +38,7 @@ class _Stream(io.RawIOBase):
         except OSError as error:
             self.gone = True
             if self._descriptor == _OUT and not _unread(error):
-                raise SurroundingsError(f"standard output cannot be written: {error.strerror or error}") from None
+                raise EnvironmentUnusable(f"standard output cannot be written: {error.strerror or error}") from None
             return size
 
     def writable(self) -> bool:
@@ -71,6 +71,6 @@ def reader_gone() -> bool:
 
 
 def _text(stream: _Stream, former: object) -> io.TextIOWrapper:
-    """In the encoding of the surroundings; what that lacks is escaped."""
+    """In the encoding of the environment; what that lacks is escaped."""
     encoding = getattr(former, "encoding", None) or "utf-8"
     return io.TextIOWrapper(io.BufferedWriter(stream), encoding=encoding, errors="backslashreplace", line_buffering=True)

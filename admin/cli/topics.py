@@ -23,8 +23,8 @@ def create(
     ] = False,
 ) -> None:
     """Make the topics that are missing; refuse what is there and differs."""
-    from admin.cli.operate import settings_of_kafka
-    from shared.transport.kafka import topics
+    from admin.cli.context import settings_of_kafka
+    from shared.transport.kafka.topics import topics
 
     settings = settings_of_kafka(_OTHERWISE, reached=not print_only)
     if print_only:
@@ -41,8 +41,8 @@ def create(
 @commands.command()
 def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show the topics as they are on the cluster."""
-    from admin.cli.operate import settings_of_kafka
-    from shared.transport.kafka import topics
+    from admin.cli.context import settings_of_kafka
+    from shared.transport.kafka.topics import topics
 
     rows: list[dict[str, object]] = [
         {

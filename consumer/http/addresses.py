@@ -6,9 +6,9 @@ import asyncio
 import socket
 from typing import Final, NamedTuple
 
-from consumer.http.origin import Origin
-from consumer.http.problems import NoConnection, NoDescriptor, no_connection
-from shared.guard import refusal
+from consumer.http.errors import NoConnection, NoDescriptor, no_connection
+from consumer.http.url import Origin
+from shared.address_policy import refusal
 
 #: Seconds. A receiver that closes after each answer must not cost a question to the DNS for each call.
 _REMEMBERED: Final = 10.0

@@ -1,6 +1,6 @@
 """The webhook call, our own HTTP/1.1 client: a pool of kept-alive connections, driven by callbacks.
 
-A call on an open connection makes no task, no future and no timer; only opening a connection has a task. The courier bounds the
+A call on an open connection makes no task, no future and no timer; only opening a connection has a task. The worker bounds the
 open calls, so the pool has no limit of its own. Everything happens in the event loop that the client was made in.
 """
 
@@ -11,12 +11,12 @@ import ssl
 from collections.abc import Mapping
 from typing import Protocol
 
+from consumer.http.connect import Direct, Route
 from consumer.http.connection import Connection, Owner
-from consumer.http.dial import Direct, Route
-from consumer.http.origin import Origin, login_of, target_of
-from consumer.http.problems import NoConnection, NoDescriptor
+from consumer.http.errors import NoConnection, NoDescriptor
 from consumer.http.proxy import Proxied
 from consumer.http.request import RequestForm, Sign
+from consumer.http.url import Origin, login_of, target_of
 from consumer.webhook import Attempt, Call, Landed, Webhook
 
 

@@ -10,8 +10,8 @@ import asyncio
 from math import inf
 from typing import Final, Protocol, cast
 
-from consumer.http.answer import Answer
-from consumer.http.problems import broken
+from consumer.http.errors import broken
+from consumer.http.response import Answer
 from consumer.webhook import Attempt, Call, Cause, Landed
 
 #: Seconds that the rest of an answer may take once its head is there. The status is known by then, so waiting only serves

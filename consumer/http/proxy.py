@@ -10,12 +10,12 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 
-from consumer.http.answer import Answer
-from consumer.http.dial import Direct, Route, Talk
-from consumer.http.origin import Origin, login_of
-from consumer.http.problems import NoConnection, NoDescriptor, broken, no_connection
+from consumer.http.connect import Direct, Route, Talk
+from consumer.http.errors import NoConnection, NoDescriptor, broken, no_connection
+from consumer.http.response import Answer
+from consumer.http.url import Origin, login_of
 from consumer.webhook import Cause
-from shared.guard import refusal_of_host
+from shared.address_policy import refusal_of_host
 
 
 class Proxied(Route):

@@ -10,8 +10,8 @@ from shared.settings.filter import Filter
 from shared.settings.loading import DOTENV, examine, load, log_format
 from shared.settings.log import Log
 from shared.settings.loop import Loop
+from shared.settings.observability import Ourselves
 from shared.settings.option import Group, Role
-from shared.settings.ourselves import Ourselves
 from shared.settings.settings import GROUPS, Row, Settings
 from shared.settings.webhook import Webhook
 

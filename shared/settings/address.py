@@ -10,8 +10,8 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from shared.guard import refusal_of_host
-from shared.settings.kind import Kind, Refused
+from shared.address_policy import refusal_of_host
+from shared.settings.parsers import Kind, Refused
 
 _LONGEST: Final = 2048
 _FOREIGN: Final = re.compile(r"[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]")

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from shared.settings.address import proxy_url, tenant_domain
-from shared.settings.kind import line, readable_file, seconds, whole
 from shared.settings.option import Group, Option, Role
+from shared.settings.parsers import line, readable_file, seconds, whole
 
 
 class Auth0(Group):

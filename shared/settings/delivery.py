@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from shared.record import MAX_RECORD
-from shared.settings.kind import choice, per_second, seconds, whole
 from shared.settings.option import Conflict, Group, Option, Role
+from shared.settings.parsers import choice, per_second, seconds, whole
 
 
 class Delivery(Group):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from shared.log_types import LEVELS, suggest, table
-from shared.settings.kind import Kind, Refused
 from shared.settings.option import Group, Option, Role
+from shared.settings.parsers import Kind, Refused
 
 
 def _level() -> Kind:

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from typing import Final
 
-from shared.settings.kind import Kind, Refused
+from shared.settings.parsers import Kind, Refused
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _BASE64: Final = re.compile(r"([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")

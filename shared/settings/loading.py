@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.errors import ConfigurationError
-from shared.log import LogFormat
-from shared.settings.across import REFUSED
-from shared.settings.kind import Refused, choice
+from shared.logging import LogFormat
+from shared.settings.cross_checks import REFUSED
 from shared.settings.names import LATER, problem_with
 from shared.settings.option import Conflicts, Declaration, Group, Role
+from shared.settings.parsers import Refused, choice
 from shared.settings.settings import GROUPS, Entry, Row, Settings
 from shared.settings.sources import Sources, Unreadable, read_dotenv
 

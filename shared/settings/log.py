@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 
 from shared.settings.address import server_list
-from shared.settings.kind import choice, file_to_be, line, matching, readable_file, seconds, whole
 from shared.settings.option import Conflict, Group, Option, Role
+from shared.settings.parsers import choice, file_to_be, line, matching, readable_file, seconds, whole
 
 # 249 characters are Kafka's limit; the longest name that we derive from it adds 11.
 # What ends like a derived name is one: events must not be read from, or written to, the topic of dead letters.

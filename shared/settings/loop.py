@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Final
 
-from shared.settings.kind import seconds, whole
 from shared.settings.option import Conflict, Group, Option, Role
+from shared.settings.parsers import seconds, whole
 
 #: Seconds within which Kafka has to get a partition back. A member that takes longer loses it, with what it did and has not
 #: committed, and holds up the join of all the others meanwhile.

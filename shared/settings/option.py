@@ -16,13 +16,13 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, model_validato
 from pydantic_core import CoreSchema, core_schema
 
 from shared.masking import MASK
-from shared.settings.kind import Kind, Refused, text_of
+from shared.settings.parsers import Kind, Refused, text_of
 
 
 class Role(StrEnum):
     """What a process is there for; it reads the settings of its role and no others."""
 
-    #: Poller and courier in one process.
+    #: Poller and worker in one process.
     RUN = "run"
     PRODUCE = "produce"
     CONSUME = "consume"

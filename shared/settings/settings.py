@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar
 
-from shared.settings.across import NOTED, Clash
 from shared.settings.auth0 import Auth0
+from shared.settings.cross_checks import NOTED, Clash
 from shared.settings.delivery import Delivery
 from shared.settings.filter import Filter
-from shared.settings.kind import text_of
 from shared.settings.log import Log
 from shared.settings.loop import Loop
+from shared.settings.observability import Ourselves
 from shared.settings.option import Declaration, Group, Role
-from shared.settings.ourselves import Ourselves
+from shared.settings.parsers import text_of
 from shared.settings.sources import Found
 from shared.settings.webhook import Webhook
 

@@ -15,8 +15,8 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
 from shared.masking import MASK
-from shared.settings.kind import Refused
 from shared.settings.option import Option
+from shared.settings.parsers import Refused
 
 _LARGEST: Final = 65536
 

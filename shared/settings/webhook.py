@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar
 
 from shared.settings.address import is_private, proxy_url, webhook_url
 from shared.settings.http import header_object, header_value, signing_secret, success_statuses
-from shared.settings.kind import flag, readable_file, seconds
 from shared.settings.option import Conflict, Group, Option, Role
+from shared.settings.parsers import flag, readable_file, seconds
 
 
 class Webhook(Group):

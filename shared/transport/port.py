@@ -3,10 +3,10 @@
 What adapters could do differently is pinned here, and one contract suite (`tests/contract`) runs against both:
 
 - `publish` is all or nothing as seen from the checkpoint: the checkpoint moves only after every record is acknowledged. It
-  publishes an event again only if the process or the log died in between *and* `lead` could not see that it is there already.
+  publishes an event again only if the process or the log died in between *and* `acquire` could not see that it is there already.
 - Offsets of a partition ascend, with holes. `Position.offset` is the next offset to read (Kafka's meaning).
-- `poll` never returns a record of a partition before `Handler.assigned` was called for it, nor after `Handler.revoked`
-  returned or `Handler.lost` was called; after an assignment it begins at the committed position.
+- `poll` never returns a record of a partition before `RebalanceListener.assigned` was called for it, nor after its `revoked`
+  returned or its `lost` was called; after an assignment it begins at the committed position.
 - `commit` stores only for partitions that this member owns, and is done when it returns. It may be called while a `poll` is under
   way, or `close`; one at a time. What is stored when partitions are given back is stored after it.
 - Everything is called from, and calls back into, one event loop. An adapter keeps its threads to itself.
@@ -101,7 +101,7 @@ class Batch:
 class Publisher(Protocol):
     """The producer's side: at most one in the world is the active poller."""
 
-    async def lead(self) -> Checkpoint | None:
+    async def acquire(self) -> Checkpoint | None:
         """Wait until this process is the active poller; answer the checkpoint to go on from (None: there never was one).
 
         Call it first, and again after `LeaseLost` or `PublishFailed`. Cancel it to stop waiting.
@@ -118,14 +118,14 @@ class Publisher(Protocol):
         """Publish a page, wait for every acknowledgement, then write the checkpoint. An empty page moves the checkpoint.
 
         Answers how many events were new: those that a page cut short had left in the topic already are not published again.
-        Raises `LeaseLost` and `PublishFailed`: the checkpoint did not move, call `lead` again.
+        Raises `LeaseLost` and `PublishFailed`: the checkpoint did not move, call `acquire` again.
         """
 
     async def close(self) -> None:
         """Give up the lease, if held. Idempotent."""
 
 
-class Handler(Protocol):
+class RebalanceListener(Protocol):
     """What the consumer's loop offers to the member that it holds. Called in its event loop; must not raise."""
 
     def assigned(self, partition: int, position: Position) -> None:
@@ -154,10 +154,10 @@ class Member(Protocol):
         Read it again after each poll: it shrinks while the group is not heard of, as polls succeed in an outage too.
         """
 
-    async def poll(self, *, wait: float, limit: int, hold: Collection[int]) -> Sequence[Batch]:
-        """Up to about `limit` records of the owned partitions that are not in `hold`; waits up to `wait` seconds for some.
+    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[Batch]:
+        """Up to about `limit` records of the owned partitions that are not in `paused`; waits up to `wait` seconds for some.
 
-        To be called all the time, also when nothing is wanted (`hold` everything): it is what keeps the membership.
+        To be called all the time, also when nothing is wanted (`paused` everything): it is what keeps the membership.
         Raises `TransportUnusable`.
         """
 
@@ -165,7 +165,7 @@ class Member(Protocol):
         """Store positions. False: refused or unanswered (the adapter's log says why); keep them and commit again later."""
 
     async def close(self) -> None:
-        """Leave the group: `Handler.revoked` for what is still owned, its positions committed, then gone. Idempotent."""
+        """Leave the group: `revoked` for what is still owned, its positions committed, then gone. Idempotent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,7 +237,7 @@ class Transport(Protocol):
         Raises `TransportUnusable`.
         """
 
-    async def member(self, handler: Handler) -> Member:
+    async def member(self, listener: RebalanceListener) -> Member:
         """Join the consumer group; may wait until the log answers, cancel it to stop waiting.
 
         Raises `TransportUnusable`, also when the log allows one consumer and has one.

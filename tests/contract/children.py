@@ -27,7 +27,7 @@ def _say(word: str) -> None:
 async def publish(first: int, last: int, size: int) -> None:
     transport = compose.transport(load(Role.LOG), concurrent_calls=1)
     publisher = await transport.publisher()
-    checkpoint = await publisher.lead()
+    checkpoint = await publisher.acquire()
     _say("leading")
     following = first if checkpoint is None else int(checkpoint.log_id[3:]) + 1
     for start in range(following, last, size):
@@ -40,15 +40,15 @@ async def publish(first: int, last: int, size: int) -> None:
 
 async def consume(journal: Path) -> None:
     transport = compose.transport(load(Role.LOG), concurrent_calls=1)
-    handler = RecordingHandler()
-    member = await transport.member(handler)
+    listener = RecordingHandler()
+    member = await transport.member(listener)
     file = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     while True:
-        for batch in await member.poll(wait=0.1, limit=20, hold=()):
+        for batch in await member.poll(wait=0.1, limit=20, paused=()):
             for record in batch.records:
                 os.write(file, dict(record.headers)["log-id"] + b"\n")
-                handler.positions[batch.partition] = Position(record.offset + 1)
-                await member.commit({batch.partition: handler.positions[batch.partition]})
+                listener.positions[batch.partition] = Position(record.offset + 1)
+                await member.commit({batch.partition: listener.positions[batch.partition]})
                 _say("committed")
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from tests.logs import Log, make
+from tests.support.logs import Log, make
 
 #: Seconds. Whoever takes over from a killed process waits for so long.
 SESSION: Final = 1.5

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from shared.event import Event, slice_page
 from shared.record import Record, headers_of, key_of
-from shared.transport.port import Batch, Checkpoint, DeadLetter, Handler, Member, Position, Transport
-from tests.logs import Log
+from shared.transport.port import Batch, Checkpoint, DeadLetter, Member, Position, RebalanceListener, Transport
+from tests.support.logs import Log
 
 
 @dataclass(slots=True)
-class RecordingHandler(Handler):
+class RecordingHandler(RebalanceListener):
     """Keeps what a member tells it; on revocation it gives back what `positions` holds."""
 
     starts: dict[int, Position] = field(default_factory=dict)
@@ -63,7 +63,7 @@ def checkpoint_of(page: Sequence[Event]) -> Checkpoint:
 async def publish(transport: Transport, *pages: Sequence[Event]) -> None:
     publisher = await transport.publisher()
     try:
-        await publisher.lead()
+        await publisher.acquire()
         for page in pages:
             await publisher.publish(page, checkpoint_of(page))
     finally:
@@ -71,9 +71,9 @@ async def publish(transport: Transport, *pages: Sequence[Event]) -> None:
 
 
 @asynccontextmanager
-async def joined(log: Log, handler: RecordingHandler) -> AsyncIterator[Member]:
+async def joined(log: Log, listener: RecordingHandler) -> AsyncIterator[Member]:
     transport = log.transport()
-    member = await transport.member(handler)
+    member = await transport.member(listener)
     try:
         yield member
     finally:
@@ -82,13 +82,13 @@ async def joined(log: Log, handler: RecordingHandler) -> AsyncIterator[Member]:
 
 
 async def read(
-    member: Member, count: int, *, hold: Collection[int] = (), limit: int = 100, within: float = 30
+    member: Member, count: int, *, paused: Collection[int] = (), limit: int = 100, within: float = 30
 ) -> list[tuple[int, Record]]:
     """Poll until `count` records are there, as (partition, record). Raises TimeoutError."""
     found: list[tuple[int, Record]] = []
     async with asyncio.timeout(within):
         while len(found) < count:
-            batches: Sequence[Batch] = await member.poll(wait=0.1, limit=limit, hold=hold)
+            batches: Sequence[Batch] = await member.poll(wait=0.1, limit=limit, paused=paused)
             found += [(batch.partition, record) for batch in batches for record in batch.records]
     return found
 
@@ -98,7 +98,7 @@ async def poll_for(member: Member, seconds: float) -> list[tuple[int, Record]]:
     found: list[tuple[int, Record]] = []
     end = asyncio.get_running_loop().time() + seconds
     while asyncio.get_running_loop().time() < end:
-        batches = await member.poll(wait=0.1, limit=100, hold=())
+        batches = await member.poll(wait=0.1, limit=100, paused=())
         found += [(batch.partition, record) for batch in batches for record in batch.records]
     return found
 

@@ -6,7 +6,7 @@ import asyncio
 
 from shared.transport.port import Position
 from tests.contract.harness import RecordingHandler, events, joined, log_ids, poll_for, publish, read
-from tests.logs import Log
+from tests.support.logs import Log
 
 
 async def test_without_a_committed_position_it_starts_at_the_oldest_record(log: Log) -> None:
@@ -17,12 +17,12 @@ async def test_without_a_committed_position_it_starts_at_the_oldest_record(log: 
 
 async def test_records_come_after_assignment_and_share(log: Log) -> None:
     await publish(log.transport(), events(0, 20))
-    handler = RecordingHandler()
-    async with joined(log, handler) as member:
+    listener = RecordingHandler()
+    async with joined(log, listener) as member:
         found = await read(member, 20)
-        assert {partition for partition, _ in found} <= handler.starts.keys()
-        assert all(record.offset >= handler.starts[partition].offset for partition, record in found)
-        assert handler.shares[-1] == 5  # a lone member has the whole limit
+        assert {partition for partition, _ in found} <= listener.starts.keys()
+        assert all(record.offset >= listener.starts[partition].offset for partition, record in found)
+        assert listener.shares[-1] == 5  # a lone member has the whole limit
 
 
 async def test_offsets_of_a_partition_ascend(log: Log) -> None:
@@ -48,12 +48,12 @@ async def test_it_goes_on_behind_the_committed_position_with_its_metadata(log: L
         found = await read(member, 40)
         positions = {partition: Position(record.offset + 1, f"m:{record.offset}") for partition, record in found[:25]}
         assert await member.commit(positions)
-    handler = RecordingHandler()
-    async with joined(log, handler) as member:
+    listener = RecordingHandler()
+    async with joined(log, listener) as member:
         expected = [record for record in found if record[0] not in positions or record[1].offset >= positions[record[0]].offset]
         again = await read(member, len(expected))
         assert sorted(log_ids(again)) == sorted(log_ids(expected))
-        assert {partition: handler.starts[partition] for partition in positions} == positions
+        assert {partition: listener.starts[partition] for partition in positions} == positions
 
 
 async def test_positions_are_stored_while_a_poll_waits(log: Log) -> None:
@@ -62,27 +62,27 @@ async def test_positions_are_stored_while_a_poll_waits(log: Log) -> None:
         ((partition, record), *_) = await read(member, 10)
         beside = 0
         for number in range(10):  # on a busy machine one of them may take longer than the poll
-            waiting = asyncio.create_task(member.poll(wait=0.4, limit=10, hold=range(100)))
+            waiting = asyncio.create_task(member.poll(wait=0.4, limit=10, paused=range(100)))
             await asyncio.sleep(0)
             assert await member.commit({partition: Position(record.offset + 1, f"m:{number}")})
             beside += not waiting.done()
             await waiting
     assert beside
-    handler = RecordingHandler()
-    async with joined(log, handler) as member:
+    listener = RecordingHandler()
+    async with joined(log, listener) as member:
         await read(member, 9)
-        assert handler.starts[partition] == Position(record.offset + 1, "m:9")
+        assert listener.starts[partition] == Position(record.offset + 1, "m:9")
 
 
 async def test_a_commit_under_way_does_not_overtake_the_last_one(log: Log) -> None:
     await publish(log.transport(), events(0, 40))
-    handler = RecordingHandler()
-    async with joined(log, handler) as member:
+    listener = RecordingHandler()
+    async with joined(log, listener) as member:
         last = {partition: record.offset for partition, record in await read(member, 40)}
-        handler.positions = {partition: Position(offset + 1, "the last") for partition, offset in last.items()}
+        listener.positions = {partition: Position(offset + 1, "the last") for partition, offset in last.items()}
 
         async def commit_all_the_time() -> None:
-            while not handler.revocations:
+            while not listener.revocations:
                 await member.commit({partition: Position(offset, "under way") for partition, offset in last.items()})
 
         committing = asyncio.create_task(commit_all_the_time())
@@ -91,29 +91,29 @@ async def test_a_commit_under_way_does_not_overtake_the_last_one(log: Log) -> No
     transport = log.transport()
     progress = await transport.progress()
     await transport.close()
-    assert {partition: progress[partition].committed for partition in last} == handler.positions
+    assert {partition: progress[partition].committed for partition in last} == listener.positions
 
 
 async def test_closing_commits_what_the_handler_gives_back(log: Log) -> None:
     await publish(log.transport(), events(0, 30))
-    handler = RecordingHandler()
-    async with joined(log, handler) as member:
+    listener = RecordingHandler()
+    async with joined(log, listener) as member:
         for partition, record in await read(member, 30):
-            handler.positions[partition] = Position(record.offset + 1)
-    assert handler.revocations == 1
-    assert handler.starts == {}
+            listener.positions[partition] = Position(record.offset + 1)
+    assert listener.revocations == 1
+    assert listener.starts == {}
     async with joined(log, RecordingHandler()) as member:
         assert await poll_for(member, 0.5) == []
 
 
 async def test_a_held_partition_gives_nothing_and_loses_nothing(log: Log) -> None:
     await publish(log.transport(), events(0, 50))
-    handler = RecordingHandler()
-    async with joined(log, handler) as member:
+    listener = RecordingHandler()
+    async with joined(log, listener) as member:
         before = await read(member, 1)
         everything = range(100)
-        assert await member.poll(wait=0.3, limit=100, hold=everything) == []
-        assert await member.poll(wait=0.3, limit=100, hold=everything) == []
+        assert await member.poll(wait=0.3, limit=100, paused=everything) == []
+        assert await member.poll(wait=0.3, limit=100, paused=everything) == []
         after = await read(member, 50 - len(before))
         assert sorted(log_ids(before + after)) == [sent.log_id for sent in events(0, 50)]
 
@@ -124,7 +124,7 @@ async def test_a_partition_that_was_held_while_the_others_went_on_goes_on_after_
     async with joined(log, RecordingHandler()) as member:
         ((partition, first),) = await read(member, 1, limit=1)
         found = [(partition, first)]
-        while batches := await member.poll(wait=1, limit=100, hold={partition}):
+        while batches := await member.poll(wait=1, limit=100, paused={partition}):
             found += [(batch.partition, record) for batch in batches for record in batch.records]
         found += await read(member, 300 - len(found), within=5)
     assert sorted(log_ids(found)) == [sent.log_id for sent in events(0, 300)]
@@ -135,7 +135,7 @@ async def test_poll_keeps_to_about_its_limit(log: Log) -> None:
     async with joined(log, RecordingHandler()) as member:
         seen = 0
         while seen < 100:
-            batches = await member.poll(wait=0.2, limit=10, hold=())
+            batches = await member.poll(wait=0.2, limit=10, paused=())
             got = sum(len(batch.records) for batch in batches)
             assert got <= 10
             seen += got
@@ -157,8 +157,8 @@ async def test_an_onlooker_sees_begin_end_and_committed(log: Log) -> None:
     await publish(log.transport(), events(0, 30))
     assert sum(progress.lag for progress in (await transport.progress()).values()) == 30
     assert all(progress.committed is None for progress in (await transport.progress()).values())
-    handler = RecordingHandler()
-    async with joined(log, handler) as member:
+    listener = RecordingHandler()
+    async with joined(log, listener) as member:
         found = await read(member, 30)
         last = {partition: record.offset for partition, record in found}
         assert await member.commit({partition: Position(offset + 1, "m") for partition, offset in last.items()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.record import Record
 from shared.transport.port import DeadLetter, DeadLetters, Position
 from tests.contract.harness import RecordingHandler, event, events, joined, letter_of, log_ids, poll_for, publish, read
-from tests.logs import Log
+from tests.support.logs import Log
 
 
 def _letter(number: int, *, time: float = 1.7e9) -> DeadLetter:

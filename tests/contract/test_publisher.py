@@ -9,14 +9,24 @@ import pytest
 from shared.errors import TransportUnusable
 from shared.record import headers_of, key_of
 from shared.transport.port import Checkpoint
-from tests.contract.harness import RecordingHandler, checkpoint_of, event, events, joined, log_ids, poll_for, publish, read
-from tests.logs import Log
+from tests.contract.harness import (
+    RecordingHandler,
+    checkpoint_of,
+    event,
+    events,
+    joined,
+    log_ids,
+    poll_for,
+    publish,
+    read,
+)
+from tests.support.logs import Log
 
 
 async def test_a_new_log_has_no_checkpoint(log: Log) -> None:
     transport = log.transport()
     publisher = await transport.publisher()
-    assert await publisher.lead() is None
+    assert await publisher.acquire() is None
     assert await transport.checkpoint() is None
     await publisher.close()
     await transport.close()
@@ -27,24 +37,24 @@ async def test_the_checkpoint_is_there_for_the_next_process_and_for_an_onlooker(
     transport = log.transport()
     assert await transport.checkpoint() == checkpoint_of(events(0, 6))
     publisher = await transport.publisher()
-    assert await publisher.lead() == checkpoint_of(events(0, 6))
+    assert await publisher.acquire() == checkpoint_of(events(0, 6))
     await publisher.close()
     await transport.close()
 
 
 async def test_a_page_without_events_moves_the_checkpoint_too(log: Log) -> None:
     publisher = await log.transport().publisher()
-    await publisher.lead()
+    await publisher.acquire()
     await publisher.publish(events(0, 2), checkpoint_of(events(0, 2)))
     filtered = Checkpoint(log_id="9" * 56, date="2026-11-20T10:00:00.000Z")
     assert await publisher.publish([], filtered) == 0
-    assert await publisher.lead() == filtered
+    assert await publisher.acquire() == filtered
     await publisher.close()
 
 
 async def test_publish_answers_how_many_were_new(log: Log) -> None:
     publisher = await log.transport().publisher()
-    await publisher.lead()
+    await publisher.acquire()
     assert await publisher.publish(events(0, 5), checkpoint_of(events(0, 5))) == 5
     await publisher.close()
 
@@ -78,29 +88,29 @@ async def test_events_of_one_key_keep_their_order(log: Log) -> None:
 
 async def test_there_is_one_active_poller_at_a_time(log: Log) -> None:
     first, second = await log.transport().publisher(), await log.transport().publisher()
-    await first.lead()
+    await first.acquire()
     if log.second_poller_waits:
-        waiting = asyncio.create_task(second.lead())
+        waiting = asyncio.create_task(second.acquire())
         for _ in range(4):
             await asyncio.sleep(0.5)
             await first.renew()
         assert not waiting.done()
     else:
         with pytest.raises(TransportUnusable, match="already has a poller"):
-            await second.lead()
+            await second.acquire()
         waiting = None
     await first.publish(events(0, 1), checkpoint_of(events(0, 1)))
     await first.close()
     async with asyncio.timeout(20):
-        assert await (waiting or second.lead()) == checkpoint_of(events(0, 1))
+        assert await (waiting or second.acquire()) == checkpoint_of(events(0, 1))
     await second.close()
 
 
 async def test_lead_can_be_called_again(log: Log) -> None:
     publisher = await log.transport().publisher()
-    await publisher.lead()
+    await publisher.acquire()
     await publisher.publish(events(0, 2), checkpoint_of(events(0, 2)))
-    assert await publisher.lead() == checkpoint_of(events(0, 2))
+    assert await publisher.acquire() == checkpoint_of(events(0, 2))
     assert await publisher.publish(events(2, 4), checkpoint_of(events(2, 4))) == 2
     await publisher.close()
     await publisher.close()

@@ -6,8 +6,18 @@ import pytest
 
 from shared.errors import TransportUnusable
 from shared.transport.port import OLDEST, Repeats, Transport
-from tests.contract.harness import RecordingHandler, checkpoint_of, event, events, joined, letter_of, log_ids, publish, read
-from tests.logs import Log
+from tests.contract.harness import (
+    RecordingHandler,
+    checkpoint_of,
+    event,
+    events,
+    joined,
+    letter_of,
+    log_ids,
+    publish,
+    read,
+)
+from tests.support.logs import Log
 
 
 async def _reset(transport: Transport) -> Repeats:
@@ -27,7 +37,7 @@ async def test_the_next_poller_begins_at_the_oldest_entry_and_an_onlooker_sees_t
     await _reset(transport)
     assert await transport.checkpoint() == OLDEST
     publisher = await transport.publisher()
-    assert await publisher.lead() == OLDEST
+    assert await publisher.acquire() == OLDEST
     await publisher.close()
     await transport.close()
 
@@ -37,10 +47,10 @@ async def test_what_is_said_to_be_published_again_is_what_is_published_again(log
     await publish(transport, events(0, 30))
     said = await _reset(transport)
     publisher = await transport.publisher()
-    await publisher.lead()
+    await publisher.acquire()
     assert await publisher.publish(events(0, 30), checkpoint_of(events(0, 30))) == said.most == said.held
     assert await publisher.publish(events(30, 40), checkpoint_of(events(30, 40))) == 10
-    assert await publisher.lead() == checkpoint_of(events(30, 40))
+    assert await publisher.acquire() == checkpoint_of(events(30, 40))
     await publisher.close()
     await transport.close()
 
@@ -55,7 +65,7 @@ async def test_what_came_into_the_log_after_the_reset_is_recognised(log: Log) ->
     await letters.retry(letter_of(event(3)))
     await letters.close()
     publisher = await transport.publisher()
-    await publisher.lead()
+    await publisher.acquire()
     assert await publisher.publish(events(0, 5), checkpoint_of(events(0, 5))) == max(0, said.most - 1)
     await publisher.close()
     await transport.close()
@@ -64,7 +74,7 @@ async def test_what_came_into_the_log_after_the_reset_is_recognised(log: Log) ->
 async def test_it_is_refused_while_a_poller_is_active(log: Log) -> None:
     transport = log.transport()
     publisher = await transport.publisher()
-    await publisher.lead()
+    await publisher.acquire()
     await publisher.publish(events(0, 3), checkpoint_of(events(0, 3)))
     with pytest.raises(TransportUnusable, match="poller"):
         await _reset(transport)

@@ -8,7 +8,7 @@ import pytest
 
 from simulator.tenant_log import TenantLog
 from tests.e2e.stack import Stack, stacked
-from tests.logs import Log
+from tests.support.logs import Log
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from consumer import metadata
+from shared import commit_metadata
 from shared.transport.port import Position
 from simulator.journal import Journal
-from tests.logs import Log
+from tests.support.logs import Log
 
 Positions = Mapping[int, Position]
 
@@ -50,7 +50,7 @@ class _Done:
 
     def __init__(self, committed: Positions) -> None:
         self._committed = committed
-        self._known = {p: metadata.decode(position.offset, position.metadata) for p, position in committed.items()}
+        self._known = {p: commit_metadata.decode(position.offset, position.metadata) for p, position in committed.items()}
 
     def __contains__(self, place: tuple[int, int]) -> bool:
         partition, offset = place

@@ -17,7 +17,7 @@ from simulator.receiver import Receiver
 from simulator.tenant import Tenant
 from simulator.tenant_log import ListedLog, TenantLog
 from simulator.tokens import Application
-from tests.guard import guarded
+from tests.support.process_guard import guarded
 
 DATA = Path(__file__).parents[1] / "data"
 COMMAND = str(Path(sys.executable).with_name("auth0-webhooks"))

@@ -16,7 +16,7 @@ import pytest
 from shared.transport.sqlite.file import APPLICATION_ID
 from simulator.tenant_log import ListedLog
 from tests.e2e.stack import COMMAND, Stack, simple, stacked
-from tests.guard import guarded
+from tests.support.process_guard import guarded
 
 
 @pytest.fixture

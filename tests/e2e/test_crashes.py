@@ -13,7 +13,7 @@ from simulator import faults
 from simulator.tenant_log import ListedLog, TenantLog
 from tests.e2e.observer import watching
 from tests.e2e.stack import Stack, simple
-from tests.logs import Log
+from tests.support.logs import Log
 
 StackOf = Callable[[TenantLog], Stack]
 WINDOW = 50

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from tests.e2e.stack import COMMAND
-from tests.guard import guarded
+from tests.support.process_guard import guarded
 
 
 def test_the_demo_shows_the_outage_checks_itself_and_leaves_nothing_behind(tmp_path: Path) -> None:

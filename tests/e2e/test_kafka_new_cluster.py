@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.stack import Stack, stacked
-from tests.kafka import broker as brokers
-from tests.kafka.broker import Broker
-from tests.kafka.fixtures import _lent, _ways
+from tests.support.kafka import broker as brokers
+from tests.support.kafka.broker import Broker
+from tests.support.kafka.fixtures import _lent, _ways
 
 
 def _until_its_port_is_open(bootstrap: str, *, bound: float, process: subprocess.Popen[bytes] | None = None) -> None:

@@ -10,8 +10,8 @@ import pytest
 from simulator.tenant_log import ListedLog, TenantLog
 from tests.e2e.stack import Stack
 from tests.e2e.traffic import traffic
-from tests.kafka.broker import Broker
-from tests.logs import Log
+from tests.support.kafka.broker import Broker
+from tests.support.logs import Log
 
 pytestmark = [pytest.mark.outages, pytest.mark.parametrize("log", ["own kafka"], indirect=True)]
 

@@ -14,7 +14,7 @@ from simulator.tenant_log import ListedLog, TenantLog
 from tests.e2e.observer import watching
 from tests.e2e.stack import Process, Stack, simple
 from tests.e2e.traffic import traffic
-from tests.logs import Log
+from tests.support.logs import Log
 
 pytestmark = [pytest.mark.outages, pytest.mark.parametrize("log", ["kafka"], indirect=True)]
 

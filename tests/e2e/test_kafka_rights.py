@@ -10,12 +10,12 @@ import pytest
 from kafka.admin import ACL
 
 from shared.errors import TransportUnusable
-from shared.transport.kafka import topics
+from shared.transport.kafka.topics import topics
 from shared.transport.kafka.transport import KafkaTransport
 from simulator import faults
 from simulator.tenant_log import ListedLog
 from tests.e2e.stack import Process, Stack, simple, stacked
-from tests.kafka.principals import Principal
+from tests.support.kafka.principals import Principal
 
 Create = Callable[..., Principal]
 COMMANDS = {"producer": "produce", "consumer": "consume"}

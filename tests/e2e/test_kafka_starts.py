@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from shared.settings import Log
-from shared.transport.kafka import topics
+from shared.transport.kafka.topics import topics
 from simulator.tenant_log import ListedLog
 from tests.e2e.stack import Stack, simple, stacked
-from tests.kafka.cutting import Gate
-from tests.kafka.fixtures import Names
+from tests.support.kafka.cutting import Gate
+from tests.support.kafka.fixtures import Names
 
 pytestmark = pytest.mark.outages
 

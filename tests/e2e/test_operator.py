@@ -15,7 +15,7 @@ from kafka import KafkaProducer
 from simulator import faults
 from simulator.tenant_log import ListedLog, TenantLog
 from tests.e2e.stack import Process, Stack, simple
-from tests.logs import Log
+from tests.support.logs import Log
 
 StackOf = Callable[[TenantLog], Stack]
 POISON = f"900{3:053d}"

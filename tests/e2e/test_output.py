@@ -23,7 +23,7 @@ from shared.transport.sqlite.file import File
 from shared.transport.sqlite.publisher import store_checkpoint
 from shared.transport.sqlite.transport import SqliteTransport
 from tests.e2e.stack import COMMAND
-from tests.guard import guarded
+from tests.support.process_guard import guarded
 
 #: It clears a screen, turns writing round, rings, ends lines, names a window; 8-bit controls; and rich's markup.
 HOSTILE: Final = "900\x1b[2J\u202e\x07\r\nerror: \x1b]0;pwned\x07\x9b31m\u2028[red]x[/red]"

@@ -18,7 +18,7 @@ import pytest
 from simulator import faults
 from simulator.tenant_log import ListedLog
 from tests.e2e.stack import COMMAND, Process, Stack, simple, stacked
-from tests.guard import guarded
+from tests.support.process_guard import guarded
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -52,7 +52,7 @@ def test_every_line_of_a_run_is_json_whatever_goes_wrong(stack_with: Callable[[i
     assert lines[0]["event"].startswith("AUTH0_DOMAIN=")  # without TLS, as a simulator is
     assert (first["event"], first["tenant"], first["webhook"]) == ("starting", stack.tenant.url, stack.receiver.url)
     assert first["transport"] == "SQLite"
-    assert [line["loop"] for line in lines if line["event"] == "stopped"] == ["poller", "courier"]
+    assert [line["loop"] for line in lines if line["event"] == "stopped"] == ["poller", "worker"]
 
 
 @pytest.mark.parametrize("command", ["run", "produce", "consume"])
@@ -77,7 +77,7 @@ def test_a_fatal_start_is_json_and_counts_no_zeros(stack_with: Callable[[int], S
 
 def test_a_mistake_of_ours_is_json_too_with_its_traceback(stack_with: Callable[[int], Stack]) -> None:
     stack = stack_with(3)
-    (stack.folder / "sitecustomize.py").write_text("import admin.compose\ndel admin.compose.courier\n")
+    (stack.folder / "sitecustomize.py").write_text("import admin.compose\ndel admin.compose.worker\n")
     root = str(Path(__file__).parents[2])
     process = stack.start("run", PYTHONPATH=f"{stack.folder}:{root}")
     assert process.wait() == 1

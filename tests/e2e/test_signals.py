@@ -20,8 +20,8 @@ import pytest
 from simulator import faults
 from simulator.tenant_log import ListedLog, TenantLog
 from tests.e2e.stack import COMMAND, Stack, simple, stacked
-from tests.guard import guarded
-from tests.kafka.broker import Broker
+from tests.support.kafka.broker import Broker
+from tests.support.process_guard import guarded
 
 #: Names below it are looked up for a minute, as with name servers that do not respond.
 SILENT = "silent.example"
@@ -214,7 +214,7 @@ def test_a_second_signal_ends_it_at_once_while_calls_are_drained(stack_with: Cal
 
 _BLOCKED_LOOP = """
 import time
-from admin.process import run
+from admin.supervisor import run
 async def work(stop):
     print("here", flush=True)
     time.sleep(60)
@@ -222,7 +222,7 @@ run(work, grace=0.1)
 """
 _AFTER_THE_LOOP = """
 import time
-from admin.process import run
+from admin.supervisor import run
 async def work(stop):
     print("here", flush=True)
     await stop.wait()

@@ -13,7 +13,7 @@ import pytest
 
 from simulator.tenant_log import ListedLog
 from tests.e2e.stack import stacked
-from tests.guard import guarded
+from tests.support.process_guard import guarded
 
 COUNT = 600
 _FULL = "is on a full disk: make room"

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from tests.guard import guarded
+from tests.support.process_guard import guarded
 
 ROOT = Path(__file__).parents[2]
 #: What is imported before a fork.
@@ -32,9 +32,9 @@ _MODULES = (
     "admin.cli.main",
     "admin.actions.run",
     "admin.compose",
-    "admin.process",
+    "admin.supervisor",
     "shared.transport.kafka.transport",
-    "shared.transport.kafka.preflight",
+    "shared.transport.kafka.client.preflight",
     "shared.transport.sqlite.transport",
 )
 
@@ -221,8 +221,8 @@ def _become(request: Mapping[str, Any]) -> Sequence[str]:
         loaded = importlib.import_module(module)
         assert hasattr(loaded, attribute), name
         setattr(loaded, attribute, value)
-    killpoints = importlib.import_module("shared.killpoints")
-    importlib.reload(killpoints)  # it reads the environment as it is imported
+    failpoints = importlib.import_module("shared.failpoints")
+    importlib.reload(failpoints)  # it reads the environment as it is imported
     arguments: Sequence[str] = request["arguments"]
     return arguments
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from consumer import metadata
+from shared import commit_metadata
 from shared.errors import TransportUnusable
 from shared.transport.port import Position
 from simulator.journal import Journal
@@ -103,7 +103,7 @@ class Observer:
             places = []
             for partition, position in sample.positions.items():
                 waiting = left.get(partition, {})
-                known = metadata.decode(position.offset, position.metadata) if position.metadata else None
+                known = commit_metadata.decode(position.offset, position.metadata) if position.metadata else None
                 until = known.until if known else position.offset
                 still_open = set(known.open) if known else set()
                 for offset in _below(waiting, until):

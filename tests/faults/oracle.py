@@ -243,7 +243,7 @@ def _processes_are_well(verdict: Verdict, world: World) -> None:
 
 def _counts_are_honest(verdict: Verdict, world: World, member: Member) -> None:
     """INV-9: what a process says at its end that it did is what the receiver saw."""
-    stopped = [line for line in member.lines() if line.get("event") == "stopped" and line.get("loop") == "courier"]
+    stopped = [line for line in member.lines() if line.get("event") == "stopped" and line.get("loop") == "worker"]
     calls = [delivery for delivery in world.receiver.journal.all if delivery.call.path == member.path]
     if not stopped:
         # Asked to stop while it still waited for its broker.

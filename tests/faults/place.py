@@ -15,10 +15,10 @@ from kafka.errors import KafkaError
 
 from admin import compose
 from shared.settings import Role, load
-from shared.transport.kafka import topics
+from shared.transport.kafka.topics import topics
 from shared.transport.port import Transport
-from tests.kafka.fixtures import Names
-from tests.logs import read_kafka
+from tests.support.kafka.fixtures import Names
+from tests.support.logs import read_kafka
 
 
 class Written(NamedTuple):

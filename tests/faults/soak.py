@@ -20,14 +20,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from shared import killpoints
+from shared import failpoints
 from tests.faults.nursery import ROOT, Nursery
 from tests.faults.place import InKafka
 from tests.faults.storm import Storm
 from tests.faults.verdict import Verdict, say
 from tests.faults.weather import weather
 from tests.faults.world import a_world
-from tests.kafka.broker import JarsBroker
+from tests.support.kafka.broker import JarsBroker
 
 PAGE: Final = ROOT / "docs" / "faults.md"
 _MARK: Final = "<!-- soak: a row for each run, the newest last -->\n"
@@ -114,7 +114,7 @@ def _round(total: Sum, nursery: Nursery) -> None:
         JarsBroker() as broker,
         a_world(InKafka(broker.bootstrap), folder, seed, nursery=nursery, WINDOW="200", WEBHOOK_MAX_ATTEMPTS="8") as world,
     ):
-        storm = Storm(world, roles, [*killpoints.CONSUMER, *killpoints.PRODUCER], actions, broker=broker)
+        storm = Storm(world, roles, [*failpoints.CONSUMER, *failpoints.PRODUCER], actions, broker=broker)
         try:
             verdict = weather(storm, within=_ROUND, calm_within=90)
         except TimeoutError as error:

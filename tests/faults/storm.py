@@ -1,7 +1,7 @@
 """A seeded storm over a world: it kills, freezes, stops and starts processes, and takes broker and webhook away, until its decks
 are empty; then all is well again, and everything has to come to its end.
 
-A deck holds what has to happen at least, shuffled: so a run that ends has done it. Kill points travel with the processes: each
+A deck holds what has to happen at least, shuffled: so a run that ends has done it. Failpoints travel with the processes: each
 new one gets the next point of its deck; whoever is not killed there within `_PATIENCE` is stopped instead, and the point tried
 again.
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
-from shared import killpoints
+from shared import failpoints
 from simulator import faults
 from simulator.background import run_on
 from simulator.journal import Call
@@ -24,7 +24,7 @@ from tests.faults import menu
 from tests.faults.oracle import Disturbance
 from tests.faults.world import Member, World
 
-#: Seconds in which a process should come to its kill point, with a broker there.
+#: Seconds in which a process should come to its failpoint, with a broker there.
 _PATIENCE: Final = 12.0
 _TICK: Final = 0.02
 
@@ -49,9 +49,9 @@ _PASSES: Final[Mapping[str, int]] = {
 
 
 _POINTS_OF: Final[Mapping[str, Sequence[str]]] = {
-    "consume": killpoints.CONSUMER,
-    "produce": killpoints.PRODUCER,
-    "run": (*killpoints.CONSUMER, *killpoints.PRODUCER),
+    "consume": failpoints.CONSUMER,
+    "produce": failpoints.PRODUCER,
+    "run": (*failpoints.CONSUMER, *failpoints.PRODUCER),
 }
 
 
@@ -199,7 +199,7 @@ class Storm:
             self.happened[f"not reached in time: {member.armed}"] += 1
             member.ask()
         elif not member.armed and not slot.busy and self._waits(slot.role) and self._works(member):
-            slot.busy = True  # it makes room for one with a kill point
+            slot.busy = True  # it makes room for one with a failpoint
             member.ask()
 
     def _start(self, slot: Slot) -> Member:
@@ -218,7 +218,7 @@ class Storm:
         return self.world.start(slot.role, fault_at=fault_at)
 
     def _waits(self, role: str) -> str | None:
-        """The next kill point for this role."""
+        """The next failpoint for this role."""
         return next((point for point in self._points if point in _POINTS_OF[role]), None)
 
     def _ended(self, slot: Slot, member: Member, now: float) -> None:

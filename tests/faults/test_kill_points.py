@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from shared import killpoints
+from shared import failpoints
 from tests.faults.nursery import Nursery
 from tests.faults.place import InKafka, InSqlite
 from tests.faults.storm import Storm
 from tests.faults.weather import weather
 from tests.faults.world import a_world
-from tests.kafka.broker import Broker
+from tests.support.kafka.broker import Broker
 
 pytestmark = pytest.mark.faults
 
-POINTS = [*killpoints.CONSUMER, *killpoints.PRODUCER] * 2
+POINTS = [*failpoints.CONSUMER, *failpoints.PRODUCER] * 2
 SETTINGS = {"WINDOW": "200", "WEBHOOK_MAX_ATTEMPTS": "8"}
 
 

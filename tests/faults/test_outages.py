@@ -17,12 +17,12 @@ from tests.faults.oracle import judged
 from tests.faults.place import InKafka
 from tests.faults.sampler import Usage
 from tests.faults.world import Member, World, a_world
-from tests.kafka.broker import Broker
+from tests.support.kafka.broker import Broker
 
 _MAX_POLL_INTERVAL: Final = 3.0
 _PATCHES: Final = {
-    "shared.transport.kafka.group_client.MAX_POLL_INTERVAL": _MAX_POLL_INTERVAL,
-    "shared.transport.kafka.group_member._DRAIN_BOUND": 2.5,
+    "shared.transport.kafka.group.client.MAX_POLL_INTERVAL": _MAX_POLL_INTERVAL,
+    "shared.transport.kafka.group.group_member._DRAIN_BOUND": 2.5,
 }
 _OUTAGE: Final = 12.5 * _MAX_POLL_INTERVAL
 

@@ -9,7 +9,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from shared.settings import Role, load
-from shared.transport.kafka import topics
+from shared.transport.kafka.topics import topics
 from simulator import faults
 from simulator.journal import Call
 from tests.faults import menu
@@ -17,7 +17,7 @@ from tests.faults.nursery import Nursery
 from tests.faults.oracle import judged
 from tests.faults.place import InKafka, InSqlite, Place
 from tests.faults.world import World, a_world
-from tests.kafka.broker import Broker
+from tests.support.kafka.broker import Broker
 
 
 @pytest.mark.timeout(100)

@@ -15,7 +15,7 @@ from tests.faults.oracle import Disturbance, judge, judged
 from tests.faults.place import InKafka
 from tests.faults.verdict import say
 from tests.faults.world import Member, World, a_world
-from tests.kafka.broker import Broker
+from tests.support.kafka.broker import Broker
 
 SESSION: Final = 2.0
 #: A poll, a drain, a commit and a goodbye that nobody answers take about 9 s.

@@ -11,7 +11,7 @@ from tests.faults.place import InKafka
 from tests.faults.storm import Storm
 from tests.faults.weather import weather
 from tests.faults.world import a_world
-from tests.kafka.broker import Broker
+from tests.support.kafka.broker import Broker
 
 pytestmark = pytest.mark.faults
 

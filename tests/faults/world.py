@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from shared import killpoints
+from shared import failpoints
 from shared.event import slice_page
 from simulator.background import in_background, run_on
 from simulator.entries import Entries
@@ -55,7 +55,7 @@ class Member:
     number: int
     role: str
     child: Child
-    #: Its kill point, without the number of the pass.
+    #: Its failpoint, without the number of the pass.
     armed: str | None
     #: When it was killed from outside, by `time.monotonic`.
     killed: float | None = None
@@ -107,7 +107,7 @@ class Member:
             time.sleep(0.02)
 
     def counts(self, loop: str) -> Mapping[str, Any]:
-        """Its last line about `loop` (courier, poller)."""
+        """Its last line about `loop` (worker, poller)."""
         (line,) = [line for line in self.lines() if line["event"] == "stopped" and line["loop"] == loop]
         return line
 
@@ -172,7 +172,7 @@ class World:
             **self.place.environ,
             **self.settings,
             **settings,
-            **({killpoints.VARIABLE: fault_at} if fault_at else {}),
+            **({failpoints.VARIABLE: fault_at} if fault_at else {}),
         }
         child = self.nursery.start(
             *arguments,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from producer.auth0 import Auth0Logs
+from producer.auth0.client import Auth0Logs
 from producer.poller import Counts, Poller
 from producer.selection import Selection
 from shared.event import Event, slice_page
@@ -95,7 +95,7 @@ class World:
         """What is in the log, in its order. A log id that is there twice is an error."""
         member = await self.log.member(RecordingHandler())
         try:
-            batches = await member.poll(wait=0, limit=100_000, hold=())
+            batches = await member.poll(wait=0, limit=100_000, paused=())
         finally:
             await member.close()
         records = [record for batch in batches for record in batch.records]
@@ -167,9 +167,9 @@ class WatchedPublisher(Publisher):
         self.silent = False
         self.publishing = asyncio.Event()
 
-    async def lead(self) -> Checkpoint | None:
+    async def acquire(self) -> Checkpoint | None:
         self.leads += 1
-        return await self._publisher.lead()
+        return await self._publisher.acquire()
 
     async def renew(self) -> None:
         self.renewals += 1

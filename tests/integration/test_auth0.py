@@ -15,7 +15,7 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
-from producer.auth0 import Auth0Logs
+from producer.auth0.client import Auth0Logs
 from shared import masking
 from shared.errors import (
     Auth0Unavailable,

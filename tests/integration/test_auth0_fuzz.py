@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from producer.auth0 import Auth0Logs
+from producer.auth0.client import Auth0Logs
 from shared.errors import Auth0Unavailable, WebhooksError
 from simulator.tenant import Tenant
 from simulator.tenant_log import ListedLog

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from consumer.batch import Batching, Form
+from consumer.scheduling.batch import Batching, Form
 from simulator import faults
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
-from tests.integration.courier_world import courier, dead, ids, log_in, policy, running, until
+from tests.integration.worker_world import dead, ids, log_in, policy, running, until, worker
 
 AGAIN = "not delivered, will be tried again"
 
@@ -19,7 +19,7 @@ AGAIN = "not delivered, will be tried again"
 async def test_nothing_will_be_tried_again_in_front_of_a_dead_letter(tmp_path: Path, receiver: Receiver) -> None:
     receiver.script.add(faults.status(422))
     await publish(log_in(tmp_path), [event(0)])
-    one = courier(receiver.url, how=policy(max_attempts=2))
+    one = worker(receiver.url, how=policy(max_attempts=2))
     with capture_logs() as lines:
         async with running(one, log_in(tmp_path)):
             await until(lambda: one.counts.dead == 1)
@@ -36,7 +36,7 @@ async def test_a_batch_that_is_taken_apart_is_not_tried_again_either(tmp_path: P
     sent = events(0, 3)
     await publish(log_in(tmp_path), sent)
     batching = Batching(form=Form.ARRAY, most=3, most_bytes=10_000, linger=0.2)
-    one = courier(receiver.url, how=policy(max_attempts=1, batching=batching))
+    one = worker(receiver.url, how=policy(max_attempts=1, batching=batching))
     with capture_logs() as lines:
         async with running(one, log_in(tmp_path)):
             await receiver.journal.wait_for(3, timeout=10)
@@ -48,7 +48,7 @@ async def test_where_to_look_is_said_once_and_anew_after_a_delivery(tmp_path: Pa
     receiver.script.in_order(*[faults.status(404)] * 4, None, faults.status(404))
     await publish(log_in(tmp_path), [event(0, user="one"), event(1, user="one")])
     with capture_logs() as lines:
-        async with running(courier(receiver.url), log_in(tmp_path)):
+        async with running(worker(receiver.url), log_in(tmp_path)):
             await receiver.journal.wait_for(2, timeout=10)
     said = [line["event"] for line in lines if line["event"].startswith("not delivered") or "WEBHOOK_URL" in line["event"]]
     advice = "the webhook does not know this path: look at the path of WEBHOOK_URL"
@@ -75,7 +75,7 @@ async def test_a_failure_that_speaks_for_itself_says_what_to_look_at(
     receiver.script.in_order(fault)
     await publish(log_in(tmp_path), [event(0)])
     with capture_logs() as lines:
-        async with running(courier(receiver.url), log_in(tmp_path)):
+        async with running(worker(receiver.url), log_in(tmp_path)):
             await receiver.journal.wait_for(1, timeout=10)
     [line] = [line for line in lines if said in line["event"]]
     assert (line["outcome"], line["log_level"]) == (outcome, level)

@@ -12,14 +12,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from admin.actions.skip import Outcome, skip
-from consumer.batch import Batching, Form
-from consumer.breaker import State
 from consumer.policy import Ordering
-from consumer.skip_requests import Answer, Request, Word
+from consumer.scheduling.batch import Batching, Form
+from consumer.scheduling.circuit_breaker import State
+from shared.documents.skip import Answer, Request, Word
 from simulator import faults
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
-from tests.integration.courier_world import committed, courier, dead, ids, log_in, policy, running, until
+from tests.integration.worker_world import committed, dead, ids, log_in, policy, running, until, worker
 
 # -- order
 
@@ -29,7 +29,7 @@ async def test_ten_thousand_events_without_a_user_do_not_end_in_one_lane(tmp_pat
     sent = [event(number) for number in range(10_000)]
     receiver.script.add(faults.status(500), when=lambda call: call.log_id == sent[17].log_id)
     await publish(log_in(tmp_path), *(sent[start : start + 1000] for start in range(0, 10_000, 1000)))
-    async with running(courier(receiver.url, window=50), log_in(tmp_path, calls=20)):
+    async with running(worker(receiver.url, window=50), log_in(tmp_path, calls=20)):
         await receiver.journal.wait_for(9_999, timeout=60)
 
 
@@ -37,7 +37,7 @@ async def test_by_partition_nothing_overtakes_a_failing_event(tmp_path: Path, re
     sent = events(0, 30)
     receiver.script.add(faults.status(500), when=lambda call: call.log_id == sent[10].log_id)
     await publish(log_in(tmp_path), sent)
-    one = courier(receiver.url, how=policy(ordering=Ordering.PARTITION))
+    one = worker(receiver.url, how=policy(ordering=Ordering.PARTITION))
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.counts.failed_attempts > 5)
         assert list(receiver.journal.delivered) == ids(sent[:10])
@@ -50,7 +50,7 @@ async def test_without_order_a_failing_event_blocks_nobody(tmp_path: Path, recei
     sent = [event(number, user="auth0|one") for number in range(30)]
     receiver.script.add(faults.status(500), when=lambda call: call.log_id == sent[0].log_id)
     await publish(log_in(tmp_path), sent)
-    async with running(courier(receiver.url, how=policy(ordering=Ordering.NONE)), log_in(tmp_path)):
+    async with running(worker(receiver.url, how=policy(ordering=Ordering.NONE)), log_in(tmp_path)):
         await receiver.journal.wait_for(29, timeout=20)
 
 
@@ -66,7 +66,7 @@ async def test_retry_after_is_waited_for_and_capped(tmp_path: Path, receiver: Re
         faults.status(429, headers=(("Retry-After", "9" * 9),)), when=lambda call: call.log_id == event(1).log_id
     )
     began = time.monotonic()
-    async with running(courier(receiver.url, how=policy(cap=1.5)), log_in(tmp_path)):
+    async with running(worker(receiver.url, how=policy(cap=1.5)), log_in(tmp_path)):
         await receiver.journal.wait_for(2, timeout=10)
     seconds = {
         delivery.call.log_id: delivery.call.arrived_ns / 1e9 - began
@@ -80,7 +80,7 @@ async def test_retry_after_is_waited_for_and_capped(tmp_path: Path, receiver: Re
 async def test_the_attempt_number_and_the_id_tell_a_receiver_about_repeats(tmp_path: Path, receiver: Receiver) -> None:
     receiver.script.add(faults.status(500), times=2)
     await publish(log_in(tmp_path), events(0, 1))
-    async with running(courier(receiver.url), log_in(tmp_path)):
+    async with running(worker(receiver.url), log_in(tmp_path)):
         await receiver.journal.wait_for(1, timeout=10)
     assert [delivery.call.webhook_id for delivery in receiver.journal.all] == ids(events(0, 1)) * 3
     assert [delivery.call.attempt for delivery in receiver.journal.all] == ["1", "2", "3"]
@@ -88,7 +88,7 @@ async def test_the_attempt_number_and_the_id_tell_a_receiver_about_repeats(tmp_p
 
 async def test_calls_keep_to_the_rate(tmp_path: Path, receiver: Receiver) -> None:
     await publish(log_in(tmp_path), [event(number) for number in range(60)])
-    async with running(courier(receiver.url, how=policy(rate=40.0)), log_in(tmp_path)):
+    async with running(worker(receiver.url, how=policy(rate=40.0)), log_in(tmp_path)):
         await receiver.journal.wait_for(60, timeout=20)
     arrivals = sorted(delivery.call.arrived_ns / 1e9 for delivery in receiver.journal.all)
     # A second, less what a busy machine may add to the way of the earlier one.
@@ -102,7 +102,7 @@ async def test_a_dead_webhook_is_probed_one_call_at_a_time_and_comes_back(tmp_pa
     receiver.script.add(faults.status(500))
     sent = [event(number) for number in range(200)]
     await publish(log_in(tmp_path), sent)
-    one = courier(receiver.url, breaker_failures=5, probe_interval=0.1)
+    one = worker(receiver.url, breaker_failures=5, probe_interval=0.1)
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.breaker is State.OPEN)
         calls = len(receiver.journal)
@@ -123,7 +123,7 @@ async def test_calls_that_hang_from_before_an_outage_do_not_slow_the_way_back(tm
     receiver.script.add(faults.hang_before_headers(), when=lambda call: call.log_id in hanging)
     receiver.script.add(faults.status(500), times=8, when=lambda call: call.log_id not in hanging)
     await publish(log_in(tmp_path), sent)
-    one = courier(receiver.url, timeout=60.0, drain_timeout=0.1, breaker_failures=5, probe_interval=0.05)
+    one = worker(receiver.url, timeout=60.0, drain_timeout=0.1, breaker_failures=5, probe_interval=0.05)
     async with running(one, log_in(tmp_path, calls=8)):
         await until(lambda: one.counts.delivered == 55)
         assert one.in_flight == 5
@@ -133,7 +133,7 @@ async def test_an_outage_spends_no_attempts(tmp_path: Path, receiver: Receiver) 
     """Events that waited out an outage do not become dead letters; the few that opened the breaker spent one attempt each."""
     receiver.script.add(faults.status(500), seconds=1.5)
     await publish(log_in(tmp_path), [event(number) for number in range(50)])
-    one = courier(receiver.url, how=policy(max_attempts=2), breaker_failures=5, probe_interval=0.05)
+    one = worker(receiver.url, how=policy(max_attempts=2), breaker_failures=5, probe_interval=0.05)
     async with running(one, log_in(tmp_path)):
         await receiver.journal.wait_for(50, timeout=20)
     assert await dead(tmp_path) == []
@@ -145,7 +145,7 @@ async def test_a_dozen_poisoned_events_do_not_keep_the_breaker_open_for_the_othe
     poisoned = set(ids(sent[:15]))
     receiver.script.add(faults.status(500), when=lambda call: call.log_id in poisoned)
     await publish(log_in(tmp_path), sent)
-    one = courier(receiver.url, breaker_failures=5, probe_interval=0.2, longest_probe_interval=60)
+    one = worker(receiver.url, breaker_failures=5, probe_interval=0.2, longest_probe_interval=60)
     async with running(one, log_in(tmp_path)):
         await receiver.journal.wait_for(45, timeout=10)
 
@@ -154,7 +154,7 @@ async def test_poisoned_events_become_dead_letters_also_where_nothing_else_is_le
     """All that failed had opened the breaker, and its probes spent no attempts: nothing ever moved again."""
     receiver.script.add(faults.status(422))
     await publish(log_in(tmp_path), [event(number) for number in range(8)])
-    one = courier(receiver.url, how=policy(max_attempts=3), breaker_failures=5, probe_interval=0.05)
+    one = worker(receiver.url, how=policy(max_attempts=3), breaker_failures=5, probe_interval=0.05)
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.counts.dead == 8)
     assert await committed(tmp_path) == 9
@@ -166,7 +166,7 @@ async def test_a_window_of_poisoned_users_moves_on_with_each_dead_letter(tmp_pat
     poisoned = set(ids(sent[:15]))
     receiver.script.add(faults.status(422), when=lambda call: call.log_id in poisoned)
     await publish(log_in(tmp_path), sent)
-    one = courier(
+    one = worker(
         receiver.url, how=policy(max_attempts=8, cap=60), breaker_failures=5, probe_interval=0.05, longest_probe_interval=60
     )
     async with running(one, log_in(tmp_path)):
@@ -178,7 +178,7 @@ async def test_a_window_of_poisoned_users_moves_on_with_each_dead_letter(tmp_pat
 async def test_410_opens_the_breaker_at_once(tmp_path: Path, receiver: Receiver) -> None:
     receiver.script.add(faults.status(410), times=3)
     await publish(log_in(tmp_path), [event(number) for number in range(20)])
-    one = courier(receiver.url, probe_interval=0.2)
+    one = worker(receiver.url, probe_interval=0.2)
     async with running(one, log_in(tmp_path, calls=1)):
         await until(lambda: one.breaker is State.OPEN)
         assert len(receiver.journal) == 1
@@ -192,7 +192,7 @@ async def test_a_poison_event_becomes_a_dead_letter_and_its_user_goes_on(tmp_pat
     sent = events(0, 40)
     receiver.script.add(faults.status(422), when=lambda call: call.log_id == sent[3].log_id)
     await publish(log_in(tmp_path), sent)
-    one = courier(receiver.url, how=policy(max_attempts=3))
+    one = worker(receiver.url, how=policy(max_attempts=3))
     async with running(one, log_in(tmp_path)):
         await receiver.journal.wait_for(39, timeout=20)
         await until(lambda: one.counts.dead == 1)
@@ -211,7 +211,7 @@ async def test_the_position_waits_for_the_dead_letters_acknowledgement(tmp_path:
     await publish(log_in(tmp_path), sent)
     other = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
     other.execute("ALTER TABLE dead_letter RENAME TO hidden")
-    one = courier(receiver.url, how=policy(max_attempts=1))
+    one = worker(receiver.url, how=policy(max_attempts=1))
     async with running(one, log_in(tmp_path)):
         await receiver.journal.wait_for(13, timeout=20)  # all but the poisoned user's three
         await asyncio.sleep(0.3)
@@ -227,7 +227,7 @@ async def test_an_operator_skips_a_blocking_event(tmp_path: Path, receiver: Rece
     sent = events(0, 30)
     receiver.script.add(faults.status(500), when=lambda call: call.log_id == sent[0].log_id)
     await publish(log_in(tmp_path), sent)
-    one = courier(receiver.url, how=policy(cap=60))
+    one = worker(receiver.url, how=policy(cap=60))
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.waiting_for_retry == 1)
         assert await _skip(tmp_path, sent[0].log_id) is Outcome.SET_ASIDE
@@ -241,7 +241,7 @@ async def test_a_skip_that_is_withdrawn_while_the_call_is_open_leaves_the_event_
     sent = events(0, 3)
     receiver.script.add(faults.hang_before_headers(), when=lambda call: call.log_id == sent[0].log_id)
     await publish(log_in(tmp_path), sent)
-    one = courier(receiver.url, timeout=4.0)
+    one = worker(receiver.url, timeout=4.0)
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.in_flight == 1)
         stop = asyncio.Event()
@@ -259,7 +259,7 @@ async def test_a_skip_of_an_event_that_is_delivered_meanwhile_says_so(tmp_path: 
     receiver.latency = 3.0
     sent = events(0, 1)
     await publish(log_in(tmp_path), sent)
-    one = courier(receiver.url)
+    one = worker(receiver.url)
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.in_flight == 1)
         assert await _skip(tmp_path, sent[0].log_id) is Outcome.DELIVERED
@@ -270,7 +270,7 @@ async def test_every_copy_of_an_event_that_stands_in_the_log_several_times_is_sk
     receiver.script.add(faults.status(500))
     sent = events(0, 1)
     await publish(log_in(tmp_path), sent)
-    first = courier(receiver.url, how=policy(max_attempts=1))
+    first = worker(receiver.url, how=policy(max_attempts=1))
     async with running(first, log_in(tmp_path)):
         await until(lambda: first.counts.dead == 1)
     letters = await log_in(tmp_path).dead_letters()
@@ -279,7 +279,7 @@ async def test_every_copy_of_an_event_that_stands_in_the_log_several_times_is_sk
     await letters.put(letter)
     await letters.retry(letter)
     await letters.close()
-    one = courier(receiver.url, how=policy(cap=60))
+    one = worker(receiver.url, how=policy(cap=60))
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.in_window == 2)
         assert await _skip(tmp_path, letter.log_id) is Outcome.SET_ASIDE
@@ -300,7 +300,7 @@ async def test_nothing_is_left_in_the_control_table(tmp_path: Path, receiver: Re
     left = Answer(request="old1", member="gone", name="host:1", log_id=sent[0].log_id, word=Word.TAKEN, until=now - 10_000)
     await control.put(left.key, left.document())
     await control.put("skip/900", b'{"v": 1, "by": "kim", "reason": "an older command"}')
-    one = courier(receiver.url)
+    one = worker(receiver.url)
     with capture_logs() as lines:
         async with running(one, log_in(tmp_path)):
             async with asyncio.timeout(10):
@@ -332,7 +332,7 @@ async def test_events_go_in_batches_and_a_batch_is_retried_whole(tmp_path: Path,
     receiver.script.add(faults.status(500), times=2)
     await publish(log_in(tmp_path), sent)
     batching = Batching(form=form, most=10, most_bytes=100_000, linger=0.05)
-    one = courier(receiver.url, how=policy(batching=batching))
+    one = worker(receiver.url, how=policy(batching=batching))
     async with running(one, log_in(tmp_path, calls=1)):
         await until(lambda: one.counts.delivered == 95)
     calls = receiver.journal.all
@@ -352,7 +352,7 @@ async def test_the_culprit_of_a_failing_batch_is_found(tmp_path: Path, receiver:
     receiver.script.add(faults.status(500), when=lambda call: call.log_id == sent[13].log_id)
     await publish(log_in(tmp_path), sent)
     batching = Batching(form=Form.ARRAY, most=10, most_bytes=100_000, linger=0.02)
-    one = courier(receiver.url, how=policy(batching=batching, max_attempts=2))
+    one = worker(receiver.url, how=policy(batching=batching, max_attempts=2))
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.counts.dead == 1 and one.counts.delivered == 39)
     assert [letter.log_id.encode() for letter in await dead(tmp_path)] == [culprit]
@@ -362,7 +362,7 @@ async def test_the_culprit_of_a_failing_batch_is_found(tmp_path: Path, receiver:
 async def test_a_lone_event_waits_no_longer_than_the_linger(tmp_path: Path, receiver: Receiver) -> None:
     await publish(log_in(tmp_path), events(0, 1))
     batching = Batching(form=Form.ARRAY, most=100, most_bytes=100_000, linger=0.1)
-    async with running(courier(receiver.url, how=policy(batching=batching)), log_in(tmp_path)):
+    async with running(worker(receiver.url, how=policy(batching=batching)), log_in(tmp_path)):
         await receiver.journal.wait_until(lambda journal: len(journal) == 1, timeout=5)
     assert receiver.journal.all[0].call.webhook_id == f"{event(0).log_id}+1"
 
@@ -372,7 +372,7 @@ async def test_one_busy_user_fills_batches_too(tmp_path: Path, receiver: Receive
     receiver.script.add(faults.status(500), times=1)
     await publish(log_in(tmp_path), sent)
     batching = Batching(form=Form.ARRAY, most=25, most_bytes=100_000, linger=0.1)
-    one = courier(receiver.url, how=policy(batching=batching))
+    one = worker(receiver.url, how=policy(batching=batching))
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.counts.delivered == 100)
     entries = [entry["log_id"] for call in receiver.journal.all if call.status == 200 for entry in json.loads(call.body)]

@@ -19,7 +19,7 @@ from consumer.http.client import HttpWebhook
 from consumer.http.request import Sign
 from consumer.signing import Signing
 from consumer.webhook import Attempt, Call
-from tests.guard import guarded
+from tests.support.process_guard import guarded
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 EXAMPLES: Final = {

@@ -9,8 +9,8 @@ from simulator import faults
 from simulator.journal import Call
 from simulator.receiver import Receiver
 from tests.contract.harness import event, publish
-from tests.integration.courier_world import courier, policy, running, until
-from tests.logs import Log
+from tests.integration.worker_world import policy, running, until, worker
+from tests.support.logs import Log
 
 
 async def test_an_orderly_restart_repeats_nothing_however_much_is_open(log: Log, receiver: Receiver) -> None:
@@ -24,11 +24,11 @@ async def test_an_orderly_restart_repeats_nothing_however_much_is_open(log: Log,
 
     receiver.script.add(faults.status(500), when=is_refused)
     patient = policy(ordering=Ordering.NONE, base=60, cap=60)
-    one = courier(receiver.url, how=patient, window=20_000, breaker_failures=1_000_000)
+    one = worker(receiver.url, how=patient, window=20_000, breaker_failures=1_000_000)
     async with running(one, log.transport()):
         owned = one._holdings.owned
         await until(lambda: len(receiver.journal.delivered) == 3_000 or any(each.parked for each in owned.values()), within=60)
     receiver.script.clear()
-    async with running(courier(receiver.url, how=patient, window=20_000), log.transport()):
+    async with running(worker(receiver.url, how=patient, window=20_000), log.transport()):
         await until(lambda: len(receiver.journal.delivered) == 6_000, within=60)
     assert receiver.journal.duplicates == ()

@@ -13,7 +13,7 @@ from structlog.typing import EventDict
 
 from admin import compose
 from admin.actions.reports import say_each_minute, say_what_begins, say_what_was_done, totals
-from consumer.courier import Courier
+from consumer.worker import Worker
 from producer.poller import Poller
 from shared.settings import Role, Settings, load
 from simulator import faults
@@ -35,22 +35,22 @@ ENVIRON = {
 
 
 async def _reports(
-    folder: Path, receiver: Receiver, events: int, enough: Callable[[list[EventDict], Poller, Courier], bool]
+    folder: Path, receiver: Receiver, events: int, enough: Callable[[list[EventDict], Poller, Worker], bool]
 ) -> list[EventDict]:
-    """Run poller and courier with a report every few milliseconds instead of each minute."""
+    """Run poller and worker with a report every few milliseconds instead of each minute."""
     tenant = Tenant(ListedLog(simple(range(events))), application=Application(client_id="client", client_secret="secret"))
     await tenant.start()
     await receiver.start()
     where = {"AUTH0_DOMAIN": tenant.url, "WEBHOOK_URL": receiver.url, "SQLITE_PATH": str(folder / "log.db")}
     settings = load(Role.RUN, {**ENVIRON, **where}, None)
-    poller, courier, transport = compose.poller(settings), compose.courier(settings), compose.transport(settings)
+    poller, worker, transport = compose.poller(settings), compose.worker(settings), compose.transport(settings)
     stop = asyncio.Event()
     with capture_logs() as lines:
         works = asyncio.gather(
-            say_each_minute(stop, poller, courier, every=0.01), poller.run(transport, stop), courier.run(transport, stop)
+            say_each_minute(stop, poller, worker, every=0.01), poller.run(transport, stop), worker.run(transport, stop)
         )
         async with asyncio.timeout(30):
-            while not enough(lines, poller, courier):
+            while not enough(lines, poller, worker):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), 0.01)
         stop.set()
@@ -62,8 +62,8 @@ async def _reports(
 
 
 async def test_the_reports_add_up_to_what_was_done_and_say_when_there_is_nothing(tmp_path: Path) -> None:
-    def idle(lines: list[EventDict], _poller: Poller, courier: Courier) -> bool:
-        return courier.counts.delivered == 30 and lines[-1].get("waiting_for") == ("new events",)
+    def idle(lines: list[EventDict], _poller: Poller, worker: Worker) -> bool:
+        return worker.counts.delivered == 30 and lines[-1].get("waiting_for") == ("new events",)
 
     reports = await _reports(tmp_path, Receiver(), 30, idle)
     for name in ("fetched", "published", "taken", "delivered"):
@@ -76,7 +76,7 @@ async def test_a_report_says_what_is_waited_for(tmp_path: Path) -> None:
     receiver = Receiver()
     receiver.script.add(faults.status(503))
 
-    def down(lines: list[EventDict], _poller: Poller, _courier: Courier) -> bool:
+    def down(lines: list[EventDict], _poller: Poller, _worker: Worker) -> bool:
         return any("the webhook to be up again" in line.get("waiting_for", ()) for line in lines)
 
     reports = await _reports(tmp_path, receiver, 30, down)
@@ -115,10 +115,10 @@ def test_the_first_line_says_from_where_to_where_and_no_secret(role: Role, more:
 
 async def test_a_start_that_failed_counts_no_zeros() -> None:
     settings = _settings(Role.RUN)
-    poller, courier = compose.poller(settings), compose.courier(settings)
-    courier.counts.delivered = 1
+    poller, worker = compose.poller(settings), compose.worker(settings)
+    worker.counts.delivered = 1
     with capture_logs() as lines:
-        say_what_was_done((poller, courier), failed=True)
+        say_what_was_done((poller, worker), failed=True)
         say_what_was_done((poller,), failed=False)
-    assert [line["loop"] for line in lines] == ["courier", "poller"]
-    assert totals((poller, courier))["delivered"] == 1
+    assert [line["loop"] for line in lines] == ["worker", "poller"]
+    assert totals((poller, worker))["delivered"] == 1

@@ -26,7 +26,7 @@ async def test_a_full_disk_leaves_the_checkpoint_and_heals(tmp_path: Path) -> No
     """SQLite's own limit on pages makes the same error as the disk."""
     publisher = await _log(tmp_path).publisher()
     assert isinstance(publisher, SqlitePublisher)
-    await publisher.lead()
+    await publisher.acquire()
     await publisher.publish(events(0, 5), checkpoint_of(events(0, 5)))
     connection = publisher._file._connection
     (pages,) = await publisher._file.run(lambda c: c.execute("PRAGMA page_count").fetchone())
@@ -35,7 +35,7 @@ async def test_a_full_disk_leaves_the_checkpoint_and_heals(tmp_path: Path) -> No
     for _ in range(2):
         with pytest.raises(PublishFailed, match="full disk"):
             await publisher.publish(big, checkpoint_of(big))
-    assert await publisher.lead() == checkpoint_of(events(0, 5))
+    assert await publisher.acquire() == checkpoint_of(events(0, 5))
     await publisher._file.run(lambda c: c.execute("PRAGMA max_page_count=1000000").fetchone())
     assert await publisher.publish(big, checkpoint_of(big)) == 5
     assert connection is publisher._file._connection
@@ -87,7 +87,7 @@ async def test_offsets_are_never_given_twice(tmp_path: Path) -> None:
 async def test_an_event_that_is_there_already_is_not_published_again(tmp_path: Path) -> None:
     await publish(_log(tmp_path), events(0, 10))
     publisher = await _log(tmp_path).publisher()
-    await publisher.lead()
+    await publisher.acquire()
     assert await publisher.publish(events(5, 15), checkpoint_of(events(5, 15))) == 5
     await publisher.close()
 
@@ -108,14 +108,14 @@ async def test_a_checkpoint_that_cannot_be_used_is_refused(tmp_path: Path, docum
         other.commit()
     publisher = await _log(tmp_path).publisher()
     with pytest.raises(TransportUnusable, match=words):
-        await publisher.lead()
+        await publisher.acquire()
     await publisher.close()
 
 
 async def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
     """Two processes that start side by side once met "busy" on the new file, and one of them ended."""
     publishers = await asyncio.gather(*(_log(tmp_path).publisher() for _ in range(8)))
-    await publishers[0].lead()
+    await publishers[0].acquire()
     await publishers[0].publish([], Checkpoint(log_id="900"))
     for publisher in publishers:
         await publisher.close()
@@ -129,7 +129,7 @@ async def test_after_a_reset_only_what_was_removed_can_be_published_again_and_so
         other.commit()
     assert await log.reset_checkpoint(lambda repeats: repeats == Repeats(held=0, removed=4))
     publisher = await log.publisher()
-    await publisher.lead()
+    await publisher.acquire()
     assert await publisher.publish(events(0, 10), checkpoint_of(events(0, 10))) == 4
     await publisher.close()
     await log.close()

@@ -63,9 +63,9 @@ async def test_the_locks_are_the_same_whatever_way_leads_to_the_file(
     with pytest.raises(TransportUnusable, match="already has a consumer"):
         await _log(plain).member(RecordingHandler())
     publisher, second = await _log(plain).publisher(), await _log(other).publisher()
-    await publisher.lead()
+    await publisher.acquire()
     with pytest.raises(TransportUnusable, match="already has a poller"):
-        await second.lead()
+        await second.acquire()
     for part in (first, publisher, second):
         await part.close()
     assert {name for name in _modes(tmp_path) if name.endswith(".lock")} == {"log.db.consumer.lock", "log.db.poller.lock"}
@@ -98,7 +98,7 @@ async def test_a_lock_is_not_taken_through_a_link_that_another_user_laid(tmp_pat
     (tmp_path / "log.db.poller.lock").symlink_to(victim)
     publisher = await _log(tmp_path / "log.db").publisher()
     with pytest.raises(TransportUnusable, match=r"the lock .*log.db.poller.lock cannot be opened"):
-        await publisher.lead()
+        await publisher.acquire()
     await publisher.close()
     assert not victim.exists()
 
@@ -124,7 +124,7 @@ async def test_all_files_are_for_their_owner_alone_whatever_the_umask(tmp_path: 
     with _umask(mask):
         member = await _log(tmp_path / "log.db").member(RecordingHandler())
         publisher = await _log(tmp_path / "log.db").publisher()
-        await publisher.lead()
+        await publisher.acquire()
         await publisher.publish(events(0, 3), checkpoint_of(events(0, 3)))
         assert _modes(tmp_path) == _ALL
         await read(member, 3)
@@ -143,7 +143,7 @@ async def test_files_that_were_open_to_others_are_closed_to_them_with_a_line(
         (tmp_path / name).chmod(0o664)
     member = await _log(tmp_path / "log.db").member(RecordingHandler())
     publisher = await _log(tmp_path / "log.db").publisher()
-    await publisher.lead()
+    await publisher.acquire()
     assert _modes(tmp_path) == _ALL
     assert capsys.readouterr().out.count("was open to other users") == 5
     for part in (member, publisher, onlooker):

@@ -17,7 +17,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from consumer.ledger import Ledger
+from consumer.partitions.ledger import Ledger
 from shared.transport.port import Position
 from shared.transport.sqlite import file, retention
 from shared.transport.sqlite.file import MIGRATIONS, File
@@ -74,7 +74,7 @@ async def test_an_idle_process_removes_them_too(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     await _old_and_delivered(path, 50)
     member = await _log(path).member(RecordingHandler())
-    assert await member.poll(wait=0, limit=100, hold={0}) == []
+    assert await member.poll(wait=0, limit=100, paused={0}) == []
     assert _offsets(path) == []
     await member.close()
 
@@ -190,7 +190,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 6))
     def take(self, limit: int) -> None:
-        for batch in self._run(self._member.poll(wait=0, limit=limit, hold=())):
+        for batch in self._run(self._member.poll(wait=0, limit=limit, paused=())):
             self._open += [record.offset for record in batch.records if self._ledger.take(record.offset)]
 
     @precondition(lambda self: self._open)
@@ -229,7 +229,7 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         while True:
-            for batch in (batches := self._run(self._member.poll(wait=0, limit=100, hold=()))):
+            for batch in (batches := self._run(self._member.poll(wait=0, limit=100, paused=()))):
                 self._open += [record.offset for record in batch.records if self._ledger.take(record.offset)]
             if not batches:
                 break

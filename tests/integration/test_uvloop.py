@@ -9,7 +9,7 @@ import pytest
 
 from simulator.receiver import Receiver
 from tests.contract.harness import event, publish
-from tests.integration.courier_world import courier, log_in, policy, running
+from tests.integration.worker_world import log_in, policy, running, worker
 
 uvloop = pytest.importorskip("uvloop")
 
@@ -21,7 +21,7 @@ def test_waits_of_less_than_a_millisecond_end(tmp_path: Path) -> None:
         receiver = Receiver()
         await receiver.start()
         await publish(log_in(tmp_path), [event(number) for number in range(900)])
-        async with running(courier(receiver.url, how=policy(rate=3_000.0)), log_in(tmp_path)):
+        async with running(worker(receiver.url, how=policy(rate=3_000.0)), log_in(tmp_path)):
             await receiver.journal.wait_for(900, timeout=20)
         await receiver.stop()
 

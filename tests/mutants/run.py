@@ -18,7 +18,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.guard import guarded
+from tests.support.process_guard import guarded
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]

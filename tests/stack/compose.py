@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.guard import guarded
+from tests.support.process_guard import guarded
 
 ROOT: Final = Path(__file__).parents[2]
 BASE: Final = "python:3.13-slim"

@@ -19,10 +19,10 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "httptools": ("simulator/http.py", "consumer/http/"),
     "typer": "admin/cli/",
     "rich": "admin/cli/",
-    "structlog": "shared/log.py",
+    "structlog": "shared/logging.py",
     "pydantic": "shared/settings/",
     "dotenv": "shared/settings/",
-    "uvloop": "admin/process.py",
+    "uvloop": "admin/supervisor.py",
 }
 
 
@@ -95,11 +95,11 @@ def _is_guarded(node: ast.AST) -> bool:
 
 @pytest.mark.parametrize("folder", ["tests", "bench"])
 def test_whatever_a_test_or_a_benchmark_starts_is_guarded(folder: str) -> None:
-    """A process that outlived its test run was at work two hours later (`tests/guard.py`)."""
+    """A process that outlived its test run was at work two hours later (`tests/support/process_guard.py`)."""
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in sorted((ROOT / folder).rglob("*.py"))
-        if path != ROOT / "tests" / "guard.py"
+        if path != ROOT / "tests" / "support" / "process_guard.py"
         for node in ast.walk(ast.parse(path.read_text()))
         if _starts_process(node) and not _is_guarded(node)
         if isinstance(node, ast.Call)

@@ -6,28 +6,28 @@ import asyncio
 import threading
 from collections.abc import Callable, Collection, Mapping
 
-from shared.log import get_logger
+from shared.logging import get_logger
 from shared.settings import Log
-from shared.transport.kafka import repair
-from shared.transport.kafka.active_poller import ActivePoller
-from shared.transport.kafka.control import KafkaControl
-from shared.transport.kafka.group_member import GroupMember
-from shared.transport.kafka.letters import Archive, KafkaDeadLetters
-from shared.transport.kafka.member import KafkaMember
-from shared.transport.kafka.onlooker import Onlooker
-from shared.transport.kafka.preflight import Patience, ride_out
-from shared.transport.kafka.publisher import KafkaPublisher
-from shared.transport.kafka.topics import verify
-from shared.transport.kafka.worker import Worker
+from shared.transport.kafka.client.preflight import Patience, ride_out
+from shared.transport.kafka.client.thread import ClientThread
+from shared.transport.kafka.group.group_member import GroupMember
+from shared.transport.kafka.group.member import KafkaMember
+from shared.transport.kafka.publish.active_poller import ActivePoller
+from shared.transport.kafka.publish.publisher import KafkaPublisher
+from shared.transport.kafka.topics import checkpoint_recovery
+from shared.transport.kafka.topics.control import KafkaControl
+from shared.transport.kafka.topics.dead_letters import Archive, KafkaDeadLetters
+from shared.transport.kafka.topics.progress import Onlooker
+from shared.transport.kafka.topics.topics import verify
 from shared.transport.port import (
     Checkpoint,
     Consumers,
     Control,
     DeadLetters,
-    Handler,
     Member,
     Progress,
     Publisher,
+    RebalanceListener,
     Repeats,
     Transport,
 )
@@ -50,17 +50,17 @@ class KafkaTransport(Transport):
         self._patience = Patience(patience)
         self._concurrent_calls = concurrent_calls
         self._onlooker = Onlooker(settings)
-        self._looking: Worker | None = None
+        self._looking: ClientThread | None = None
 
     async def publisher(self) -> Publisher:
         poller = ActivePoller(self._settings)
         topics = (self._settings.topic, self._settings.checkpoint_topic)
-        return KafkaPublisher(poller, await self._worker("kafka-publisher", topics, poller))
+        return KafkaPublisher(poller, await self._thread("kafka-publisher", topics, poller))
 
-    async def member(self, handler: Handler) -> Member:
+    async def member(self, listener: RebalanceListener) -> Member:
         loop = asyncio.get_running_loop()
-        member = GroupMember(self._settings, handler, loop, concurrent_calls=self._concurrent_calls)
-        return KafkaMember(member, await self._worker("kafka-member", (self._settings.topic,), member))
+        member = GroupMember(self._settings, listener, loop, concurrent_calls=self._concurrent_calls)
+        return KafkaMember(member, await self._thread("kafka-member", (self._settings.topic,), member))
 
     async def progress(self) -> Mapping[int, Progress]:
         return await self._look().run(self._onlooker.progress)
@@ -72,20 +72,20 @@ class KafkaTransport(Transport):
         return await self._look().run(self._onlooker.checkpoint)
 
     async def reset_checkpoint(self, agreed: Callable[[Repeats], bool]) -> bool:
-        worker = await self._worker("kafka-reset", (self._settings.topic, self._settings.checkpoint_topic))
+        thread = await self._thread("kafka-reset", (self._settings.topic, self._settings.checkpoint_topic))
         try:
-            if not agreed(await worker.run(repair.repeats, self._settings)):
+            if not agreed(await thread.run(checkpoint_recovery.repeats, self._settings)):
                 return False
-            await worker.run(repair.reset, self._settings)
+            await thread.run(checkpoint_recovery.reset, self._settings)
             return True
         finally:
-            worker.stop()
+            thread.stop()
 
     async def dead_letters(self) -> DeadLetters:
-        return KafkaDeadLetters(Archive(self._settings), await self._worker("kafka-letters", (self._settings.dead_topic,)))
+        return KafkaDeadLetters(Archive(self._settings), await self._thread("kafka-letters", (self._settings.dead_topic,)))
 
     async def control(self) -> Control:
-        return KafkaControl(self._settings, await self._worker("kafka-control", (self._settings.control_topic,)))
+        return KafkaControl(self._settings, await self._thread("kafka-control", (self._settings.control_topic,)))
 
     async def close(self) -> None:
         looking, self._looking = self._looking, None
@@ -93,12 +93,14 @@ class KafkaTransport(Transport):
             await looking.run(self._onlooker.close)
             looking.stop()
 
-    def _look(self) -> Worker:
+    def _look(self) -> ClientThread:
         if self._looking is None:
-            self._looking = Worker("kafka-onlooker")
+            self._looking = ClientThread("kafka-onlooker")
         return self._looking
 
-    async def _worker(self, name: str, topics: Collection[str], clients: ActivePoller | GroupMember | None = None) -> Worker:
+    async def _thread(
+        self, name: str, topics: Collection[str], clients: ActivePoller | GroupMember | None = None
+    ) -> ClientThread:
         """A thread that has seen to these topics, and opened these clients if there are any yet. Cancel it to stop waiting.
 
         Raises `TransportUnusable`.
@@ -109,13 +111,13 @@ class KafkaTransport(Transport):
             if clients is not None:
                 clients.open()
 
-        worker, halt = Worker(name), threading.Event()
+        thread, halt = ClientThread(name), threading.Event()
         # What is opened later, in the middle of work, is not waited for.
         patience = self._patience if self._patience.left else Patience(0.0)
         try:
-            await worker.run(ride_out, begin, self._settings, patience, log, halt)
+            await thread.run(ride_out, begin, self._settings, patience, log, halt)
         except BaseException:
             halt.set()
-            worker.stop(clients.close if clients is not None else None)
+            thread.stop(clients.close if clients is not None else None)
             raise
-        return worker
+        return thread

@@ -9,13 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from math import inf
 from typing import Final
 
-from shared import killpoints
+from shared import failpoints
 from shared.errors import TransportUnusable
-from shared.log import get_logger
+from shared.logging import get_logger
 from shared.record import Record
-from shared.transport.port import Batch, Handler, Member, Position
+from shared.transport.port import Batch, Member, Position, RebalanceListener
 from shared.transport.sqlite.file import Connection, File, transaction
-from shared.transport.sqlite.onlooker import PARTITION, progress
+from shared.transport.sqlite.progress import PARTITION, progress
 from shared.transport.sqlite.retention import Retention
 
 _LOOK_EVERY: Final = 0.05  # seconds between two looks for new records
@@ -27,9 +27,9 @@ log = get_logger(__name__)
 class SqliteMember(Member):
     session: Final = inf
 
-    def __init__(self, file: File, handler: Handler, position: Position, retention: float) -> None:
+    def __init__(self, file: File, listener: RebalanceListener, position: Position, retention: float) -> None:
         self._file = file
-        self._handler = handler
+        self._listener = listener
         self._next = position.offset
         self._retention = Retention(file, retention)
         #: Why the last commit failed; empty if it did not.
@@ -37,21 +37,21 @@ class SqliteMember(Member):
         self._closed = False
 
     @classmethod
-    async def join(cls, file: File, handler: Handler, concurrent_calls: int, retention: float) -> SqliteMember:
+    async def join(cls, file: File, listener: RebalanceListener, concurrent_calls: int, retention: float) -> SqliteMember:
         file.lock("consumer")
         seen = await file.run(progress)
         position = seen.committed or Position(seen.begin)
         if seen.committed is None:
             log.info("no committed position yet: starting at the oldest record", file=str(file.path), offset=position.offset)
-        killpoints.at("before-seek")
-        handler.share(concurrent_calls)
-        handler.assigned(PARTITION, position)
-        return cls(file, handler, position, retention)
+        failpoints.at("before-seek")
+        listener.share(concurrent_calls)
+        listener.assigned(PARTITION, position)
+        return cls(file, listener, position, retention)
 
-    async def poll(self, *, wait: float, limit: int, hold: Collection[int]) -> Sequence[Batch]:
+    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[Batch]:
         deadline = time.monotonic() + wait
         while True:
-            records = [] if PARTITION in hold else await self._file.run(_read, self._next, limit)
+            records = [] if PARTITION in paused else await self._file.run(_read, self._next, limit)
             if self._retention.due:
                 await self._retention.remove(2 * len(records))  # so it keeps up, however fast they come
             if records:
@@ -81,7 +81,7 @@ class SqliteMember(Member):
             return
         self._closed = True
         try:
-            await self.commit(await self._handler.revoked([PARTITION]))
+            await self.commit(await self._listener.revoked([PARTITION]))
             await self._retention.finish(_TIDY_AT_END)
         finally:
             await self._file.close()
@@ -100,4 +100,4 @@ def _read(connection: Connection, offset: int, limit: int) -> list[Record]:
 def _commit(connection: Connection, position: Position) -> None:
     with transaction(connection):
         connection.execute("INSERT OR REPLACE INTO committed VALUES (?, ?, ?)", (PARTITION, position.offset, position.metadata))
-        killpoints.at("inside-commit")
+        failpoints.at("inside-commit")

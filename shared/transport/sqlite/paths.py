@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.errors import TransportUnusable
-from shared.log import get_logger
+from shared.logging import get_logger
 
 _PRIVATE: Final = 0o600
 _creating = threading.Lock()

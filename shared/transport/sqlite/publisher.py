@@ -6,13 +6,13 @@ import json
 import time
 from collections.abc import Sequence
 
-from shared import killpoints
+from shared import failpoints
+from shared.documents import checkpoint as documents
 from shared.errors import PublishFailed, TransportUnusable
 from shared.event import Event
 from shared.record import headers_of, key_of
-from shared.transport import checkpoint as documents
 from shared.transport.port import Checkpoint, Publisher
-from shared.transport.sqlite import onlooker
+from shared.transport.sqlite import progress
 from shared.transport.sqlite.file import Connection, File, transaction
 
 
@@ -20,9 +20,9 @@ class SqlitePublisher(Publisher):
     def __init__(self, file: File) -> None:
         self._file = file
 
-    async def lead(self) -> Checkpoint | None:
+    async def acquire(self) -> Checkpoint | None:
         self._file.lock("poller")
-        return await self._file.run(onlooker.checkpoint, self._file.path)
+        return await self._file.run(progress.checkpoint, self._file.path)
 
     async def renew(self) -> None:
         """The lock on the file is ours until we end."""
@@ -42,15 +42,15 @@ def _publish(connection: Connection, events: Sequence[Event], checkpoint: Checkp
     known = "SELECT 1 FROM record WHERE log_id = ? AND again = 0"
     insert = "INSERT INTO record (log_id, key, value, headers, timestamp) VALUES (?, ?, ?, ?, ?)"
     published = 0
-    killpoints.at("before-publish")
+    failpoints.at("before-publish")
     with transaction(connection):
         for event in events:
             if connection.execute(known, (event.log_id,)).fetchone() is None:
                 headers = json.dumps([(name, value.decode("ascii")) for name, value in headers_of(event)])
                 connection.execute(insert, (event.log_id, key_of(event), event.raw, headers, now))
                 published += 1
-                killpoints.at("record-acknowledged")
-        killpoints.at("page-acknowledged")
+                failpoints.at("record-acknowledged")
+        failpoints.at("page-acknowledged")
         store_checkpoint(connection, checkpoint)
     return published
 

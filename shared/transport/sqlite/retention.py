@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from shared.errors import TransportUnusable
-from shared.log import get_logger
+from shared.logging import get_logger
 from shared.transport.sqlite.file import Connection, File, transaction, vacuums
 
 _PASS_EVERY: Final = 60.0  # seconds

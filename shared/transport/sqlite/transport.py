@@ -11,19 +11,19 @@ from shared.transport.port import (
     Consumers,
     Control,
     DeadLetters,
-    Handler,
     Member,
     Progress,
     Publisher,
+    RebalanceListener,
     Repeats,
     Transport,
 )
 from shared.transport.sqlite.file import File
 from shared.transport.sqlite.member import SqliteMember
-from shared.transport.sqlite.onlooker import PARTITION, checkpoint, progress, repeats
-from shared.transport.sqlite.operator import SqliteControl, SqliteDeadLetters, write
 from shared.transport.sqlite.paths import resolved
+from shared.transport.sqlite.progress import PARTITION, checkpoint, progress, repeats
 from shared.transport.sqlite.publisher import SqlitePublisher, store_checkpoint
+from shared.transport.sqlite.tables import SqliteControl, SqliteDeadLetters, write
 
 
 class SqliteTransport(Transport):
@@ -44,10 +44,10 @@ class SqliteTransport(Transport):
     async def publisher(self) -> Publisher:
         return SqlitePublisher(await File.open(self._path))
 
-    async def member(self, handler: Handler) -> Member:
+    async def member(self, listener: RebalanceListener) -> Member:
         file = await File.open(self._path)
         try:
-            return await SqliteMember.join(file, handler, self._concurrent_calls, self._retention)
+            return await SqliteMember.join(file, listener, self._concurrent_calls, self._retention)
         except BaseException:
             await file.close()
             raise

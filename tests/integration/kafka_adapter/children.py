@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from shared.errors import LeaseLost
 from shared.event import Event
 from shared.settings import Log, Role, load
-from shared.transport.kafka import active_poller
-from shared.transport.kafka.page_producer import PageProducer
+from shared.transport.kafka.publish import active_poller
+from shared.transport.kafka.publish.page_producer import PageProducer
 from tests.contract.harness import checkpoint_of, events
 from tests.integration.kafka_adapter.pages import leading
 

@@ -9,9 +9,9 @@ from kafka.net.inet import KafkaNetSocket
 from structlog.typing import EventDict
 
 from shared.settings import Log
-from shared.transport.kafka import topics
-from tests.kafka.broker import Broker
-from tests.kafka.fixtures import Names
+from shared.transport.kafka.topics import topics
+from tests.support.kafka.broker import Broker
+from tests.support.kafka.fixtures import Names
 
 #: Time is compressed: the group's other bounds follow from this one.
 SESSION = 1.5

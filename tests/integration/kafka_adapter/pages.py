@@ -7,7 +7,7 @@ from collections import Counter
 from kafka.structs import TopicPartition
 
 from shared.settings import Log
-from shared.transport.kafka.reader import extents, read, reader
+from shared.transport.kafka.topics.reader import extents, read, reader
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import Publisher
 from tests.contract.harness import checkpoint_of, events
@@ -15,7 +15,7 @@ from tests.contract.harness import checkpoint_of, events
 
 async def leading(settings: Log) -> Publisher:
     publisher = await KafkaTransport(settings).publisher()
-    await publisher.lead()
+    await publisher.acquire()
     return publisher
 
 

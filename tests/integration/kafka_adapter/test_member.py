@@ -12,12 +12,12 @@ from kafka.structs import TopicPartition
 from structlog.typing import EventDict
 
 from shared.settings import Log
-from shared.transport.kafka.topics import create
+from shared.transport.kafka.topics.topics import create
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import Position
 from tests.contract.harness import checkpoint_of, events, read
 from tests.integration.kafka_adapter.conftest import SESSION
-from tests.integration.kafka_adapter.hands import Hand, at_work, everything_is_owned, seen_by, start, until
+from tests.integration.kafka_adapter.consumers import Hand, at_work, everything_is_owned, seen_by, start, until
 from tests.integration.kafka_adapter.pages import fill, ids, leading, once
 from tests.integration.kafka_operator.desk import delete
 
@@ -51,7 +51,7 @@ async def test_members_come_and_go_and_every_record_is_seen_once(settings: Log) 
         await until(lambda: seen_by(everybody).total() >= 2000)
         await asyncio.sleep(0.3)
     assert seen_by(everybody) == once(ids(0, 2000))
-    assert not any(worker.hand.lost_partitions for worker in everybody)
+    assert not any(consumer.hand.lost_partitions for consumer in everybody)
     await publisher.close()
 
 
@@ -59,7 +59,7 @@ async def test_a_session_runs_out_while_the_result_of_a_poll_waits(settings: Log
     """The process may be frozen between the two, and wake when its partitions are somebody else's."""
     member = await KafkaTransport(settings).member(hand := Hand())
     while not hand.owned:
-        await member.poll(wait=0.1, limit=1, hold=())
+        await member.poll(wait=0.1, limit=1, paused=())
     assert 0 < member.session <= SESSION
     await until(lambda: member.session == 0)
     await member.close()
@@ -122,7 +122,7 @@ async def test_records_that_expired_before_the_start_are_a_gap(settings: Log, li
 async def test_records_that_expire_under_a_slow_consumer_are_a_gap(settings: Log, lines: Lines) -> None:
     member = await KafkaTransport(settings).member(hand := Hand())
     while not hand.owned:
-        await member.poll(wait=0.1, limit=1, hold=())
+        await member.poll(wait=0.1, limit=1, paused=())
     await fill(settings, 300)
     _expire(settings, {0: 5})
     assert len(await read(member, 295)) == 295

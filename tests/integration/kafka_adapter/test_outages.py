@@ -10,15 +10,17 @@ from structlog.typing import EventDict
 
 from shared.errors import LeaseLost, PublishFailed
 from shared.settings import Log
-from shared.transport.kafka import connection, group_member, page_producer
-from shared.transport.kafka.page_producer import PageProducer
+from shared.transport.kafka.client import clients
+from shared.transport.kafka.group import group_member
+from shared.transport.kafka.publish import page_producer
+from shared.transport.kafka.publish.page_producer import PageProducer
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import Publisher
 from tests.contract.harness import checkpoint_of, events, poll_for
 from tests.integration.kafka_adapter.conftest import SESSION
-from tests.integration.kafka_adapter.hands import Hand, at_work, seen_by, start, until
+from tests.integration.kafka_adapter.consumers import Hand, at_work, seen_by, start, until
 from tests.integration.kafka_adapter.pages import fill, ids, in_topic, leading, once
-from tests.kafka.broker import Broker, JarsBroker
+from tests.support.kafka.broker import Broker, JarsBroker
 
 pytestmark = pytest.mark.outages
 
@@ -37,7 +39,7 @@ class Source:
     async def run(self, last: int, *, pause: float = 0.01) -> None:
         while True:
             try:
-                checkpoint = await self._publisher.lead()
+                checkpoint = await self._publisher.acquire()
                 await self._pages(int(checkpoint.log_id[3:]) + 1 if checkpoint else 0, last, pause)
                 return
             except (PublishFailed, LeaseLost) as error:
@@ -73,7 +75,7 @@ async def test_a_page_that_expires_while_the_broker_is_frozen_is_published_once_
     own_kafka: Broker, own_settings: Log, monkeypatch: pytest.MonkeyPatch, lines: Lines
 ) -> None:
     """The idempotent producer never recovers from this by itself, and what it calls failed is in the topic all the same."""
-    monkeypatch.setattr(connection, "REQUEST_TIMEOUT", 1.0)
+    monkeypatch.setattr(clients, "REQUEST_TIMEOUT", 1.0)
     monkeypatch.setattr(page_producer, "DELIVERY", 2.0)
     monkeypatch.setattr(page_producer, "PAGE_BOUND", 3.0)
     publisher = await leading(own_settings)

@@ -19,15 +19,15 @@ from structlog.typing import EventDict
 from shared.errors import LeaseLost, TransportUnusable
 from shared.record import headers_of, key_of
 from shared.settings import Log
-from shared.transport.kafka import repair
-from shared.transport.kafka.checkpoints import KEY
+from shared.transport.kafka.topics import checkpoint_recovery
+from shared.transport.kafka.topics.checkpoints import KEY
+from shared.transport.kafka.topics.producer import Writer
 from shared.transport.kafka.transport import KafkaTransport
-from shared.transport.kafka.writer import Writer
 from shared.transport.port import OLDEST, Repeats
 from tests.contract.harness import checkpoint_of, events
-from tests.guard import guarded
 from tests.integration.kafka_adapter.conftest import SESSION
 from tests.integration.kafka_adapter.pages import fill, ids, in_topic, leading, once
+from tests.support.process_guard import guarded
 
 Lines = Callable[[str], list[EventDict]]
 Start = Callable[..., subprocess.Popen[str]]
@@ -93,7 +93,7 @@ async def test_a_page_that_a_kill_cut_short_is_completed_and_nothing_is_in_the_t
 async def test_the_first_page_of_all_can_be_cut_short_too(settings: Log, child: Start) -> None:
     assert child("die", 0, 40, 13).wait(20) == -9
     publisher = await KafkaTransport(settings).publisher()
-    assert await publisher.lead() is None
+    assert await publisher.acquire() is None
     assert await publisher.publish(page := events(0, 40), checkpoint_of(page)) == 27
     await publisher.close()
     assert in_topic(settings) == once(ids(0, 40))
@@ -113,7 +113,7 @@ async def test_after_a_reset_a_page_that_a_kill_cut_short_is_completed_and_no_mo
     assert await transport.reset_checkpoint(confirmed)
     assert child("die", 10, 30, 7).wait(20) == -9  # the tenant forgot the first ten
     publisher = await transport.publisher()
-    assert await publisher.lead() == OLDEST
+    assert await publisher.acquire() == OLDEST
     assert await publisher.publish(page := events(10, 40), checkpoint_of(page)) == 30 - 7
     await publisher.close()
     await transport.close()
@@ -127,7 +127,7 @@ async def test_a_standby_takes_over_after_a_kill(settings: Log, child: Start, li
     _order(active, "30")
     assert _line(active) == "published 30"
     standby = await KafkaTransport(settings).publisher()
-    waiting = asyncio.create_task(standby.lead())
+    waiting = asyncio.create_task(standby.acquire())
     await asyncio.sleep(1)
     assert lines("another poller is active")
     assert not waiting.done()
@@ -141,7 +141,7 @@ async def test_a_standby_takes_over_after_a_kill(settings: Log, child: Start, li
 async def test_a_standby_takes_over_at_once_when_the_active_one_leaves(settings: Log) -> None:
     active = await leading(settings)
     standby = await KafkaTransport(settings).publisher()
-    waiting = asyncio.create_task(standby.lead())
+    waiting = asyncio.create_task(standby.acquire())
     for _ in range(5):
         await asyncio.sleep(0.2)
         await active.renew()
@@ -188,7 +188,7 @@ async def test_a_checkpoint_that_is_not_ours_is_refused(settings: Log, document:
     _put(settings, KEY, document)
     publisher = await KafkaTransport(settings).publisher()
     with pytest.raises(TransportUnusable, match=complaint):
-        await publisher.lead()
+        await publisher.acquire()
     await publisher.close()
 
 
@@ -197,7 +197,7 @@ async def test_a_full_topic_whose_checkpoint_is_gone_is_refused(settings: Log) -
     _put(settings, KEY, None)
     publisher = await KafkaTransport(settings).publisher()
     with pytest.raises(TransportUnusable, match=r"holds about 1200 records but .* is empty.*checkpoint set --from-topic"):
-        await publisher.lead()
+        await publisher.acquire()
     await publisher.close()
 
 
@@ -224,11 +224,11 @@ async def test_a_checkpoint_from_the_topic_passes_nothing_over_and_publishes_not
     # A page that is cut short, so that the newest record does not say what is before it.
     assert child("die", 1200, 1260, sent).wait(20) == -9
     _put(settings, KEY, damaged)
-    checkpoint, ends = repair.derive(settings)
-    repair.store(settings, checkpoint, ends)
+    checkpoint, ends = checkpoint_recovery.derive(settings)
+    checkpoint_recovery.store(settings, checkpoint, ends)
     assert ids(1100, 1200)[0] <= checkpoint.log_id < ids(1200, 1201)[0]
     publisher = await KafkaTransport(settings).publisher()
-    assert await publisher.lead() == checkpoint
+    assert await publisher.acquire() == checkpoint
     again = [event for event in events(1000, 1260) if event.log_id > checkpoint.log_id]
     assert await publisher.publish(again, checkpoint_of(again)) == 60 - sent
     await publisher.close()
@@ -238,7 +238,7 @@ async def test_a_checkpoint_from_the_topic_passes_nothing_over_and_publishes_not
 async def test_a_topic_with_no_more_than_a_page_needs_no_checkpoint(settings: Log) -> None:
     await fill(settings, 100)
     with pytest.raises(TransportUnusable, match=r"holds 100 different events, no more than one page.*Nothing was done"):
-        repair.derive(settings)
+        checkpoint_recovery.derive(settings)
 
 
 def _put(settings: Log, key: bytes, value: bytes | None) -> None:

@@ -12,13 +12,13 @@ from structlog.typing import EventDict
 
 from shared.errors import PublishFailed, TransportUnusable
 from shared.settings import Log
-from shared.transport.kafka import topics
+from shared.transport.kafka.topics import topics
 from shared.transport.kafka.transport import KafkaTransport
 from tests.contract.harness import checkpoint_of, events, poll_for
 from tests.integration.kafka_adapter.conftest import SESSION
-from tests.integration.kafka_adapter.hands import Hand, at_work, start, until
+from tests.integration.kafka_adapter.consumers import Hand, at_work, start, until
 from tests.integration.kafka_adapter.pages import fill, leading
-from tests.kafka.principals import Principal, log_settings
+from tests.support.kafka.principals import Principal, log_settings
 
 Lines = Callable[[str], list[EventDict]]
 Create = Callable[..., Principal]
@@ -96,7 +96,7 @@ async def test_a_poller_without_read_is_told_so(made: Create, suffix: str) -> No
     await fill(_boundless(somebody), 10)
     publisher = await KafkaTransport(somebody.settings).publisher()
     with pytest.raises(TransportUnusable, match=_complaint(somebody, "READ", f"topic {name}")):
-        await asyncio.wait_for(publisher.lead(), 10)
+        await asyncio.wait_for(publisher.acquire(), 10)
     await publisher.close()
 
 
@@ -106,7 +106,7 @@ async def test_a_poller_without_its_group_is_told_so(made: Create) -> None:
     somebody.lose(_right(somebody, "READ", "group", group))
     publisher = await KafkaTransport(somebody.settings).publisher()
     with pytest.raises(TransportUnusable, match=_complaint(somebody, "READ", f"group {group}")):
-        await asyncio.wait_for(publisher.lead(), 10)
+        await asyncio.wait_for(publisher.acquire(), 10)
     await publisher.close()
 
 
@@ -124,7 +124,7 @@ async def test_the_right_to_write_is_taken_away_and_given_back_and_a_new_produce
         await publisher.publish(page, checkpoint_of(page))
     somebody.regain(right)
     await asyncio.sleep(0.3)
-    assert await publisher.lead() == checkpoint_of(events(0, 20))
+    assert await publisher.acquire() == checkpoint_of(events(0, 20))
     await publisher.publish(page, checkpoint_of(page))
-    assert await publisher.lead() == checkpoint_of(page)
+    assert await publisher.acquire() == checkpoint_of(page)
     await publisher.close()

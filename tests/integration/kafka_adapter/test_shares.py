@@ -13,16 +13,16 @@ from shared.errors import TransportUnusable
 from shared.settings import Log
 from shared.transport.kafka.transport import KafkaTransport
 from tests.contract.harness import poll_for
-from tests.integration.kafka_adapter.hands import Hand, Worker, at_work, everything_is_owned, start, until
+from tests.integration.kafka_adapter.consumers import Consumer, Hand, at_work, everything_is_owned, start, until
 
 Lines = Callable[[str], list[EventDict]]
 
 
-def _shared_out(workers: Sequence[Worker], limit: int) -> bool:
-    calls = [worker.hand.calls for worker in workers]
-    owners = [bool(worker.hand.owned) for worker in workers]
+def _shared_out(consumers: Sequence[Consumer], limit: int) -> bool:
+    calls = [consumer.hand.calls for consumer in consumers]
+    owners = [bool(consumer.hand.owned) for consumer in consumers]
     return (
-        everything_is_owned(workers)
+        everything_is_owned(consumers)
         and None not in calls
         and sum(filter(None, calls)) == limit
         and owners == [bool(share) for share in calls]
@@ -40,7 +40,7 @@ async def _one_to_eight(settings: Log, limit: int) -> None:
         for _ in range(8):
             crew.append(await start(settings, limit=limit))
             await until(lambda: _shared_out(crew, limit), within=20)
-        assert sum(bool(worker.hand.owned) for worker in crew) == min(limit, 6)
+        assert sum(bool(consumer.hand.owned) for consumer in crew) == min(limit, 6)
 
 
 async def test_a_standby_says_so_and_takes_over_when_one_leaves(settings: Log, lines: Lines) -> None:
@@ -60,7 +60,7 @@ async def test_the_leaders_limit_holds_and_it_says_so(settings: Log, lines: Line
         crew.append(await start(settings, limit=50))
         await until(lambda: len(crew[1].hand.owned) == 3 and everything_is_owned(crew))
         line = lines("differ in WEBHOOK_CONCURRENT_CALLS")[-1]
-        assert sum(worker.hand.calls or 0 for worker in crew) == line["holds"]
+        assert sum(consumer.hand.calls or 0 for consumer in crew) == line["holds"]
 
 
 async def test_a_foreign_program_in_the_group_is_an_error_that_names_the_group(settings: Log) -> None:

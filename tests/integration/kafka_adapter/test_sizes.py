@@ -14,7 +14,7 @@ from structlog.typing import EventDict
 from shared.errors import PublishFailed
 from shared.event import Event
 from shared.settings import Log
-from shared.transport.kafka import active_poller
+from shared.transport.kafka.publish import active_poller
 from tests.contract.harness import checkpoint_of, event, events
 from tests.integration.kafka_adapter.pages import ids, in_topic, leading, once
 
@@ -48,7 +48,7 @@ async def test_an_event_too_large_for_the_topic_is_a_gap_and_the_checkpoint_pass
     large, page = _page()
     publisher = await leading(small)
     assert await publisher.publish(page, checkpoint_of(page)) == 19
-    assert await publisher.lead() == checkpoint_of(page)
+    assert await publisher.acquire() == checkpoint_of(page)
     await publisher.close()
     (gap,) = lines("gap: event too large")
     _assert_is_gap(gap, large)
@@ -69,7 +69,7 @@ async def test_an_event_that_only_the_brokers_find_too_large_is_found_out_and_is
             break
         except PublishFailed:
             failures += 1
-            await publisher.lead()
+            await publisher.acquire()
     assert failures == 2
     page = events(20, 40)
     assert await publisher.publish(page, checkpoint_of(page)) == 20

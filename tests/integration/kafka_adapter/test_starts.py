@@ -10,16 +10,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.errors import TransportUnreachable, TransportUnusable
-from shared.log import get_logger
+from shared.logging import get_logger
 from shared.settings import Log
-from shared.transport.kafka import topics
-from shared.transport.kafka.preflight import check, wait_for_broker
-from shared.transport.kafka.sizes import max_message_bytes
+from shared.transport.kafka.client.preflight import check, wait_for_broker
+from shared.transport.kafka.topics import topics
+from shared.transport.kafka.topics.sizes import max_message_bytes
 from shared.transport.kafka.transport import KafkaTransport
 from tests.integration.kafka_adapter.conftest import SESSION
-from tests.integration.kafka_adapter.hands import Hand, until
-from tests.kafka.cutting import Gate
-from tests.kafka.fixtures import Names
+from tests.integration.kafka_adapter.consumers import Hand, until
+from tests.support.kafka.cutting import Gate
+from tests.support.kafka.fixtures import Names
 
 pytestmark = pytest.mark.outages
 
@@ -50,7 +50,7 @@ async def _reached(settings: Log, patience: float) -> KafkaTransport:
 async def _poller(settings: Log, patience: float) -> None:
     publisher = await (await _reached(settings, patience)).publisher()
     try:
-        await publisher.lead()
+        await publisher.acquire()
     finally:
         await publisher.close()
 

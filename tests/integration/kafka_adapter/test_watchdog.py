@@ -13,25 +13,26 @@ from kafka import KafkaAdminClient
 from structlog.typing import EventDict
 
 from shared.settings import Log
-from shared.transport.kafka import group_client, group_member, internals
-from shared.transport.kafka.watchdog import Watchdog
-from tests.integration.kafka_adapter.hands import Worker, at_work, everything_is_owned, start, until
+from shared.transport.kafka.client import internals
+from shared.transport.kafka.group import client, group_member
+from shared.transport.kafka.group.watchdog import Watchdog
+from tests.integration.kafka_adapter.consumers import Consumer, at_work, everything_is_owned, start, until
 
 Lines = Callable[[str], list[EventDict]]
 
 
 @pytest.fixture(autouse=True)
 def _short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_client, "_JOINING", 0.0)
+    monkeypatch.setattr(client, "_JOINING", 0.0)
 
 
-async def _grow(settings: Log, worker: Worker, partitions: int) -> float:
+async def _grow(settings: Log, consumer: Consumer, partitions: int) -> float:
     """Add a partition and have the member see it; answers the seconds until it owns all."""
     admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
     admin.create_partitions({settings.topic: partitions})
     admin.close()
-    worker.member._member._consumer._cluster.request_update()  # type: ignore[attr-defined]
-    return await until(lambda: everything_is_owned([worker], partitions))
+    consumer.member._member._consumer._cluster.request_update()  # type: ignore[attr-defined]
+    return await until(lambda: everything_is_owned([consumer], partitions))
 
 
 async def test_polls_of_a_millisecond_complete_a_join(settings: Log, lines: Lines) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from tests.kafka.broker import free_port
+from tests.support.kafka.broker import free_port
 
 #: For SO_LINGER: closing resets.
 _RESET: Final = struct.pack("ii", 1, 0)

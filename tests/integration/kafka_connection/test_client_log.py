@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.transport.kafka.client_log import Thinned, quieten
+from shared.transport.kafka.client.log_throttle import Thinned, quieten
 
 
 class _Lines(logging.Handler):

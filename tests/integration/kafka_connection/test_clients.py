@@ -16,12 +16,12 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
 from shared.errors import TransportUnusable
 from shared.settings import Log
-from shared.transport.kafka.connection import administrator, arguments, build
+from shared.transport.kafka.client.clients import administrator, arguments, build
 from tests.integration.kafka_connection import ports
-from tests.kafka.broker import Broker
-from tests.kafka.fixtures import Names
-from tests.kafka.principals import log_settings
-from tests.kafka.secured import SecuredBroker
+from tests.support.kafka.broker import Broker
+from tests.support.kafka.fixtures import Names
+from tests.support.kafka.principals import log_settings
+from tests.support.kafka.secured import SecuredBroker
 
 # The library leaves sockets that were refused, or are in the middle of a handshake, to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:(?s).*unclosed <(ssl|socket)")

@@ -10,7 +10,7 @@ from kafka import errors as foreign
 
 from shared.errors import PublishFailed, TransportUnusable, WebhooksError
 from shared.settings import Log
-from shared.transport.kafka.errors import Access, principal, translated
+from shared.transport.kafka.client.errors import Access, principal, translated
 
 PLAIN = Log(bootstrap_servers=("localhost:9092",))
 ALICE = Log(

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from shared.transport.kafka.conversation import Fault
-from shared.transport.kafka.preflight import check
+from shared.transport.kafka.client.handshake import Fault
+from shared.transport.kafka.client.preflight import check
 from tests.integration.kafka_connection import ports
-from tests.kafka.broker import Broker
-from tests.kafka.certificates import Authority
-from tests.kafka.principals import log_settings
-from tests.kafka.secured import PLAIN_USER, SecuredBroker, unsigned_token
+from tests.support.kafka.broker import Broker
+from tests.support.kafka.certificates import Authority
+from tests.support.kafka.principals import log_settings
+from tests.support.kafka.secured import PLAIN_USER, SecuredBroker, unsigned_token
 
 Environment = dict[str, str]
 

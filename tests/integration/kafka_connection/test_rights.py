@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from shared.errors import TransportUnusable
-from shared.transport.kafka import topics
-from tests.kafka.principals import Principal, log_settings
-from tests.kafka.secured import SecuredBroker
+from shared.transport.kafka.topics import topics
+from tests.support.kafka.principals import Principal, log_settings
+from tests.support.kafka.secured import SecuredBroker
 
 Create = Callable[..., Principal]
 

@@ -10,11 +10,11 @@ import pytest
 
 from shared.errors import TransportUnusable
 from shared.settings import Log
-from shared.transport.kafka.preflight import check
-from shared.transport.kafka.tls import tls_context
-from tests.kafka.certificates import KEY_PASSWORD, Authority
-from tests.kafka.principals import log_settings
-from tests.kafka.secured import SecuredBroker
+from shared.transport.kafka.client.preflight import check
+from shared.transport.kafka.client.tls import tls_context
+from tests.support.kafka.certificates import KEY_PASSWORD, Authority
+from tests.support.kafka.principals import log_settings
+from tests.support.kafka.secured import SecuredBroker
 
 
 @pytest.fixture

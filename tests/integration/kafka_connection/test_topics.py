@@ -14,13 +14,13 @@ from structlog.testing import capture_logs
 
 from shared.errors import TransportUnusable
 from shared.settings import Log
-from shared.transport.kafka import topics
-from shared.transport.kafka.topic_shapes import Topic, shapes
-from tests.guard import guarded
-from tests.kafka.broker import Broker
-from tests.kafka.fixtures import Names
-from tests.kafka.jars import install
-from tests.kafka.principals import log_settings
+from shared.transport.kafka.topics import topics
+from shared.transport.kafka.topics.layout import Topic, shapes
+from tests.support.kafka.broker import Broker
+from tests.support.kafka.fixtures import Names
+from tests.support.kafka.jars import install
+from tests.support.kafka.principals import log_settings
+from tests.support.process_guard import guarded
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "operations.md"
 

@@ -10,12 +10,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.errors import TransportUnusable
-from shared.log import get_logger
-from shared.transport.kafka.preflight import wait_for_broker
+from shared.logging import get_logger
+from shared.transport.kafka.client.preflight import wait_for_broker
 from tests.integration.kafka_connection import ports
-from tests.kafka.broker import Broker, JarsBroker
-from tests.kafka.principals import log_settings
-from tests.kafka.secured import SecuredBroker
+from tests.support.kafka.broker import Broker, JarsBroker
+from tests.support.kafka.principals import log_settings
+from tests.support.kafka.secured import SecuredBroker
 
 log = get_logger(__name__)
 

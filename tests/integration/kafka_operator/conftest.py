@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from shared.settings import Log
-from shared.transport.kafka import connection, follower, writer
+from shared.transport.kafka.client import clients
+from shared.transport.kafka.topics import follower, producer
 from tests.integration.kafka_adapter.conftest import _sockets_are_closed as _sockets_are_closed
 from tests.integration.kafka_adapter.conftest import lines as lines
 from tests.integration.kafka_adapter.conftest import settings_on
-from tests.kafka.broker import Broker
-from tests.kafka.fixtures import Names, _lent, _ways
+from tests.support.kafka.broker import Broker
+from tests.support.kafka.fixtures import Names, _lent, _ways
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def its_settings(patient: Broker, names: Names) -> Log:
 
 @pytest.fixture(autouse=True)
 def _shorter_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "REQUEST_TIMEOUT", 1.0)
+    monkeypatch.setattr(clients, "REQUEST_TIMEOUT", 1.0)
     monkeypatch.setattr(follower, "BOUND", 1.5)
-    monkeypatch.setattr(writer, "DELIVERY", 2.0)
-    monkeypatch.setattr(writer, "BOUND", 3.0)
+    monkeypatch.setattr(producer, "DELIVERY", 2.0)
+    monkeypatch.setattr(producer, "BOUND", 3.0)

@@ -11,8 +11,8 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from shared.record import Record
 from shared.settings import Log
-from shared.transport.kafka.connection import administrator
-from shared.transport.kafka.topics import show
+from shared.transport.kafka.client.clients import administrator
+from shared.transport.kafka.topics.topics import show
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import Control, DeadLetter, DeadLetters
 

@@ -9,12 +9,12 @@ import pytest
 
 from shared.errors import TransportUnusable
 from shared.settings import Log
-from shared.transport.kafka import repair
-from shared.transport.kafka.topics import create
+from shared.transport.kafka.topics import checkpoint_recovery
+from shared.transport.kafka.topics.topics import create
 from shared.transport.kafka.transport import KafkaTransport
 from tests.integration.kafka_operator.desk import clean_at_once, control_of, delete, stored, write
-from tests.kafka.broker import Broker
-from tests.kafka.fixtures import Names
+from tests.support.kafka.broker import Broker
+from tests.support.kafka.fixtures import Names
 
 
 async def test_a_look_reads_what_is_new_only(settings: Log) -> None:
@@ -72,4 +72,4 @@ async def test_without_topics_the_checkpoint_is_not_looked_for_and_the_command_i
     with pytest.raises(TransportUnusable, match=r"missing .* run `auth0-webhooks topics create`"):
         await KafkaTransport(settings).checkpoint()
     with pytest.raises(TransportUnusable, match=r"missing .* run `auth0-webhooks topics create`"):
-        repair.derive(settings)
+        checkpoint_recovery.derive(settings)

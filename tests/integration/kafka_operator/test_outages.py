@@ -9,7 +9,7 @@ import pytest
 from shared.errors import PublishFailed, TransportUnusable
 from shared.settings import Log
 from tests.integration.kafka_operator.desk import control_of, letter, letters_of
-from tests.kafka.broker import Broker
+from tests.support.kafka.broker import Broker
 
 
 async def test_a_broker_that_was_away_in_between_costs_nothing(patient: Broker, its_settings: Log) -> None:

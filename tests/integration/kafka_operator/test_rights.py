@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from shared.errors import PublishFailed, TransportUnusable
-from shared.transport.kafka import repair, topics
+from shared.transport.kafka.topics import checkpoint_recovery, topics
 from shared.transport.port import Checkpoint
 from tests.integration.kafka_operator.desk import control_of, letter, letters_of
-from tests.kafka.fixtures import Names
-from tests.kafka.principals import Principal, log_settings
-from tests.kafka.secured import SecuredBroker
+from tests.support.kafka.fixtures import Names
+from tests.support.kafka.principals import Principal, log_settings
+from tests.support.kafka.secured import SecuredBroker
 
 Create = Callable[..., Principal]
 
@@ -65,12 +65,12 @@ async def test_the_administrator_makes_a_lost_checkpoint_anew_and_a_viewer_does_
     async with letters_of(admin) as letters:
         await letters.retry(letter(1))
     with pytest.raises(TransportUnusable, match="holds 0 different events"):
-        repair.derive(admin)
-    repair.store(admin, Checkpoint(log_id="1"), {0: 1})
+        checkpoint_recovery.derive(admin)
+    checkpoint_recovery.store(admin, Checkpoint(log_id="1"), {0: 1})
     with pytest.raises(TransportUnusable, match=_denied(viewer, "READ", admin.topic)):
-        repair.derive(viewer.settings)
+        checkpoint_recovery.derive(viewer.settings)
     with pytest.raises(PublishFailed, match=_denied(viewer, "WRITE", admin.checkpoint_topic)):
-        repair.store(viewer.settings, Checkpoint(log_id="2"), {})
+        checkpoint_recovery.store(viewer.settings, Checkpoint(log_id="2"), {})
 
 
 async def test_the_viewer_reads_and_changes_nothing(made: Create) -> None:

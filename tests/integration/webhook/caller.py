@@ -1,4 +1,4 @@
-"""The courier's place, in few words: sends deliveries and waits for what comes of them."""
+"""The worker's place, in few words: sends deliveries and waits for what comes of them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 from types import TracebackType
 from typing import Final, Self
 
-from consumer.assignment import Assignment
 from consumer.delivery import Delivery
+from consumer.partitions.partition import Assignment
 from consumer.webhook import Attempt, Webhook
 from shared.record import Record
 from shared.transport.port import Position

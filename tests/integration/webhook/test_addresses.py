@@ -10,7 +10,7 @@ import pytest
 from consumer.http import addresses
 from consumer.http.addresses import Address
 from consumer.http.client import HttpWebhook
-from consumer.http.dial import Direct
+from consumer.http.connect import Direct
 from simulator.receiver import Receiver
 from tests.integration.webhook.caller import Caller
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.http.client import HttpWebhook
-from consumer.http.origin import shown
+from consumer.http.url import shown
 from consumer.webhook import Attempt, Cause
 from shared import masking
 from simulator import faults

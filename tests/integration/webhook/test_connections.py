@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from consumer.http import connection, dial
+from consumer.http import connect, connection
 from consumer.http.client import HttpWebhook
 from simulator import faults
 from simulator.receiver import Receiver
@@ -121,7 +121,7 @@ async def test_whatever_opening_a_connection_raises_is_a_failed_attempt(
         raise AttributeError("deep inside a library")
 
     with monkeypatch.context() as patched:
-        patched.setattr(dial, "_connect", raising)
+        patched.setattr(connect, "_connect", raising)
         assert (await plain_caller.call()).problem == "no connection: AttributeError"
         broken_off = delivery("901")
         result = plain_caller.start(broken_off)

@@ -6,10 +6,10 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.assignment import Assignment
-from consumer.batch import Batching, Form, heads_of
 from consumer.delivery import Delivery
-from consumer.turns import Turns
+from consumer.partitions.partition import Assignment
+from consumer.scheduling.batch import Batching, Form, heads_of
+from consumer.scheduling.ready_queue import Turns
 from shared.record import Record
 from shared.transport.port import Position
 

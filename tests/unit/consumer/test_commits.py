@@ -1,4 +1,4 @@
-"""How much a kill at any moment would repeat, and how often positions are stored: the courier, millisecond by millisecond."""
+"""How much a kill at any moment would repeat, and how often positions are stored: the worker, millisecond by millisecond."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 import pytest
 from structlog.testing import capture_logs
 
-from consumer.backoff import Backoff
-from consumer.breaker import Breaker
-from consumer.courier import Courier
 from consumer.policy import Ordering, Policy
+from consumer.scheduling.circuit_breaker import Breaker
 from consumer.webhook import Attempt, Call
+from consumer.worker import Worker
+from shared.backoff import Backoff
 from shared.record import Record
 from shared.transport.port import Batch, Position
 from tests.unit.consumer.worked_by_hand import Door, Loop, Wire
@@ -42,7 +42,7 @@ class World:
         #: Seconds that each poll takes; 0: as it is asked to.
         self.slow = 0.0
         self.works = True
-        self.courier = Courier(
+        self.worker = Worker(
             webhook=self.wire,
             policy=Policy(backoff=Backoff(base=1.0, cap=8.0), ordering=Ordering.NONE),
             breaker=Breaker(failures=1_000, probe_interval=5, longest=20),
@@ -51,18 +51,18 @@ class World:
             drain_timeout=1.0,
             clock=loop.time,
         )
-        self.courier._session = self.door.session
-        loop.settle(lambda: self.courier.assigned(0, Position(0)))
-        loop.settle(lambda: self.courier.share(calls))
+        self.worker._session = self.door.session
+        loop.settle(lambda: self.worker.assigned(0, Position(0)))
+        loop.settle(lambda: self.worker.share(calls))
         self.turning = loop.create_task(self.turns())
 
     async def turns(self) -> None:
         while True:
-            await self.courier.turn(self.door)
+            await self.worker.turn(self.door)
 
-    async def poll(self, *, wait: float, limit: int, hold: Collection[int]) -> Sequence[Batch]:
+    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[Batch]:
         published = 10**9 if self.rate is None else int((self.loop.now - self.began) * self.rate)
-        count = 0 if hold else min(limit, published - self.cursor)
+        count = 0 if paused else min(limit, published - self.cursor)
         if self.slow or not count:
             await asyncio.sleep(self.slow or wait)
             return []

@@ -1,4 +1,4 @@
-"""The whole courier against a model: dispatcher, turns, lanes, ledger, breaker and dead letters, with everything that can happen.
+"""The whole worker against a model: dispatcher, turns, lanes, ledger, breaker and dead letters, with everything that can happen.
 
 The machine plays the webhook, the log and the clock (`worked_by_hand`). The model remembers what the world has seen: which events
 were answered 200 or acknowledged as dead letters, and which of those a commit knew about.
@@ -18,16 +18,16 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from consumer import metadata
-from consumer.assignment import Assignment
-from consumer.backoff import Backoff
-from consumer.batch import Batching, Form
-from consumer.breaker import Breaker, State
-from consumer.courier import Courier
 from consumer.delivery import Delivery, Skip
+from consumer.partitions.partition import Assignment
 from consumer.policy import Ordering, Policy
-from consumer.turns import parts_of
+from consumer.scheduling.batch import Batching, Form
+from consumer.scheduling.circuit_breaker import Breaker, State
+from consumer.scheduling.ready_queue import parts_of
 from consumer.webhook import Attempt, Call
+from consumer.worker import Worker
+from shared import commit_metadata
+from shared.backoff import Backoff
 from shared.record import Record
 from shared.transport.port import Batch, Position
 from tests.unit.consumer.worked_by_hand import Door, Loop, Wire
@@ -136,7 +136,7 @@ class CourierMachine(RuleBasedStateMachine):
         self.loop.now = now
         self.wire = Wire(self.starts)
         self.door = Door(self.bring, self.store, self.limit)
-        self.courier = Courier(
+        self.worker = Worker(
             webhook=self.wire,
             policy=self.policy,
             breaker=Breaker(failures=self.failures, probe_interval=self.probe_interval, longest=20),
@@ -146,8 +146,8 @@ class CourierMachine(RuleBasedStateMachine):
             jitter=lambda: 0.5,
             clock=self.loop.time,
         )
-        self.courier._transport = self.door
-        self.courier._session = self.door.session
+        self.worker._transport = self.door
+        self.worker._session = self.door.session
         self.polled = now
         self.spent: Counter[Delivery] = Counter()
         self.failed: set[Call] = set()
@@ -163,9 +163,9 @@ class CourierMachine(RuleBasedStateMachine):
         self.skipped: set[Delivery] = set()
         #: Those of them that the last look allowed to be set aside.
         self.permitted: set[Delivery] = set()
-        self.loop.settle(lambda: self.courier.share(self.share))
+        self.loop.settle(lambda: self.worker.share(self.share))
 
-    # -- what the courier does, looked at as it does it
+    # -- what the worker does, looked at as it does it
 
     def starts(self, call: Call) -> None:
         assert isinstance(call, Delivery) or self.policy.batching
@@ -173,9 +173,9 @@ class CourierMachine(RuleBasedStateMachine):
         assert len(self.wire.open) < self.share, "more calls than the share"
         assert self.loop.now >= self.short_until or len(self.wire.open) < self.room, "a connection that cannot be had"
         assert self.loop.now - self.polled <= self.door.session, "a call though the session is over"
-        assert self.courier.breaker is not State.OPEN, "a call that is no probe"
+        assert self.worker.breaker is not State.OPEN, "a call that is no probe"
         assert all(self.loop.now >= self.not_before.get(part, 0.0) for part in parts), "sooner than the receiver asked for"
-        if self.courier.breaker is State.HALF_OPEN:
+        if self.worker.breaker is State.HALF_OPEN:
             self.probe = call
             assert self.loop.now >= self.floor, "a probe sooner than the receiver asked for"
         else:
@@ -208,11 +208,11 @@ class CourierMachine(RuleBasedStateMachine):
             case Ordering.NONE:
                 return record.offset
 
-    def bring(self, limit: int, hold: Collection[int]) -> Sequence[Batch]:
+    def bring(self, limit: int, paused: Collection[int]) -> Sequence[Batch]:
         self.polled = self.loop.now
         batches = []
         for number, partition in self.partitions.items():
-            if partition.owner is None or number in hold:
+            if partition.owner is None or number in paused:
                 continue
             records = [record for record in partition.log if record.offset >= partition.cursor][:limit]
             limit -= len(records)
@@ -248,7 +248,7 @@ class CourierMachine(RuleBasedStateMachine):
     def check(self, number: int, position: Position) -> None:
         """It claims nothing as done that is not, forgets nothing that is, and is no longer than the log allows."""
         partition = self.partitions[number]
-        known = metadata.decode(position.offset, position.metadata) if position.metadata else None
+        known = commit_metadata.decode(position.offset, position.metadata) if position.metadata else None
         assert known or not position.metadata
         claimed = known.until if known else position.offset
         undone = {r.offset for r in partition.log if r.offset < claimed} - partition.known
@@ -282,12 +282,12 @@ class CourierMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.revoking is None)
     @rule()
     def turn(self) -> None:
-        turn = self.loop.create_task(self.courier.turn(self.door))
+        turn = self.loop.create_task(self.worker.turn(self.door))
         self.loop.settle()
         if not turn.done():
             self.time_passes(0.3)  # it waited for room in the window
         turn.result()
-        assert self.courier.in_window <= WINDOW
+        assert self.worker.in_window <= WINDOW
 
     @precondition(lambda self: self.wire.open)
     @rule(data=st.data())
@@ -315,19 +315,19 @@ class CourierMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def find_no_descriptor(self, data: st.DataObject) -> None:
         call = data.draw(st.sampled_from(list(self.wire.open)))
-        before, attempt, failed = self.courier.breaker, call.attempt, call.failed
+        before, attempt, failed = self.worker.breaker, call.attempt, call.failed
         self.short_until = self.loop.now + 1.0
         self.room = len(self.wire.open) - 1
         self.land(call, Attempt(None, "no file descriptor is left", sent=False))
         assert (call.attempt, call.failed) == (attempt, failed), "no request went out, so there was no attempt"
-        assert self.courier.breaker in (before, State.OPEN), "it says nothing about the webhook"
-        assert self.courier.breaker is before or before is State.HALF_OPEN
+        assert self.worker.breaker in (before, State.OPEN), "it says nothing about the webhook"
+        assert self.worker.breaker is before or before is State.HALF_OPEN
 
     def fail(self, call: Call, attempt: Attempt) -> None:
         self.current &= set(self.wire.open)
-        closed, before = self.courier.breaker is State.CLOSED and call in self.current, call.attempt
+        closed, before = self.worker.breaker is State.CLOSED and call in self.current, call.attempt
         refused_again = call is self.probe and call in self.failed and attempt.status in (422, 500)
-        spent = closed or (self.courier.breaker is State.HALF_OPEN and refused_again)
+        spent = closed or (self.worker.breaker is State.HALF_OPEN and refused_again)
         self.failed |= {call, *self.parts(call)}
         if isinstance(call, Delivery):
             self.spent[call] += spent
@@ -339,7 +339,7 @@ class CourierMachine(RuleBasedStateMachine):
         assert call.attempt == before + spent, "attempts are spent while the breaker is closed, or by the only ones who are left"
 
     def land(self, call: Call, attempt: Attempt) -> None:
-        before = self.courier.breaker
+        before = self.worker.breaker
         if attempt.status == 200:
             self.floor = 0.0
             if before is not State.CLOSED:
@@ -347,10 +347,10 @@ class CourierMachine(RuleBasedStateMachine):
             elif self.ramp is not None:
                 self.ramp = self.ramp * 2 if self.ramp * 2 < self.share else None
         self.loop.settle(lambda: self.wire.land(call, attempt))
-        if self.courier.breaker is State.OPEN and call in self.current:
+        if self.worker.breaker is State.OPEN and call in self.current:
             self.current.clear()
-        if before is not State.CLOSED and self.courier.breaker is State.CLOSED:
-            waiting = [self.parts(call) for call in self.courier._dispatcher._turns._retries]
+        if before is not State.CLOSED and self.worker.breaker is State.CLOSED:
+            waiting = [self.parts(call) for call in self.worker._dispatcher._turns._retries]
             assert all(self.not_before.get(parts[0], 0.0) > self.loop.now for parts in waiting), (
                 "waits though the webhook is back"
             )
@@ -376,7 +376,7 @@ class CourierMachine(RuleBasedStateMachine):
     @rule(stored=st.booleans(), slow=st.booleans())
     def commit(self, stored: bool, slow: bool) -> None:
         self.storing, self.slow = stored, slow
-        self.loop.settle(lambda: self.courier._commits._begin(self.door))
+        self.loop.settle(lambda: self.worker._commits._begin(self.door))
         self.storing, self.slow = True, False
 
     @precondition(lambda self: self.landing is not None)
@@ -387,7 +387,7 @@ class CourierMachine(RuleBasedStateMachine):
     @rule(calls=st.integers(1, 4))
     def get_another_share(self, calls: int) -> None:
         self.share = calls
-        self.loop.settle(lambda: self.courier.share(calls))
+        self.loop.settle(lambda: self.worker.share(calls))
 
     # -- dead letters and skips
 
@@ -418,14 +418,14 @@ class CourierMachine(RuleBasedStateMachine):
         log_id = data.draw(st.sampled_from(list(self.door.grave.open)))
         self.loop.settle(lambda: self.door.grave.refuse(log_id))
 
-    @precondition(lambda self: self.courier.in_window)
+    @precondition(lambda self: self.worker.in_window)
     @rule(data=st.data())
     def skip(self, data: st.DataObject) -> None:
         self.ask_for(data.draw(st.sampled_from(self.pending())))
 
     def ask_for(self, delivery: Delivery) -> None:
         self.skipped.add(delivery)
-        self.loop.settle(lambda: self.courier._dispatcher.skip(delivery))
+        self.loop.settle(lambda: self.worker._dispatcher.skip(delivery))
 
     @precondition(lambda self: self.skipped)
     @rule(data=st.data())
@@ -434,7 +434,7 @@ class CourierMachine(RuleBasedStateMachine):
         delivery = data.draw(st.sampled_from(sorted(self.skipped, key=lambda one: one.log_id)))
         if delivery.skip is Skip.FREE and delivery.assignment.live:
             self.permitted.add(delivery)
-        self.loop.settle(lambda: self.courier._dispatcher.set_aside(delivery, "skipped by kim: malformed"))
+        self.loop.settle(lambda: self.worker._dispatcher.set_aside(delivery, "skipped by kim: malformed"))
 
     @precondition(lambda self: self.skipped)
     @rule(data=st.data())
@@ -442,7 +442,7 @@ class CourierMachine(RuleBasedStateMachine):
         delivery = data.draw(st.sampled_from(sorted(self.skipped, key=lambda one: one.log_id)))
         if delivery not in self.permitted:
             self.skipped.discard(delivery)
-        self.loop.settle(lambda: self.courier._dispatcher.keep(delivery))
+        self.loop.settle(lambda: self.worker._dispatcher.keep(delivery))
 
     # -- partitions come and go
 
@@ -458,8 +458,8 @@ class CourierMachine(RuleBasedStateMachine):
         partition = self.partitions[number]
         partition.known, partition.taken = set(partition.known_at_commit), set()
         partition.cursor = partition.committed.offset
-        self.loop.settle(lambda: self.courier.assigned(number, partition.committed))
-        partition.owner = self.courier._holdings.owned[number]
+        self.loop.settle(lambda: self.worker.assigned(number, partition.committed))
+        partition.owner = self.worker._holdings.owned[number]
 
     @precondition(lambda self: self.revoking is None and len(self.unowned()) < len(PARTITIONS))
     @rule(data=st.data())
@@ -469,14 +469,14 @@ class CourierMachine(RuleBasedStateMachine):
         self.loop.settle(lambda: self.begin_to_revoke(going))
 
     def begin_to_revoke(self, going: Collection[int]) -> None:
-        self.revoking = self.loop.create_task(self.courier.revoked(going))
+        self.revoking = self.loop.create_task(self.worker.revoked(going))
 
     @precondition(lambda self: self.steps % 4 == 0 and self.revoking is None and len(self.unowned()) < len(PARTITIONS))
     @rule(data=st.data())
     def lose(self, data: st.DataObject) -> None:
         number = data.draw(st.sampled_from([number for number in PARTITIONS if number not in self.unowned()]))
         self.partitions[number].owner = None
-        self.loop.settle(lambda: self.courier.lost([number]))
+        self.loop.settle(lambda: self.worker.lost([number]))
 
     @precondition(lambda self: self.steps % 4 == 0)  # else nothing has the time to become complicated
     @rule()
@@ -516,9 +516,9 @@ class CourierMachine(RuleBasedStateMachine):
     @invariant()
     def no_event_waits_while_it_may_go(self) -> None:
         asleep = self.loop.now - self.polled > self.door.session or self.loop.now < self.short_until
-        if asleep or self.courier.breaker is not State.CLOSED or len(self.wire.open) >= self.share or not self.has_room():
+        if asleep or self.worker.breaker is not State.CLOSED or len(self.wire.open) >= self.share or not self.has_room():
             return
-        turns = self.courier._dispatcher._turns
+        turns = self.worker._dispatcher._turns
         assert not turns._again
         assert not turns._ready or (self.policy.batching and not turns._ready[0].alone), "it is ready, and there is room"
 
@@ -560,18 +560,18 @@ class CourierMachine(RuleBasedStateMachine):
             for one in self.pending():
                 if not one.readable:
                     self.ask_for(one)
-                    self.loop.settle(partial(self.courier._dispatcher.set_aside, one, "skipped by kim: foreign"))
+                    self.loop.settle(partial(self.worker._dispatcher.set_aside, one, "skipped by kim: foreign"))
                     self.permitted.add(one)
                 elif one.skip is not None and one not in self.permitted:
                     self.skipped.discard(one)
-                    self.loop.settle(partial(self.courier._dispatcher.keep, one))
+                    self.loop.settle(partial(self.worker._dispatcher.keep, one))
             self.time_passes(1.0)
             self.no_position_passes_what_has_not_ended()
             self.nothing_fails_unheard()
         assert self.ended == {(number, record.offset) for number, one in self.partitions.items() for record in one.log}
 
     def pending(self) -> list[Delivery]:
-        return [one for owned in self.courier._holdings.owned.values() for one in owned.pending.values()]
+        return [one for owned in self.worker._holdings.owned.values() for one in owned.pending.values()]
 
     def rounds(self) -> Iterator[int]:
         """Until the end is committed; a call waits for the breaker and a backoff at most, and one of each is enough."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from consumer.ledger import Ledger
+from consumer.partitions.ledger import Ledger
 from shared.transport.port import Position
 
 

@@ -1,6 +1,6 @@
 """An orderly restart repeats nothing that was done, whatever is open: the ledger with the real text of a commit.
 
-The courier takes what fits, up to its window, and any of it may be done when the positions are committed for the last time.
+The worker takes what fits, up to its window, and any of it may be done when the positions are committed for the last time.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer import metadata
-from consumer.ledger import Ledger
+from consumer.partitions.ledger import Ledger
+from shared import commit_metadata
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import Position
 from shared.transport.sqlite.transport import SqliteTransport
@@ -103,8 +103,8 @@ def test_no_more_is_held_back_than_what_may_not_fit(log: list[tuple[int, int]], 
     taken: list[int] = []
     for offset in accumulate((gap for gap, count in log for _ in range(count)), initial=0):
         if not ledger.fits(offset):
-            longest = sum(map(metadata.cost, metadata.distances([*taken, offset, offset + 1])))
-            assert metadata.MARGIN + longest > KAFKA
+            longest = sum(map(commit_metadata.cost, commit_metadata.distances([*taken, offset, offset + 1])))
+            assert commit_metadata.MARGIN + longest > KAFKA
             break
         ledger.take(offset)
         taken.append(offset)

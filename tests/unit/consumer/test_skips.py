@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.batch import Batching, Form
+from consumer.control import Skips
 from consumer.delivery import Skip
-from consumer.skip_requests import ANSWERS, REQUESTS, SKEW, VERSION, Answer, Hand, Member, Request, Table, Word
-from consumer.skips import Skips
+from consumer.scheduling.batch import Batching, Form
 from consumer.webhook import Attempt
+from shared.documents.skip import ANSWERS, REQUESTS, SKEW, VERSION, Answer, Hand, Member, Request, Table, Word
 from shared.errors import TransportUnusable
 from shared.transport.port import Control
 from shared.transport.sqlite.transport import SqliteTransport

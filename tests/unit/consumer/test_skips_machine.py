@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from admin.actions.skip import Outcome, Skipped, skip
-from consumer.backoff import Backoff
-from consumer.breaker import Breaker
+from consumer.control import Skips
 from consumer.dispatcher import Dispatcher
-from consumer.holdings import Holdings
+from consumer.partitions.window import Holdings
 from consumer.policy import Policy
-from consumer.skip_requests import Table
-from consumer.skips import Skips
+from consumer.scheduling.circuit_breaker import Breaker
 from consumer.webhook import Attempt, Call
+from shared.backoff import Backoff
+from shared.documents.skip import Table
 from shared.errors import PublishFailed, TransportUnusable
 from shared.record import Record
 from shared.transport.port import Control, DeadLetter, DeadLetters, Position

@@ -1,4 +1,4 @@
-"""What the courier's machine plays: time, the webhook, the log. Small and real; nothing happens unless the machine says so."""
+"""What the worker's machine plays: time, the webhook, the log. Small and real; nothing happens unless the machine says so."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from consumer.backoff import Backoff
-from consumer.batch import Batching
-from consumer.breaker import Breaker
 from consumer.delivery import Delivery
 from consumer.dispatcher import Dispatcher
-from consumer.holdings import Holdings
+from consumer.partitions.window import Holdings
 from consumer.policy import Policy
+from consumer.scheduling.batch import Batching
+from consumer.scheduling.circuit_breaker import Breaker
 from consumer.webhook import Attempt, Call, Landed, Webhook
+from shared.backoff import Backoff
 from shared.errors import PublishFailed
 from shared.record import Record
 from shared.transport.port import (
@@ -23,11 +23,11 @@ from shared.transport.port import (
     Control,
     DeadLetter,
     DeadLetters,
-    Handler,
     Member,
     Position,
     Progress,
     Publisher,
+    RebalanceListener,
     Repeats,
     Transport,
 )
@@ -137,8 +137,8 @@ class Door(Transport, Member):
         self._store = store
         self.grave = Grave()
 
-    async def poll(self, *, wait: float, limit: int, hold: Collection[int]) -> Sequence[Batch]:
-        return self._bring(limit, hold)
+    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[Batch]:
+        return self._bring(limit, paused)
 
     async def commit(self, positions: Mapping[int, Position]) -> bool:
         answer = self._store(positions)
@@ -159,7 +159,7 @@ class Door(Transport, Member):
     async def publisher(self) -> Publisher:
         raise NotImplementedError
 
-    async def member(self, handler: Handler) -> Member:
+    async def member(self, listener: RebalanceListener) -> Member:
         raise NotImplementedError
 
     async def control(self) -> Control:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment, ConsumerProtocolSubscription
 
-from shared.transport.kafka.assignor import Share, SharingAssignor
+from shared.transport.kafka.group.assignor import Share, SharingAssignor
 
 
 @dataclass(frozen=True, slots=True)

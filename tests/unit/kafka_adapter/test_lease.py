@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.transport.kafka.group_member import sure_for
+from shared.transport.kafka.group.group_member import sure_for
 
 #: Whole seconds: they add up exactly.
 _TIMES = st.integers(0, 1000)

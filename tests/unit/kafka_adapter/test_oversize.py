@@ -6,7 +6,7 @@ import pytest
 
 from shared.event import Event
 from shared.record import MAX_RECORD
-from shared.transport.kafka.oversize import Oversize, fits
+from shared.transport.kafka.publish.oversize import Oversize, fits
 
 
 def _event(raw: bytes, log_id: str = "1") -> Event:

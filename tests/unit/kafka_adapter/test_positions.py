@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.transport.kafka.positions import Start, Why, start
+from shared.transport.kafka.group.positions import Start, Why, start
 from shared.transport.port import Position
 
 

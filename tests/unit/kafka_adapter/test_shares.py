@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.transport.kafka.shares import active, shares
+from shared.transport.kafka.group.shares import active, shares
 
 MEMBERS = st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.integers(0, 12), max_size=12)
 

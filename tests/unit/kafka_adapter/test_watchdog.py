@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from shared.transport.kafka.watchdog import Advice, Watchdog
+from shared.transport.kafka.group.watchdog import Advice, Watchdog
 
 
 def _watchdog() -> Watchdog:

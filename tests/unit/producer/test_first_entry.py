@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.first_entry import MOST_PAGES, PER_PAGE, FirstEntry
+from producer.auth0.first_entry import MOST_PAGES, PER_PAGE, FirstEntry
 from shared.event import Event
 
 _BEGIN = datetime(2026, 11, 25, 9, 27, 50, tzinfo=UTC)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.settings.address import server_list, webhook_url
-from shared.settings.kind import Refused
+from shared.settings.parsers import Refused
 from tests.unit.settings.cases import loaded, problem
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from admin.actions.configuration import document, example
 from admin.cli import config, types
 from shared.errors import ConfigurationError
-from shared.settings import GROUPS, kind
+from shared.settings import GROUPS, parsers
 from shared.settings.loading import our_names
 from shared.settings.sources import read_dotenv
 from tests.unit.settings.cases import ENOUGH
@@ -111,6 +111,6 @@ def test_the_security_policy_names_every_secret_and_nothing_else_as_one() -> Non
     whole, parts = re.findall(r"^- Secret.*?(?=^- )", (ROOT / "SECURITY.md").read_text(), re.DOTALL | re.MULTILINE)
     options = [declared.option for group in GROUPS for declared in group.declarations()]
     secret = {name for option in options if option.secret for name in option.names}
-    in_part = {option.name for option in options if not option.secret and option.kind.hidden is not kind._nothing}
+    in_part = {option.name for option in options if not option.secret and option.kind.hidden is not parsers._nothing}
     assert set(re.findall(r"`([A-Z0-9_]+)`", whole)) - {"NAME_FILE"} == secret
     assert set(re.findall(r"`([A-Z0-9_]+)`", parts)) == in_part

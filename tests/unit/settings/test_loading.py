@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from shared.errors import ConfigurationError
 from shared.settings import GROUPS, Loop, Role, Webhook, load
-from shared.settings.kind import text_of
 from shared.settings.option import Declaration
+from shared.settings.parsers import text_of
 from tests.unit.settings.cases import ENOUGH, loaded, problem, problems
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.settings import Role
 from shared.settings.http import header_object
-from shared.settings.kind import Refused
+from shared.settings.parsers import Refused
 from tests.unit.settings.cases import loaded, problem, problems
 
 FILE = __file__

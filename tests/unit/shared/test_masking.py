@@ -13,17 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.assignment import Assignment
+from consumer.dead_letters import _letter
 from consumer.delivery import Delivery
-from consumer.undertaker import _letter
-from producer.answer import words_in
+from consumer.partitions.partition import Assignment
+from producer.auth0.response import words_in
 from shared import masking
+from shared.documents.checkpoint import parse
 from shared.errors import PageInvalid, RecordInvalid, TransportUnusable
 from shared.event import slice_page
 from shared.masking import MASK, Mask, excerpt
 from shared.record import Record, log_id_of
-from shared.transport.checkpoint import parse
-from shared.transport.kafka.errors import reason
+from shared.transport.kafka.client.errors import reason
 from shared.transport.port import Position
 
 SECRET = "s3cr3t/with+signs&more=äöü-0123456789"

@@ -11,8 +11,8 @@ import pytest
 
 from shared.event import log_id_time, slice_page
 from simulator.catalogue import KINDS
+from simulator.edge_cases import NASTY, Nasty, deep
 from simulator.entries import Entries
-from simulator.nasty import NASTY, Nasty, deep
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 

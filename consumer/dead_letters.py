@@ -1,0 +1,82 @@
+"""Puts events into the dead letters, and says so when that is acknowledged: only then may their position pass.
+
+The letters are opened when the first one is written, so a consumer without dead letters needs no right to them. One task for
+each letter; they are rare, and each may have to wait until the log takes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from consumer.delivery import Delivery
+from shared import failpoints
+from shared.errors import PublishFailed, TransportUnusable
+from shared.logging import get_logger
+from shared.masking import masked
+from shared.transport.port import DeadLetter, DeadLetters
+
+_AGAIN: Final = (1.0, 30.0)  # seconds: the first pause after a failure, and the longest
+
+log = get_logger(__name__)
+
+
+class Undertaker:
+    """`buried` is called in the event loop once a letter is acknowledged, unless the delivery was abandoned."""
+
+    def __init__(self, open_letters: Callable[[], Awaitable[DeadLetters]], buried: Callable[[Delivery], None]) -> None:
+        self._open_letters = open_letters
+        self._buried = buried
+        self._letters: DeadLetters | None = None
+        self._opening = asyncio.Lock()
+        self._tasks: dict[Delivery, asyncio.Task[None]] = {}
+
+    def bury(self, delivery: Delivery, reason: str) -> None:
+        if delivery not in self._tasks:
+            self._tasks[delivery] = asyncio.get_running_loop().create_task(self._bury(delivery, reason))
+
+    def abandon(self, unwanted: Callable[[Delivery], bool]) -> None:
+        """Forget those that `unwanted` is true of; whether their letter is written or not, `buried` is not called."""
+        for delivery in [delivery for delivery in self._tasks if unwanted(delivery)]:
+            self._tasks.pop(delivery).cancel()
+
+    async def close(self) -> None:
+        self.abandon(lambda _: True)
+        if self._letters is not None:
+            await self._letters.close()
+
+    async def _bury(self, delivery: Delivery, reason: str) -> None:
+        letter = _letter(delivery, reason)
+        pause, longest = _AGAIN
+        while not await self._put(letter):
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, longest)
+        failpoints.at("letter-acknowledged")
+        del self._tasks[delivery]
+        log.error("set aside as a dead letter", log_id=letter.log_id, reason=reason, attempts=letter.attempts)
+        self._buried(delivery)
+
+    async def _put(self, letter: DeadLetter) -> bool:
+        try:
+            async with self._opening:
+                if self._letters is None:
+                    self._letters = await self._open_letters()
+            await self._letters.put(letter)
+        except (PublishFailed, TransportUnusable) as error:
+            log.error("a dead letter could not be written; the position stays", log_id=letter.log_id, reason=str(error))
+            return False
+        return True
+
+
+def _letter(delivery: Delivery, reason: str) -> DeadLetter:
+    return DeadLetter(
+        record=delivery.record,
+        log_id=delivery.log_id,
+        partition=delivery.assignment.partition,
+        attempts=delivery.attempt - 1,
+        status=delivery.status,
+        reason=masked(reason),
+        time=time.time(),
+    )

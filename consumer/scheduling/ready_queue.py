@@ -1,0 +1,152 @@
+"""Whose turn it is: what is ready, what is tried again, and what is gathered into a batch.
+
+An event comes here when it is at the head of its lane, and stays the head of its lane until it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from consumer.delivery import Delivery
+from consumer.outcome import speaks_of_the_event
+from consumer.scheduling.batch import Batch, Batching, heads_of
+from consumer.scheduling.retry_queue import Retries, is_free
+
+
+class Turns:
+    """`due` is called in the event loop when a waiting call has become ready again. `limited`: attempts have a limit."""
+
+    def __init__(self, batching: Batching | None, due: Callable[[], None], *, limited: bool) -> None:
+        self._batching = batching
+        self._limited = limited
+        #: Whether the last probe that was no fresh event was chosen for its attempts.
+        self._ending = False
+        self._due = due
+        self._ready: deque[Delivery] = deque()
+        #: Batches that are tried again go as they are, before new ones are made.
+        self._again: deque[Batch] = deque()
+        self._retries: Retries[Delivery | Batch] = Retries(self._back)
+        self._lingering_since: float | None = None
+
+    @property
+    def waiting_for_retry(self) -> int:
+        return len(self._retries)
+
+    def add(self, delivery: Delivery) -> None:
+        """It has become the head of its lane. Nothing happens if its partition is about to go."""
+        if delivery.assignment.live:
+            self._enqueue(delivery)
+
+    def put_back(self, call: Delivery | Batch) -> None:
+        """It was broken off: what is left of it is next."""
+        self._ready.extendleft(head for head in heads_of(parts_of(call)) if head.assignment.live)
+
+    def later(self, call: Delivery | Batch, delay: float) -> None:
+        """It is ready again in `delay` seconds."""
+        self._retries.add(call, delay)
+
+    def hasten(self) -> None:
+        """All who wait are ready now, or at the moment that the receiver asked for."""
+        for call in self._retries.pop_all():
+            self._enqueue(call)
+
+    def next(self, now: float, *, probing: bool = False) -> tuple[Delivery | Batch | None, float]:
+        """The next call; or None, and the seconds until there may be one (0: until something happens).
+
+        `probing`: take one that has never failed, else any that the receiver lets go: a probe must not wait for a backoff.
+        """
+        fresh = probing and self._bring_a_fresh_one_forward()
+        if probing and not fresh and (call := self._nearest_to_its_end()):
+            return call, 0.0
+        if probing and not self._ready and not self._again:
+            return self._retries.pop()
+        if self._again and not fresh:
+            return self._again.popleft(), 0.0
+        if not self._ready:
+            self._lingering_since = None  # what a batch was waiting with may have been set aside
+            return None, 0.0
+        if self._batching is None or self._ready[0].alone:
+            return self._ready.popleft(), 0.0
+        return self._gather(self._batching, now)
+
+    def left(self, call: Delivery | Batch) -> float:
+        """Seconds that it still waits for its next attempt; 0 if it does not wait."""
+        return self._retries.left(call)
+
+    def remove(self, delivery: Delivery) -> Delivery | Batch | None:
+        """Take an event out of its turn: the call that carried it; None if it is not here (behind another, or under way)."""
+        if delivery in self._ready:
+            self._ready.remove(delivery)
+            return delivery
+        for batch in self._again:
+            if delivery in batch.parts:
+                self._again.remove(batch)
+                return batch
+        return next(iter(self._retries.remove(lambda call: delivery in parts_of(call))), None)
+
+    def drop_dead(self) -> None:
+        """Drop what belongs to assignments that are dead; what else was in a batch with it is ready anew."""
+        broken = [*self._retries.remove(is_dying), *filter(is_dying, self._again)]
+        self._again = deque(batch for batch in self._again if not is_dying(batch))
+        self._ready = deque(delivery for delivery in self._ready if delivery.assignment.live)
+        for call in broken:
+            for head in heads_of(parts_of(call)):
+                self.add(head)
+
+    def _bring_a_fresh_one_forward(self) -> bool:
+        """The newest, since what an earlier owner left open among much that is done may be what always fails.
+
+        Events that failed say little about the webhook: a dozen poisoned ones would keep the breaker open for everybody.
+        """
+        fresh = next((delivery for delivery in reversed(self._ready) if not delivery.failed), None)
+        if fresh is None:
+            return False
+        self._ready.remove(fresh)
+        self._ready.appendleft(fresh)
+        return True
+
+    def _nearest_to_its_end(self) -> Delivery | None:
+        """Every other time, of those that a receiver read and refused, the one with the most attempts.
+
+        The sooner it comes to its dead letter, the sooner an event behind it shows that the webhook is well. To take them in turn
+        would spend every attempt of a window full of poison first. The other times somebody else may show it.
+        """
+        self._ending = self._limited and not self._ending
+        alone = (call for call in (*self._ready, *self._retries) if isinstance(call, Delivery))
+        refused = (call for call in alone if speaks_of_the_event(call.status) and is_free(call))
+        call = max(refused, key=lambda call: call.attempt, default=None) if self._ending else None
+        if call is not None:
+            self.remove(call)
+        return call
+
+    def _gather(self, batching: Batching, now: float) -> tuple[Batch | None, float]:
+        if self._lingering_since is None:
+            self._lingering_since = now
+        wait = self._lingering_since + batching.linger - now
+        if wait > 0 and not batching.ripe(self._ready):
+            return None, wait
+        self._lingering_since = None
+        return batching.take(self._ready), 0.0
+
+    def _back(self, call: Delivery | Batch) -> None:
+        self._enqueue(call)
+        self._due()
+
+    def _enqueue(self, call: Delivery | Batch) -> None:
+        if not is_free(call):
+            self._retries.add(call, call.not_before - asyncio.get_running_loop().time())
+        elif isinstance(call, Batch):
+            self._again.append(call)
+        else:
+            self._ready.append(call)
+
+
+def parts_of(call: Delivery | Batch) -> Sequence[Delivery]:
+    return call.parts if isinstance(call, Batch) else (call,)
+
+
+def is_dying(call: Delivery | Batch) -> bool:
+    """It carries an event of a partition that is about to go."""
+    return any(not part.assignment.live for part in parts_of(call))

@@ -1,0 +1,263 @@
+"""The consumer's loop: polls, hands records to the dispatcher, commits what is done, and gives partitions back in order.
+
+One event loop owns everything here. The loop itself only polls; deliveries move by callbacks, and commits are made beside them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from consumer.control import Skips
+from consumer.dispatcher import Counts, Dispatcher
+from consumer.partitions.commits import Commits
+from consumer.partitions.partition import Assignment
+from consumer.partitions.window import Holdings
+from consumer.policy import Policy
+from consumer.scheduling.circuit_breaker import Breaker, State
+from consumer.webhook import Webhook
+from shared import failpoints
+from shared.logging import get_logger
+from shared.record import Record
+from shared.transport.port import Batch, DeadLetters, Member, Position, RebalanceListener, Transport
+
+_POLL_WAIT: Final = 0.1  # seconds; also how soon a stop is seen
+_HELD_WAIT: Final = 0.05  # the same with some partitions held: they may have to go on before another one brings anything
+_IDLE_WAIT: Final = 0.5  # the same with nothing under way: half the CPU of an idle consumer; records end the wait at once
+_POLL_LIMIT: Final = 200  # records; larger polls make the calls uneven
+#: Seconds without a poll while all partitions are held: a poll that may bring nothing would not notice that there is room again.
+_ROOM_WAIT: Final = 0.25
+
+log = get_logger(__name__)
+
+
+class Worker(RebalanceListener):
+    """Delivers one member's records.
+
+    `window` in records, `commit_interval` and `drain_timeout` in seconds, `jitter` draws from [0, 1).
+    """
+
+    def __init__(
+        self,
+        *,
+        webhook: Webhook,
+        policy: Policy,
+        breaker: Breaker,
+        window: int,
+        commit_interval: float,
+        drain_timeout: float,
+        jitter: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._drain_timeout = drain_timeout
+        self._clock = clock
+        self._eased = asyncio.Event()
+        self._holdings = Holdings(window, most=_POLL_LIMIT, eased=self._eased.set, many=lambda: self._commits.look())
+        self._commits = Commits(self._holdings, interval=commit_interval, clock=clock)
+        self._dispatcher = Dispatcher(
+            webhook=webhook,
+            policy=policy,
+            breaker=breaker,
+            blocked=self._asleep,
+            open_letters=self._open_letters,
+            jitter=jitter,
+            clock=clock,
+        )
+        self._transport: Transport | None = None
+        self._share: int | None = None
+        self._session = 0.0
+        self._polled = clock()
+
+    # -- the loop
+
+    async def run(self, transport: Transport, stop: asyncio.Event) -> None:
+        """Deliver until `stop` is set; then drain, commit and leave. Raises `TransportUnusable`."""
+        self._transport = transport
+        try:
+            member = await self._join(transport, stop)
+            if member is None:
+                return
+            self._session = member.session
+            skips = Skips(self._dispatcher, self._holdings)
+            following = asyncio.create_task(skips.follow(transport))
+            try:
+                while not stop.is_set():
+                    await self.turn(member)
+                    if following.done():
+                        following.result()  # raises what nobody expected: the process ends, and is started again
+            finally:
+                await member.close()
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+                await skips.close()
+                await self._commits.close()
+        finally:
+            await self._dispatcher.close()
+
+    async def _join(self, transport: Transport, stop: asyncio.Event) -> Member | None:
+        """None: `stop` came while we waited for the log."""
+        joining, stopped = asyncio.ensure_future(transport.member(self)), asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait((joining, stopped), return_when=asyncio.FIRST_COMPLETED)
+            return joining.result() if joining.done() else None
+        finally:
+            joining.cancel()
+            stopped.cancel()
+            await asyncio.gather(joining, stopped, return_exceptions=True)
+
+    async def turn(self, member: Member) -> None:
+        """One round: poll, start what can start."""
+        self._commits.serve(member)
+        paused = await self._hold()
+        wait = _HELD_WAIT if paused else _POLL_WAIT if self._holdings.taken else _IDLE_WAIT
+        batches = await member.poll(wait=wait, limit=self._holdings.limit, paused=paused)
+        self._polled, self._session = self._clock(), member.session  # in this order: we may be frozen in between
+        for batch in batches:
+            failpoints.at("after-poll")
+            self._accept(batch)
+        self._dispatcher.launch()
+
+    async def _hold(self) -> Collection[int]:
+        """The partitions to take nothing from; if these are all, wait a little for room first."""
+        deadline = self._clock() + _ROOM_WAIT
+        while True:
+            self._eased.clear()
+            self._unpark()
+            self._commits.look()
+            paused = self._holdings.full()
+            left = deadline - self._clock()
+            if len(paused) < len(self._holdings.owned) or not paused or left <= 0:
+                return paused
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._eased.wait(), left)
+
+    def _accept(self, batch: Batch) -> None:
+        assignment = self._holdings.owned.get(batch.partition)
+        if assignment is None or not assignment.live:
+            return
+        self._take(assignment, [*assignment.parked, *batch.records] if assignment.parked else batch.records)
+
+    def _take(self, assignment: Assignment, records: Sequence[Record]) -> None:
+        ledger, assignment.parked = assignment.ledger, ()
+        for place, record in enumerate(records):
+            if not ledger.fits(record.offset):
+                assignment.parked = records[place:]
+                self._crowded(assignment)
+                break
+            if ledger.take(record.offset):
+                self._dispatcher.take(assignment, record)
+
+    def _unpark(self) -> None:
+        """Take what waits for room in a commit, as far as there is some."""
+        for assignment in self._holdings.owned.values():
+            if assignment.parked and assignment.live:
+                self._take(assignment, assignment.parked)
+                self._dispatcher.launch()
+
+    def _crowded(self, assignment: Assignment) -> None:
+        if not assignment.crowded:
+            log.warning(
+                "a commit has no room for more open events of this partition: nothing is read of it until some are done "
+                "(said once)",
+                partition=assignment.partition,
+                open=assignment.ledger.open,
+                position=assignment.ledger.position,
+            )
+        assignment.crowded = True
+
+    def _asleep(self) -> bool:
+        """We slept through our session: the partitions may be somebody else's by now, the next poll will tell."""
+        return self._clock() - self._polled > self._session
+
+    async def _open_letters(self) -> DeadLetters:
+        if self._transport is None:
+            raise RuntimeError("the worker does not run")
+        return await self._transport.dead_letters()
+
+    # -- what an onlooker may know
+
+    @property
+    def counts(self) -> Counts:
+        return self._dispatcher.counts
+
+    @property
+    def breaker(self) -> State:
+        return self._dispatcher.breaker
+
+    @property
+    def in_window(self) -> int:
+        """Events that are taken and not yet done."""
+        return self._holdings.taken
+
+    @property
+    def in_flight(self) -> int:
+        return self._dispatcher.in_flight
+
+    @property
+    def waiting_for_retry(self) -> int:
+        return self._dispatcher.waiting_for_retry
+
+    @property
+    def done_beyond(self) -> int:
+        """Events that are done while an earlier one of their partition is not."""
+        return self._holdings.beyond
+
+    @property
+    def idle_for(self) -> float:
+        """Seconds since the loop last came round: a few tenths while all is well."""
+        return self._clock() - self._polled
+
+    # -- the group's side
+
+    def assigned(self, partition: int, position: Position) -> None:
+        ledger = self._holdings.add(partition, position, self._transport.metadata_limit if self._transport else None).ledger
+        log.info("partition assigned", partition=partition, offset=position.offset, done_beyond=ledger.beyond)
+        if ledger.foreign_metadata:
+            log.warning(
+                "the metadata of the committed position is damaged or another program's and is ignored: "
+                "what was done beyond the position may be delivered again",
+                partition=partition,
+                offset=position.offset,
+            )
+
+    def share(self, calls: int) -> None:
+        if calls != self._share:
+            log.info("concurrent calls of this member", calls=calls)
+        self._share = calls
+        self._dispatcher.share(calls)
+
+    async def revoked(self, partitions: Collection[int]) -> Mapping[int, Position]:
+        """Let open calls end, break off what is left after the drain timeout; nothing new starts meanwhile."""
+        leaving = self._holdings.retire(partitions)
+        self._dispatcher.forget_dead()
+        failpoints.at("in-revoked")
+        await self._drain(leaving)
+        failpoints.at("drained")
+        self._drop(leaving)
+        log.info("partitions given back", partitions=sorted(partitions))
+        return {assignment.partition: assignment.ledger.committable for assignment in leaving}
+
+    def lost(self, partitions: Collection[int]) -> None:
+        leaving = self._holdings.retire(partitions)
+        self._dispatcher.cancel(leaving)
+        self._drop(leaving)
+        log.warning("partitions lost: another member may repeat what was under way", partitions=sorted(partitions))
+
+    async def _drain(self, leaving: Sequence[Assignment]) -> None:
+        deadline = self._clock() + self._drain_timeout
+        while self._dispatcher.calls_of(leaving) and (left := deadline - self._clock()) > 0:
+            self._dispatcher.drained.clear()
+            try:
+                await asyncio.wait_for(self._dispatcher.drained.wait(), left)
+            except TimeoutError:
+                break
+        if cancelled := self._dispatcher.cancel(leaving):
+            log.warning("calls broken off at the drain timeout; they will be made again", calls=cancelled)
+
+    def _drop(self, leaving: Sequence[Assignment]) -> None:
+        self._holdings.drop(leaving)
+        self._dispatcher.forget_dead()

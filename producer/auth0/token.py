@@ -1,0 +1,110 @@
+"""The access token for the Management API: fetched by client credentials, kept, renewed before it expires.
+
+Tokens are metered on some plans, so there is one request at a time and none while a token is good.
+Source: Auth0's documentation of `POST /oauth/token` and of the Management API's tokens.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import httpx
+
+from producer.auth0.response import Ask, object_in, words_in
+from shared import masking
+from shared.errors import Auth0Unavailable, CredentialsRefused
+from shared.logging import get_logger
+from shared.masking import excerpt
+
+_RENEW_AT: Final = 0.9  # of the token's life
+_DEFAULT_LIFE: Final = 3600.0  # seconds, where Auth0 does not say
+_SHORTEST_LIFE: Final = 10.0  # however short Auth0 says: never a request per page
+_LONGEST_LIFE: Final = 30 * 86_400.0  # what Auth0 allows
+# What RFC 6750 lets a bearer token be. Anything else breaks the header, and the HTTP library's complaint would quote it.
+_USABLE: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
+
+log = get_logger(__name__)
+
+
+class Token:
+    def __init__(
+        self,
+        ask: Ask,
+        *,
+        url: str,
+        client_id: str,
+        client_secret: str,
+        audience: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ask = ask
+        self._url = url
+        self._form = {
+            "grant_type": "client_credentials",
+            "client_id": client_id,
+            "client_secret": client_secret,
+            "audience": audience,
+        }
+        self._clock = clock
+        self._value = ""
+        self._renew_at = 0.0
+
+    async def value(self) -> str:
+        """A token that is good now. Raises `CredentialsRefused`, `RateLimited` and `Auth0Unavailable`."""
+        if not self._value or self._clock() >= self._renew_at:
+            await self._fetch()
+        return self._value
+
+    def refuse(self) -> None:
+        """The API did not accept the token: the next call fetches another."""
+        self._value = ""
+
+    async def _fetch(self) -> None:
+        answer, body = await self._ask("POST", self._url, json=self._form)
+        heard, fields = f"{self._url} answered {answer.status_code}", object_in(body)
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            raise CredentialsRefused(f"{heard}: no Auth0 tenant answers there. Look at AUTH0_DOMAIN")
+        if fields is None:
+            raise Auth0Unavailable(f"{heard} with something that is no JSON object: a proxy in between?")
+        if answer.status_code in (400, 401, 403):
+            heard += words_in(fields)
+            raise CredentialsRefused(f"{heard}: {self._advice(answer.status_code, fields)}")
+        value = fields.get("access_token")
+        if answer.status_code != httpx.codes.OK or not isinstance(value, str) or not _USABLE.fullmatch(value):
+            raise Auth0Unavailable(f"{heard} without a usable access_token")
+        life = _life(fields.get("expires_in"))
+        self._renew_at = self._clock() + life * _RENEW_AT
+        self._value = value
+        masking.use([value], of="Auth0's token")
+        scope = fields.get("scope")
+        log.info("token received", expires_in=life, scope=excerpt(scope, 300) if isinstance(scope, str) else "")
+
+    def _advice(self, status: int, fields: dict[str, Any]) -> str:
+        if status != httpx.codes.FORBIDDEN:
+            return (
+                "AUTH0_CLIENT_ID or AUTH0_CLIENT_SECRET is wrong. Both stand in the Auth0 dashboard under "
+                "Applications → Applications → your application → Settings; it must be a Machine to Machine application"
+            )
+        if fields.get("error") == "unauthorized_client":
+            return (
+                "the application may not use client credentials. Allow them in the Auth0 dashboard under "
+                "Applications → Applications → your application → Settings → Advanced Settings → Grant Types"
+            )
+        return (
+            "the application may not use the Management API. Authorize it in the Auth0 dashboard under "
+            "Applications → APIs → Auth0 Management API → Machine to Machine Applications, with read:logs, "
+            f"and see that AUTH0_AUDIENCE ({self._form['audience']}) names that API"
+        )
+
+
+def _life(said: object) -> float:
+    """Seconds that a token may be used, from `expires_in`."""
+    try:
+        seconds = float(said) if isinstance(said, int | float | str) and not isinstance(said, bool) else math.nan
+    except (ValueError, OverflowError):
+        seconds = math.nan
+    return _DEFAULT_LIFE if math.isnan(seconds) else min(max(seconds, _SHORTEST_LIFE), _LONGEST_LIFE)

@@ -1,0 +1,129 @@
+"""From settings to a client: the one place where they become kafka-python's arguments, for consumer, producer and admin alike.
+
+Make clients with `build` only. A constructor that meets TLS on a silent port ignores its own timeout and hangs for ever, and one
+that fails leaves its IO thread and four sockets behind; so each runs in a thread of its own, under a bound, and its remains are
+closed.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
+from typing import Any, Final, TypeVar
+
+import kafka
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
+
+from shared.errors import TransportUnreachable, TransportUnusable
+from shared.settings import Log
+from shared.transport.kafka.client.errors import Access, translation
+from shared.transport.kafka.client.log_throttle import quieten
+from shared.transport.kafka.client.probe_connection import CLIENT_ID
+from shared.transport.kafka.client.sasl import sasl_arguments
+from shared.transport.kafka.client.tls import tls_context
+
+#: Older ones stall after a change of leader (before 3.0.6) or leave partitions unread after a rebalance (before 3.0.9).
+OLDEST: Final = (3, 0, 12)
+#: Seconds that one request may take. Longer ones are given up and the broker is asked anew.
+REQUEST_TIMEOUT: Final = 10.0
+#: Seconds that the library gets to find the cluster, and that a constructor may take in all.
+BOOTSTRAP_TIMEOUT: Final = 10.0
+BUILD_BOUND: Final = 12.0
+
+C = TypeVar("C")
+
+
+def build(kind: Callable[..., C], settings: Log, *, bound: float = BUILD_BOUND, **more: Any) -> C:
+    """`kind(**arguments(settings), **more)` within `bound` seconds; `more` wins. `kind` is a class of kafka-python. Blocks.
+
+    Raises `TransportUnusable`; `TransportUnreachable` where no answer came.
+    """
+    quieten()
+    parts: list[KafkaNetClient] = []
+    given = {**arguments(settings), "kafka_client": _recorder(parts), **more}
+    made: Future[C] = Future()
+    threading.Thread(target=_construct, args=(lambda: kind(**given), made, parts), name="kafka-build", daemon=True).start()
+    wait([made], timeout=bound)
+    if made.cancel():
+        # Closing can wait for a name server, so not here; it also frees the constructor that hangs.
+        threading.Thread(target=_close, args=(parts,), name="kafka-close", daemon=True).start()
+        raise TransportUnreachable(f"Kafka at {servers(settings)} does not answer: no connection within {bound:g} s")
+    try:
+        return made.result()
+    except (KafkaError, OSError) as error:
+        raise translation(settings, error, f"connecting to {servers(settings)}", Access("DESCRIBE", "cluster")) from error
+
+
+@contextmanager
+def administrator(settings: Log) -> Iterator[KafkaAdminClient]:
+    """A `KafkaAdminClient`, closed at the end. Blocks. Raises `TransportUnusable`."""
+    client = build(KafkaAdminClient, settings)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def arguments(settings: Log) -> dict[str, Any]:
+    """What every client is given. Raises `TransportUnusable` for files, a mechanism or a library that cannot be used."""
+    _require_version()
+    return {
+        "bootstrap_servers": list(settings.bootstrap_servers),
+        "client_id": CLIENT_ID,
+        "request_timeout_ms": round(REQUEST_TIMEOUT * 1000),
+        "bootstrap_timeout_ms": round(BOOTSTRAP_TIMEOUT * 1000),
+        # The library's own 30 s is how late a broker that came back would be noticed.
+        "reconnect_backoff_max_ms": 1000,
+        "security_protocol": settings.security_protocol,
+        "ssl_context": tls_context(settings),
+        **sasl_arguments(settings),
+    }
+
+
+def servers(settings: Log) -> str:
+    return ", ".join(settings.bootstrap_servers)
+
+
+def _require_version() -> None:
+    found = tuple(int(number) for number in re.findall(r"\d+", kafka.__version__)[:3])
+    if found < OLDEST:
+        wanted = ".".join(map(str, OLDEST))
+        raise TransportUnusable(f"kafka-python {kafka.__version__} loses its place after rebalances: install {wanted} or newer")
+
+
+def _recorder(parts: list[KafkaNetClient]) -> Callable[..., KafkaNetClient]:
+    """Makes the network half of a client, which is all that a failed constructor leaves behind, and remembers it."""
+
+    def record(**given: Any) -> KafkaNetClient:
+        part = KafkaNetClient(**given)
+        parts.append(part)
+        return part
+
+    return record
+
+
+def _construct(make: Callable[[], C], made: Future[C], parts: list[KafkaNetClient]) -> None:
+    try:
+        client = make()
+    except BaseException as error:  # noqa: BLE001 - it is raised where the client was wanted
+        _close(parts)
+        if made.set_running_or_notify_cancel():
+            made.set_exception(error)
+        return
+    if made.set_running_or_notify_cancel():
+        made.set_result(client)
+    else:
+        _close(parts)
+
+
+def _close(parts: list[KafkaNetClient]) -> None:
+    """Each once, whoever comes first."""
+    while parts:
+        # RuntimeError: a producer's constructor runs the network loop itself; closing from outside frees it, and then complains.
+        with suppress(IndexError, RuntimeError):
+            parts.pop().close()

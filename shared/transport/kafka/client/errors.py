@@ -1,0 +1,85 @@
+"""Where kafka-python's exceptions stop and become ours.
+
+A missing right arrives with the resource at most; who we are and what we wanted to do is known here only, so it is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from kafka.errors import AuthorizationError, KafkaError, RetriableError, SaslAuthenticationFailedError
+
+from shared.errors import TransportUnreachable, TransportUnusable, WebhooksError
+from shared.masking import excerpt
+from shared.settings import Log
+from shared.transport.kafka.client.sasl import login_advice
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A right in Kafka's words: `Access("READ", "topic auth0.logs")`."""
+
+    operation: str
+    #: Kind and name: "topic …", "group …" or "cluster".
+    resource: str
+
+
+@contextmanager
+def translated(
+    settings: Log, doing: str, access: Access, *, otherwise: type[WebhooksError] = TransportUnusable
+) -> Iterator[None]:
+    """Every error of the library and of the sockets below comes out as one of ours; anything else is a bug and goes through.
+
+    `doing` completes "Kafka failed while …"; `access` is the right that this needs. Refused rights and credentials raise
+    `TransportUnusable`, all else `otherwise`; where that is `TransportUnusable` too, what broke off `TransportUnreachable`.
+    """
+    try:
+        yield
+    except (KafkaError, OSError) as error:
+        raise translation(settings, error, doing, access, otherwise=otherwise) from error
+
+
+def translation(
+    settings: Log, error: BaseException, doing: str, access: Access, *, otherwise: type[WebhooksError] = TransportUnusable
+) -> WebhooksError:
+    """What `translated` would raise, as a value."""
+    if is_denied(error):
+        return TransportUnusable(denied(settings, access))
+    if isinstance(error, SaslAuthenticationFailedError):
+        return TransportUnusable(f"Kafka refuses the login of {principal(settings)}: {login_advice(settings)}")
+    if otherwise is TransportUnusable and passes(error):
+        otherwise = TransportUnreachable
+    return otherwise(f"Kafka failed while {doing}: {reason(error)}")
+
+
+def passes(error: BaseException) -> bool:
+    """Does it say nothing but that there was no answer, or not yet?"""
+    return isinstance(error, (RetriableError, OSError))
+
+
+def is_denied(error: BaseException) -> bool:
+    """Is it about a missing right? By its name too: an idempotent producer wraps it into the text of a plain KafkaError."""
+    return isinstance(error, AuthorizationError) or "AuthorizationFailedError" in str(error)
+
+
+def denied(settings: Log, access: Access) -> str:
+    """The message for a missing right: principal, operation, resource, and what to do."""
+    return (
+        f"{principal(settings)} has no right to {access.operation} on {access.resource} in Kafka: "
+        "grant it (docs/operations.md lists what each role needs)"
+    )
+
+
+def principal(settings: Log) -> str:
+    """Who we are to the brokers, as an ACL would name it, as far as that can be known on this side."""
+    if settings.security_protocol.startswith("SASL"):
+        elsewhere = {"OAUTHBEARER": "the token's subject", "AWS_MSK_IAM": "the IAM identity"}
+        return elsewhere.get(settings.sasl_mechanism or "") or f"User:{settings.sasl_username}"
+    return "the certificate's subject" if settings.ssl_certfile else "User:ANONYMOUS"
+
+
+def reason(error: BaseException) -> str:
+    """One line without the library's trimmings."""
+    return excerpt(" ".join(str(error).split()) or type(error).__name__, 300)

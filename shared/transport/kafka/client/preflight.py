@@ -1,0 +1,109 @@
+"""One blocking conversation with each server before any client is made: TCP, TLS, ApiVersions, login, Metadata.
+
+kafka-python hides every mistake behind "Unable to bootstrap" after its timeout. Here each one gets its own sentence within 3 s:
+what is wrong, where, and what to do. `wait_for_broker` is for the start of a process, `ride_out` for its steps after that; run
+them in a thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from shared.errors import TransportUnreachable, TransportUnusable
+from shared.logging import Logger
+from shared.settings import Log
+from shared.transport.kafka.client.handshake import Fault, examine
+from shared.transport.kafka.client.tls import tls_context
+
+#: Seconds between two tries: doubling up to the second.
+_PAUSES: Final = (0.5, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one start waits for Kafka, in all its steps together: `seconds` from now on."""
+
+    seconds: float
+    _since: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float:
+        return max(0.0, self._since + self.seconds - time.monotonic())
+
+    def __str__(self) -> str:
+        """For the end of a message."""
+        return f" (tried for {self.seconds:g} s)" if self.seconds else ""
+
+
+def wait_for_broker(settings: Log, patience: float, log: Logger, stop: threading.Event | None = None) -> bool:
+    """Return as soon as one server is as it must be; the others are warnings. False: `stop` was set while waiting.
+
+    While none can be reached it tries again, a line each time, for `patience` seconds. Raises `TransportUnusable` then, and at
+    once for what waiting cannot heal: certificates, credentials, a wrong protocol, files.
+    """
+    return _wait(settings, Patience(patience), log, stop or threading.Event())
+
+
+def ride_out(begin: Callable[[], None], settings: Log, patience: Patience, log: Logger, stop: threading.Event) -> None:
+    """`begin()`, and again while Kafka merely breaks off; in between see whether a server answers. Blocks.
+
+    Raises `TransportUnusable` for what `begin` says twice and for what the preflight finds, `TransportUnreachable` when the
+    patience is over or `stop` is set.
+    """
+    said = ""
+    pauses = _pauses()
+    while True:
+        try:
+            return begin()
+        except TransportUnreachable as error:
+            left = patience.left
+            if left:
+                log.warning("Kafka broke off during the start; trying again", problem=str(error), give_up_in=round(left, 1))
+            # Where the preflight fails, its line is the better one.
+            stopped = stop.wait(min(next(pauses), left)) or not _wait(settings, patience, log, stop)
+            if stopped or not left:
+                raise TransportUnreachable(f"{error}{patience}") from error
+        except TransportUnusable as error:
+            if str(error) == said:
+                raise
+            said = str(error)
+
+
+def _wait(settings: Log, patience: Patience, log: Logger, stop: threading.Event) -> bool:
+    pauses = _pauses()
+    while True:
+        faults = check(settings)
+        if len(faults) < len(settings.bootstrap_servers):
+            for fault in faults:
+                log.warning("a Kafka server cannot be used; others can", server=fault.server, problem=fault.what)
+            return True
+        left, passing = patience.left, all(fault.heals for fault in faults)
+        if not left or not passing:
+            kind = TransportUnreachable if passing else TransportUnusable
+            raise kind("\n".join(map(str, faults)) + (str(patience) if passing else ""))
+        log.warning("Kafka cannot be reached yet; trying again", problem=str(faults[0]), give_up_in=round(left, 1))
+        if stop.wait(min(next(pauses), left)):
+            return False
+
+
+def _pauses() -> Iterator[float]:
+    pause, longest = _PAUSES
+    while True:
+        yield pause
+        pause = min(pause * 2, longest)
+
+
+def check(settings: Log) -> list[Fault]:
+    """What is wrong with each server, all asked at once; servers without a fault are left out. At most about 4 s.
+
+    Raises `TransportUnusable` for PEM files that cannot be used.
+    """
+    context = tls_context(settings)
+    with ThreadPoolExecutor(max_workers=max(1, len(settings.bootstrap_servers))) as pool:
+        found = pool.map(lambda server: examine(server, settings, context), settings.bootstrap_servers)
+    return [fault for fault in found if fault]

@@ -1,0 +1,130 @@
+"""Who the active poller is: the member of the poller group that holds the one partition of the checkpoint topic.
+
+Lives in the client thread of the publisher, so that a publisher that hangs loses the lease. Nothing is ever read here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from enum import Enum, auto
+from typing import Final
+
+from kafka import KafkaConsumer
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
+from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from kafka.errors import CommitFailedError, RebalanceInProgressError
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from shared.errors import LeaseLost
+from shared.settings import Log
+from shared.transport.kafka.group.client import MAX_POLL_INTERVAL, GroupClient, new_watchdog
+from shared.transport.kafka.group.watchdog import Watchdog
+from shared.transport.kafka.topics.checkpoints import PARTITION
+
+#: Seconds of one look. In a quiet group it sleeps through them; the library wants more than 0.
+STANDBY_LOOK: Final = 0.2
+_LOOK: Final = 0.001
+_PROOF_BOUND: Final = 10_000  # milliseconds
+_SETTLE_BOUND: Final = MAX_POLL_INTERVAL
+
+
+class Lease(Enum):
+    #: No assignment yet, or a rebalance is under way.
+    OPEN = auto()
+    HELD = auto()
+    ELSEWHERE = auto()
+
+
+class Election:
+    def __init__(self, settings: Log) -> None:
+        self._partition = TopicPartition(settings.checkpoint_topic, PARTITION)
+        self._watchdog = new_watchdog(settings)
+        self._listener = _Listener(self._watchdog)
+        self._client = GroupClient(
+            settings,
+            group=settings.poller_group,
+            topic=settings.checkpoint_topic,
+            # A sticky one: a join does not move the partition.
+            assignor=StickyPartitionAssignor(),
+            listener=self._listener,
+            watchdog=self._watchdog,
+            auto_offset_reset="earliest",
+        )
+        self._term = 0
+
+    def open(self) -> None:
+        """Raises `TransportUnusable`."""
+        self._client.open()
+
+    def look(self, wait: float) -> Lease:
+        """One poll. Raises `TransportUnusable`."""
+        self._client.poll(wait, 1)
+        self._client.proven = self._client.proven or self._watchdog.assigned
+        return self._listener.lease
+
+    def begin(self) -> None:
+        """From now on the lease is this one: `renew` and `prove` raise if it was interrupted, even if it is ours again."""
+        self._term = self._listener.term
+
+    def renew(self) -> None:
+        """Show that we are alive, and see a rebalance through. Raises `LeaseLost`, `TransportUnusable`."""
+        deadline = time.monotonic() + _SETTLE_BOUND
+        lease = self.look(_LOOK)
+        while lease is Lease.OPEN and time.monotonic() < deadline:
+            lease = self.look(STANDBY_LOOK)
+        if lease is not Lease.HELD or self._listener.term != self._term:
+            raise LeaseLost("another poller may have been active meanwhile")
+
+    def prove(self, offset: int) -> None:
+        """See that the group still knows us as the holder, by storing `offset` in it: a poller that was frozen is refused here.
+
+        Raises `LeaseLost`, and `KafkaError` when nobody answers.
+        """
+        position = {self._partition: OffsetAndMetadata(offset, "", -1)}
+        while True:
+            self.renew()
+            try:
+                self._client.open().commit(position, timeout_ms=_PROOF_BOUND)
+            except RebalanceInProgressError:
+                continue
+            except CommitFailedError as error:
+                if not any(isinstance(cause, RebalanceInProgressError) for cause in error.args):
+                    raise LeaseLost("the poller group went on without this poller") from error
+                continue
+            return
+
+    def leave(self) -> None:
+        self._client.close()
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the client library is not typed
+    """On the client's I/O thread, while the worker waits in `poll`."""
+
+    _consumer: KafkaConsumer
+
+    def __init__(self, watchdog: Watchdog) -> None:
+        self._watchdog = watchdog
+        self.lease = Lease.OPEN
+        #: Another number whenever somebody else may have held the lease.
+        self.term = 0
+
+    def attach(self, consumer: KafkaConsumer) -> None:
+        self._consumer = consumer
+        self.lease = Lease.OPEN
+        self.term += 1
+
+    def on_partitions_revoked(self, _revoked: Collection[TopicPartition]) -> None:
+        self._watchdog.waiting(time.monotonic())
+        self.lease = Lease.OPEN
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        self._consumer.pause(*assigned)
+        self._watchdog.arrived()
+        self.lease = Lease.HELD if assigned else Lease.ELSEWHERE
+        self.term += not assigned
+
+    def on_partitions_lost(self, _lost: Collection[TopicPartition]) -> None:
+        self._watchdog.waiting(time.monotonic())
+        self.lease = Lease.OPEN
+        self.term += 1

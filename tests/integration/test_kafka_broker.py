@@ -1,0 +1,138 @@
+"""The broker of the tests keeps the promises that other tests lean on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import NewTopic
+from kafka.errors import KafkaError
+
+from tests.support.kafka.broker import Broker, JarsBroker
+from tests.support.kafka.docker import DockerBroker
+from tests.support.kafka.fixtures import Names, _lent
+from tests.support.kafka.jars import Unavailable, install
+from tests.support.kafka.secured import SecuredBroker
+from tests.support.process_guard import guarded
+
+
+def _topics(bootstrap: str) -> set[str]:
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=1500, request_timeout_ms=1500)
+    try:
+        return set(admin.list_topics())
+    finally:
+        admin.close()
+
+
+def _create(bootstrap: str, topic: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        admin.create_topics([NewTopic(topic, 1, 1)])
+        admin.wait_for_topics([topic])
+    finally:
+        admin.close()
+
+
+def test_the_shared_broker_serves(kafka: Broker, names: Names) -> None:
+    _create(kafka.bootstrap, names.topic)
+    assert names.topic in _topics(kafka.bootstrap)
+
+
+def test_a_broker_that_has_no_time_to_write_its_class_archive_starts_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine its ten seconds were over, and each Kafka test of a new home failed."""
+    monkeypatch.setattr("tests.support.kafka.broker.ARCHIVE_BOUND", 0.0)
+    try:
+        jars = replace(install(), jvm=f"unknown-{uuid.uuid4().hex}")
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    monkeypatch.setattr("tests.support.kafka.broker.install", lambda: jars)
+    with JarsBroker() as broker:
+        assert _topics(broker.bootstrap) is not None
+    assert not jars.archive.exists()
+
+
+def test_a_killed_broker_comes_back_on_the_same_port_with_its_data(own_kafka: Broker, names: Names) -> None:
+    _create(own_kafka.bootstrap, names.topic)
+    own_kafka.kill()
+    with (
+        pytest.raises(ConnectionRefusedError),
+        socket.create_connection(("127.0.0.1", int(own_kafka.bootstrap.split(":")[1])), timeout=1),
+    ):
+        pass
+    own_kafka.start()
+    assert names.topic in _topics(own_kafka.bootstrap)
+
+
+def test_a_frozen_broker_is_silent_until_it_is_thawed(own_kafka: Broker) -> None:
+    own_kafka.freeze()
+    started = time.monotonic()
+    with pytest.raises(KafkaError):
+        _topics(own_kafka.bootstrap)
+    assert time.monotonic() - started > 1
+    own_kafka.thaw()
+    assert _topics(own_kafka.bootstrap) is not None
+
+
+def test_the_secured_broker_lets_a_known_user_in(secured_kafka: SecuredBroker) -> None:
+    name, password = secured_kafka.create_user()
+    admin = KafkaAdminClient(
+        bootstrap_servers=secured_kafka.sasl,
+        bootstrap_timeout_ms=5000,
+        security_protocol="SASL_SSL",
+        ssl_cafile=str(secured_kafka.authority.cafile),
+        sasl_mechanism="SCRAM-SHA-512",
+        sasl_plain_username=name,
+        sasl_plain_password=password,
+    )
+    try:
+        assert admin.list_topics() == []
+    finally:
+        admin.close()
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])
+def test_without_any_way_to_a_broker_tests_skip_at_home_and_fail_in_ci(
+    monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+    with pytest.raises(outcome, match="no Kafka for tests: no Docker engine answers"):
+        next(_lent(DockerBroker))
+
+
+def test_a_broker_ends_with_the_tests_that_started_it_however_they_end() -> None:
+    code = (
+        "from tests.support.kafka.broker import JarsBroker; b = JarsBroker(); b.start(); print(b.bootstrap, flush=True); input()"
+    )
+    tests = subprocess.Popen(
+        [sys.executable, "-c", code], env=guarded(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert tests.stdout
+    assert tests.stdin
+    host, _, port = tests.stdout.readline().strip().rpartition(":")
+    os.kill(tests.pid, signal.SIGKILL)
+    tests.communicate()
+    _eventually(lambda: not _accepts(host, int(port)))
+
+
+def _accepts(host: str, port: int) -> bool:
+    with suppress(OSError), socket.create_connection((host, port), timeout=1):
+        return True
+    return False
+
+
+def _eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -1,0 +1,39 @@
+"""When a broker that was just started can be used."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from tests.support.kafka.jars import Unavailable
+
+
+def wait_until_ready(bootstrap: str, *, bound: float, process: subprocess.Popen[bytes] | None = None) -> None:
+    """Return when the group coordinator answers, which is the last thing to come. Raises `Unavailable` after `bound` seconds."""
+    deadline = time.monotonic() + bound
+    while not _ready(bootstrap):
+        if process is not None and process.poll() is not None:
+            raise Unavailable(f"the broker ended at once (exit code {process.returncode})")
+        if time.monotonic() > deadline:
+            raise Unavailable(f"no broker answers at {bootstrap} within {bound:g} s")
+        time.sleep(0.03)
+
+
+def _ready(bootstrap: str) -> bool:
+    host, _, port = bootstrap.split(",")[0].rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=2000, request_timeout_ms=2000)
+    except (OSError, KafkaError):
+        return False
+    try:
+        admin.describe_groups(["nobody"])
+    except KafkaError:
+        return False
+    finally:
+        admin.close()
+    return True

@@ -1,0 +1,199 @@
+"""The logs that the contract suite and the end-to-end tests run on. Another adapter is one more parameter here."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from admin import compose
+from shared.settings import Role, load
+from shared.transport.kafka.topics import topics
+from shared.transport.port import (
+    Checkpoint,
+    Consumers,
+    Control,
+    DeadLetters,
+    Member,
+    Progress,
+    Publisher,
+    RebalanceListener,
+    Repeats,
+    Transport,
+)
+from tests.support.kafka.broker import Broker
+from tests.support.kafka.fixtures import Names
+from tests.support.kafka.principals import Door, create_principal
+from tests.support.kafka.secured import SecuredBroker
+from tests.support.process_guard import guarded
+
+ROOT = Path(__file__).parents[2]
+_ROLES: Final = {"publish": "producer", "consume": "consumer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One log of an adapter, made for one test."""
+
+    #: The settings that name it, as environment variables: a child process gets the same ones.
+    environ: Mapping[str, str]
+    #: A second poller waits for the lease (Kafka), or is refused at once (SQLite).
+    second_poller_waits: bool
+    #: Where each role comes as somebody else (producer, consumer, viewer): its variables, on top of the others.
+    logins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: What `child` has started.
+    children: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def transport(self) -> Transport:
+        """The log as another process would open it."""
+        return _EachByItsRole(self) if self.logins else self.transport_of("")
+
+    def transport_of(self, role: str) -> Transport:
+        return compose.transport(load(Role.LOG, self.environ_of(role), None), concurrent_calls=5)
+
+    def environ_of(self, role: str) -> dict[str, str]:
+        return {**self.environ, **self.logins.get(role, {})}
+
+    def child(self, *arguments: str) -> subprocess.Popen[str]:
+        """One of the programs in `tests/contract/children.py`, on this log; it is killed at the end of the test."""
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tests.contract.children", *arguments],
+            cwd=ROOT,
+            env=guarded({"PATH": os.environ["PATH"], "PYTHONWARNINGS": "ignore", **self.environ_of(_ROLES[arguments[0]])}),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.children.append(child)
+        return child
+
+    def end_children(self) -> None:
+        for child in self.children:
+            child.kill()
+            child.wait()
+            if child.stdout is not None:
+                child.stdout.close()
+
+    def dump(self) -> dict[tuple[int, int], str]:
+        """Every record's log id by partition and offset, read without our own code."""
+        return records_in_kafka(self.environ) if "KAFKA_TOPIC" in self.environ else _in_sqlite(self.environ["SQLITE_PATH"])
+
+
+class _EachByItsRole(Transport):
+    """Each part as the principal that its process would come as."""
+
+    def __init__(self, log: Log) -> None:
+        roles = ("producer", "consumer", "viewer", "admin")
+        self._producer, self._consumer, self._viewer, self._admin = map(log.transport_of, roles)
+        self.metadata_limit = self._consumer.metadata_limit
+
+    async def publisher(self) -> Publisher:
+        return await self._producer.publisher()
+
+    async def member(self, listener: RebalanceListener) -> Member:
+        return await self._consumer.member(listener)
+
+    async def dead_letters(self) -> DeadLetters:
+        return await self._admin.dead_letters()
+
+    async def control(self) -> Control:
+        return await self._consumer.control()
+
+    async def progress(self) -> Mapping[int, Progress]:
+        return await self._viewer.progress()
+
+    async def consumers(self) -> Consumers:
+        return await self._viewer.consumers()
+
+    async def checkpoint(self) -> Checkpoint | None:
+        return await self._viewer.checkpoint()
+
+    async def reset_checkpoint(self, agreed: Callable[[Repeats], bool]) -> bool:
+        return await self._admin.reset_checkpoint(agreed)
+
+    async def close(self) -> None:
+        for transport in (self._producer, self._consumer, self._viewer, self._admin):
+            await transport.close()
+
+
+def _in_sqlite(path: str) -> dict[tuple[int, int], str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return {(0, offset): log_id for offset, log_id in connection.execute("SELECT offset, log_id FROM record")}
+
+
+def records_in_kafka(environ: Mapping[str, str], partitions: int = 6) -> dict[tuple[int, int], str]:
+    """Every record's log id by partition and offset."""
+    return {place: log_id for place, (log_id, _) in read_kafka(environ, partitions).items()}
+
+
+def read_kafka(environ: Mapping[str, str], partitions: int) -> dict[tuple[int, int], tuple[str, float]]:
+    """Every record's log id, and when it was written in seconds since the epoch, by partition and offset."""
+    servers = environ["KAFKA_BOOTSTRAP_SERVERS"]
+    with closing(KafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest")) as reader:
+        parts = [TopicPartition(environ["KAFKA_TOPIC"], number) for number in range(partitions)]
+        reader.assign(parts)
+        ends = reader.end_offsets(parts)
+        records: dict[tuple[int, int], tuple[str, float]] = {}
+        while any(reader.position(part) < ends[part] for part in parts):
+            for batch in reader.poll(200).values():
+                for record in batch:
+                    log_id = dict(record.headers)["log-id"].decode()
+                    records[record.partition, record.offset] = log_id, record.timestamp / 1000
+        return records
+
+
+@pytest.fixture(params=["sqlite", "kafka"])
+def log(request: pytest.FixtureRequest) -> Log:
+    return make(request.param, request)
+
+
+def make(kind: str, request: pytest.FixtureRequest, *, session: float = 3.0) -> Log:
+    """A log of that kind for the test that requests it. `session`: seconds, on Kafka."""
+    log = _made(kind, request.getfixturevalue, session)
+    request.addfinalizer(log.end_children)
+    return log
+
+
+def _made(kind: str, wanted: Callable[[str], Any], session: float) -> Log:
+    match kind:
+        case "sqlite":
+            return Log(environ={"SQLITE_PATH": str(wanted("tmp_path") / "log.db")}, second_poller_waits=False)
+        case "kafka":
+            return on_kafka(wanted("kafka"), wanted("names"), session)
+        case "own kafka":
+            return on_kafka(wanted("own_kafka"), wanted("names"), session)
+        case "kafka by password":
+            return on_secured_kafka(wanted("secured_kafka"), wanted("names"), session, "sasl")
+        case "kafka by certificate":
+            return on_secured_kafka(wanted("secured_kafka"), wanted("names"), session, "mutual")
+        case other:
+            raise AssertionError(other)
+
+
+def on_kafka(broker: Broker, names: Names, session: float) -> Log:
+    environ = _environ(broker, names, session)
+    topics.create(load(Role.LOG, environ, None).log)
+    return Log(environ=environ, second_poller_waits=True)
+
+
+def on_secured_kafka(broker: SecuredBroker, names: Names, session: float, door: Door) -> Log:
+    """A principal for each role with exactly the rights of docs/operations.md; the administrator makes the topics."""
+    roles = {
+        role: create_principal(broker, role, topic=names.topic, group=names.group, door=door)
+        for role in ("admin", "producer", "consumer", "viewer")
+    }
+    topics.create(roles["admin"].settings)
+    logins = {role: principal.environment for role, principal in roles.items()}
+    return Log(environ=_environ(broker, names, session), second_poller_waits=True, logins=logins)
+
+
+def _environ(broker: Broker, names: Names, session: float) -> dict[str, str]:
+    return {**broker.environment, **names.environment, "KAFKA_SESSION_TIMEOUT": str(session)}
