@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from simulator.http import Exchange
-from simulator.wire import Answer, Headers, encode, encode_head
+from simulator.wire import Answer, Headers, encode_head
 
 
 def _same(answer: Answer) -> Answer:
@@ -34,7 +34,7 @@ class Fault:
     change: Callable[[Answer], Answer] = _same
     #: Puts that answer on the wire. Cancelled when the client goes away or the server stops.
     play: Callable[[Exchange, Answer], Awaitable[None]] = _respond
-    #: The client gets a complete head, and with it the status.
+    #: The client gets a complete head, and with it the status. False: it does not, however long it waits.
     head: bool = True
     #: The client gets the whole answer if it waits for it.
     whole: bool = True
@@ -125,12 +125,16 @@ def reset_after_headers() -> Fault:
 
 
 def drip(interval: float) -> Fault:
-    """The usual answer, one byte every `interval` seconds. Journalled as not whole: nobody is expected to wait for it."""
+    """The head of the usual answer, one byte every `interval` seconds, without its end.
+
+    With it, a client that stands still for a while would find a whole answer when it wakes, and the journal not know of it.
+    """
 
     async def play(exchange: Exchange, answer: Answer) -> None:
-        for byte in encode(_with_body(answer), close=True):
+        for byte in encode_head(answer)[:-2]:
             exchange.send(bytes((byte,)))
             await asyncio.sleep(interval)
+        await _pause(None)
 
     return Fault(name="drip", play=play, head=False, whole=False)
 

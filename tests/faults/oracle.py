@@ -257,10 +257,7 @@ def _counts_are_honest(verdict: Verdict, world: World, member: Member) -> None:
         for delivery in its
         if delivery.status == 200 and not _missed(delivery, given_up, its)
     ]
-    # Its kernel went on reading while it stood still: an answer that nobody can wait for was whole when it woke.
-    dripped = sum(delivery.verdict == "drip" for delivery in calls)
-    most = answered + dripped if member.frozen else answered
     cut_off = any(str(line.get("event", "")).startswith(("calls broken off", "partitions lost")) for line in member.lines())
     delivered = stopped[-1]["delivered"]
-    honest = delivered <= most if cut_off else len(heard) <= delivered <= most
+    honest = delivered <= answered if cut_off else len(heard) <= delivered <= answered
     verdict.demand(honest, f"INV-9 process {member.number} counts {delivered} delivered, the receiver {answered}")

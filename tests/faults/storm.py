@@ -8,15 +8,17 @@ again.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
 from shared import failpoints
+from shared.transport.port import Checkpoint
 from simulator import faults
 from simulator.background import run_on
 from simulator.journal import Call
@@ -155,7 +157,7 @@ class Storm:
             if not left:
                 return time.monotonic() - began
             if time.monotonic() - began > within:
-                raise TimeoutError(f"INV-6: {len(left)} events are left after {within:g} s\n{world.last_words()}")
+                raise TimeoutError(f"INV-6: {len(left)} events are left after {within:g} s\n{_where_they_are(world, left)}")
             time.sleep(0.1)
 
     def _is_outage(self, name: str, _call: Call) -> bool:
@@ -310,3 +312,37 @@ class Storm:
         self._wait(self._chance.uniform(0.5, 2.5))
         run_on(receiver, receiver.start(port=port))
         return True
+
+
+def _where_they_are(world: World, left: Collection[str], most: int = 5) -> str:
+    """Of the first few events that are left: where they stand, the calls for them, and the lines that name them."""
+    places: dict[str, list[tuple[int, int]]] = {}
+    for place, record in world.place.records().items():
+        places.setdefault(record.log_id, []).append(place)
+    checkpoint, letters = asyncio.run(_stored(world))
+    found = [f"checkpoint {checkpoint}"]
+    positions = world.observer.samples[-1].positions if world.observer.samples else {}
+    for log_id in sorted(left)[:most]:
+        in_tenant = world.log.find(log_id, world.log.span(time.time()))
+        found.append(f"{log_id}, in the tenant: {in_tenant}, at (partition, offset): {places.get(log_id)}")
+        found.append(f"  a dead letter: {log_id in letters}")
+        found += [f"  committed in {partition}: {positions.get(partition)}" for partition, _ in places.get(log_id, ())]
+        calls = (delivery for delivery in world.receiver.journal.all if delivery.call.log_id == log_id)
+        found += [f"  {one.call.arrived_ns / 1e9:.3f} {one.call.path} {one.verdict} {one.status}" for one in calls]
+        for member in world.members:
+            lines = [line for line in member.child.text.splitlines() if log_id in line]
+            found += [f"  {member.number} {member.role} (alive: {member.child.alive}): {line}" for line in lines]
+    return "\n".join((*found, world.last_words()))
+
+
+async def _stored(world: World) -> tuple[Checkpoint | None, frozenset[str]]:
+    """The checkpoint, and the log ids with a dead letter, read anew."""
+    transport = world.place.transport()
+    try:
+        letters = await transport.dead_letters()
+        try:
+            return await transport.checkpoint(), frozenset(letter.log_id for letter in await letters.all())
+        finally:
+            await letters.close()
+    finally:
+        await transport.close()

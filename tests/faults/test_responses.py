@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from simulator import faults
 from simulator.faults import Fault
 from simulator.journal import Delivery
 from tests.faults import menu
@@ -62,6 +64,24 @@ def test_every_kind_of_answer_costs_time_and_nothing_else(place: Place, tmp_path
         assert verdict.rss < 150
         _waits_as_long_as_it_is_asked(world)
         _counts_are_exact(world)
+
+
+@pytest.mark.timeout(60)
+def test_what_a_consumer_finds_that_stood_still_in_a_call_is_what_the_journal_says(
+    place: Place, tmp_path: Path, nursery: Nursery, seed: int
+) -> None:
+    """Its kernel goes on reading: on waking it may find an answer for which nobody can wait."""
+    with a_world(place, tmp_path, seed, nursery=nursery, KAFKA_SESSION_TIMEOUT="20") as world:
+        world.feed(50)
+        world.receiver.script.in_order(*[None] * 10, faults.drip(0.02))
+        process = world.start("run")
+        world.until(lambda: world.receiver.script.fired["drip"] == 1, "an answer that drips")
+        since = world.freeze(process)
+        time.sleep(3.0)  # twice what the whole head would take
+        world.thaw(process, since)
+        world.all_delivered(within=30)
+        assert process.stop() == 0
+        assert judged(world).wrong == []
 
 
 def _deck(world: World, kinds: list[Fault]) -> Iterator[Fault | None]:

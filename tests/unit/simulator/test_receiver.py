@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 import httpx
 import pytest
 
-from simulator import faults
+from simulator import faults, faults_floods
 from simulator.faults import Fault
 from simulator.journal import Delivery, read_journal
 from simulator.receiver import Receiver
@@ -143,6 +144,25 @@ async def test_an_answer_that_drips_outlives_a_total_deadline(receiver: Receiver
         async with asyncio.timeout(0.1):  # Each byte is in time for the read timeout.
             await client.post(receiver.url, content=body("1"))
     assert receiver.journal.delivered == ()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [faults.hang_before_headers(), faults.cut_headers(), faults.drip(0.0), faults_floods.drip_headers(0.0)],
+    ids=lambda fault: fault.name,
+)
+async def test_what_counts_as_no_head_gets_none_to_a_client_that_reads_late_either(receiver: Receiver, fault: Fault) -> None:
+    receiver.script.in_order(fault)
+    reader, writer = await asyncio.open_connection("127.0.0.1", receiver.port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+    received = b""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.3):  # the answer takes none; what has not come by then is held back
+            while data := await reader.read(1000):
+                received += data
+    writer.transport.abort()
+    assert [one.status for one in receiver.journal.all] == [None]
+    assert b"\r\n\r\n" not in received
 
 
 async def test_a_connection_that_dies_after_its_answer(receiver: Receiver, client: httpx.AsyncClient) -> None:

@@ -281,6 +281,5 @@ async def test_a_link_to_somewhere_else_and_none_at_all(world: World) -> None:
 
 async def test_a_slow_answer_is_the_usual_one_but_late(world: World) -> None:
     usual = await world.page(0)
-    world.tenant.faults.in_order(faults.slow(0.02), faults.drip(0.0))
+    world.tenant.faults.in_order(faults.slow(0.02))
     assert (await world.page(0)).content == usual.content
-    assert (await world.page(0, take=1)).content == (await world.page(0, take=1)).content
