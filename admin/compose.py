@@ -22,8 +22,7 @@ from shared import descriptors, logging
 from shared.backoff import Backoff
 from shared.errors import ConfigurationError, EnvironmentUnusable
 from shared.log_types import table
-from shared.settings import Delivery as DeliverySettings
-from shared.settings import Role, Settings, Webhook
+from shared.settings import DeliverySettings, Role, Settings, WebhookSettings
 from shared.transport.port import Transport
 
 #: Seconds to wait for Kafka at the start: longer than a broker takes to come up beside us, shorter than a person's patience.
@@ -35,8 +34,8 @@ our_log = logging.get_logger(__name__)
 
 def configure_log(settings: Settings, *, otherwise: logging.LogFormat | None = None) -> None:
     """Our own log as the settings want it, with every secret masked. `otherwise`: the format where `LOG_FORMAT` says none."""
-    log_format = settings.ourselves.log_format or otherwise
-    logging.configure(verbosity=settings.ourselves.verbosity, log_format=log_format, secrets=settings.secrets())
+    log_format = settings.observability.log_format or otherwise
+    logging.configure(verbosity=settings.observability.verbosity, log_format=log_format, secrets=settings.secrets())
     for note in settings.notes():
         our_log.warning(note)
 
@@ -66,29 +65,29 @@ def transport(settings: Settings, *, concurrent_calls: int | None = None) -> Tra
     serves = settings.role in (Role.RUN, Role.PRODUCE, Role.CONSUME)
     if concurrent_calls is None:
         concurrent_calls = settings.delivery.concurrent_calls if settings.role in (Role.RUN, Role.CONSUME) else 1
-    if settings.log.bootstrap_servers:
+    if settings.transport.bootstrap_servers:
         from shared.transport.kafka.transport import KafkaTransport  # importing kafka takes up to a second
 
-        return KafkaTransport(settings.log, concurrent_calls=concurrent_calls, patience=_PATIENCE if serves else 0.0)
+        return KafkaTransport(settings.transport, concurrent_calls=concurrent_calls, patience=_PATIENCE if serves else 0.0)
     from shared.transport.sqlite.transport import SqliteTransport
 
     return SqliteTransport(
-        settings.log.sqlite_path,
-        retention_days=settings.log.sqlite_retention_days,
+        settings.transport.sqlite_path,
+        retention_days=settings.transport.sqlite_retention_days,
         concurrent_calls=concurrent_calls,
     )
 
 
 async def log_answers(settings: Settings, stop: asyncio.Event, *, patience: float = _PATIENCE) -> bool:
     """Wait until Kafka can be reached; False: `stop` came first. Raises `TransportUnusable` when waiting is no use."""
-    if not settings.log.bootstrap_servers:
+    if not settings.transport.bootstrap_servers:
         return True
     from shared.transport.kafka.client.preflight import wait_for_broker
     from shared.transport.kafka.client.thread import ClientThread
 
     # In a thread that is left behind at a stop, and not waited for: a look-up of a name may take it a minute.
     halt, thread = threading.Event(), ClientThread("kafka-preflight")
-    answering = asyncio.ensure_future(thread.run(wait_for_broker, settings.log, patience, our_log, halt))
+    answering = asyncio.ensure_future(thread.run(wait_for_broker, settings.transport, patience, our_log, halt))
     stopping = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait((answering, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -147,7 +146,7 @@ def worker(settings: Settings) -> Worker:
     )
 
 
-def _webhook(webhook: Webhook, *, one_request: bool) -> HttpWebhook:
+def _webhook(webhook: WebhookSettings, *, one_request: bool) -> HttpWebhook:
     headers = {
         "Content-Type": "application/json",
         "User-Agent": f"auth0-webhooks/{version('auth0-webhooks')}",
@@ -178,7 +177,7 @@ def _batching(delivery: DeliverySettings) -> Batching:
     )
 
 
-def _client_tls(webhook: Webhook) -> ssl.SSLContext | None:
+def _client_tls(webhook: WebhookSettings) -> ssl.SSLContext | None:
     """Raises `ConfigurationError` for a client certificate that cannot be used."""
     if webhook.client_cert is None:
         return _trust(webhook.ca_file)

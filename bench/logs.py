@@ -15,7 +15,7 @@ from typing import Final
 
 from admin import compose
 from shared.event import Event
-from shared.settings import Log, Role, load
+from shared.settings import Role, TransportSettings, load
 from shared.transport.kafka.publish.page_producer import PageProducer
 from shared.transport.kafka.topics import topics
 from shared.transport.port import Checkpoint
@@ -90,15 +90,15 @@ class _Shared(Iterator[list[Event]]):
             return next(self._pages)
 
 
-def _fill(settings: Log, pages: Iterator[list[Event]]) -> None:
+def _fill(settings: TransportSettings, pages: Iterator[list[Event]]) -> None:
     producer = PageProducer(settings)
     for page in pages:
         producer.send(settings.topic, page)
     producer.discard()
 
 
-def _log(environ: Environ) -> Log:
-    return load(Role.LOG, environ, None).log
+def _log(environ: Environ) -> TransportSettings:
+    return load(Role.LOG, environ, None).transport
 
 
 def _pages(events: Iterable[Event]) -> Iterator[list[Event]]:

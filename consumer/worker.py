@@ -23,7 +23,7 @@ from consumer.webhook import Webhook
 from shared import failpoints
 from shared.logging import get_logger
 from shared.record import Record
-from shared.transport.port import Batch, DeadLetters, Member, Position, RebalanceListener, Transport
+from shared.transport.port import DeadLetters, Member, PartitionRecords, Position, RebalanceListener, Transport
 
 _POLL_WAIT: Final = 0.1  # seconds; also how soon a stop is seen
 _HELD_WAIT: Final = 0.05  # the same with some partitions held: they may have to go on before another one brings anything
@@ -135,7 +135,7 @@ class Worker(RebalanceListener):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._eased.wait(), left)
 
-    def _accept(self, batch: Batch) -> None:
+    def _accept(self, batch: PartitionRecords) -> None:
         assignment = self._holdings.owned.get(batch.partition)
         if assignment is None or not assignment.live:
             return

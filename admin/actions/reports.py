@@ -17,7 +17,7 @@ from consumer.scheduling.circuit_breaker import State
 from consumer.worker import Worker
 from producer.poller import Poller
 from shared.logging import get_logger
-from shared.settings import Auth0, Settings, Webhook
+from shared.settings import Auth0Settings, Settings, WebhookSettings
 
 _EVERY: Final = 60.0  # seconds
 
@@ -27,9 +27,9 @@ log = get_logger(__name__)
 def say_what_begins(settings: Settings) -> None:
     """From which tenant to which webhook over which transport; of the webhook's URL only what can be no secret."""
     ways = {}
-    if Auth0 in settings.groups:
+    if Auth0Settings in settings.groups:
         ways["tenant"] = settings.auth0.domain
-    if Webhook in settings.groups:
+    if WebhookSettings in settings.groups:
         url = urlsplit(settings.webhook.url)
         ways["webhook"] = f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
     log.info("starting", **ways, **_transport(settings))
@@ -84,7 +84,7 @@ def _waiting(loops: Sequence[Poller | Worker]) -> Iterator[str]:
 
 
 def _transport(settings: Settings) -> dict[str, str]:
-    where = settings.log
+    where = settings.transport
     if where.bootstrap_servers:
         servers = ",".join(where.bootstrap_servers)
         return {"transport": "Kafka", "servers": servers, "topic": where.topic, "group": where.group}

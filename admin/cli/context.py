@@ -15,7 +15,7 @@ from admin.cli.output import say
 from shared.errors import ConfigurationError, EnvironmentUnusable, PublishFailed
 
 if TYPE_CHECKING:
-    from shared.settings import Log, Settings
+    from shared.settings import Settings, TransportSettings
     from shared.transport.port import Transport
 
 T = TypeVar("T")
@@ -26,8 +26,8 @@ def on_log(work: Callable[[Transport], Coroutine[Any, Any, T]]) -> T:
     from admin import compose
 
     settings = _settings()
-    path = settings.log.sqlite_path
-    if not settings.log.bootstrap_servers and not path.exists():
+    path = settings.transport.sqlite_path
+    if not settings.transport.bootstrap_servers and not path.exists():
         # Made anew it would be empty, and in the wrong folder "nothing is left to do" is the wrong answer.
         raise EnvironmentUnusable(
             f"there is no log at {path.absolute()}: nothing has run here yet, or this is the wrong folder; "
@@ -47,7 +47,7 @@ def on_log(work: Callable[[Transport], Coroutine[Any, Any, T]]) -> T:
     return asyncio.run(run())
 
 
-def settings_of_kafka(otherwise: str, *, reached: bool = True) -> Log:
+def settings_of_kafka(otherwise: str, *, reached: bool = True) -> TransportSettings:
     """Of a cluster that answers (`reached`). `otherwise`: why this command has no use on the embedded log.
 
     Raises `ConfigurationError` and `EnvironmentUnusable`.
@@ -55,14 +55,14 @@ def settings_of_kafka(otherwise: str, *, reached: bool = True) -> Log:
     from admin import compose
 
     settings = _settings()
-    if not settings.log.bootstrap_servers:
+    if not settings.transport.bootstrap_servers:
         raise ConfigurationError([f"KAFKA_BOOTSTRAP_SERVERS is not set: {otherwise}"])
 
     if reached:
         from shared.transport.kafka.client.preflight import wait_for_broker
 
-        wait_for_broker(settings.log, 0.0, compose.our_log)
-    return settings.log
+        wait_for_broker(settings.transport, 0.0, compose.our_log)
+    return settings.transport
 
 
 def agreed(question: str, *, yes: bool) -> bool:

@@ -39,7 +39,7 @@ def run(
         if once:
             left.append(await actions.once(transport, poller, worker, stop, within=timeout))
         else:
-            await actions.forever(transport, (poller, worker), stop, settings.ourselves.health_file)
+            await actions.forever(transport, (poller, worker), stop, settings.observability.health_file)
 
     _live(Role.RUN, work)
     if left and (left[0].undelivered or not left[0].caught_up):
@@ -55,7 +55,7 @@ def produce() -> None:
 
     async def work(settings: Settings, stop: asyncio.Event) -> None:
         loops = (compose.poller(settings),)
-        await forever(compose.transport(settings), loops, stop, settings.ourselves.health_file)
+        await forever(compose.transport(settings), loops, stop, settings.observability.health_file)
 
     _live(Role.PRODUCE, work)
 
@@ -68,7 +68,7 @@ def consume() -> None:
 
     async def work(settings: Settings, stop: asyncio.Event) -> None:
         loops = (compose.worker(settings),)
-        await forever(compose.transport(settings), loops, stop, settings.ourselves.health_file)
+        await forever(compose.transport(settings), loops, stop, settings.observability.health_file)
 
     _live(Role.CONSUME, work)
 

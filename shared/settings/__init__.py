@@ -4,31 +4,31 @@ Plain pydantic models, without pydantic-settings: the source of each value, `NAM
 would have to be built around it. Import this where a command needs it, not at start: pydantic costs about 60 ms.
 """
 
-from shared.settings.auth0 import Auth0
-from shared.settings.delivery import Delivery
-from shared.settings.filter import Filter
+from shared.settings.auth0 import Auth0Settings
+from shared.settings.delivery import DeliverySettings
+from shared.settings.filter import FilterSettings
 from shared.settings.loading import DOTENV, examine, load, log_format
-from shared.settings.log import Log
-from shared.settings.loop import Loop
-from shared.settings.observability import Ourselves
+from shared.settings.loop import LoopSettings
+from shared.settings.observability import ObservabilitySettings
 from shared.settings.option import Group, Role
 from shared.settings.settings import GROUPS, Row, Settings
-from shared.settings.webhook import Webhook
+from shared.settings.transport import TransportSettings
+from shared.settings.webhook import WebhookSettings
 
 __all__ = [
     "DOTENV",
     "GROUPS",
-    "Auth0",
-    "Delivery",
-    "Filter",
+    "Auth0Settings",
+    "DeliverySettings",
+    "FilterSettings",
     "Group",
-    "Log",
-    "Loop",
-    "Ourselves",
+    "LoopSettings",
+    "ObservabilitySettings",
     "Role",
     "Row",
     "Settings",
-    "Webhook",
+    "TransportSettings",
+    "WebhookSettings",
     "examine",
     "load",
     "log_format",

@@ -10,7 +10,7 @@ from shared.settings.option import Group, Option, Role
 from shared.settings.parsers import line, readable_file, seconds, whole
 
 
-class Auth0(Group):
+class Auth0Settings(Group):
     """The tenant whose log is read, and the machine-to-machine application that may read it."""
 
     title: ClassVar = "Auth0"

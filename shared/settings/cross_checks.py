@@ -37,7 +37,7 @@ def _too_many_at_once_for_the_window(settings: Settings) -> bool:
 
 
 def _drains_too_long_for_kafka(settings: Settings) -> bool:
-    return bool(settings.log.bootstrap_servers) and settings.loop.drain_timeout > KAFKA_DRAIN_BOUND
+    return bool(settings.transport.bootstrap_servers) and settings.loop.drain_timeout > KAFKA_DRAIN_BOUND
 
 
 def _never_opens(settings: Settings) -> bool:

@@ -10,7 +10,7 @@ from shared.settings.option import Conflict, Group, Option, Role
 from shared.settings.parsers import choice, per_second, seconds, whole
 
 
-class Delivery(Group):
+class DeliverySettings(Group):
     """When your endpoint is called: how fast, in which order, again after a failure, and with how many events."""
 
     title: ClassVar = "Delivery"

@@ -39,7 +39,7 @@ def _unknown(code: str) -> str:
     return f"{code[:60]!r} is no log event type" + (f" (did you mean {meant}?)" if meant else "")
 
 
-class Filter(Group):
+class FilterSettings(Group):
     """Which events are delivered. An event must pass both; `auth0-webhooks types` lists types and levels."""
 
     title: ClassVar = "Filter"

@@ -13,7 +13,7 @@ from shared.settings.parsers import seconds, whole
 KAFKA_DRAIN_BOUND: Final = 50.0
 
 
-class Loop(Group):
+class LoopSettings(Group):
     """How the consumer takes events from the log and gives them back when it stops."""
 
     title: ClassVar = "Loop"

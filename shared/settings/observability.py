@@ -10,7 +10,7 @@ from shared.settings.option import Group, Option, Role
 from shared.settings.parsers import choice, file_to_be
 
 
-class Ourselves(Group):
+class ObservabilitySettings(Group):
     """What this program tells about itself: lines on standard error, and a sign of life."""
 
     title: ClassVar = "Ourselves"

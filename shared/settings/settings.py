@@ -6,20 +6,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar
 
-from shared.settings.auth0 import Auth0
+from shared.settings.auth0 import Auth0Settings
 from shared.settings.cross_checks import NOTED, Clash
-from shared.settings.delivery import Delivery
-from shared.settings.filter import Filter
-from shared.settings.log import Log
-from shared.settings.loop import Loop
-from shared.settings.observability import Ourselves
+from shared.settings.delivery import DeliverySettings
+from shared.settings.filter import FilterSettings
+from shared.settings.loop import LoopSettings
+from shared.settings.observability import ObservabilitySettings
 from shared.settings.option import Declaration, Group, Role
 from shared.settings.parsers import text_of
 from shared.settings.sources import Found
-from shared.settings.webhook import Webhook
+from shared.settings.transport import TransportSettings
+from shared.settings.webhook import WebhookSettings
 
 #: All groups, in the order of the flow.
-GROUPS: Final[tuple[type[Group], ...]] = (Auth0, Filter, Log, Webhook, Delivery, Loop, Ourselves)
+GROUPS: Final[tuple[type[Group], ...]] = (
+    Auth0Settings,
+    FilterSettings,
+    TransportSettings,
+    WebhookSettings,
+    DeliverySettings,
+    LoopSettings,
+    ObservabilitySettings,
+)
 
 G = TypeVar("G", bound=Group)
 
@@ -70,32 +78,32 @@ class Settings:
     entries: tuple[Entry, ...] = field(repr=False)
 
     @property
-    def auth0(self) -> Auth0:
-        return self._group(Auth0)
+    def auth0(self) -> Auth0Settings:
+        return self._group(Auth0Settings)
 
     @property
-    def filter(self) -> Filter:
-        return self._group(Filter)
+    def filter(self) -> FilterSettings:
+        return self._group(FilterSettings)
 
     @property
-    def log(self) -> Log:
-        return self._group(Log)
+    def transport(self) -> TransportSettings:
+        return self._group(TransportSettings)
 
     @property
-    def webhook(self) -> Webhook:
-        return self._group(Webhook)
+    def webhook(self) -> WebhookSettings:
+        return self._group(WebhookSettings)
 
     @property
-    def delivery(self) -> Delivery:
-        return self._group(Delivery)
+    def delivery(self) -> DeliverySettings:
+        return self._group(DeliverySettings)
 
     @property
-    def loop(self) -> Loop:
-        return self._group(Loop)
+    def loop(self) -> LoopSettings:
+        return self._group(LoopSettings)
 
     @property
-    def ourselves(self) -> Ourselves:
-        return self._group(Ourselves)
+    def observability(self) -> ObservabilitySettings:
+        return self._group(ObservabilitySettings)
 
     def secrets(self) -> tuple[str, ...]:
         """Every text that must never be shown, for masking: secrets, and what URLs carry besides the address."""

@@ -12,7 +12,7 @@ from shared.settings.option import Conflict, Group, Option, Role
 from shared.settings.parsers import flag, readable_file, seconds
 
 
-class Webhook(Group):
+class WebhookSettings(Group):
     """Your endpoint, and what a call to it looks like."""
 
     title: ClassVar = "Webhook"

@@ -91,7 +91,7 @@ class Consumers:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class PartitionRecords:
     """What one poll brought of one partition, in the order of its offsets."""
 
     partition: int
@@ -154,7 +154,7 @@ class Member(Protocol):
         Read it again after each poll: it shrinks while the group is not heard of, as polls succeed in an outage too.
         """
 
-    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[Batch]:
+    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[PartitionRecords]:
         """Up to about `limit` records of the owned partitions that are not in `paused`; waits up to `wait` seconds for some.
 
         To be called all the time, also when nothing is wanted (`paused` everything): it is what keeps the membership.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from shared.event import Event, slice_page
 from shared.record import Record, headers_of, key_of
-from shared.transport.port import Batch, Checkpoint, DeadLetter, Member, Position, RebalanceListener, Transport
+from shared.transport.port import Checkpoint, DeadLetter, Member, PartitionRecords, Position, RebalanceListener, Transport
 from tests.support.logs import Log
 
 
@@ -88,7 +88,7 @@ async def read(
     found: list[tuple[int, Record]] = []
     async with asyncio.timeout(within):
         while len(found) < count:
-            batches: Sequence[Batch] = await member.poll(wait=0.1, limit=limit, paused=paused)
+            batches: Sequence[PartitionRecords] = await member.poll(wait=0.1, limit=limit, paused=paused)
             found += [(batch.partition, record) for batch in batches for record in batch.records]
     return found
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.topics import topics
 from simulator.tenant_log import ListedLog
 from tests.e2e.stack import Stack, simple, stacked
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.outages
 
 def _log_environ(gate: Gate, names: Names) -> dict[str, str]:
     gate.cut()
-    topics.create(Log(bootstrap_servers=(gate.bootstrap,), topic=names.topic, group=names.group))
+    topics.create(TransportSettings(bootstrap_servers=(gate.bootstrap,), topic=names.topic, group=names.group))
     return {"KAFKA_BOOTSTRAP_SERVERS": gate.bootstrap, **names.environment}
 
 

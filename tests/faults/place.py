@@ -84,7 +84,7 @@ class InKafka(Place):
             "KAFKA_GROUP": names.group,
             "KAFKA_SESSION_TIMEOUT": str(session),
         }
-        topics.create(load(Role.LOG, self.environ, None).log, partitions)
+        topics.create(load(Role.LOG, self.environ, None).transport, partitions)
         self._dead = TopicPartition(f"{names.topic}.dead", 0)
         self._letters: set[str] = set()
         self._reader: KafkaConsumer | None = None

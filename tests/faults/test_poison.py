@@ -110,7 +110,7 @@ def test_no_position_passes_a_dead_letter_that_cannot_be_written(
         process.says("a dead letter could not be written")
         world.delivered(200)
         assert world.observer.samples == []  # which looks at the dead letters too, and finds no topic
-        topics.create(load(Role.LOG, place.environ, None).log)
+        topics.create(load(Role.LOG, place.environ, None).transport)
         world.until(lambda: place.letters() >= poisoned, "every dead letter is written", within=45)
         world.until(lambda: world.receiver.journal.maybe_delivered >= world.expected.keys() - poisoned, "all events")
         assert process.stop() == 0

@@ -15,7 +15,7 @@ from consumer.scheduling.circuit_breaker import Breaker
 from consumer.worker import Worker
 from shared.backoff import Backoff
 from shared.record import Record
-from shared.transport.port import Batch, Control, Member, Position
+from shared.transport.port import Control, Member, PartitionRecords, Position
 from shared.transport.sqlite.transport import SqliteTransport
 from simulator import faults
 from simulator.receiver import Receiver
@@ -130,7 +130,7 @@ class _InAnOutage(Member):
     def session(self) -> float:
         return self._member.session
 
-    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[Batch]:
+    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[PartitionRecords]:
         return await self._member.poll(wait=wait, limit=limit, paused=paused)
 
     async def commit(self, positions: Mapping[int, Position]) -> bool:
@@ -177,7 +177,7 @@ async def test_a_foreign_record_is_held_and_nothing_passes_it(tmp_path: Path, re
     one.assigned(0, Position(0))
     good = Record(1, b"k", b"{}", [("v", b"1"), ("log-id", b"good")], 0.0)
     foreign = Record(0, b"k", b"not ours", [], 0.0)
-    one._accept(Batch(0, [foreign, good]))
+    one._accept(PartitionRecords(0, [foreign, good]))
     one._dispatcher.launch()
     # The clock of the session counts from the last poll; without a member there is none.
     one._session = inf
@@ -195,7 +195,7 @@ async def test_a_result_that_comes_after_the_partition_was_lost_changes_nothing(
     one._session = inf
     one.share(1)
     one.assigned(0, Position(0))
-    one._accept(Batch(0, [Record(0, b"k", b"{}", [("v", b"1"), ("log-id", b"a")], 0.0)]))
+    one._accept(PartitionRecords(0, [Record(0, b"k", b"{}", [("v", b"1"), ("log-id", b"a")], 0.0)]))
     one._dispatcher.launch()
     one.lost([0])
     one.assigned(0, Position(0))
@@ -220,7 +220,7 @@ async def test_a_member_that_slept_through_its_session_sends_nothing(receiver: R
     one._session = 6.0
     one.share(5)
     one.assigned(0, Position(0))
-    one._accept(Batch(0, [Record(0, b"k", b"{}", [("v", b"1"), ("log-id", b"a")], 0.0)]))
+    one._accept(PartitionRecords(0, [Record(0, b"k", b"{}", [("v", b"1"), ("log-id", b"a")], 0.0)]))
     now[0] += 6.1
     one._dispatcher.launch()
     assert one.in_flight == 0

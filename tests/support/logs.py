@@ -180,7 +180,7 @@ def _made(kind: str, wanted: Callable[[str], Any], session: float) -> Log:
 
 def on_kafka(broker: Broker, names: Names, session: float) -> Log:
     environ = _environ(broker, names, session)
-    topics.create(load(Role.LOG, environ, None).log)
+    topics.create(load(Role.LOG, environ, None).transport)
     return Log(environ=environ, second_poller_waits=True)
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 
 from shared.logging import get_logger
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.preflight import Patience, ride_out
 from shared.transport.kafka.client.thread import ClientThread
 from shared.transport.kafka.group.group_member import GroupMember
@@ -45,7 +45,7 @@ class KafkaTransport(Transport):
     #: `offset.metadata.max.bytes` of the brokers, unless their owner set another; it counts characters.
     metadata_limit = 4096
 
-    def __init__(self, settings: Log, *, concurrent_calls: int = 1, patience: float = 0.0) -> None:
+    def __init__(self, settings: TransportSettings, *, concurrent_calls: int = 1, patience: float = 0.0) -> None:
         self._settings = settings
         self._patience = Patience(patience)
         self._concurrent_calls = concurrent_calls

@@ -13,7 +13,7 @@ from shared import failpoints
 from shared.errors import TransportUnusable
 from shared.logging import get_logger
 from shared.record import Record
-from shared.transport.port import Batch, Member, Position, RebalanceListener
+from shared.transport.port import Member, PartitionRecords, Position, RebalanceListener
 from shared.transport.sqlite.file import Connection, File, transaction
 from shared.transport.sqlite.progress import PARTITION, progress
 from shared.transport.sqlite.retention import Retention
@@ -48,7 +48,7 @@ class SqliteMember(Member):
         listener.assigned(PARTITION, position)
         return cls(file, listener, position, retention)
 
-    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[Batch]:
+    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[PartitionRecords]:
         deadline = time.monotonic() + wait
         while True:
             records = [] if PARTITION in paused else await self._file.run(_read, self._next, limit)
@@ -56,7 +56,7 @@ class SqliteMember(Member):
                 await self._retention.remove(2 * len(records))  # so it keeps up, however fast they come
             if records:
                 self._next = records[-1].offset + 1
-                return [Batch(PARTITION, records)]
+                return [PartitionRecords(PARTITION, records)]
             left = deadline - time.monotonic()
             if left <= 0:
                 return []

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from shared.errors import LeaseLost
 from shared.event import Event
-from shared.settings import Log, Role, load
+from shared.settings import Role, TransportSettings, load
 from shared.transport.kafka.publish import active_poller
 from shared.transport.kafka.publish.page_producer import PageProducer
 from tests.contract.harness import checkpoint_of, events
@@ -36,7 +36,7 @@ class ShortLived(PageProducer):
         raise AssertionError
 
 
-async def die(settings: Log, first: int, last: int, sent: int) -> None:
+async def die(settings: TransportSettings, first: int, last: int, sent: int) -> None:
     ShortLived.sent = sent
     setattr(active_poller, "PageProducer", ShortLived)  # noqa: B010 - it is not exported, and no test double either
     publisher = await leading(settings)
@@ -44,7 +44,7 @@ async def die(settings: Log, first: int, last: int, sent: int) -> None:
     await publisher.publish(page, checkpoint_of(page))
 
 
-async def lead(settings: Log) -> None:
+async def lead(settings: TransportSettings) -> None:
     publisher = await leading(settings)
     _say("leading")
     stdin = asyncio.StreamReader()
@@ -67,6 +67,6 @@ async def lead(settings: Log) -> None:
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["die", first, last, sent]:
-            asyncio.run(die(load(Role.LOG).log, int(first), int(last), int(sent)))
+            asyncio.run(die(load(Role.LOG).transport, int(first), int(last), int(sent)))
         case ["lead"]:
-            asyncio.run(lead(load(Role.LOG).log))
+            asyncio.run(lead(load(Role.LOG).transport))

@@ -8,7 +8,7 @@ import structlog
 from kafka.net.inet import KafkaNetSocket
 from structlog.typing import EventDict
 
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.topics import topics
 from tests.support.kafka.broker import Broker
 from tests.support.kafka.fixtures import Names
@@ -17,20 +17,22 @@ from tests.support.kafka.fixtures import Names
 SESSION = 1.5
 
 
-def settings_on(broker: Broker, names: Names) -> Log:
+def settings_on(broker: Broker, names: Names) -> TransportSettings:
     """Settings of a log that exists, with topics and groups of its own."""
-    settings = Log(bootstrap_servers=(broker.bootstrap,), topic=names.topic, group=names.group, session_timeout=SESSION)
+    settings = TransportSettings(
+        bootstrap_servers=(broker.bootstrap,), topic=names.topic, group=names.group, session_timeout=SESSION
+    )
     topics.create(settings)
     return settings
 
 
 @pytest.fixture
-def settings(kafka: Broker, names: Names) -> Log:
+def settings(kafka: Broker, names: Names) -> TransportSettings:
     return settings_on(kafka, names)
 
 
 @pytest.fixture
-def own_settings(own_kafka: Broker, names: Names) -> Log:
+def own_settings(own_kafka: Broker, names: Names) -> TransportSettings:
     """On a broker that this test may kill and freeze."""
     return settings_on(own_kafka, names)
 

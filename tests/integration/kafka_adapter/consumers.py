@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import Member, Position, RebalanceListener
 
@@ -19,7 +19,7 @@ class Hand(RebalanceListener):
     drain: float = 0.0
     owned: set[int] = field(default_factory=set)
     calls: int | None = None
-    #: Log ids, in the order they came.
+    #: TransportSettings ids, in the order they came.
     seen: list[str] = field(default_factory=list)
     position: dict[int, Position] = field(default_factory=dict)
     lost_partitions: list[int] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Consumer:
         await self.member.close()
 
 
-async def start(settings: Log, hand: Hand | None = None, *, limit: int = 5, wait: float = 0.1) -> Consumer:
+async def start(settings: TransportSettings, hand: Hand | None = None, *, limit: int = 5, wait: float = 0.1) -> Consumer:
     hand = hand or Hand()
     member = await KafkaTransport(settings, concurrent_calls=limit).member(hand)
     stop = asyncio.Event()

@@ -6,20 +6,20 @@ from collections import Counter
 
 from kafka.structs import TopicPartition
 
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.topics.reader import extents, read, reader
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import Publisher
 from tests.contract.harness import checkpoint_of, events
 
 
-async def leading(settings: Log) -> Publisher:
+async def leading(settings: TransportSettings) -> Publisher:
     publisher = await KafkaTransport(settings).publisher()
     await publisher.acquire()
     return publisher
 
 
-async def fill(settings: Log, count: int, size: int = 100) -> list[str]:
+async def fill(settings: TransportSettings, count: int, size: int = 100) -> list[str]:
     """Publish events 0..count-1; answers their log ids."""
     publisher = await leading(settings)
     for first in range(0, count, size):
@@ -33,7 +33,7 @@ def ids(first: int, last: int) -> list[str]:
     return [event.log_id for event in events(first, last)]
 
 
-def in_topic(settings: Log) -> Counter[str]:
+def in_topic(settings: TransportSettings) -> Counter[str]:
     """How often each log id is there."""
     found: Counter[str] = Counter()
     with reader(settings) as consumer:

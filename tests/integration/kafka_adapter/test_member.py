@@ -11,7 +11,7 @@ from kafka.admin import MemberToRemove
 from kafka.structs import TopicPartition
 from structlog.typing import EventDict
 
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.topics.topics import create
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import Position
@@ -24,7 +24,7 @@ from tests.integration.kafka_operator.desk import delete
 Lines = Callable[[str], list[EventDict]]
 
 
-async def test_members_come_and_go_and_every_record_is_seen_once(settings: Log) -> None:
+async def test_members_come_and_go_and_every_record_is_seen_once(settings: TransportSettings) -> None:
     """Each takes longer than the session to give its partitions back, and nobody is evicted for it."""
     publisher = await leading(settings)
 
@@ -55,7 +55,7 @@ async def test_members_come_and_go_and_every_record_is_seen_once(settings: Log) 
     await publisher.close()
 
 
-async def test_a_session_runs_out_while_the_result_of_a_poll_waits(settings: Log) -> None:
+async def test_a_session_runs_out_while_the_result_of_a_poll_waits(settings: TransportSettings) -> None:
     """The process may be frozen between the two, and wake when its partitions are somebody else's."""
     member = await KafkaTransport(settings).member(hand := Hand())
     while not hand.owned:
@@ -65,7 +65,7 @@ async def test_a_session_runs_out_while_the_result_of_a_poll_waits(settings: Log
     await member.close()
 
 
-async def test_a_poll_that_is_cancelled_loses_nothing(settings: Log) -> None:
+async def test_a_poll_that_is_cancelled_loses_nothing(settings: TransportSettings) -> None:
     expected = await fill(settings, 300)
     hand = Hand()
     member = await KafkaTransport(settings).member(hand)
@@ -79,7 +79,7 @@ async def test_a_poll_that_is_cancelled_loses_nothing(settings: Log) -> None:
     await member.close()
 
 
-async def test_only_what_is_owned_is_committed_and_never_backwards(settings: Log) -> None:
+async def test_only_what_is_owned_is_committed_and_never_backwards(settings: TransportSettings) -> None:
     await fill(settings, 300)
     transport, hand = KafkaTransport(settings), Hand()
     member = await transport.member(hand)
@@ -94,7 +94,7 @@ async def test_only_what_is_owned_is_committed_and_never_backwards(settings: Log
     await transport.close()
 
 
-async def test_metadata_that_is_too_long_is_left_out(settings: Log, lines: Lines) -> None:
+async def test_metadata_that_is_too_long_is_left_out(settings: TransportSettings, lines: Lines) -> None:
     await fill(settings, 30)
     transport = KafkaTransport(settings)
     member = await transport.member(Hand())
@@ -106,7 +106,7 @@ async def test_metadata_that_is_too_long_is_left_out(settings: Log, lines: Lines
     await transport.close()
 
 
-async def test_records_that_expired_before_the_start_are_a_gap(settings: Log, lines: Lines) -> None:
+async def test_records_that_expired_before_the_start_are_a_gap(settings: TransportSettings, lines: Lines) -> None:
     await fill(settings, 300)
     member = await KafkaTransport(settings).member(Hand())
     await read(member, 300)
@@ -119,7 +119,7 @@ async def test_records_that_expired_before_the_start_are_a_gap(settings: Log, li
     assert (gap["partition"], gap["first_lost"], gap["last_lost"]) == (0, 2, 4)
 
 
-async def test_records_that_expire_under_a_slow_consumer_are_a_gap(settings: Log, lines: Lines) -> None:
+async def test_records_that_expire_under_a_slow_consumer_are_a_gap(settings: TransportSettings, lines: Lines) -> None:
     member = await KafkaTransport(settings).member(hand := Hand())
     while not hand.owned:
         await member.poll(wait=0.1, limit=1, paused=())
@@ -132,7 +132,7 @@ async def test_records_that_expire_under_a_slow_consumer_are_a_gap(settings: Log
     await member.close()
 
 
-async def test_a_position_behind_the_end_begins_at_the_oldest_record(settings: Log, lines: Lines) -> None:
+async def test_a_position_behind_the_end_begins_at_the_oldest_record(settings: TransportSettings, lines: Lines) -> None:
     expected = await fill(settings, 60)
     hand = Hand()
     member = await KafkaTransport(settings).member(hand)
@@ -144,7 +144,7 @@ async def test_a_position_behind_the_end_begins_at_the_oldest_record(settings: L
     assert lines("lies behind the end")
 
 
-async def test_a_topic_made_anew_under_a_consumer_is_read_from_its_oldest_record(settings: Log) -> None:
+async def test_a_topic_made_anew_under_a_consumer_is_read_from_its_oldest_record(settings: TransportSettings) -> None:
     """Its old positions are offsets of the new topic too, once that has grown beyond them."""
     await fill(settings, 60)
     async with at_work(await start(settings)) as crew:
@@ -155,7 +155,7 @@ async def test_a_topic_made_anew_under_a_consumer_is_read_from_its_oldest_record
 
 
 async def test_a_topic_made_anew_while_nothing_was_fetched_is_seen_by_its_id(
-    settings: Log, monkeypatch: pytest.MonkeyPatch
+    settings: TransportSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(KafkaConsumer.DEFAULT_CONFIG, "metadata_max_age_ms", 1000)
     await fill(settings, 60)
@@ -168,7 +168,7 @@ async def test_a_topic_made_anew_while_nothing_was_fetched_is_seen_by_its_id(
     await member.close()
 
 
-async def test_an_evicted_member_hears_that_it_lost_its_partitions(settings: Log) -> None:
+async def test_an_evicted_member_hears_that_it_lost_its_partitions(settings: TransportSettings) -> None:
     expected = await fill(settings, 60)
     async with at_work(await start(settings)) as crew:
         await until(lambda: len(crew[0].hand.seen) == 60)
@@ -178,13 +178,13 @@ async def test_an_evicted_member_hears_that_it_lost_its_partitions(settings: Log
     assert seen_by(crew) == dict.fromkeys(expected, 2), "nothing was committed, so all of it comes again"
 
 
-def _expire(settings: Log, below: dict[int, int]) -> None:
+def _expire(settings: TransportSettings, below: dict[int, int]) -> None:
     admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
     admin.delete_records({TopicPartition(settings.topic, partition): offset for partition, offset in below.items()})
     admin.close()
 
 
-def _make_anew(settings: Log, records: int) -> set[str]:
+def _make_anew(settings: TransportSettings, records: int) -> set[str]:
     """With so many new records at once; answers their log ids."""
     producer = KafkaProducer(bootstrap_servers=list(settings.bootstrap_servers))
     delete(settings, settings.topic)
@@ -197,7 +197,7 @@ def _make_anew(settings: Log, records: int) -> set[str]:
     return log_ids
 
 
-def _evict(settings: Log) -> None:
+def _evict(settings: TransportSettings) -> None:
     admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
     members = admin.describe_groups([settings.group])[settings.group]["members"]
     admin.remove_group_members(settings.group, [MemberToRemove(member_id=member["member_id"]) for member in members])

@@ -9,7 +9,7 @@ import pytest
 from structlog.typing import EventDict
 
 from shared.errors import LeaseLost, PublishFailed
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client import clients
 from shared.transport.kafka.group import group_member
 from shared.transport.kafka.publish import page_producer
@@ -52,7 +52,9 @@ class Source:
             await asyncio.sleep(pause)
 
 
-async def test_a_broker_is_killed_and_comes_back_and_nothing_is_lost_or_twice(own_kafka: Broker, own_settings: Log) -> None:
+async def test_a_broker_is_killed_and_comes_back_and_nothing_is_lost_or_twice(
+    own_kafka: Broker, own_settings: TransportSettings
+) -> None:
     publisher = await leading(own_settings)
     async with at_work(await start(own_settings)) as crew:
         running = asyncio.create_task(Source(publisher).run(COUNT))
@@ -72,7 +74,7 @@ async def test_a_broker_is_killed_and_comes_back_and_nothing_is_lost_or_twice(ow
 
 
 async def test_a_page_that_expires_while_the_broker_is_frozen_is_published_once_by_a_new_producer(
-    own_kafka: Broker, own_settings: Log, monkeypatch: pytest.MonkeyPatch, lines: Lines
+    own_kafka: Broker, own_settings: TransportSettings, monkeypatch: pytest.MonkeyPatch, lines: Lines
 ) -> None:
     """The idempotent producer never recovers from this by itself, and what it calls failed is in the topic all the same."""
     monkeypatch.setattr(clients, "REQUEST_TIMEOUT", 1.0)
@@ -94,7 +96,7 @@ async def test_a_page_that_expires_while_the_broker_is_frozen_is_published_once_
 
 
 async def test_a_member_that_hears_nothing_of_its_group_is_not_sure_of_its_partitions(
-    own_kafka: Broker, own_settings: Log
+    own_kafka: Broker, own_settings: TransportSettings
 ) -> None:
     member = await KafkaTransport(own_settings).member(hand := Hand())
     while not hand.owned:
@@ -112,7 +114,7 @@ async def test_a_member_that_hears_nothing_of_its_group_is_not_sure_of_its_parti
 
 
 async def test_a_damaged_batch_is_held_while_the_other_partitions_go_on(
-    own_kafka: Broker, own_settings: Log, lines: Lines, monkeypatch: pytest.MonkeyPatch
+    own_kafka: Broker, own_settings: TransportSettings, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not isinstance(own_kafka, JarsBroker):
         pytest.skip("needs the broker's files")

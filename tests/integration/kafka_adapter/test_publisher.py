@@ -18,7 +18,7 @@ from structlog.typing import EventDict
 
 from shared.errors import LeaseLost, TransportUnusable
 from shared.record import headers_of, key_of
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.topics import checkpoint_recovery
 from shared.transport.kafka.topics.checkpoints import KEY
 from shared.transport.kafka.topics.producer import Writer
@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def child(settings: Log) -> Iterator[Start]:
+def child(settings: TransportSettings) -> Iterator[Start]:
     """Starts a program of `children`; whatever of them still runs at the end is killed."""
     children: list[subprocess.Popen[str]] = []
 
@@ -53,7 +53,7 @@ def child(settings: Log) -> Iterator[Start]:
         process.communicate()
 
 
-def _environment(settings: Log) -> dict[str, str]:
+def _environment(settings: TransportSettings) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "KAFKA_BOOTSTRAP_SERVERS": ",".join(settings.bootstrap_servers),
@@ -76,7 +76,7 @@ def _order(process: subprocess.Popen[str], line: str) -> None:
 
 @pytest.mark.parametrize("sent", [13, 40])
 async def test_a_page_that_a_kill_cut_short_is_completed_and_nothing_is_in_the_topic_twice(
-    settings: Log, child: Start, sent: int
+    settings: TransportSettings, child: Start, sent: int
 ) -> None:
     await fill(settings, 20)
     assert child("die", 20, 60, sent).wait(20) == -9
@@ -90,7 +90,7 @@ async def test_a_page_that_a_kill_cut_short_is_completed_and_nothing_is_in_the_t
     assert in_topic(settings) == once(ids(0, 70))
 
 
-async def test_the_first_page_of_all_can_be_cut_short_too(settings: Log, child: Start) -> None:
+async def test_the_first_page_of_all_can_be_cut_short_too(settings: TransportSettings, child: Start) -> None:
     assert child("die", 0, 40, 13).wait(20) == -9
     publisher = await KafkaTransport(settings).publisher()
     assert await publisher.acquire() is None
@@ -100,7 +100,7 @@ async def test_the_first_page_of_all_can_be_cut_short_too(settings: Log, child: 
 
 
 async def test_after_a_reset_a_page_that_a_kill_cut_short_is_completed_and_no_more_comes_again_than_was_said(
-    settings: Log, child: Start
+    settings: TransportSettings, child: Start
 ) -> None:
     await fill(settings, 20)
     said: list[Repeats] = []
@@ -121,7 +121,7 @@ async def test_after_a_reset_a_page_that_a_kill_cut_short_is_completed_and_no_mo
     assert 10 <= said[0].most == 20
 
 
-async def test_a_standby_takes_over_after_a_kill(settings: Log, child: Start, lines: Lines) -> None:
+async def test_a_standby_takes_over_after_a_kill(settings: TransportSettings, child: Start, lines: Lines) -> None:
     active = child("lead")
     assert _line(active) == "leading"
     _order(active, "30")
@@ -138,7 +138,7 @@ async def test_a_standby_takes_over_after_a_kill(settings: Log, child: Start, li
     await standby.close()
 
 
-async def test_a_standby_takes_over_at_once_when_the_active_one_leaves(settings: Log) -> None:
+async def test_a_standby_takes_over_at_once_when_the_active_one_leaves(settings: TransportSettings) -> None:
     active = await leading(settings)
     standby = await KafkaTransport(settings).publisher()
     waiting = asyncio.create_task(standby.acquire())
@@ -153,7 +153,7 @@ async def test_a_standby_takes_over_at_once_when_the_active_one_leaves(settings:
     await standby.close()
 
 
-async def test_a_poller_that_was_frozen_steps_down_and_writes_nothing(settings: Log, child: Start) -> None:
+async def test_a_poller_that_was_frozen_steps_down_and_writes_nothing(settings: TransportSettings, child: Start) -> None:
     frozen = child("lead")
     assert _line(frozen) == "leading"
     frozen.send_signal(19)
@@ -167,7 +167,7 @@ async def test_a_poller_that_was_frozen_steps_down_and_writes_nothing(settings: 
     assert in_topic(settings) == once(ids(0, 20))
 
 
-async def test_publishing_without_the_lease_is_refused(settings: Log) -> None:
+async def test_publishing_without_the_lease_is_refused(settings: TransportSettings) -> None:
     publisher = await KafkaTransport(settings).publisher()
     with pytest.raises(LeaseLost):
         await publisher.publish(page := events(0, 10), checkpoint_of(page))
@@ -183,7 +183,7 @@ async def test_publishing_without_the_lease_is_refused(settings: Log) -> None:
         (json.dumps({"v": 99, "place": "x"}).encode(), r"checkpoint-0@1 has version 99.*upgrade auth0-webhooks"),
     ],
 )
-async def test_a_checkpoint_that_is_not_ours_is_refused(settings: Log, document: bytes, complaint: str) -> None:
+async def test_a_checkpoint_that_is_not_ours_is_refused(settings: TransportSettings, document: bytes, complaint: str) -> None:
     await fill(settings, 10)
     _put(settings, KEY, document)
     publisher = await KafkaTransport(settings).publisher()
@@ -192,7 +192,7 @@ async def test_a_checkpoint_that_is_not_ours_is_refused(settings: Log, document:
     await publisher.close()
 
 
-async def test_a_full_topic_whose_checkpoint_is_gone_is_refused(settings: Log) -> None:
+async def test_a_full_topic_whose_checkpoint_is_gone_is_refused(settings: TransportSettings) -> None:
     await fill(settings, 1200, 200)
     _put(settings, KEY, None)
     publisher = await KafkaTransport(settings).publisher()
@@ -201,7 +201,9 @@ async def test_a_full_topic_whose_checkpoint_is_gone_is_refused(settings: Log) -
     await publisher.close()
 
 
-async def test_a_retried_dead_letter_is_read_by_one_takeover_and_by_none_after_it(settings: Log, lines: Lines) -> None:
+async def test_a_retried_dead_letter_is_read_by_one_takeover_and_by_none_after_it(
+    settings: TransportSettings, lines: Lines
+) -> None:
     await fill(settings, 100)
     again = events(0, 1)[0]
     writer = Writer(settings)
@@ -218,7 +220,7 @@ async def test_a_retried_dead_letter_is_read_by_one_takeover_and_by_none_after_i
 @pytest.mark.parametrize("sent", [13, 40])
 @pytest.mark.parametrize("damaged", [None, b"1234"])
 async def test_a_checkpoint_from_the_topic_passes_nothing_over_and_publishes_nothing_twice(
-    settings: Log, child: Start, sent: int, damaged: bytes | None
+    settings: TransportSettings, child: Start, sent: int, damaged: bytes | None
 ) -> None:
     await fill(settings, 1200, 100)
     # A page that is cut short, so that the newest record does not say what is before it.
@@ -235,13 +237,13 @@ async def test_a_checkpoint_from_the_topic_passes_nothing_over_and_publishes_not
     assert in_topic(settings) == once(ids(0, 1260))
 
 
-async def test_a_topic_with_no_more_than_a_page_needs_no_checkpoint(settings: Log) -> None:
+async def test_a_topic_with_no_more_than_a_page_needs_no_checkpoint(settings: TransportSettings) -> None:
     await fill(settings, 100)
     with pytest.raises(TransportUnusable, match=r"holds 100 different events, no more than one page.*Nothing was done"):
         checkpoint_recovery.derive(settings)
 
 
-def _put(settings: Log, key: bytes, value: bytes | None) -> None:
+def _put(settings: TransportSettings, key: bytes, value: bytes | None) -> None:
     producer = KafkaProducer(bootstrap_servers=list(settings.bootstrap_servers))
     producer.send(settings.checkpoint_topic, value, key).get(10)
     producer.close(timeout=5)

@@ -11,7 +11,7 @@ from kafka.admin import ACL
 from structlog.typing import EventDict
 
 from shared.errors import PublishFailed, TransportUnusable
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.topics import topics
 from shared.transport.kafka.transport import KafkaTransport
 from tests.contract.harness import checkpoint_of, events, poll_for
@@ -37,7 +37,7 @@ def made(principal: Create) -> Create:
     return create
 
 
-def _boundless(somebody: Principal) -> Log:
+def _boundless(somebody: Principal) -> TransportSettings:
     """The same log, for one who may do everything."""
     names = {name: somebody.environment[name] for name in ("KAFKA_TOPIC", "KAFKA_GROUP")}
     return log_settings({**somebody.broker.environment, **names, **SHORT})

@@ -13,7 +13,7 @@ from structlog.typing import EventDict
 
 from shared.errors import PublishFailed
 from shared.event import Event
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.publish import active_poller
 from tests.contract.harness import checkpoint_of, event, events
 from tests.integration.kafka_adapter.pages import ids, in_topic, leading, once
@@ -23,7 +23,7 @@ BOUND = 20_000
 
 
 @pytest.fixture
-def small(settings: Log) -> Log:
+def small(settings: TransportSettings) -> TransportSettings:
     """A topic that takes records of `BOUND` bytes."""
     admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
     resource = ConfigResource(ConfigResourceType.TOPIC, settings.topic, configs={"max.message.bytes": str(BOUND)})
@@ -44,7 +44,9 @@ def _assert_is_gap(line: EventDict, large: Event) -> None:
     assert line["sha256"] == hashlib.sha256(large.raw).hexdigest()
 
 
-async def test_an_event_too_large_for_the_topic_is_a_gap_and_the_checkpoint_passes_it(small: Log, lines: Lines) -> None:
+async def test_an_event_too_large_for_the_topic_is_a_gap_and_the_checkpoint_passes_it(
+    small: TransportSettings, lines: Lines
+) -> None:
     large, page = _page()
     publisher = await leading(small)
     assert await publisher.publish(page, checkpoint_of(page)) == 19
@@ -56,7 +58,7 @@ async def test_an_event_too_large_for_the_topic_is_a_gap_and_the_checkpoint_pass
 
 
 async def test_an_event_that_only_the_brokers_find_too_large_is_found_out_and_is_a_gap(
-    small: Log, lines: Lines, monkeypatch: pytest.MonkeyPatch
+    small: TransportSettings, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As without the right to see the topic's configuration."""
     monkeypatch.setattr(active_poller, "bound_of", lambda _settings: 8_000_000)

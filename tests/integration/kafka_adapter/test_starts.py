@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from shared.errors import TransportUnreachable, TransportUnusable
 from shared.logging import get_logger
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.preflight import check, wait_for_broker
 from shared.transport.kafka.topics import topics
 from shared.transport.kafka.topics.sizes import max_message_bytes
@@ -24,7 +24,7 @@ from tests.support.kafka.fixtures import Names
 pytestmark = pytest.mark.outages
 
 log = get_logger(__name__)
-Start = Callable[[Log, float], Awaitable[None]]
+Start = Callable[[TransportSettings, float], Awaitable[None]]
 PATIENCE: Final = 60.0
 
 
@@ -36,18 +36,20 @@ def gate(kafka_gate: Gate) -> Iterator[Gate]:
 
 
 @pytest.fixture
-def settings(gate: Gate, names: Names) -> Log:
-    settings = Log(bootstrap_servers=(gate.bootstrap,), topic=names.topic, group=names.group, session_timeout=SESSION)
+def settings(gate: Gate, names: Names) -> TransportSettings:
+    settings = TransportSettings(
+        bootstrap_servers=(gate.bootstrap,), topic=names.topic, group=names.group, session_timeout=SESSION
+    )
     topics.create(settings)
     return settings
 
 
-async def _reached(settings: Log, patience: float) -> KafkaTransport:
+async def _reached(settings: TransportSettings, patience: float) -> KafkaTransport:
     assert await asyncio.to_thread(wait_for_broker, settings, patience, log)
     return KafkaTransport(settings, patience=patience)
 
 
-async def _poller(settings: Log, patience: float) -> None:
+async def _poller(settings: TransportSettings, patience: float) -> None:
     publisher = await (await _reached(settings, patience)).publisher()
     try:
         await publisher.acquire()
@@ -55,7 +57,7 @@ async def _poller(settings: Log, patience: float) -> None:
         await publisher.close()
 
 
-async def _consumer(settings: Log, patience: float) -> None:
+async def _consumer(settings: TransportSettings, patience: float) -> None:
     member = await (await _reached(settings, patience)).member(hand := Hand())
     try:
         while len(hand.owned) < 6:
@@ -64,11 +66,11 @@ async def _consumer(settings: Log, patience: float) -> None:
         await member.close()
 
 
-async def _dead_letters(settings: Log, patience: float) -> None:
+async def _dead_letters(settings: TransportSettings, patience: float) -> None:
     await (await (await _reached(settings, patience)).dead_letters()).close()
 
 
-async def _control(settings: Log, patience: float) -> None:
+async def _control(settings: TransportSettings, patience: float) -> None:
     await (await (await _reached(settings, patience)).control()).close()
 
 
@@ -78,7 +80,9 @@ STARTS: Final = [_poller, _consumer, _dead_letters, _control]
 @pytest.mark.timeout(500)
 @pytest.mark.parametrize("turned_away", [0, 2])
 @pytest.mark.parametrize("start", STARTS, ids=lambda start: start.__name__.strip("_"))
-async def test_a_start_comes_up_wherever_the_broker_breaks_off(gate: Gate, settings: Log, start: Start, turned_away: int) -> None:
+async def test_a_start_comes_up_wherever_the_broker_breaks_off(
+    gate: Gate, settings: TransportSettings, start: Start, turned_away: int
+) -> None:
     for step in range(1, 200):
         gate.cut(step, turned_away=turned_away)
         async with asyncio.timeout(PATIENCE):
@@ -90,7 +94,7 @@ async def test_a_start_comes_up_wherever_the_broker_breaks_off(gate: Gate, setti
 
 @pytest.mark.parametrize("step", [1, 2, 3, 5])
 async def test_a_start_that_never_comes_up_ends_with_what_was_seen_once_its_patience_is_over(
-    gate: Gate, settings: Log, step: int
+    gate: Gate, settings: TransportSettings, step: int
 ) -> None:
     gate.cut(*range(step, 5_000))
     with capture_logs() as lines, pytest.raises(TransportUnreachable, match=r"Kafka .*tried for 2 s") as raised:
@@ -104,13 +108,13 @@ async def test_a_start_that_never_comes_up_ends_with_what_was_seen_once_its_pati
 
 async def test_what_is_wrong_beside_a_broker_that_breaks_off_is_named(gate: Gate, names: Names) -> None:
     gate.cut(3)
-    settings = Log(bootstrap_servers=(gate.bootstrap,), topic=names.topic, group=names.group)
+    settings = TransportSettings(bootstrap_servers=(gate.bootstrap,), topic=names.topic, group=names.group)
     with pytest.raises(TransportUnusable, match="auth0-webhooks topics create") as raised:
         await _poller(settings, PATIENCE)
     assert not isinstance(raised.value, TransportUnreachable)
 
 
-async def test_a_start_that_waits_for_its_broker_can_be_stopped(gate: Gate, settings: Log) -> None:
+async def test_a_start_that_waits_for_its_broker_can_be_stopped(gate: Gate, settings: TransportSettings) -> None:
     gate.cut(*range(3, 5_000))
     transport = await _reached(settings, PATIENCE)
     with capture_logs() as lines:
@@ -121,13 +125,15 @@ async def test_a_start_that_waits_for_its_broker_can_be_stopped(gate: Gate, sett
         await opening
 
 
-async def test_the_bound_of_a_record_is_not_guessed_when_nothing_answers(gate: Gate, settings: Log) -> None:
+async def test_the_bound_of_a_record_is_not_guessed_when_nothing_answers(gate: Gate, settings: TransportSettings) -> None:
     gate.cut(*range(1, 5_000))
     with pytest.raises(TransportUnreachable):
         await asyncio.to_thread(max_message_bytes, settings, settings.topic)
 
 
-def test_a_server_that_breaks_off_when_asked_for_its_cluster_does_not_want_a_login(gate: Gate, settings: Log) -> None:
+def test_a_server_that_breaks_off_when_asked_for_its_cluster_does_not_want_a_login(
+    gate: Gate, settings: TransportSettings
+) -> None:
     gate.cut(2)
     (fault,) = check(settings)
     assert "it closed the connection when asked for its cluster" in fault.what

@@ -12,7 +12,7 @@ import pytest
 from kafka import KafkaAdminClient
 from structlog.typing import EventDict
 
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client import internals
 from shared.transport.kafka.group import client, group_member
 from shared.transport.kafka.group.watchdog import Watchdog
@@ -26,7 +26,7 @@ def _short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_JOINING", 0.0)
 
 
-async def _grow(settings: Log, consumer: Consumer, partitions: int) -> float:
+async def _grow(settings: TransportSettings, consumer: Consumer, partitions: int) -> float:
     """Add a partition and have the member see it; answers the seconds until it owns all."""
     admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
     admin.create_partitions({settings.topic: partitions})
@@ -35,7 +35,7 @@ async def _grow(settings: Log, consumer: Consumer, partitions: int) -> float:
     return await until(lambda: everything_is_owned([consumer], partitions))
 
 
-async def test_polls_of_a_millisecond_complete_a_join(settings: Log, lines: Lines) -> None:
+async def test_polls_of_a_millisecond_complete_a_join(settings: TransportSettings, lines: Lines) -> None:
     async with at_work(await start(settings, wait=0.001)) as crew:
         await until(lambda: everything_is_owned(crew))
         for partitions in range(7, 12):
@@ -44,7 +44,7 @@ async def test_polls_of_a_millisecond_complete_a_join(settings: Log, lines: Line
 
 
 async def test_the_watchdog_frees_a_member_that_forgot_its_join(
-    settings: Log, lines: Lines, monkeypatch: pytest.MonkeyPatch
+    settings: TransportSettings, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(internals, "hold_on_to_join", lambda _consumer: None)
     async with at_work(await start(settings, wait=0.001)) as crew:
@@ -57,7 +57,7 @@ async def test_the_watchdog_frees_a_member_that_forgot_its_join(
 
 
 async def test_a_member_that_no_rejoin_frees_gets_a_new_client(
-    settings: Log, lines: Lines, monkeypatch: pytest.MonkeyPatch
+    settings: TransportSettings, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(internals, "hold_on_to_join", lambda _consumer: None)
     monkeypatch.setattr(internals, "request_rejoin", lambda _consumer: None)

@@ -15,7 +15,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
 from shared.errors import TransportUnusable
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.clients import administrator, arguments, build
 from tests.integration.kafka_connection import ports
 from tests.support.kafka.broker import Broker
@@ -104,16 +104,20 @@ def test_arguments_that_only_one_client_takes_are_added_and_win(kafka: Broker, n
 def test_an_older_library_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "__version__", "3.0.8")
     with pytest.raises(TransportUnusable, match=r"kafka-python 3\.0\.8 .* install 3\.0\.12 or newer"):
-        arguments(Log(bootstrap_servers=("localhost:9092",)))
+        arguments(TransportSettings(bootstrap_servers=("localhost:9092",)))
 
 
 def test_a_token_must_be_there() -> None:
-    settings = Log(bootstrap_servers=("localhost:9092",), security_protocol="SASL_PLAINTEXT", sasl_mechanism="OAUTHBEARER")
+    settings = TransportSettings(
+        bootstrap_servers=("localhost:9092",), security_protocol="SASL_PLAINTEXT", sasl_mechanism="OAUTHBEARER"
+    )
     with pytest.raises(TransportUnusable, match="needs the token in KAFKA_SASL_PASSWORD"):
         arguments(settings)
 
 
 def test_iam_names_the_package_that_it_needs() -> None:
-    settings = Log(bootstrap_servers=("localhost:9092",), security_protocol="SASL_SSL", sasl_mechanism="AWS_MSK_IAM")
+    settings = TransportSettings(
+        bootstrap_servers=("localhost:9092",), security_protocol="SASL_SSL", sasl_mechanism="AWS_MSK_IAM"
+    )
     with pytest.raises(TransportUnusable, match="pip install botocore"):
         arguments(settings)

@@ -9,11 +9,11 @@ import pytest
 from kafka import errors as foreign
 
 from shared.errors import PublishFailed, TransportUnusable, WebhooksError
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.errors import Access, principal, translated
 
-PLAIN = Log(bootstrap_servers=("localhost:9092",))
-ALICE = Log(
+PLAIN = TransportSettings(bootstrap_servers=("localhost:9092",))
+ALICE = TransportSettings(
     bootstrap_servers=("localhost:9092",),
     security_protocol="SASL_SSL",
     sasl_mechanism="SCRAM-SHA-512",
@@ -32,7 +32,7 @@ def _instance(kind: type[foreign.KafkaError]) -> foreign.KafkaError:
     return kind({}) if kind is foreign.LogTruncationError else kind("some words")
 
 
-def _translation(error: Exception, settings: Log = ALICE) -> WebhooksError:
+def _translation(error: Exception, settings: TransportSettings = ALICE) -> WebhooksError:
     with pytest.raises(WebhooksError) as raised, translated(settings, "reading", ACCESS, otherwise=PublishFailed):
         raise error
     assert raised.value.__cause__ is error

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import TransportUnusable
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.preflight import check
 from shared.transport.kafka.client.tls import tls_context
 from tests.support.kafka.certificates import KEY_PASSWORD, Authority
@@ -22,23 +22,23 @@ def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
 
 
-def _settings(authority: Authority, **files: Path | str | None) -> Log:
+def _settings(authority: Authority, **files: Path | str | None) -> TransportSettings:
     given = {"bootstrap_servers": ("localhost:9092",), "security_protocol": "SSL", "ssl_cafile": authority.cafile, **files}
-    return Log.model_validate(given)
+    return TransportSettings.model_validate(given)
 
 
-def _problem(settings: Log) -> str:
+def _problem(settings: TransportSettings) -> str:
     with pytest.raises(TransportUnusable) as raised:
         tls_context(settings)
     return str(raised.value)
 
 
 def test_no_context_without_tls() -> None:
-    assert tls_context(Log(bootstrap_servers=("localhost:9092",))) is None
+    assert tls_context(TransportSettings(bootstrap_servers=("localhost:9092",))) is None
 
 
 def test_without_a_file_the_usual_authorities_are_trusted_and_names_are_checked() -> None:
-    context = tls_context(Log(bootstrap_servers=("localhost:9092",), security_protocol="SSL"))
+    context = tls_context(TransportSettings(bootstrap_servers=("localhost:9092",), security_protocol="SSL"))
     assert context
     assert context.check_hostname
     assert context.verify_mode == ssl.CERT_REQUIRED

@@ -13,7 +13,7 @@ from kafka import KafkaAdminClient
 from structlog.testing import capture_logs
 
 from shared.errors import TransportUnusable
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.topics import topics
 from shared.transport.kafka.topics.layout import Topic, shapes
 from tests.support.kafka.broker import Broker
@@ -26,7 +26,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "operations.md"
 
 
 @pytest.fixture
-def settings(kafka: Broker, names: Names) -> Log:
+def settings(kafka: Broker, names: Names) -> TransportSettings:
     return log_settings({**kafka.environment, **names.environment})
 
 
@@ -42,11 +42,11 @@ def _make(admin: KafkaAdminClient, name: str, partitions: int, **configs: str) -
     admin.create_topics({name: {"num_partitions": partitions, "configs": given}}, wait_for_metadata=True)
 
 
-def _all(settings: Log) -> dict[str, Topic | None]:
+def _all(settings: TransportSettings) -> dict[str, Topic | None]:
     return dict(topics.show(settings))
 
 
-def test_what_is_missing_is_made_and_what_is_there_stays(settings: Log) -> None:
+def test_what_is_missing_is_made_and_what_is_there_stays(settings: TransportSettings) -> None:
     assert set(_all(settings).values()) == {None}
     made = topics.create(settings)
     assert made.created == (settings.topic, settings.checkpoint_topic, settings.dead_topic, settings.control_topic)
@@ -54,7 +54,7 @@ def test_what_is_missing_is_made_and_what_is_there_stays(settings: Log) -> None:
     assert (again.created, again.present) == ((), made.created)
 
 
-def test_they_are_as_the_document_says(settings: Log) -> None:
+def test_they_are_as_the_document_says(settings: TransportSettings) -> None:
     topics.create(settings)
     rows = re.findall(r"\| `auth0\.logs(\S*)` \| (\d) \| (.*?) \|", DOCUMENT.read_text())
     assert len(rows) == 4
@@ -66,7 +66,7 @@ def test_they_are_as_the_document_says(settings: Log) -> None:
         assert written.items() <= topic.configs.items()
 
 
-def test_another_number_of_partitions_can_be_asked_for_once(settings: Log) -> None:
+def test_another_number_of_partitions_can_be_asked_for_once(settings: TransportSettings) -> None:
     topics.create(settings, 12)
     assert topics.create(settings).created == ()
     with pytest.raises(TransportUnusable, match=f"topic {settings.topic}: the number of partitions is 12, should be 6"):
@@ -84,7 +84,7 @@ def test_another_number_of_partitions_can_be_asked_for_once(settings: Log) -> No
     ],
 )
 def test_what_falls_short_is_refused_with_both_values_and_nothing_is_made(
-    settings: Log, admin: KafkaAdminClient, topic: str, partitions: int, configs: dict[str, str], expected: str
+    settings: TransportSettings, admin: KafkaAdminClient, topic: str, partitions: int, configs: dict[str, str], expected: str
 ) -> None:
     name = ".".join(filter(None, [settings.topic, topic]))
     _make(admin, name, partitions, **configs)
@@ -93,12 +93,12 @@ def test_what_falls_short_is_refused_with_both_values_and_nothing_is_made(
     assert [there for there, found in topics.show(settings) if found] == [name]
 
 
-def test_a_longer_retention_and_larger_bounds_are_fine(settings: Log, admin: KafkaAdminClient) -> None:
+def test_a_longer_retention_and_larger_bounds_are_fine(settings: TransportSettings, admin: KafkaAdminClient) -> None:
     _make(admin, settings.topic, 6, retention_ms="-1", max_message_bytes="20000000")
     assert settings.topic in topics.create(settings).present
 
 
-def test_the_printed_commands_make_what_create_would_make(settings: Log) -> None:
+def test_the_printed_commands_make_what_create_would_make(settings: TransportSettings) -> None:
     jars = install()
     for command in topics.commands(settings, 3):
         program, *arguments = shlex.split(command)
@@ -112,7 +112,7 @@ def test_the_printed_commands_make_what_create_would_make(settings: Log) -> None
 
 
 def test_the_printed_commands_for_a_secured_cluster_leave_room_for_its_credentials() -> None:
-    secured = Log(
+    secured = TransportSettings(
         bootstrap_servers=("one:9093", "two:9093"),
         security_protocol="SASL_SSL",
         sasl_mechanism="PLAIN",
@@ -124,7 +124,7 @@ def test_the_printed_commands_for_a_secured_cluster_leave_room_for_its_credentia
         assert "the-password" not in command
 
 
-def test_a_missing_topic_names_the_command_that_makes_it(settings: Log, admin: KafkaAdminClient) -> None:
+def test_a_missing_topic_names_the_command_that_makes_it(settings: TransportSettings, admin: KafkaAdminClient) -> None:
     _make(admin, settings.topic, 6)
     with pytest.raises(TransportUnusable, match=rf"topic {settings.checkpoint_topic};.*auth0-webhooks topics create") as raised:
         topics.verify(settings, [settings.topic, settings.checkpoint_topic])
@@ -137,7 +137,7 @@ def test_a_missing_topic_names_the_command_that_makes_it(settings: Log, admin: K
     [("checkpoint", 1, "delete"), ("checkpoint", 1, "compact,delete"), ("checkpoint", 3, "compact"), ("", 6, "compact")],
 )
 def test_a_shape_that_would_lose_events_is_refused_at_start(
-    settings: Log, admin: KafkaAdminClient, topic: str, partitions: int, policy: str
+    settings: TransportSettings, admin: KafkaAdminClient, topic: str, partitions: int, policy: str
 ) -> None:
     name = ".".join(filter(None, [settings.topic, topic]))
     _make(admin, name, partitions, cleanup_policy=policy)
@@ -145,7 +145,7 @@ def test_a_shape_that_would_lose_events_is_refused_at_start(
         topics.verify(settings, [name])
 
 
-def test_a_shape_that_only_serves_us_worse_is_a_warning(settings: Log, admin: KafkaAdminClient) -> None:
+def test_a_shape_that_only_serves_us_worse_is_a_warning(settings: TransportSettings, admin: KafkaAdminClient) -> None:
     _make(admin, settings.topic, 2, retention_ms="3600000")
     with capture_logs() as lines:
         topics.verify(settings, [settings.topic])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client import clients
 from shared.transport.kafka.topics import follower, producer
 from tests.integration.kafka_adapter.conftest import _sockets_are_closed as _sockets_are_closed
@@ -15,7 +15,7 @@ from tests.support.kafka.fixtures import Names, _lent, _ways
 
 
 @pytest.fixture
-def settings(kafka: Broker, names: Names) -> Log:
+def settings(kafka: Broker, names: Names) -> TransportSettings:
     return settings_on(kafka, names)
 
 
@@ -26,7 +26,7 @@ def patient() -> Iterator[Broker]:
 
 
 @pytest.fixture
-def its_settings(patient: Broker, names: Names) -> Log:
+def its_settings(patient: Broker, names: Names) -> TransportSettings:
     return settings_on(patient, names)
 
 

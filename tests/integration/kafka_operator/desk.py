@@ -10,7 +10,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from shared.record import Record
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.clients import administrator
 from shared.transport.kafka.topics.topics import show
 from shared.transport.kafka.transport import KafkaTransport
@@ -18,7 +18,7 @@ from shared.transport.port import Control, DeadLetter, DeadLetters
 
 
 @asynccontextmanager
-async def letters_of(settings: Log) -> AsyncIterator[DeadLetters]:
+async def letters_of(settings: TransportSettings) -> AsyncIterator[DeadLetters]:
     letters = await KafkaTransport(settings).dead_letters()
     try:
         yield letters
@@ -27,7 +27,7 @@ async def letters_of(settings: Log) -> AsyncIterator[DeadLetters]:
 
 
 @asynccontextmanager
-async def control_of(settings: Log) -> AsyncIterator[Control]:
+async def control_of(settings: TransportSettings) -> AsyncIterator[Control]:
     control = await KafkaTransport(settings).control()
     try:
         yield control
@@ -41,18 +41,18 @@ def letter(number: int, value: bytes = b"{}", **more: Any) -> DeadLetter:
     return DeadLetter(record=record, partition=0, **given)
 
 
-def configure(settings: Log, topic: str, **configs: object) -> None:
+def configure(settings: TransportSettings, topic: str, **configs: object) -> None:
     given = {name.replace("_", "."): str(value) for name, value in configs.items()}
     _alter(settings, ConfigResource(ConfigResourceType.TOPIC, topic, configs=given))
 
 
-def clean_at_once(settings: Log, topic: str) -> None:
+def clean_at_once(settings: TransportSettings, topic: str) -> None:
     """Have the broker compact, without the usual minutes in between."""
     _alter(settings, ConfigResource(ConfigResourceType.BROKER, "1", configs={"log.cleaner.backoff.ms": "100"}))
     configure(settings, topic, segment_ms=100, delete_retention_ms=1, segment_jitter_ms=0)
 
 
-def write(settings: Log, topic: str, *records: tuple[bytes, bytes | None]) -> list[int]:
+def write(settings: TransportSettings, topic: str, *records: tuple[bytes, bytes | None]) -> list[int]:
     """As another program would; answers the offsets."""
     producer = KafkaProducer(bootstrap_servers=list(settings.bootstrap_servers))
     try:
@@ -62,7 +62,7 @@ def write(settings: Log, topic: str, *records: tuple[bytes, bytes | None]) -> li
         producer.close(timeout=1)
 
 
-def stored(settings: Log, topic: str) -> list[tuple[int, bytes | None, bytes | None]]:
+def stored(settings: TransportSettings, topic: str) -> list[tuple[int, bytes | None, bytes | None]]:
     """Offset, key and value of every record of partition 0."""
     consumer = KafkaConsumer(bootstrap_servers=list(settings.bootstrap_servers), auto_offset_reset="earliest")
     partition = TopicPartition(topic, 0)
@@ -76,7 +76,7 @@ def stored(settings: Log, topic: str) -> list[tuple[int, bytes | None, bytes | N
         consumer.close()
 
 
-def delete(settings: Log, topic: str) -> None:
+def delete(settings: TransportSettings, topic: str) -> None:
     """Gone when it returns."""
     with administrator(settings) as admin:
         admin.delete_topics([topic])
@@ -84,7 +84,7 @@ def delete(settings: Log, topic: str) -> None:
         pass
 
 
-def _alter(settings: Log, resource: ConfigResource) -> None:
+def _alter(settings: TransportSettings, resource: ConfigResource) -> None:
     with administrator(settings) as admin:
         answer: Mapping[str, Mapping[str, str]] = admin.alter_configs([resource])
     assert {outcome for kind in answer.values() for outcome in kind.values()} == {"OK"}, answer

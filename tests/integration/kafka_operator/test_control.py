@@ -8,7 +8,7 @@ import time
 import pytest
 
 from shared.errors import TransportUnusable
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.topics import checkpoint_recovery
 from shared.transport.kafka.topics.topics import create
 from shared.transport.kafka.transport import KafkaTransport
@@ -17,7 +17,7 @@ from tests.support.kafka.broker import Broker
 from tests.support.kafka.fixtures import Names
 
 
-async def test_a_look_reads_what_is_new_only(settings: Log) -> None:
+async def test_a_look_reads_what_is_new_only(settings: TransportSettings) -> None:
     async with control_of(settings) as control:
         write(settings, settings.control_topic, *((b"k%d" % (number % 10), b"%d" % number) for number in range(1000)))
         assert await control.snapshot() == {f"k{number}": b"%d" % (990 + number) for number in range(10)}
@@ -27,7 +27,7 @@ async def test_a_look_reads_what_is_new_only(settings: Log) -> None:
         assert (time.process_time() - before) / 20 < 0.01, "it costs about 1.7 ms"
 
 
-async def test_compaction_under_an_open_table_changes_nothing_that_is_seen(its_settings: Log) -> None:
+async def test_compaction_under_an_open_table_changes_nothing_that_is_seen(its_settings: TransportSettings) -> None:
     topic = its_settings.control_topic
     clean_at_once(its_settings, topic)
     async with control_of(its_settings) as reader, control_of(its_settings) as other:
@@ -44,7 +44,7 @@ async def test_compaction_under_an_open_table_changes_nothing_that_is_seen(its_s
             assert await fresh.snapshot() == {**expected, "tick": b""}
 
 
-async def test_a_topic_that_was_made_anew_between_two_looks_is_read_anew(settings: Log) -> None:
+async def test_a_topic_that_was_made_anew_between_two_looks_is_read_anew(settings: TransportSettings) -> None:
     async with control_of(settings) as control:
         write(settings, settings.control_topic, (b"a", b"1"), (b"b", b"2"))
         assert await control.snapshot() == {"a": b"1", "b": b"2"}
@@ -54,21 +54,21 @@ async def test_a_topic_that_was_made_anew_between_two_looks_is_read_anew(setting
         assert await control.snapshot() == {"c": b"3"}
 
 
-async def test_what_others_wrote_with_a_strange_key_does_no_harm(settings: Log) -> None:
+async def test_what_others_wrote_with_a_strange_key_does_no_harm(settings: TransportSettings) -> None:
     write(settings, settings.control_topic, (b"\xff", b"1"))
     async with control_of(settings) as control:
         assert await control.snapshot() == {"\\xff": b"1"}
 
 
 async def test_without_its_topic_the_table_does_not_open_and_the_command_is_named(kafka: Broker, names: Names) -> None:
-    settings = Log(bootstrap_servers=(kafka.bootstrap,), topic=names.topic)
+    settings = TransportSettings(bootstrap_servers=(kafka.bootstrap,), topic=names.topic)
     with pytest.raises(TransportUnusable, match=f"missing .* topic {settings.control_topic}; run `auth0-webhooks topics create`"):
         async with control_of(settings):
             pass
 
 
 async def test_without_topics_the_checkpoint_is_not_looked_for_and_the_command_is_named(kafka: Broker, names: Names) -> None:
-    settings = Log(bootstrap_servers=(kafka.bootstrap,), topic=names.topic)
+    settings = TransportSettings(bootstrap_servers=(kafka.bootstrap,), topic=names.topic)
     with pytest.raises(TransportUnusable, match=r"missing .* run `auth0-webhooks topics create`"):
         await KafkaTransport(settings).checkpoint()
     with pytest.raises(TransportUnusable, match=r"missing .* run `auth0-webhooks topics create`"):

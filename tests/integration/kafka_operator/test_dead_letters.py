@@ -12,7 +12,7 @@ from structlog.typing import EventDict
 from shared.documents import dead_letter as documents
 from shared.errors import PublishFailed, TransportUnusable
 from shared.record import MAX_RECORD
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client import clients
 from shared.transport.kafka.topics import producer
 from tests.integration.kafka_operator.desk import configure, delete, letter, letters_of, stored, write
@@ -23,7 +23,7 @@ Lines = Callable[[str], list[EventDict]]
 BOUND = 100_000
 
 
-async def test_a_removed_letter_leaves_a_tombstone_and_a_retried_one_as_well(settings: Log) -> None:
+async def test_a_removed_letter_leaves_a_tombstone_and_a_retried_one_as_well(settings: TransportSettings) -> None:
     async with letters_of(settings) as letters:
         for number in range(3):
             await letters.put(letter(number))
@@ -33,7 +33,7 @@ async def test_a_removed_letter_leaves_a_tombstone_and_a_retried_one_as_well(set
     assert stored(settings, settings.dead_topic)[3:] == [(3, b"id-0", None), (4, b"id-1", None)]
 
 
-async def test_a_retry_does_not_remove_the_letter_that_its_own_event_has_become_by_then(settings: Log) -> None:
+async def test_a_retry_does_not_remove_the_letter_that_its_own_event_has_become_by_then(settings: TransportSettings) -> None:
     """With `WEBHOOK_MAX_ATTEMPTS=1` consumers were quicker than the tombstone: 35 of 117 events were in no place."""
     again = replace(letter(1), time=letter(1).time + 60)
     async with letters_of(settings) as ours, letters_of(settings) as consumers:
@@ -47,7 +47,7 @@ async def test_a_retry_does_not_remove_the_letter_that_its_own_event_has_become_
         assert await ours.all() == await consumers.all() == [again]
 
 
-async def test_letters_that_cannot_be_read_are_left_out_and_named(settings: Log, lines: Lines) -> None:
+async def test_letters_that_cannot_be_read_are_left_out_and_named(settings: TransportSettings, lines: Lines) -> None:
     newer = documents.dump(letter(1)).replace(b'"v": 1', b'"v": 2')
     foreign = [(b"a", b"not JSON"), (b"id-1", newer), (b"b", documents.dump(letter(3))), (b"c", b'{"v":1}'), (b"c", b"{}")]
     offsets = write(settings, settings.dead_topic, *foreign)
@@ -60,7 +60,9 @@ async def test_letters_that_cannot_be_read_are_left_out_and_named(settings: Log,
     assert "its key is not its log id" in left_out[2]["reason"]
 
 
-async def test_a_record_as_large_as_can_be_fits_into_a_letter_and_back(settings: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_record_as_large_as_can_be_fits_into_a_letter_and_back(
+    settings: TransportSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # A busy machine needs its time for 16 MB.
     monkeypatch.setattr(clients, "REQUEST_TIMEOUT", 20.0)
     monkeypatch.setattr(producer, "DELIVERY", 40.0)
@@ -73,7 +75,9 @@ async def test_a_record_as_large_as_can_be_fits_into_a_letter_and_back(settings:
         assert await letters.all() == []
 
 
-async def test_a_letter_too_large_for_the_topic_is_refused_with_the_remedy_and_harms_no_other(settings: Log) -> None:
+async def test_a_letter_too_large_for_the_topic_is_refused_with_the_remedy_and_harms_no_other(
+    settings: TransportSettings,
+) -> None:
     configure(settings, settings.dead_topic, max_message_bytes=BOUND)
     too_large = letter(1, random.Random(1).randbytes(BOUND))
     async with letters_of(settings) as letters:
@@ -89,7 +93,7 @@ async def test_a_letter_too_large_for_the_topic_is_refused_with_the_remedy_and_h
 
 
 async def test_a_letter_that_only_the_brokers_find_too_large_harms_no_other(
-    settings: Log, monkeypatch: pytest.MonkeyPatch
+    settings: TransportSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As without the right to see the topic's configuration."""
     monkeypatch.setattr(producer, "max_message_bytes", lambda *_: MAX_RECORD)
@@ -101,7 +105,7 @@ async def test_a_letter_that_only_the_brokers_find_too_large_harms_no_other(
         assert await letters.all() == [letter(2)]
 
 
-async def test_a_letter_whose_record_the_topic_of_events_takes_no_more_stays(settings: Log) -> None:
+async def test_a_letter_whose_record_the_topic_of_events_takes_no_more_stays(settings: TransportSettings) -> None:
     configure(settings, settings.topic, max_message_bytes=BOUND)
     async with letters_of(settings) as letters:
         await letters.put(large := letter(1, random.Random(1).randbytes(2 * BOUND)))
@@ -111,13 +115,13 @@ async def test_a_letter_whose_record_the_topic_of_events_takes_no_more_stays(set
 
 
 async def test_without_their_topic_letters_do_not_open_and_the_command_is_named(kafka: Broker, names: Names) -> None:
-    settings = Log(bootstrap_servers=(kafka.bootstrap,), topic=names.topic)
+    settings = TransportSettings(bootstrap_servers=(kafka.bootstrap,), topic=names.topic)
     with pytest.raises(TransportUnusable, match=rf"missing .* topic {settings.dead_topic}; run `auth0-webhooks topics create`"):
         async with letters_of(settings):
             pass
 
 
-async def test_without_the_topic_of_events_nothing_is_retried(settings: Log) -> None:
+async def test_without_the_topic_of_events_nothing_is_retried(settings: TransportSettings) -> None:
     delete(settings, settings.topic)
     async with letters_of(settings) as letters:
         await letters.put(letter(1))

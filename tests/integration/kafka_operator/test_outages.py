@@ -7,12 +7,12 @@ import time
 import pytest
 
 from shared.errors import PublishFailed, TransportUnusable
-from shared.settings import Log
+from shared.settings import TransportSettings
 from tests.integration.kafka_operator.desk import control_of, letter, letters_of
 from tests.support.kafka.broker import Broker
 
 
-async def test_a_broker_that_was_away_in_between_costs_nothing(patient: Broker, its_settings: Log) -> None:
+async def test_a_broker_that_was_away_in_between_costs_nothing(patient: Broker, its_settings: TransportSettings) -> None:
     async with letters_of(its_settings) as letters, control_of(its_settings) as control:
         await letters.put(letter(1))
         await control.put("a", b"1")
@@ -25,7 +25,9 @@ async def test_a_broker_that_was_away_in_between_costs_nothing(patient: Broker, 
         assert await letters.all() == [letter(1), letter(2)]
 
 
-async def test_while_the_broker_is_frozen_all_fails_soon_and_heals_with_it(patient: Broker, its_settings: Log) -> None:
+async def test_while_the_broker_is_frozen_all_fails_soon_and_heals_with_it(
+    patient: Broker, its_settings: TransportSettings
+) -> None:
     async with letters_of(its_settings) as letters, control_of(its_settings) as control:
         await letters.put(letter(1))
         await control.put("a", b"1")
@@ -45,7 +47,7 @@ async def test_while_the_broker_is_frozen_all_fails_soon_and_heals_with_it(patie
         assert await control.snapshot() == {"a": b"2"}
 
 
-async def test_closing_is_quick_while_the_broker_is_frozen(patient: Broker, its_settings: Log) -> None:
+async def test_closing_is_quick_while_the_broker_is_frozen(patient: Broker, its_settings: TransportSettings) -> None:
     async with letters_of(its_settings) as letters, control_of(its_settings) as control:
         await letters.put(letter(1))
         await control.put("a", b"1")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from kafka.admin import ACL
 
-from shared.settings import Log, Role, load
+from shared.settings import Role, TransportSettings, load
 from tests.support.kafka.acls import rights
 from tests.support.kafka.secured import SecuredBroker
 
@@ -26,7 +26,7 @@ class Principal:
     broker: SecuredBroker = field(repr=False)
 
     @property
-    def settings(self) -> Log:
+    def settings(self) -> TransportSettings:
         return log_settings(self.environment)
 
     def lose(self, acl: ACL) -> None:
@@ -36,9 +36,9 @@ class Principal:
         self.broker.grant([acl])
 
 
-def log_settings(environment: Mapping[str, str]) -> Log:
+def log_settings(environment: Mapping[str, str]) -> TransportSettings:
     """What our program makes of these variables, and of no others."""
-    return load(Role.LOG, environment, dotenv=None).log
+    return load(Role.LOG, environment, dotenv=None).transport
 
 
 def create_principal(broker: SecuredBroker, role: str, *, topic: str, group: str, door: Door = "sasl") -> Principal:

@@ -15,7 +15,7 @@ from consumer.webhook import Attempt, Call
 from consumer.worker import Worker
 from shared.backoff import Backoff
 from shared.record import Record
-from shared.transport.port import Batch, Position
+from shared.transport.port import PartitionRecords, Position
 from tests.unit.consumer.worked_by_hand import Door, Loop, Wire
 
 ROUND_TRIP: Final = 0.005  # seconds that a commit takes
@@ -60,7 +60,7 @@ class World:
         while True:
             await self.worker.turn(self.door)
 
-    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[Batch]:
+    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[PartitionRecords]:
         published = 10**9 if self.rate is None else int((self.loop.now - self.began) * self.rate)
         count = 0 if paused else min(limit, published - self.cursor)
         if self.slow or not count:
@@ -68,7 +68,7 @@ class World:
             return []
         first, self.cursor = self.cursor, self.cursor + count
         headers = [("v", b"1"), ("log-id", b"%d" % first)]
-        return [Batch(0, [Record(offset, b"", b"{}", headers, 0.0) for offset in range(first, self.cursor)])]
+        return [PartitionRecords(0, [Record(offset, b"", b"{}", headers, 0.0) for offset in range(first, self.cursor)])]
 
     def store(self, _positions: Mapping[int, Position]) -> asyncio.Future[bool]:
         self.commits += 1

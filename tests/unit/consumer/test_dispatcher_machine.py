@@ -29,7 +29,7 @@ from consumer.worker import Worker
 from shared import commit_metadata
 from shared.backoff import Backoff
 from shared.record import Record
-from shared.transport.port import Batch, Position
+from shared.transport.port import PartitionRecords, Position
 from tests.unit.consumer.worked_by_hand import Door, Loop, Wire
 
 pytestmark = pytest.mark.usefixtures("without_a_log")
@@ -208,7 +208,7 @@ class CourierMachine(RuleBasedStateMachine):
             case Ordering.NONE:
                 return record.offset
 
-    def bring(self, limit: int, paused: Collection[int]) -> Sequence[Batch]:
+    def bring(self, limit: int, paused: Collection[int]) -> Sequence[PartitionRecords]:
         self.polled = self.loop.now
         batches = []
         for number, partition in self.partitions.items():
@@ -219,7 +219,7 @@ class CourierMachine(RuleBasedStateMachine):
             if records:
                 partition.cursor = records[-1].offset + 1
                 partition.taken.update(record.offset for record in records)
-                batches.append(Batch(number, records))
+                batches.append(PartitionRecords(number, records))
         return batches
 
     def store(self, positions: Mapping[int, Position]) -> asyncio.Future[bool]:

@@ -17,13 +17,13 @@ from shared.backoff import Backoff
 from shared.errors import PublishFailed
 from shared.record import Record
 from shared.transport.port import (
-    Batch,
     Checkpoint,
     Consumers,
     Control,
     DeadLetter,
     DeadLetters,
     Member,
+    PartitionRecords,
     Position,
     Progress,
     Publisher,
@@ -128,7 +128,7 @@ class Door(Transport, Member):
 
     def __init__(
         self,
-        bring: Callable[[int, Collection[int]], Sequence[Batch]],
+        bring: Callable[[int, Collection[int]], Sequence[PartitionRecords]],
         store: Callable[[Mapping[int, Position]], bool | asyncio.Future[bool]],
         metadata_limit: int | None = None,
     ) -> None:
@@ -137,7 +137,7 @@ class Door(Transport, Member):
         self._store = store
         self.grave = Grave()
 
-    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[Batch]:
+    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[PartitionRecords]:
         return self._bring(limit, paused)
 
     async def commit(self, positions: Mapping[int, Position]) -> bool:

@@ -26,7 +26,7 @@ CERTIFICATE = {"KAFKA_SSL_CERTFILE": FILE, "KAFKA_SSL_KEYFILE": FILE, "KAFKA_SSL
     ],
 )
 def test_what_fits_together_is_taken(environ: dict[str, str]) -> None:
-    assert loaded(Role.LOG, **SERVERS, **environ).log.bootstrap_servers == ("kafka:9092",)
+    assert loaded(Role.LOG, **SERVERS, **environ).transport.bootstrap_servers == ("kafka:9092",)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.errors import ConfigurationError
-from shared.settings import GROUPS, Loop, Role, Webhook, load
+from shared.settings import GROUPS, LoopSettings, Role, WebhookSettings, load
 from shared.settings.option import Declaration
 from shared.settings.parsers import text_of
 from tests.unit.settings.cases import ENOUGH, loaded, problem, problems
@@ -19,8 +19,8 @@ def test_what_is_not_set_has_its_default() -> None:
     assert settings.auth0.batch_size == 100
     assert settings.auth0.poll_interval == 5.0
     assert settings.filter.types == frozenset()
-    assert settings.log.bootstrap_servers == ()
-    assert settings.log.sqlite_path == Path("auth0-webhooks.db")
+    assert settings.transport.bootstrap_servers == ()
+    assert settings.transport.sqlite_path == Path("auth0-webhooks.db")
     assert settings.webhook.success_codes == {200}
     assert settings.webhook.headers == ()
     assert settings.webhook.allow_private
@@ -29,7 +29,7 @@ def test_what_is_not_set_has_its_default() -> None:
     assert settings.delivery.max_attempts is None
     assert not settings.delivery.batched
     assert settings.loop.stop_grace == 25.0
-    assert settings.ourselves.log_format is None
+    assert settings.observability.log_format is None
 
 
 def test_what_is_set_arrives_with_its_type() -> None:
@@ -41,8 +41,8 @@ def test_what_is_set_arrives_with_its_type() -> None:
     assert settings.auth0.batch_size == 7
     assert settings.auth0.poll_interval == 0.5
     assert settings.filter.types == {"s", "f"}
-    assert settings.log.bootstrap_servers == ("b:1", "a:2")
-    assert settings.ourselves.verbosity == "debug"
+    assert settings.transport.bootstrap_servers == ("b:1", "a:2")
+    assert settings.observability.verbosity == "debug"
     delivery = settings.delivery
     assert (delivery.rate_limit, delivery.ordering, delivery.max_attempts) == (2.5, "none", 3)
     assert (delivery.send_as_batch, delivery.batched, delivery.batch_linger) == ("lines", True, 0.0)
@@ -180,8 +180,8 @@ def test_a_role_reads_its_own_settings_only() -> None:
     assert settings.webhook.url == "http://localhost:1/"
     with pytest.raises(AttributeError, match="the role 'consume' has no settings of the group 'Auth0'"):
         _ = settings.auth0
-    assert load(Role.LOG, {}, None).log.topic == "auth0.logs"
-    assert load(Role.OURSELVES, {"KAFKA_TOPIC": "!"}, None).ourselves.verbosity == "info"
+    assert load(Role.LOG, {}, None).transport.topic == "auth0.logs"
+    assert load(Role.OURSELVES, {"KAFKA_TOPIC": "!"}, None).observability.verbosity == "info"
 
 
 def test_the_old_names_are_read_and_spoken_of(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_the_old_names_are_read_and_spoken_of(tmp_path: Path) -> None:
 
 
 def test_the_names_of_topics_and_groups_derive() -> None:
-    log = loaded(KAFKA_TOPIC="t", KAFKA_GROUP="g").log
+    log = loaded(KAFKA_TOPIC="t", KAFKA_GROUP="g").transport
     assert (log.checkpoint_topic, log.dead_topic, log.control_topic) == ("t.checkpoint", "t.dead", "t.control")
     assert log.poller_group == "g.poller"
 
@@ -223,10 +223,10 @@ def test_a_secret_is_nowhere_to_be_seen_when_it_is_wrong_either() -> None:
 
 
 def test_groups_can_be_made_in_code_under_the_same_rules() -> None:
-    assert Webhook(url="http://localhost:1/", timeout=0.25).timeout == 0.25
+    assert WebhookSettings(url="http://localhost:1/", timeout=0.25).timeout == 0.25
     with pytest.raises(ValidationError, match="must be a whole number"):
-        Loop(window=0)
+        LoopSettings(window=0)
     with pytest.raises(ValidationError, match="make the first shorter"):
-        Loop(drain_timeout=2.0, stop_grace=1.0)
+        LoopSettings(drain_timeout=2.0, stop_grace=1.0)
     with pytest.raises(ValidationError, match="frozen"):
-        Loop().window = 5
+        LoopSettings().window = 5

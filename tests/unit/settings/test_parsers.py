@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.log_types import table
-from shared.settings import Delivery, Filter, Webhook
+from shared.settings import DeliverySettings, FilterSettings, WebhookSettings
 from shared.settings.parsers import Refused, seconds, text_of, whole
 
 
@@ -30,23 +30,23 @@ def test_a_whole_number_is_read_within_its_bounds_only(value: int) -> None:
 
 @given(st.frozensets(st.sampled_from(sorted(table()))))
 def test_types_survive_being_written_down(codes: frozenset[str]) -> None:
-    assert Filter(types=codes).types == codes
+    assert FilterSettings(types=codes).types == codes
 
 
 @given(st.frozensets(st.integers(200, 299), min_size=1))
 def test_statuses_survive_being_written_down(codes: frozenset[int]) -> None:
-    assert Webhook(url="http://localhost/", success_codes=codes).success_codes == codes
+    assert WebhookSettings(url="http://localhost/", success_codes=codes).success_codes == codes
 
 
 @given(st.dictionaries(st.from_regex(r"X-[a-z]{1,5}", fullmatch=True), st.text("aZ0 \"\\'{}%é,:", max_size=9)))
 def test_headers_survive_being_written_down(headers: dict[str, str]) -> None:
     pairs = tuple(headers.items())
-    assert Webhook(url="http://localhost/", headers=pairs).headers == pairs
+    assert WebhookSettings(url="http://localhost/", headers=pairs).headers == pairs
 
 
 def test_yes_and_no_survive_being_written_down() -> None:
-    assert not Webhook(url="http://localhost/", allow_private=False).allow_private
-    assert Delivery(send_as_batch="true").batched
+    assert not WebhookSettings(url="http://localhost/", allow_private=False).allow_private
+    assert DeliverySettings(send_as_batch="true").batched
 
 
 @given(st.text() | st.from_regex(r"[+-]?[0-9._e]{0,12}", fullmatch=True))

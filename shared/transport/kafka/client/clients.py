@@ -20,7 +20,7 @@ from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
 from shared.errors import TransportUnreachable, TransportUnusable
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.errors import Access, translation
 from shared.transport.kafka.client.log_throttle import quieten
 from shared.transport.kafka.client.probe_connection import CLIENT_ID
@@ -38,7 +38,7 @@ BUILD_BOUND: Final = 12.0
 C = TypeVar("C")
 
 
-def build(kind: Callable[..., C], settings: Log, *, bound: float = BUILD_BOUND, **more: Any) -> C:
+def build(kind: Callable[..., C], settings: TransportSettings, *, bound: float = BUILD_BOUND, **more: Any) -> C:
     """`kind(**arguments(settings), **more)` within `bound` seconds; `more` wins. `kind` is a class of kafka-python. Blocks.
 
     Raises `TransportUnusable`; `TransportUnreachable` where no answer came.
@@ -60,7 +60,7 @@ def build(kind: Callable[..., C], settings: Log, *, bound: float = BUILD_BOUND, 
 
 
 @contextmanager
-def administrator(settings: Log) -> Iterator[KafkaAdminClient]:
+def administrator(settings: TransportSettings) -> Iterator[KafkaAdminClient]:
     """A `KafkaAdminClient`, closed at the end. Blocks. Raises `TransportUnusable`."""
     client = build(KafkaAdminClient, settings)
     try:
@@ -69,7 +69,7 @@ def administrator(settings: Log) -> Iterator[KafkaAdminClient]:
         client.close()
 
 
-def arguments(settings: Log) -> dict[str, Any]:
+def arguments(settings: TransportSettings) -> dict[str, Any]:
     """What every client is given. Raises `TransportUnusable` for files, a mechanism or a library that cannot be used."""
     _require_version()
     return {
@@ -85,7 +85,7 @@ def arguments(settings: Log) -> dict[str, Any]:
     }
 
 
-def servers(settings: Log) -> str:
+def servers(settings: TransportSettings) -> str:
     return ", ".join(settings.bootstrap_servers)
 
 

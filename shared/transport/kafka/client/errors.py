@@ -13,7 +13,7 @@ from kafka.errors import AuthorizationError, KafkaError, RetriableError, SaslAut
 
 from shared.errors import TransportUnreachable, TransportUnusable, WebhooksError
 from shared.masking import excerpt
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.sasl import login_advice
 
 
@@ -28,7 +28,7 @@ class Access:
 
 @contextmanager
 def translated(
-    settings: Log, doing: str, access: Access, *, otherwise: type[WebhooksError] = TransportUnusable
+    settings: TransportSettings, doing: str, access: Access, *, otherwise: type[WebhooksError] = TransportUnusable
 ) -> Iterator[None]:
     """Every error of the library and of the sockets below comes out as one of ours; anything else is a bug and goes through.
 
@@ -42,7 +42,12 @@ def translated(
 
 
 def translation(
-    settings: Log, error: BaseException, doing: str, access: Access, *, otherwise: type[WebhooksError] = TransportUnusable
+    settings: TransportSettings,
+    error: BaseException,
+    doing: str,
+    access: Access,
+    *,
+    otherwise: type[WebhooksError] = TransportUnusable,
 ) -> WebhooksError:
     """What `translated` would raise, as a value."""
     if is_denied(error):
@@ -64,7 +69,7 @@ def is_denied(error: BaseException) -> bool:
     return isinstance(error, AuthorizationError) or "AuthorizationFailedError" in str(error)
 
 
-def denied(settings: Log, access: Access) -> str:
+def denied(settings: TransportSettings, access: Access) -> str:
     """The message for a missing right: principal, operation, resource, and what to do."""
     return (
         f"{principal(settings)} has no right to {access.operation} on {access.resource} in Kafka: "
@@ -72,7 +77,7 @@ def denied(settings: Log, access: Access) -> str:
     )
 
 
-def principal(settings: Log) -> str:
+def principal(settings: TransportSettings) -> str:
     """Who we are to the brokers, as an ACL would name it, as far as that can be known on this side."""
     if settings.security_protocol.startswith("SASL"):
         elsewhere = {"OAUTHBEARER": "the token's subject", "AWS_MSK_IAM": "the IAM identity"}

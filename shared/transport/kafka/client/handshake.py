@@ -20,7 +20,7 @@ from kafka.protocol.metadata import ApiVersionsRequest, MetadataRequest
 from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
 
 from shared.masking import excerpt
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.errors import principal
 from shared.transport.kafka.client.probe_connection import Line, NotKafka
 from shared.transport.kafka.client.sasl import login_advice, mechanism, uses_sasl
@@ -58,7 +58,7 @@ class _Stopped(Exception):
         self.what, self.remedy, self.heals = what, remedy, heals
 
 
-def examine(server: str, settings: Log, context: ssl.SSLContext | None) -> Fault | None:
+def examine(server: str, settings: TransportSettings, context: ssl.SSLContext | None) -> Fault | None:
     """Talk to `server` ("host:port") as far as a client would to learn of its cluster. None: all is well. At most about 4 s.
 
     What waiting cannot heal is asked for twice; those conversations are short.
@@ -70,7 +70,7 @@ def examine(server: str, settings: Log, context: ssl.SSLContext | None) -> Fault
     return second if second in (None, first) else replace(second, heals=True)
 
 
-def _look(server: str, settings: Log, context: ssl.SSLContext | None) -> Fault | None:
+def _look(server: str, settings: TransportSettings, context: ssl.SSLContext | None) -> Fault | None:
     host, _, port = server.rpartition(":")
     try:
         _converse((host.strip("[]"), int(port)), settings, context)
@@ -79,7 +79,7 @@ def _look(server: str, settings: Log, context: ssl.SSLContext | None) -> Fault |
     return None
 
 
-def _converse(address: _Address, settings: Log, context: ssl.SSLContext | None) -> None:
+def _converse(address: _Address, settings: TransportSettings, context: ssl.SSLContext | None) -> None:
     deadline = time.monotonic() + BOUND
     with _reach(address) as raw, _secure(raw, address, settings, context) as connection:
         line = Line(connection, deadline)
@@ -103,7 +103,9 @@ def _reach(address: _Address) -> socket.socket:
 
 
 @contextmanager
-def _secure(raw: socket.socket, address: _Address, settings: Log, context: ssl.SSLContext | None) -> Iterator[socket.socket]:
+def _secure(
+    raw: socket.socket, address: _Address, settings: TransportSettings, context: ssl.SSLContext | None
+) -> Iterator[socket.socket]:
     """The connection to talk on: with TLS where a context is given."""
     if context is None:
         yield raw
@@ -121,7 +123,7 @@ def _secure(raw: socket.socket, address: _Address, settings: Log, context: ssl.S
         yield connection
 
 
-def _introduce(line: Line, address: _Address, settings: Log, context: ssl.SSLContext | None) -> BrokerVersionData:
+def _introduce(line: Line, address: _Address, settings: TransportSettings, context: ssl.SSLContext | None) -> BrokerVersionData:
     try:
         answer = line.ask(ApiVersionsRequest(), version=0)
     except (OSError, NotKafka) as error:
@@ -132,7 +134,7 @@ def _introduce(line: Line, address: _Address, settings: Log, context: ssl.SSLCon
     return BrokerVersionData(api_versions={key.api_key: (key.min_version, key.max_version) for key in answer.api_keys})
 
 
-def _log_in(line: Line, address: _Address, settings: Log) -> None:
+def _log_in(line: Line, address: _Address, settings: TransportSettings) -> None:
     try:
         answer = line.ask(SaslHandshakeRequest(mechanism=settings.sasl_mechanism), version=1)
         _check_mechanism(answer.error_code, answer.mechanisms, settings)
@@ -148,7 +150,7 @@ def _log_in(line: Line, address: _Address, settings: Log) -> None:
         raise _Stopped(*_login_problem(str(error), settings)) from None
 
 
-def _check_mechanism(code: int, enabled: Iterable[str], settings: Log) -> None:
+def _check_mechanism(code: int, enabled: Iterable[str], settings: TransportSettings) -> None:
     if code == _NO_SASL_HERE:
         without = settings.security_protocol.removeprefix("SASL_")
         raise _Stopped("this listener knows no login by SASL", f"set KAFKA_SECURITY_PROTOCOL to {without}, or use another port")
@@ -159,12 +161,12 @@ def _check_mechanism(code: int, enabled: Iterable[str], settings: Log) -> None:
         raise _Stopped(f"it refuses to begin a login ({for_code(code).__name__})", "see the broker's log")
 
 
-def _login_problem(message: str, settings: Log) -> tuple[str, str]:
+def _login_problem(message: str, settings: TransportSettings) -> tuple[str, str]:
     return f"it refuses the login of {principal(settings)} ({excerpt(message.strip(), 300)})", login_advice(settings)
 
 
 def _brokers(
-    line: Line, versions: BrokerVersionData, address: _Address, settings: Log, context: ssl.SSLContext | None
+    line: Line, versions: BrokerVersionData, address: _Address, settings: TransportSettings, context: ssl.SSLContext | None
 ) -> list[_Address]:
     """The addresses that the cluster gives its clients, who connect to those and not to the one they were told."""
     try:
@@ -196,7 +198,7 @@ def _check_advertised(address: _Address, brokers: list[_Address], deadline: floa
     raise _Stopped(what, "correct advertised.listeners of the brokers", heals=True)
 
 
-def _broken(error: OSError | NotKafka, moment: str, settings: Log) -> _Stopped:
+def _broken(error: OSError | NotKafka, moment: str, settings: TransportSettings) -> _Stopped:
     """What a failed exchange means whenever it happens."""
     if isinstance(error, TimeoutError):
         return _Stopped(f"it accepts connections and is silent for {BOUND:g} s", "see whether the broker hangs", heals=True)
@@ -211,7 +213,7 @@ def _broken(error: OSError | NotKafka, moment: str, settings: Log) -> _Stopped:
     return _Stopped(f"it closed the connection {moment}", "see the broker's log, and check the port", heals=True)
 
 
-def _wants_login(address: _Address, settings: Log, context: ssl.SSLContext | None) -> bool:
+def _wants_login(address: _Address, settings: TransportSettings, context: ssl.SSLContext | None) -> bool:
     """A listener with SASL hangs up at once when it is asked for anything else; but it talks about mechanisms."""
     try:
         with _reach(address) as raw, _secure(raw, address, settings, context) as connection:

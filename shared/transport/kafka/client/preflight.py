@@ -16,7 +16,7 @@ from typing import Final
 
 from shared.errors import TransportUnreachable, TransportUnusable
 from shared.logging import Logger
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.handshake import Fault, examine
 from shared.transport.kafka.client.tls import tls_context
 
@@ -40,7 +40,7 @@ class Patience:
         return f" (tried for {self.seconds:g} s)" if self.seconds else ""
 
 
-def wait_for_broker(settings: Log, patience: float, log: Logger, stop: threading.Event | None = None) -> bool:
+def wait_for_broker(settings: TransportSettings, patience: float, log: Logger, stop: threading.Event | None = None) -> bool:
     """Return as soon as one server is as it must be; the others are warnings. False: `stop` was set while waiting.
 
     While none can be reached it tries again, a line each time, for `patience` seconds. Raises `TransportUnusable` then, and at
@@ -49,7 +49,9 @@ def wait_for_broker(settings: Log, patience: float, log: Logger, stop: threading
     return _wait(settings, Patience(patience), log, stop or threading.Event())
 
 
-def ride_out(begin: Callable[[], None], settings: Log, patience: Patience, log: Logger, stop: threading.Event) -> None:
+def ride_out(
+    begin: Callable[[], None], settings: TransportSettings, patience: Patience, log: Logger, stop: threading.Event
+) -> None:
     """`begin()`, and again while Kafka merely breaks off; in between see whether a server answers. Blocks.
 
     Raises `TransportUnusable` for what `begin` says twice and for what the preflight finds, `TransportUnreachable` when the
@@ -74,7 +76,7 @@ def ride_out(begin: Callable[[], None], settings: Log, patience: Patience, log: 
             said = str(error)
 
 
-def _wait(settings: Log, patience: Patience, log: Logger, stop: threading.Event) -> bool:
+def _wait(settings: TransportSettings, patience: Patience, log: Logger, stop: threading.Event) -> bool:
     pauses = _pauses()
     while True:
         faults = check(settings)
@@ -98,7 +100,7 @@ def _pauses() -> Iterator[float]:
         pause = min(pause * 2, longest)
 
 
-def check(settings: Log) -> list[Fault]:
+def check(settings: TransportSettings) -> list[Fault]:
     """What is wrong with each server, all asked at once; servers without a fault are left out. At most about 4 s.
 
     Raises `TransportUnusable` for PEM files that cannot be used.

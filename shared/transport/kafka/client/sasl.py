@@ -14,7 +14,7 @@ from kafka.net.sasl.abc import SaslMechanism
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from shared.errors import TransportUnusable
-from shared.settings import Log
+from shared.settings import TransportSettings
 
 
 class _GivenToken(AbstractTokenProvider):  # type: ignore[misc]
@@ -26,7 +26,7 @@ class _GivenToken(AbstractTokenProvider):  # type: ignore[misc]
         return self._token
 
 
-def sasl_arguments(settings: Log) -> dict[str, Any]:
+def sasl_arguments(settings: TransportSettings) -> dict[str, Any]:
     """Arguments for kafka-python's clients; empty without SASL. Raises `TransportUnusable`."""
     if not uses_sasl(settings):
         return {}
@@ -45,17 +45,17 @@ def sasl_arguments(settings: Log) -> dict[str, Any]:
     return {**given, "sasl_plain_username": username, "sasl_plain_password": settings.sasl_password}
 
 
-def mechanism(settings: Log, host: str) -> SaslMechanism:
+def mechanism(settings: TransportSettings, host: str) -> SaslMechanism:
     """One login: the library's own state machine, so that what passes here passes there."""
     make = get_sasl_mechanism(settings.sasl_mechanism)
     return make(host=host, security_protocol=settings.security_protocol, **sasl_arguments(settings))
 
 
-def uses_sasl(settings: Log) -> bool:
+def uses_sasl(settings: TransportSettings) -> bool:
     return settings.security_protocol.startswith("SASL")
 
 
-def login_advice(settings: Log) -> str:
+def login_advice(settings: TransportSettings) -> str:
     """What to do about a login that was refused."""
     if settings.sasl_mechanism == "OAUTHBEARER":
         return "check the token in KAFKA_SASL_PASSWORD, and that it has not ended"
@@ -64,7 +64,7 @@ def login_advice(settings: Log) -> str:
     return "check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
 
 
-def _check_iam(settings: Log) -> None:
+def _check_iam(settings: TransportSettings) -> None:
     if find_spec("botocore") is None:
         raise TransportUnusable("KAFKA_SASL_MECHANISM=AWS_MSK_IAM needs the package botocore beside us: pip install botocore")
     if settings.security_protocol != "SASL_SSL":

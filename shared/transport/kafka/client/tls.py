@@ -9,10 +9,10 @@ import ssl
 from pathlib import Path
 
 from shared.errors import TransportUnusable
-from shared.settings import Log
+from shared.settings import TransportSettings
 
 
-def tls_context(settings: Log) -> ssl.SSLContext | None:
+def tls_context(settings: TransportSettings) -> ssl.SSLContext | None:
     """None for a protocol without TLS. Raises `TransportUnusable`, naming the setting and the file.
 
     Not `ssl.create_default_context`: from Python 3.13 on it refuses private authorities that lack a key usage, which are common.

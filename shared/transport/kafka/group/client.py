@@ -25,7 +25,7 @@ from kafka.structs import TopicPartition
 
 from shared.errors import TransportUnusable
 from shared.logging import get_logger
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client import internals
 from shared.transport.kafka.client.clients import build
 from shared.transport.kafka.client.error_policy import Remedy, Seldom, advice, remedy
@@ -60,7 +60,7 @@ class GroupClient:
 
     def __init__(
         self,
-        settings: Log,
+        settings: TransportSettings,
         *,
         group: str,
         topic: str,
@@ -175,13 +175,13 @@ class GroupClient:
             level(sentence, group=self._group, topic=self._topic, reason=why)
 
 
-def new_watchdog(settings: Log) -> Watchdog:
+def new_watchdog(settings: TransportSettings) -> Watchdog:
     """Asks again after a session; gives the client up when even the slowest drain of another member must have ended."""
     session = settings.session_timeout
     return Watchdog(rejoin_after=session, rebuild_after=MAX_POLL_INTERVAL + session, now=time.monotonic())
 
 
-def _membership(settings: Log, group: str, assignor: AbstractPartitionAssignor) -> dict[str, Any]:
+def _membership(settings: TransportSettings, group: str, assignor: AbstractPartitionAssignor) -> dict[str, Any]:
     return {
         "group_id": group,
         "partition_assignment_strategy": [assignor],

@@ -24,7 +24,7 @@ from kafka.structs import TopicPartition
 from shared import failpoints
 from shared.logging import get_logger
 from shared.record import Record
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.settings.loop import KAFKA_DRAIN_BOUND
 from shared.transport.kafka.client import internals
 from shared.transport.kafka.client.errors import reason
@@ -33,7 +33,7 @@ from shared.transport.kafka.group.assignor import SharingAssignor
 from shared.transport.kafka.group.client import Fetched, GroupClient, new_watchdog
 from shared.transport.kafka.group.positions import Why
 from shared.transport.kafka.group.rebalance import Membership
-from shared.transport.port import Batch, Position, RebalanceListener
+from shared.transport.port import PartitionRecords, Position, RebalanceListener
 
 _COMMIT_BOUND: Final = 3.0  # seconds
 #: The drain itself, and a moment for breaking off what is left. With the commit after it still shorter than a member may stay
@@ -54,7 +54,7 @@ class GroupMember:
     """Joins with its first polls; `loop` is the listener's."""
 
     def __init__(
-        self, settings: Log, listener: RebalanceListener, loop: asyncio.AbstractEventLoop, *, concurrent_calls: int
+        self, settings: TransportSettings, listener: RebalanceListener, loop: asyncio.AbstractEventLoop, *, concurrent_calls: int
     ) -> None:
         self._topic = settings.topic
         self._session = settings.session_timeout
@@ -87,7 +87,7 @@ class GroupMember:
         """Make the client. Raises `TransportUnusable`."""
         self._client.open()
 
-    def poll(self, wait: float, limit: int, paused: Collection[int]) -> Sequence[Batch]:
+    def poll(self, wait: float, limit: int, paused: Collection[int]) -> Sequence[PartitionRecords]:
         """Raises `TransportUnusable`, and whatever the listener raised."""
         fetched: Fetched = {}
         self._pause(paused)
@@ -222,8 +222,8 @@ def sure_for(*, assigned: float, heard: float, session: float, now: float) -> fl
     return max(0.0, max(assigned, heard) + session - now)
 
 
-def batch_of(partition: TopicPartition, records: Sequence[Any]) -> Batch:
-    return Batch(partition.partition, [record if type(record) is Record else _record(record) for record in records])
+def batch_of(partition: TopicPartition, records: Sequence[Any]) -> PartitionRecords:
+    return PartitionRecords(partition.partition, [record if type(record) is Record else _record(record) for record in records])
 
 
 def _record(record: Any) -> Record:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from shared.errors import TransportUnusable
 from shared.transport.kafka.client.thread import ClientThread
 from shared.transport.kafka.group.group_member import GroupMember
-from shared.transport.port import Batch, Member, Position
+from shared.transport.port import Member, PartitionRecords, Position
 
 
 class KafkaMember(Member):
@@ -21,7 +21,7 @@ class KafkaMember(Member):
         self._member = member
         self._thread = thread
         self._commits = ClientThread("kafka-commits")
-        self._polling: asyncio.Future[Sequence[Batch]] | None = None
+        self._polling: asyncio.Future[Sequence[PartitionRecords]] | None = None
         self._closed = False
 
     @property
@@ -29,7 +29,7 @@ class KafkaMember(Member):
         # Shrinks while the group is silent: a poll succeeds in an outage too, and brings nothing.
         return self._member.sure_for
 
-    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[Batch]:
+    async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[PartitionRecords]:
         # A poll that was cancelled goes on in the thread, and its records come from nowhere else: the next one takes it up.
         if self._polling is None:
             self._polling = asyncio.ensure_future(self._thread.run(self._member.poll, wait, limit, frozenset(paused)))

@@ -11,7 +11,7 @@ from shared import failpoints
 from shared.documents import checkpoint as documents
 from shared.errors import LeaseLost, PublishFailed, TransportUnusable
 from shared.event import Event
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.errors import Access, is_denied, translation
 from shared.transport.kafka.publish.election import STANDBY_LOOK, Election, Lease
 from shared.transport.kafka.publish.oversize import Oversize, bound_of
@@ -25,7 +25,7 @@ from shared.transport.port import Checkpoint
 class ActivePoller:
     """Leads between a `take_over` and the first error; before and after that it only stands for election."""
 
-    def __init__(self, settings: Log) -> None:
+    def __init__(self, settings: TransportSettings) -> None:
         self._settings = settings
         self._election = Election(settings)
         self._oversize: Oversize

@@ -17,7 +17,7 @@ from kafka.errors import CommitFailedError, RebalanceInProgressError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from shared.errors import LeaseLost
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.group.client import MAX_POLL_INTERVAL, GroupClient, new_watchdog
 from shared.transport.kafka.group.watchdog import Watchdog
 from shared.transport.kafka.topics.checkpoints import PARTITION
@@ -37,7 +37,7 @@ class Lease(Enum):
 
 
 class Election:
-    def __init__(self, settings: Log) -> None:
+    def __init__(self, settings: TransportSettings) -> None:
         self._partition = TopicPartition(settings.checkpoint_topic, PARTITION)
         self._watchdog = new_watchdog(settings)
         self._listener = _Listener(self._watchdog)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from shared.event import Event
 from shared.logging import get_logger
 from shared.record import MAX_RECORD, headers_of, key_of
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.topics.sizes import max_message_bytes, packed_room, plain_size, room
 
 log = get_logger(__name__)
@@ -55,6 +55,6 @@ def fits(event: Event, bound: int) -> bool:
     return room(*record) <= bound or (plain_size(*record) <= MAX_RECORD and packed_room(*record) <= bound)
 
 
-def bound_of(settings: Log) -> int:
+def bound_of(settings: TransportSettings) -> int:
     """The topic's max.message.bytes; without the right to see it, what our own topics have."""
     return max_message_bytes(settings, settings.topic)

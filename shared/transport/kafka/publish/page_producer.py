@@ -13,7 +13,7 @@ from typing import Any, Final
 from shared import failpoints
 from shared.event import Event
 from shared.record import MAX_RECORD, headers_of, key_of
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.clients import build
 from shared.transport.kafka.client.internals import QuietProducer, abandon
 
@@ -30,7 +30,7 @@ _BATCH: Final = 256 * 1024
 class PageProducer:
     """Raises `TransportUnusable` when the client cannot be made."""
 
-    def __init__(self, settings: Log) -> None:
+    def __init__(self, settings: TransportSettings) -> None:
         self._producer = build(
             QuietProducer,
             settings,

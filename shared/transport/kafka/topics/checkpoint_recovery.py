@@ -16,7 +16,7 @@ from kafka.structs import TopicPartition
 
 from shared.documents import checkpoint as documents
 from shared.errors import TransportUnusable
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.clients import administrator
 from shared.transport.kafka.client.errors import Access, translated
 from shared.transport.kafka.publish.recovery import Tail, log_ids
@@ -33,7 +33,7 @@ PAGE: Final = 100
 Place = tuple[int, int]  # partition, offset
 
 
-def derive(settings: Log) -> tuple[Checkpoint, dict[int, int]]:
+def derive(settings: TransportSettings) -> tuple[Checkpoint, dict[int, int]]:
     """The checkpoint, and its end offset of each partition. Reads the whole topic once.
 
     Raises `TransportUnusable`, also when there is too little in the topic to tell; then no checkpoint is needed.
@@ -54,7 +54,7 @@ def derive(settings: Log) -> tuple[Checkpoint, dict[int, int]]:
     return Checkpoint(log_id=oldest), Tail({number: extent.end for number, extent in now.items()}, newest).floors()
 
 
-def store(settings: Log, checkpoint: Checkpoint, ends: dict[int, int]) -> None:
+def store(settings: TransportSettings, checkpoint: Checkpoint, ends: dict[int, int]) -> None:
     """For the next poller that takes over. One that leads already goes on from its own. Raises `PublishFailed`."""
     writer = Writer(settings)
     try:
@@ -63,7 +63,7 @@ def store(settings: Log, checkpoint: Checkpoint, ends: dict[int, int]) -> None:
         writer.close()
 
 
-def repeats(settings: Log) -> Repeats:
+def repeats(settings: TransportSettings) -> Repeats:
     """What may be published again after a `reset` now: what lies below the recorded ends is not compared.
 
     Raises `TransportUnusable`, also while a poller is active.
@@ -73,19 +73,19 @@ def repeats(settings: Log) -> Repeats:
     return Repeats(held=sum(extent.end - extent.begin for extent in now), removed=sum(extent.begin for extent in now))
 
 
-def reset(settings: Log) -> None:
+def reset(settings: TransportSettings) -> None:
     """For the next poller. Raises `TransportUnusable`, also while a poller is active, and `PublishFailed`."""
     ends = {number: extent.end for number, extent in _extents(settings).items()}
     _refuse_active(settings)
     store(settings, OLDEST, ends)
 
 
-def _extents(settings: Log) -> dict[int, Extent]:
+def _extents(settings: TransportSettings) -> dict[int, Extent]:
     with reading(settings, settings.topic, "asking how far the topic goes") as consumer:
         return extents(consumer, settings.topic)
 
 
-def _refuse_active(settings: Log) -> None:
+def _refuse_active(settings: TransportSettings) -> None:
     """An active poller would go on from the place that it remembers, and store it over the new one."""
     group = settings.poller_group
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.thread import ClientThread
 from shared.transport.kafka.topics.follower import Follower
 from shared.transport.kafka.topics.producer import Writer
@@ -12,7 +12,7 @@ from shared.transport.port import Control
 
 
 class KafkaControl(Control):
-    def __init__(self, settings: Log, thread: ClientThread) -> None:
+    def __init__(self, settings: TransportSettings, thread: ClientThread) -> None:
         self._topic = settings.control_topic
         self._writer = Writer(settings)
         self._follower = Follower(settings, self._topic)

@@ -11,7 +11,7 @@ from kafka.structs import TopicPartition
 from shared.documents import dead_letter as documents
 from shared.errors import PublishFailed, RecordInvalid, TransportUnusable
 from shared.logging import get_logger
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.thread import ClientThread
 from shared.transport.kafka.topics.producer import Writer
 from shared.transport.kafka.topics.reader import extents, read, reading
@@ -49,7 +49,7 @@ class KafkaDeadLetters(DeadLetters):
 class Archive:
     """What happens in the client thread."""
 
-    def __init__(self, settings: Log) -> None:
+    def __init__(self, settings: TransportSettings) -> None:
         self._settings = settings
         self._topic = settings.dead_topic
         self._writer = Writer(settings)

@@ -14,7 +14,7 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.structs import TopicPartition
 
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client import internals
 from shared.transport.kafka.client.clients import build
 from shared.transport.kafka.client.errors import Access, translated
@@ -28,7 +28,7 @@ _FETCH_WAIT_MS: Final = 20
 
 
 class Follower:
-    def __init__(self, settings: Log, topic: str) -> None:
+    def __init__(self, settings: TransportSettings, topic: str) -> None:
         self._settings = settings
         self._partition = TopicPartition(topic, 0)
         self._consumer: KafkaConsumer | None = None

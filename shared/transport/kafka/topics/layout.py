@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.record import MAX_RECORD
-from shared.settings import Log
+from shared.settings import TransportSettings
 
 #: Partitions of the topic of events, where nobody asks for another number.
 PARTITIONS: Final = 6
@@ -55,7 +55,7 @@ class Difference:
         return f"topic {self.topic}: {self.what} is {self.found}, should be {self.wanted} ({self.remedy})"
 
 
-def shapes(settings: Log, partitions: int | None = None) -> list[Shape]:
+def shapes(settings: TransportSettings, partitions: int | None = None) -> list[Shape]:
     """All our topics; `partitions` is for the topic of events."""
     return [
         Shape(settings.topic, partitions or PARTITIONS, _EVENTS),

@@ -12,7 +12,7 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError
 
 from shared.errors import PublishFailed, TransportUnusable
 from shared.record import Headers
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.clients import build
 from shared.transport.kafka.client.errors import Access, translation
 from shared.transport.kafka.client.internals import QuietProducer, abandon
@@ -29,7 +29,7 @@ _SMALL: Final = 64 * 1024
 
 
 class Writer:
-    def __init__(self, settings: Log) -> None:
+    def __init__(self, settings: TransportSettings) -> None:
         self._settings = settings
         self._producer: QuietProducer | None = None
         #: max.message.bytes by topic, where it had to be asked for.
@@ -69,7 +69,7 @@ class Writer:
         return str(translation(self._settings, error, f"writing to topic {topic}", Access("WRITE", f"topic {topic}")))
 
 
-def _producer(settings: Log) -> QuietProducer:
+def _producer(settings: TransportSettings) -> QuietProducer:
     return build(
         QuietProducer,
         settings,

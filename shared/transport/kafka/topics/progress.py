@@ -11,7 +11,7 @@ from kafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthori
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from shared.errors import TransportUnusable
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.clients import build
 from shared.transport.kafka.client.errors import Access, translation
 from shared.transport.kafka.topics import checkpoints
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Onlooker:
-    def __init__(self, settings: Log) -> None:
+    def __init__(self, settings: TransportSettings) -> None:
         self._settings = settings
         self._admin: KafkaAdminClient | None = None
 

@@ -13,7 +13,7 @@ from kafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
 from kafka.structs import TopicPartition
 
 from shared.errors import Transient, TransportUnusable
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client import internals
 from shared.transport.kafka.client.clients import build
 from shared.transport.kafka.client.errors import Access, translated
@@ -44,7 +44,7 @@ class Extent:
 
 
 @contextmanager
-def reader(settings: Log) -> Iterator[KafkaConsumer]:
+def reader(settings: TransportSettings) -> Iterator[KafkaConsumer]:
     """Raises `Unreachable`."""
     try:
         consumer = build(KafkaConsumer, settings, **_ARGUMENTS)
@@ -57,7 +57,7 @@ def reader(settings: Log) -> Iterator[KafkaConsumer]:
 
 
 @contextmanager
-def reading(settings: Log, topic: str, doing: str) -> Iterator[KafkaConsumer]:
+def reading(settings: TransportSettings, topic: str, doing: str) -> Iterator[KafkaConsumer]:
     """A `reader` of one topic, for whom every failure is final. `doing` as for `translated`. Raises `TransportUnusable`."""
     try:
         with translated(settings, doing, Access("READ", f"topic {topic}")), reader(settings) as consumer:

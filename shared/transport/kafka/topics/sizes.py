@@ -14,7 +14,7 @@ from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from shared.errors import TransportUnreachable, TransportUnusable
 from shared.record import Headers
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.clients import administrator
 from shared.transport.kafka.client.errors import Access, translated
 from shared.transport.kafka.topics.layout import shapes
@@ -43,7 +43,7 @@ def packed_room(key: bytes | None, value: bytes | None, headers: Headers) -> int
     return plain_size(key, value, headers) - len(value) + len(gzip.compress(value)) + _AROUND
 
 
-def max_message_bytes(settings: Log, topic: str) -> int:
+def max_message_bytes(settings: TransportSettings, topic: str) -> int:
     """Of one of our topics; what it should be, without the right to see what it is. Blocks. Raises `TransportUnreachable`."""
     resource = ConfigResource(ConfigResourceType.TOPIC, topic, ["max.message.bytes"])
     access = Access("DESCRIBE_CONFIGS", f"topic {topic}")
@@ -58,6 +58,6 @@ def max_message_bytes(settings: Log, topic: str) -> int:
     return int(found["value"]) if found else _ours(settings, topic)
 
 
-def _ours(settings: Log, topic: str) -> int:
+def _ours(settings: TransportSettings, topic: str) -> int:
     (shape,) = [shape for shape in shapes(settings) if shape.name == topic]
     return int(shape.configs.get("max.message.bytes", _BROKERS_OWN))

@@ -18,7 +18,7 @@ from kafka.errors import RetriableError, for_code
 
 from shared.errors import TransportUnreachable, TransportUnusable
 from shared.logging import get_logger
-from shared.settings import Log
+from shared.settings import TransportSettings
 from shared.transport.kafka.client.clients import administrator, servers
 from shared.transport.kafka.client.errors import Access, denied, translated
 from shared.transport.kafka.topics.layout import CONFIGS, Difference, Shape, Topic, differences, shapes
@@ -38,7 +38,7 @@ class Report:
     present: tuple[str, ...]
 
 
-def create(settings: Log, partitions: int | None = None) -> Report:
+def create(settings: TransportSettings, partitions: int | None = None) -> Report:
     """Make the topics that are missing. `partitions`: of the topic of events; None takes 6, or as many as it has.
 
     Raises `TransportUnusable` for a missing right, and, before anything is made, when one that is there differs, naming both.
@@ -56,12 +56,12 @@ def create(settings: Log, partitions: int | None = None) -> Report:
     return Report(tuple(created), tuple(shape.name for shape in wanted if shape.name not in created))
 
 
-def commands(settings: Log, partitions: int | None = None) -> list[str]:
+def commands(settings: TransportSettings, partitions: int | None = None) -> list[str]:
     """The same as commands of Kafka's own tools, one a line, for whoever owns the cluster."""
     return [_command(settings, shape) for shape in shapes(settings, partitions)]
 
 
-def show(settings: Log) -> list[tuple[str, Topic | None]]:
+def show(settings: TransportSettings) -> list[tuple[str, Topic | None]]:
     """Every topic of ours by name; None: it is not there. Raises `TransportUnusable`."""
     names = [shape.name for shape in shapes(settings)]
     with administrator(settings) as admin:
@@ -69,7 +69,7 @@ def show(settings: Log) -> list[tuple[str, Topic | None]]:
     return [(name, present.get(name)) for name in names]
 
 
-def verify(settings: Log, topics: Collection[str]) -> None:
+def verify(settings: TransportSettings, topics: Collection[str]) -> None:
     """See that these topics of ours can be used; what only serves us worse is logged as a warning.
 
     Raises `TransportUnusable` for a topic that is missing, that we may not see, or that would lose events or our place.
@@ -97,7 +97,7 @@ def _warn_of_unseen(present: Iterable[Topic]) -> None:
             _log.warning("the topic's configuration cannot be checked: no right to DESCRIBE_CONFIGS on it", topic=topic.name)
 
 
-def _check_missing(settings: Log, missing: list[str]) -> None:
+def _check_missing(settings: TransportSettings, missing: list[str]) -> None:
     if missing:
         names = ", ".join(missing)
         raise TransportUnusable(
@@ -106,7 +106,7 @@ def _check_missing(settings: Log, missing: list[str]) -> None:
         )
 
 
-def _describe(admin: KafkaAdminClient, settings: Log, names: list[str]) -> dict[str, Topic]:
+def _describe(admin: KafkaAdminClient, settings: TransportSettings, names: list[str]) -> dict[str, Topic]:
     """The topics that are there, by name. Raises `TransportUnusable` for one that we may not see."""
     with translated(settings, "asking for topics", Access("DESCRIBE", f"topic {names[0]}")):
         answers = [answer for answer in admin.describe_topics(names) if answer["error_code"] != _MISSING]
@@ -125,7 +125,7 @@ def _topic(answer: dict[str, Any], configs: dict[str, dict[str, str]]) -> Topic:
     return Topic(answer["name"], len(partitions), replicas, {name: config["value"] for name, config in configs.items()})
 
 
-def _create(admin: KafkaAdminClient, settings: Log, shape: Shape) -> bool:
+def _create(admin: KafkaAdminClient, settings: TransportSettings, shape: Shape) -> bool:
     """False: somebody else made it in the meantime."""
     access = Access("CREATE", f"topic {shape.name}")
     asked = {shape.name: {"num_partitions": shape.partitions, "replication_factor": -1, "configs": dict(shape.configs)}}
@@ -137,7 +137,7 @@ def _create(admin: KafkaAdminClient, settings: Log, shape: Shape) -> bool:
     return True
 
 
-def _check_answer(settings: Log, code: int, access: Access, verb: str, message: str | None = None) -> None:
+def _check_answer(settings: TransportSettings, code: int, access: Access, verb: str, message: str | None = None) -> None:
     if code == _DENIED:
         raise TransportUnusable(denied(settings, access))
     if code:
@@ -145,7 +145,7 @@ def _check_answer(settings: Log, code: int, access: Access, verb: str, message: 
         raise kind(f"Kafka at {servers(settings)} {verb} no {access.resource}: {message or for_code(code).__name__}")
 
 
-def _command(settings: Log, shape: Shape) -> str:
+def _command(settings: TransportSettings, shape: Shape) -> str:
     secured = [] if settings.security_protocol == "PLAINTEXT" else ["--command-config", "client.properties"]
     configs = [word for name, value in shape.configs.items() for word in ("--config", f"{name}={value}")]
     where = ["kafka-topics.sh", "--bootstrap-server", ",".join(settings.bootstrap_servers), *secured]

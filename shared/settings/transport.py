@@ -25,7 +25,7 @@ _SASL: Final = ("sasl_mechanism", "sasl_username", "sasl_password")
 _SSL: Final = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_password")
 
 
-class Log(Group):
+class TransportSettings(Group):
     """Where events wait for delivery: Kafka if `KAFKA_BOOTSTRAP_SERVERS` is set, else one SQLite file."""
 
     title: ClassVar = "Log"
