@@ -24,6 +24,7 @@ from shared.errors import ConfigurationError, EnvironmentUnusable
 from shared.log_types import table
 from shared.settings import DeliverySettings, Role, Settings, WebhookSettings
 from shared.transport.port import Transport
+from shared.waiting import Stopped, unless_stopped
 
 #: Seconds to wait for Kafka at the start: longer than a broker takes to come up beside us, shorter than a person's patience.
 _PATIENCE: Final = 60.0
@@ -87,19 +88,14 @@ async def log_answers(settings: Settings, stop: asyncio.Event, *, patience: floa
 
     # In a thread that is left behind at a stop, and not waited for: a look-up of a name may take it a minute.
     halt, thread = threading.Event(), ClientThread("kafka-preflight")
-    answering = asyncio.ensure_future(thread.run(wait_for_broker, settings.transport, patience, our_log, halt))
-    stopping = asyncio.ensure_future(stop.wait())
     try:
-        await asyncio.wait((answering, stopping), return_when=asyncio.FIRST_COMPLETED)
-        answers = answering.done() and answering.result()
+        return await unless_stopped(stop, thread.run(wait_for_broker, settings.transport, patience, our_log, halt))
+    except Stopped:
+        our_log.info("stopped before Kafka could be reached; nothing was read or sent")
+        return False
     finally:
         halt.set()
         thread.stop()
-        for future in (answering, stopping):
-            future.cancel()
-    if not answers:
-        our_log.info("stopped before Kafka could be reached; nothing was read or sent")
-    return answers
 
 
 def selection(settings: Settings) -> Selection:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
 from shared.errors import EnvironmentUnusable
 from shared.logging import get_logger
+from shared.waiting import stopped_within
 
 _EVERY: Final = 2.0  # seconds
 #: Seconds without a round of a loop after which it is stuck: above the deadline of a request to Auth0, and a broker's timeouts.
@@ -31,8 +31,7 @@ async def signs_of_life(file: Path | None, stop: asyncio.Event, *loops: Loop) ->
             log.error("a loop does not come round; the health file is not touched", loops=stuck)
         else:
             _touch(file)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _EVERY)
+        await stopped_within(stop, _EVERY)
 
 
 def _touch(file: Path) -> None:

@@ -13,12 +13,13 @@ from typing import Final
 
 from consumer.delivery import Delivery
 from shared import failpoints
+from shared.backoff import Doubling
 from shared.errors import PublishFailed, TransportUnusable
 from shared.logging import get_logger
 from shared.masking import masked
 from shared.transport.port import DeadLetter, DeadLetters
 
-_AGAIN: Final = (1.0, 30.0)  # seconds: the first pause after a failure, and the longest
+_PAUSES: Final = Doubling(1.0, 30.0)  # seconds, after failures in a row
 
 log = get_logger(__name__)
 
@@ -49,10 +50,10 @@ class Undertaker:
 
     async def _bury(self, delivery: Delivery, reason: str) -> None:
         letter = _letter(delivery, reason)
-        pause, longest = _AGAIN
-        while not await self._put(letter):
+        for pause in _PAUSES:
+            if await self._put(letter):
+                break
             await asyncio.sleep(pause)
-            pause = min(pause * 2, longest)
         failpoints.at("letter-acknowledged")
         del self._tasks[delivery]
         log.error("set aside as a dead letter", log_id=letter.log_id, reason=reason, attempts=letter.attempts)

@@ -24,6 +24,7 @@ from shared import failpoints
 from shared.logging import get_logger
 from shared.record import Record
 from shared.transport.port import DeadLetters, Member, PartitionRecords, Position, RebalanceListener, Transport
+from shared.waiting import Stopped, unless_stopped
 
 _POLL_WAIT: Final = 0.1  # seconds; also how soon a stop is seen
 _HELD_WAIT: Final = 0.05  # the same with some partitions held: they may have to go on before another one brings anything
@@ -78,9 +79,7 @@ class Worker(RebalanceListener):
         """Deliver until `stop` is set; then drain, commit and leave. Raises `TransportUnusable`."""
         self._transport = transport
         try:
-            member = await self._join(transport, stop)
-            if member is None:
-                return
+            member = await unless_stopped(stop, transport.member(self))
             self._session = member.session
             skips = Skips(self._dispatcher, self._holdings)
             following = asyncio.create_task(skips.follow(transport))
@@ -95,19 +94,10 @@ class Worker(RebalanceListener):
                 await asyncio.gather(following, return_exceptions=True)
                 await skips.close()
                 await self._commits.close()
+        except Stopped:
+            pass  # before the log could be reached
         finally:
             await self._dispatcher.close()
-
-    async def _join(self, transport: Transport, stop: asyncio.Event) -> Member | None:
-        """None: `stop` came while we waited for the log."""
-        joining, stopped = asyncio.ensure_future(transport.member(self)), asyncio.ensure_future(stop.wait())
-        try:
-            await asyncio.wait((joining, stopped), return_when=asyncio.FIRST_COMPLETED)
-            return joining.result() if joining.done() else None
-        finally:
-            joining.cancel()
-            stopped.cancel()
-            await asyncio.gather(joining, stopped, return_exceptions=True)
 
     async def turn(self, member: Member) -> None:
         """One round: poll, start what can start."""

@@ -11,15 +11,16 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from producer.auth0.client import Auth0Logs, Page
 from producer.selection import Selection
 from shared import failpoints
+from shared.backoff import Doubling
 from shared.errors import (
     EnvironmentUnusable,
     LeaseLost,
@@ -32,15 +33,13 @@ from shared.errors import (
 from shared.event import Event
 from shared.logging import get_logger
 from shared.transport.port import Checkpoint, Publisher, Transport
+from shared.waiting import MEANWHILE_EVERY, Stopped, stopped_within, unless_stopped
 
-_RENEW_EVERY: Final = 1.0  # seconds
 #: Seconds that a page has to end after a stop; far below the grace.
 _LAST_PAGE: Final = 5.0
-_RETRY_BASE: Final = 1.0  # seconds; doubled after each failure in a row
-_RETRY_CAP: Final = 60.0
+_PAUSES: Final = Doubling(1.0, 60.0)  # seconds, after failures in a row
 
 log = get_logger(__name__)
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -55,10 +54,6 @@ class Counts:
     unknown_types: int = 0
     #: Answers of 429.
     throttled: int = 0
-
-
-class _Stopped(Exception):
-    """A stop came while we waited for something that may be broken off."""
 
 
 class Poller:
@@ -108,8 +103,8 @@ class Poller:
         """
         self._stop = stop
         try:
-            with suppress(_Stopped):
-                publisher = await self._unless_stopped(transport.publisher())
+            with suppress(Stopped):
+                publisher = await unless_stopped(stop, transport.publisher())
                 try:
                     await self._poll(publisher, once=once)
                 finally:
@@ -147,13 +142,13 @@ class Poller:
         return caught_up, wait
 
     async def _lead(self, publisher: Publisher) -> None:
-        self._checkpoint = await self._unless_stopped(publisher.acquire())
+        self._checkpoint = await unless_stopped(self._stop, publisher.acquire())
         self._following = None
         self._leading = True
         log.info("polling Auth0", checkpoint=self._from or "none: from the oldest entry")
 
     async def _page(self, publisher: Publisher) -> tuple[bool, float]:
-        page = await self._unless_stopped(self._fetch(), meanwhile=publisher.renew)
+        page = await unless_stopped(self._stop, self._fetch(), meanwhile=lambda: self._renew(publisher))
         self._answered = True
         if not page.events:
             self._following = page.following
@@ -185,7 +180,7 @@ class Poller:
         judged = [(event, self._selection.judge(event.type)) for event in events]
         passed = {event.log_id: event for event, dropped in judged if dropped is None}
         checkpoint = Checkpoint(log_id=events[-1].log_id, date=events[-1].date)
-        published = await self._unless_held_up(publisher.publish(list(passed.values()), checkpoint))
+        published = await self._published(publisher.publish(list(passed.values()), checkpoint))
         failpoints.at("checkpoint-written")
         self._checkpoint = checkpoint
         self.counts.fetched += len(events)
@@ -196,8 +191,8 @@ class Poller:
 
     def _failed(self, error: Exception) -> float:
         """Capped exponential, at least half of the ceiling, so that nothing spins."""
-        wait = min(_RETRY_CAP, _RETRY_BASE * 2.0 ** min(self._failures, 16)) * (1 + self._jitter()) / 2
         self._failures += 1
+        wait = _PAUSES.after(self._failures) * (1 + self._jitter()) / 2
         self._following = None  # the next page is asked for by checkpoint, in case the link itself is the trouble
         log.error("polling failed, the checkpoint stays", reason=str(error), failures=self._failures, wait=round(wait, 1))
         return wait
@@ -207,9 +202,8 @@ class Poller:
         deadline = loop.time() + seconds
         while (left := deadline - loop.time()) > 0:
             self._turned = time.monotonic()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), min(left, _RENEW_EVERY))
-                raise _Stopped
+            if await stopped_within(self._stop, min(left, MEANWHILE_EVERY)):
+                raise Stopped
             if self._leading:
                 try:
                     await publisher.renew()
@@ -225,39 +219,18 @@ class Poller:
         log.warning("another poller has taken over: standing by")
         self._leading = False
 
-    async def _unless_held_up(self, page: Coroutine[Any, Any, int]) -> int:
+    async def _renew(self, publisher: Publisher) -> None:
+        """The requests of one page can together take longer than a lease lasts."""
+        self._turned = time.monotonic()
+        await publisher.renew()
+
+    async def _published(self, page: Coroutine[Any, Any, int]) -> int:
         """A stop lets the page end, but not for long: it may be on its way to a broker that is silent.
 
         To leave it is safe, as a kill is: the checkpoint stays, and the next poller sees what has arrived.
         """
-        publishing, stopped = asyncio.ensure_future(page), asyncio.ensure_future(self._stop.wait())
         try:
-            await asyncio.wait((publishing, stopped), return_when=asyncio.FIRST_COMPLETED)
-            if not publishing.done():
-                await asyncio.wait((publishing,), timeout=_LAST_PAGE)
-            if publishing.done():
-                return publishing.result()
+            return await unless_stopped(self._stop, page, grace=_LAST_PAGE)
+        except Stopped:
             log.warning("stopped while the log does not take a page: the checkpoint stays, the page will be fetched again")
-            raise _Stopped
-        finally:
-            for future in (publishing, stopped):
-                future.cancel()
-            await asyncio.gather(publishing, stopped, return_exceptions=True)
-
-    async def _unless_stopped(self, work: Coroutine[Any, Any, T], *, meanwhile: Callable[[], Awaitable[None]] | None = None) -> T:
-        """Do `work`, and every second `meanwhile`: the requests of one page can together take longer than a lease lasts."""
-        task = asyncio.ensure_future(work)
-        stopped = asyncio.ensure_future(self._stop.wait())
-        try:
-            while not task.done():
-                await asyncio.wait((task, stopped), timeout=_RENEW_EVERY, return_when=asyncio.FIRST_COMPLETED)
-                if stopped.done() and not task.done():
-                    raise _Stopped
-                if meanwhile is not None and not task.done():
-                    self._turned = time.monotonic()
-                    await meanwhile()
-            return task.result()
-        finally:
-            for future in (task, stopped):
-                future.cancel()
-            await asyncio.gather(task, stopped, return_exceptions=True)
+            raise

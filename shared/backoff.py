@@ -1,6 +1,6 @@
-"""How long an event waits before its next attempt. Pure: the jitter is handed in.
+"""How long to wait before the next attempt: pauses that double, and what an event waits. Pure: the jitter is handed in.
 
-Capped exponential with full jitter: a uniform draw between nothing and the ceiling of the attempt, so that thousands of waiting
+An event waits a uniform draw between nothing and the ceiling of the attempt, so that thousands of waiting
 events do not come back in one beat. A receiver that says it is busy, or says nothing in time, gets four times as long. With the
 defaults (`WEBHOOK_BACKOFF_BASE` 1 s, `WEBHOOK_BACKOFF_CAP` 300 s) the ceilings in seconds are
 
@@ -13,11 +13,28 @@ defaults (`WEBHOOK_BACKOFF_BASE` 1 s, `WEBHOOK_BACKOFF_CAP` 300 s) the ceilings 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 _NO_OVERFLOW: Final = 64  # doublings; far beyond any cap, and no float overflows
 _BUSY: Final = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Doubling:
+    """Pauses in seconds: the first one, twice as long after each failure in a row, at most the longest."""
+
+    first: float
+    longest: float
+
+    def after(self, failures: int) -> float:
+        """Returns the pause after so many failures in a row, 1 or more."""
+        return min(self.longest, self.first * 2.0 ** min(failures - 1, _NO_OVERFLOW))
+
+    def __iter__(self) -> Iterator[float]:
+        return map(self.after, count(1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +46,7 @@ class Backoff:
 
     def ceiling(self, attempts: int, *, busy: bool = False) -> float:
         """The longest wait after `attempts` (1 or more) failed attempts, in seconds."""
-        base = self.base * _BUSY if busy else self.base
-        return min(self.cap, base * 2.0 ** min(attempts - 1, _NO_OVERFLOW))
+        return Doubling(self.base * _BUSY if busy else self.base, self.cap).after(attempts)
 
     def delay(self, attempts: int, jitter: float, *, busy: bool = False, retry_after: float | None = None) -> float:
         """The wait in seconds; `jitter` is a draw from [0, 1), `retry_after` what the receiver asked for."""

@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +22,7 @@ from consumer.worker import Worker
 from producer.poller import Poller
 from shared.event import slice_page
 from shared.settings import Role, Settings, load
+from shared.waiting import stopped_within
 from simulator import faults
 from simulator.entries import Entries
 from simulator.journal import Delivery
@@ -173,8 +173,7 @@ class _Scene:
             self._finished = snapshot.fetched == self._plan.total and snapshot.lag == 0
             if self._finished or snapshot.elapsed > self._plan.patience:
                 stop.set()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), every)
+            await stopped_within(stop, every)
         show(self._snapshot(poller, worker))
 
     def summary(self, poller: Poller, settings: Settings) -> Summary:

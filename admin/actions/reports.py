@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import fields
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from consumer.worker import Worker
 from producer.poller import Poller
 from shared.logging import get_logger
 from shared.settings import Auth0Settings, Settings, WebhookSettings
+from shared.waiting import stopped_within
 
 _EVERY: Final = 60.0  # seconds
 
@@ -38,10 +38,7 @@ def say_what_begins(settings: Settings) -> None:
 async def say_each_minute(stop: asyncio.Event, *loops: Poller | Worker, every: float = _EVERY) -> None:
     """What was done in each minute until `stop`; where that is nothing, why."""
     before = totals(loops)
-    while not stop.is_set():
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), every)
-            return
+    while not await stopped_within(stop, every):
         now = totals(loops)
         done = {name: count - before[name] for name, count in now.items() if count != before[name]}
         waiting = tuple(_waiting(loops))

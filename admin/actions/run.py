@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from admin.supervisor import together
 from consumer.worker import Worker
 from producer.poller import Poller
 from shared.transport.port import Transport
+from shared.waiting import stopped_within
 
 _LOOK_EVERY = 0.1  # seconds between two looks at what is left
 
@@ -71,6 +72,5 @@ async def _reported(transport: Transport, loops: Sequence[Poller | Worker]) -> A
 
 async def _until_delivered(transport: Transport, stop: asyncio.Event) -> None:
     while any(progress.lag for progress in (await transport.progress()).values()):
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _LOOK_EVERY)
+        if await stopped_within(stop, _LOOK_EVERY):
             return

@@ -461,7 +461,7 @@ async def test_once_ends_at_an_empty_page(world_of: WorldOf) -> None:
 
 @pytest.fixture
 def often_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("producer.poller._RENEW_EVERY", 0.05)
+    monkeypatch.setattr("shared.waiting.MEANWHILE_EVERY", 0.05)
 
 
 @pytest.mark.usefixtures("often_renewed")

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from itertools import islice
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.backoff import Backoff
+from shared.backoff import Backoff, Doubling
 
 seconds = st.floats(0.001, 10_000)
 jitters = st.floats(0, 1, exclude_max=True)
@@ -37,3 +39,12 @@ def test_retry_after_is_a_floor_below_the_cap(
 ) -> None:
     delay = Backoff(base=base, cap=cap).delay(attempt, jitter, busy=busy, retry_after=asked)
     assert min(asked, cap) <= delay <= cap
+
+
+def test_pauses_double_from_the_first_to_the_longest() -> None:
+    assert list(islice(Doubling(0.5, 5), 6)) == [0.5, 1, 2, 4, 5, 5]
+
+
+@given(attempts)
+def test_no_number_of_failures_is_too_many_for_a_pause(failures: int) -> None:
+    assert 1 <= Doubling(1, 60).after(failures) <= 60

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
+from shared.backoff import Doubling
 from shared.errors import TransportUnreachable, TransportUnusable
 from shared.logging import Logger
 from shared.settings import TransportSettings
 from shared.transport.kafka.client.handshake import Fault, examine
 from shared.transport.kafka.client.tls import tls_context
 
-#: Seconds between two tries: doubling up to the second.
-_PAUSES: Final = (0.5, 5.0)
+_PAUSES: Final = Doubling(0.5, 5.0)  # seconds between two tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def ride_out(
     patience is over or `stop` is set.
     """
     said = ""
-    pauses = _pauses()
+    pauses = iter(_PAUSES)
     while True:
         try:
             return begin()
@@ -77,7 +77,7 @@ def ride_out(
 
 
 def _wait(settings: TransportSettings, patience: Patience, log: Logger, stop: threading.Event) -> bool:
-    pauses = _pauses()
+    pauses = iter(_PAUSES)
     while True:
         faults = check(settings)
         if len(faults) < len(settings.bootstrap_servers):
@@ -91,13 +91,6 @@ def _wait(settings: TransportSettings, patience: Patience, log: Logger, stop: th
         log.warning("Kafka cannot be reached yet; trying again", problem=str(faults[0]), give_up_in=round(left, 1))
         if stop.wait(min(next(pauses), left)):
             return False
-
-
-def _pauses() -> Iterator[float]:
-    pause, longest = _PAUSES
-    while True:
-        yield pause
-        pause = min(pause * 2, longest)
 
 
 def check(settings: TransportSettings) -> list[Fault]:
