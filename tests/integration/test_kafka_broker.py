@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -18,10 +18,11 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError
 
-from tests.support.kafka.broker import Broker, JarsBroker
+from tests.support.kafka.broker import Broker, JarsBroker, free_port
 from tests.support.kafka.docker import DockerBroker
 from tests.support.kafka.fixtures import Names, _lent
 from tests.support.kafka.jars import Unavailable, install
+from tests.support.kafka.readiness import BrokerEnded
 from tests.support.kafka.secured import SecuredBroker
 from tests.support.process_guard import guarded
 
@@ -108,6 +109,42 @@ def test_without_any_way_to_a_broker_tests_skip_at_home_and_fail_in_ci(
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
     with pytest.raises(outcome, match="no Kafka for tests: no Docker engine answers"):
         next(_lent(DockerBroker))
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", free_port())) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_broker_that_cannot_start_says_why_in_one_line(taken_port: int) -> None:
+    """It said "exit code 1" and no more: the broker wrote no log, and 21 tests were skipped for a reason that was never found."""
+    broker = JarsBroker(port=taken_port)
+    with pytest.raises(BrokerEnded, match=r"\(exit code 1\): .*Address already in use") as caught:
+        broker.start()
+    broker.close()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_broker_that_cannot_start_is_tried_again_with_other_ports(taken_port: int) -> None:
+    other = free_port()
+    ports = iter((taken_port, other))
+    lent = _lent(lambda: JarsBroker(port=next(ports)))
+    assert next(lent).bootstrap == f"127.0.0.1:{other}"
+    assert list(lent) == []
+
+
+def test_two_test_runs_never_take_the_same_port() -> None:
+    code = "from tests.support.kafka.broker import free_port; print(*(free_port() for _ in range(100)), flush=True); input()"
+    runs = [
+        subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    first, second = ({*run.stdout.readline().split()} for run in runs if run.stdout)
+    for run in runs:
+        run.communicate("\n")
+    assert first
+    assert second
+    assert not first & second
 
 
 def test_a_broker_ends_with_the_tests_that_started_it_however_they_end() -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import shutil
@@ -14,7 +15,9 @@ import socket
 import subprocess
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Final, Self
 
@@ -24,6 +27,13 @@ from tests.support.process_guard import guarded, remove_at_end
 
 START_BOUND: Final = 60.0
 ARCHIVE_BOUND: Final = 60.0
+#: Ports of one process, and the first one of all. They end below the range from which the system takes outgoing ones: a client
+#: that tries again and again to reach a stopped broker could be given the broker's own port, be connected to itself, and keep
+#: the broker from coming back.
+_BLOCK: Final = 50
+_BLOCKS: Final = range(12_000, 32_000, _BLOCK)
+#: How many lines of its log a broker that did not start leaves in the message.
+_LOG_LINES: Final = 6
 
 #: Beside listeners and folders. The last two let a killed broker come back in 1.8 s instead of 10.8 s (it waits until its own old
 #: registration expires); without the dedupe buffer 128 MB of heap do not start; the session bound allows tests short sessions.
@@ -193,7 +203,12 @@ class JarsBroker(Broker):
             wait_until_ready(self.bootstrap, bound=START_BOUND, process=self._process)
         except Unavailable as error:
             self.kill()
-            raise Unavailable(f"{error}\n{self.log[-2000:]}") from None
+            raise type(error)(f"{error}: {self._last_lines()}") from None
+
+    def _last_lines(self) -> str:
+        """In one line, which is all that a test runner shows; without stack frames."""
+        lines = [line.strip() for line in self.log.splitlines() if not line.startswith(("\tat ", "\t... "))]
+        return " | ".join(lines[-_LOG_LINES:]) or "its log is empty"
 
     def _end(self, how: signal.Signals, *, within: float = 10.0) -> None:
         process, self._process = self._process, None
@@ -208,19 +223,35 @@ class JarsBroker(Broker):
 
 
 def free_port() -> int:
-    """A port below the range from which the system takes outgoing ones.
-
-    Inside that range a client that tries again and again to reach a stopped broker can be given the broker's own port, be
-    connected to itself, and keep the broker from coming back.
-    """
-    while True:
-        port = random.randint(12_000, 32_000)
+    """Returns a port of this process's own block that is free."""
+    for port in _ports():
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port
+    raise AssertionError("unreachable")
+
+
+@cache
+def _ports() -> Iterator[int]:
+    """The ports of one block, over and over. The lock on it is held until this process ends.
+
+    A broker binds its ports seconds after they were chosen, on a busy machine 20 s. Until then another test run could choose the
+    same ones, and the broker that came second would end.
+    """
+    folder = Path(tempfile.gettempdir(), f"auth0-webhooks-test-ports-{os.getuid()}")
+    folder.mkdir(exist_ok=True)
+    for first in random.sample(_BLOCKS, len(_BLOCKS)):
+        lock = os.open(folder / str(first), os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        return cycle(range(first, first + _BLOCK))
+    raise Unavailable(f"other test runs hold all blocks of ports in {folder}")
 
 
 def _listeners(port: int, controller: int) -> dict[str, str]:

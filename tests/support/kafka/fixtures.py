@@ -30,9 +30,12 @@ from tests.support.kafka.cutting import BrokerBehindGate, Gate
 from tests.support.kafka.docker import DockerBroker
 from tests.support.kafka.jars import Unavailable
 from tests.support.kafka.principals import Door, Principal, create_principal
+from tests.support.kafka.readiness import BrokerEnded
 from tests.support.kafka.secured import SecuredBroker
 
 B = TypeVar("B", bound=Broker)
+#: How often a broker that ends while it starts is tried, each time a new one with other ports.
+_STARTS: Final = 3
 _WAYS: Final[dict[str, Callable[[Mapping[str, str]], Broker]]] = {"jars": JarsBroker, "docker": DockerBroker}
 
 
@@ -105,13 +108,17 @@ def _lent(*ways: Callable[[], B]) -> Iterator[B]:
     """The first broker that starts, closed at the end."""
     reasons = []
     for way in ways:
-        try:
-            broker = way()
-            with broker:
-                yield broker
-            return
-        except Unavailable as reason:
-            reasons.append(str(reason))
+        for _ in range(_STARTS):
+            try:
+                broker = way()
+                with broker:
+                    yield broker
+                return
+            except BrokerEnded as reason:
+                reasons.append(str(reason))
+            except Unavailable as reason:
+                reasons.append(str(reason))
+                break
     _without("; ".join(reasons))
 
 

@@ -2,7 +2,8 @@
 
 `python -m tests.support.kafka.jars` fills the cache ahead of a test run. Several test runs may do it at the same time:
 a lock file makes the others wait. Recipe and figures: a format run copied instead of repeated, and a class archive (AppCDS),
-take the start from 3 s to 1 s; an archive belongs to one JVM and one class path, so its name carries `java -version`.
+take the start from 3 s to 1 s; an archive belongs to one JVM and one class path, so its name carries `java -version`. The
+folder's name carries what is fetched: another checkout with other jars must not replace them under a broker that loads classes.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ from typing import Final
 from tests.support.process_guard import guarded
 
 VERSION: Final = "4.3.1"
-# The broker, and the tools that are called kafka-topics.sh and so on in a whole installation.
+# The broker, the tools that are called kafka-topics.sh and so on in a whole installation, and what writes the broker's log:
+# without it a broker that cannot start ends without a word.
 _POM: Final = f"""<project>
   <modelVersion>4.0.0</modelVersion>
   <groupId>auth0-webhooks</groupId><artifactId>test-broker</artifactId><version>1</version>
   <dependencies>
     <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version></dependency>
     <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>{VERSION}</version></dependency>
+    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
   </dependencies>
 </project>
 """
@@ -54,7 +57,7 @@ class Jars:
 
     def command(self, *arguments: str, heap: str = "128m", extra: tuple[str, ...] = ()) -> list[str]:
         """A JVM with Kafka on its class path; `arguments` begin with the main class."""
-        light = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Xmx{heap}")
+        light = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Xmx{heap}", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
         return ["java", *light, *extra, "-cp", f"{self.folder / 'libs'}/*", *arguments]
 
     def format(self, data: Path) -> None:
@@ -74,17 +77,16 @@ def install() -> Jars:
     for program in ("java", "mvn"):
         if shutil.which(program) is None:
             raise Unavailable(f"Apache Kafka's jars need `{program}`, which is not installed")
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "auth0-webhooks" / f"kafka-{VERSION}"
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "auth0-webhooks"
+    folder = caches / f"kafka-{VERSION}-{hashlib.sha256(_POM.encode()).hexdigest()[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
     jars = Jars(folder, _jvm())
     with _locked(folder / ".lock"):
         ready = folder / ".ready"
-        if not ready.exists() or ready.read_text() != _POM:
-            for archive in folder.glob("*.jsa"):
-                archive.unlink()
+        if not ready.exists():
             _fetch(folder)
             _format_once(jars)
-            ready.write_text(_POM)
+            ready.touch()
     return jars
 
 

@@ -12,12 +12,19 @@ from kafka.errors import KafkaError
 from tests.support.kafka.jars import Unavailable
 
 
+class BrokerEnded(Unavailable):
+    """The broker's process ended while it started; another try, with other ports, may work."""
+
+
 def wait_until_ready(bootstrap: str, *, bound: float, process: subprocess.Popen[bytes] | None = None) -> None:
-    """Return when the group coordinator answers, which is the last thing to come. Raises `Unavailable` after `bound` seconds."""
+    """Return when the group coordinator answers, which is the last thing to come. Raises `Unavailable` after `bound` seconds.
+
+    Raises `BrokerEnded` as soon as `process` has ended.
+    """
     deadline = time.monotonic() + bound
     while not _ready(bootstrap):
         if process is not None and process.poll() is not None:
-            raise Unavailable(f"the broker ended at once (exit code {process.returncode})")
+            raise BrokerEnded(f"the broker ended while it started (exit code {process.returncode})")
         if time.monotonic() > deadline:
             raise Unavailable(f"no broker answers at {bootstrap} within {bound:g} s")
         time.sleep(0.03)
