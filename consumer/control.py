@@ -1,4 +1,4 @@
-"""Skips that operators ask for while consumers run, as `skip_requests` has it: this side looks, acts, and writes the answers."""
+"""What operators ask for while consumers run (`shared.documents.skip`): the consumer reads it, acts, and writes its replies."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final
 
-from consumer.delivery import Delivery, Skip
 from consumer.dispatcher import Dispatcher
-from consumer.partitions.window import Holdings
+from consumer.partitions.partition import Delivery, Skip
+from consumer.partitions.window import Window
 from shared.documents.skip import Hand, Member, Request, Step, Table
 from shared.errors import PublishFailed, TransportUnusable
 from shared.logging import get_logger
@@ -26,12 +26,12 @@ _LAST_LOOK: Final = 2.0  # seconds, at the most
 log = get_logger(__name__)
 
 
-class Skips:
+class ControlRequests:
     """`clock`: seconds since the epoch."""
 
-    def __init__(self, dispatcher: Dispatcher, holdings: Holdings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, dispatcher: Dispatcher, window: Window, clock: Callable[[], float] = time.time) -> None:
         self._dispatcher = dispatcher
-        self._holdings = holdings
+        self._window = window
         self._clock = clock
         self._me = Member(id=secrets.token_hex(8), name=f"{socket.gethostname()}:{os.getpid()}")
         self._control: Control | None = None
@@ -42,7 +42,7 @@ class Skips:
     async def follow(self, transport: Transport) -> None:
         """Look every two seconds until cancelled. A log without a control table only costs the skips, and a line."""
         control = self._control = await self._open(transport)
-        moved = self._dispatcher.skips_moved
+        moved = self._dispatcher.skip_progress
         while True:
             await self.look(control)
             with suppress(TimeoutError):
@@ -125,19 +125,19 @@ class Skips:
         return list(new.values())
 
     def _found(self, wanted: Collection[str]) -> list[Delivery]:
-        live = [assignment for assignment in self._holdings.owned.values() if assignment.live]
+        live = [partition for partition in self._window.owned.values() if partition.live]
         return [delivery for one in live for delivery in one.pending.values() if delivery.log_id in wanted]
 
     def _hand(self, log_id: str) -> frozenset[Hand]:
         return frozenset(map(self._state, self._hands[log_id]))
 
     def _state(self, delivery: Delivery) -> Hand:
-        assignment = delivery.assignment
-        if assignment.pending.get(delivery.record.offset) is not delivery:
+        partition = delivery.partition
+        if partition.pending.get(delivery.record.offset) is not delivery:
             return Hand.DEAD if delivery.skip is Skip.DEAD else Hand.DELIVERED
-        if not assignment.live:
+        if not partition.live:
             # A call that is still open may end with a 200 until the partition has gone.
-            open_still = delivery.skip is Skip.ASKED and self._holdings.owned.get(assignment.partition) is assignment
+            open_still = delivery.skip is Skip.ASKED and self._window.owned.get(partition.number) is partition
             return Hand.WAITING if open_still else Hand.UNCERTAIN if delivery.skip is Skip.GOING else Hand.LOST
         return _HANDS[delivery.skip]
 

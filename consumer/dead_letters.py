@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from consumer.delivery import Delivery
+from consumer.partitions.partition import Delivery
 from shared import failpoints
 from shared.backoff import Doubling
 from shared.errors import PublishFailed, TransportUnusable
@@ -24,7 +24,7 @@ _PAUSES: Final = Doubling(1.0, 30.0)  # seconds, after failures in a row
 log = get_logger(__name__)
 
 
-class Undertaker:
+class DeadLetterWriter:
     """`buried` is called in the event loop once a letter is acknowledged, unless the delivery was abandoned."""
 
     def __init__(self, open_letters: Callable[[], Awaitable[DeadLetters]], buried: Callable[[Delivery], None]) -> None:
@@ -34,9 +34,9 @@ class Undertaker:
         self._opening = asyncio.Lock()
         self._tasks: dict[Delivery, asyncio.Task[None]] = {}
 
-    def bury(self, delivery: Delivery, reason: str) -> None:
+    def write(self, delivery: Delivery, reason: str) -> None:
         if delivery not in self._tasks:
-            self._tasks[delivery] = asyncio.get_running_loop().create_task(self._bury(delivery, reason))
+            self._tasks[delivery] = asyncio.get_running_loop().create_task(self._write(delivery, reason))
 
     def abandon(self, unwanted: Callable[[Delivery], bool]) -> None:
         """Forget those that `unwanted` is true of; whether their letter is written or not, `buried` is not called."""
@@ -48,7 +48,7 @@ class Undertaker:
         if self._letters is not None:
             await self._letters.close()
 
-    async def _bury(self, delivery: Delivery, reason: str) -> None:
+    async def _write(self, delivery: Delivery, reason: str) -> None:
         letter = _letter(delivery, reason)
         for pause in _PAUSES:
             if await self._put(letter):
@@ -75,7 +75,7 @@ def _letter(delivery: Delivery, reason: str) -> DeadLetter:
     return DeadLetter(
         record=delivery.record,
         log_id=delivery.log_id,
-        partition=delivery.assignment.partition,
+        partition=delivery.partition.number,
         attempts=delivery.attempt - 1,
         status=delivery.status,
         reason=masked(reason),

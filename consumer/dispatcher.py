@@ -1,7 +1,8 @@
-"""From a record to its end: its lane, its turn, its attempts, and what to do with each outcome. No I/O of its own.
+"""From a record to its outcome: its key's queue, the ready queue, its attempts, and what follows from each. No I/O of its own.
 
-There is no task per event: a `Delivery` goes from its lane to the ready list, to the webhook client and back to `_landed`. What
-decides when the next one starts: the share of the concurrency limit, the breaker, the pace, and whether a batch is ripe.
+There is no task per event: a `Delivery` goes from its key's queue to the ready queue, to the webhook client and back to
+`_on_response`. What decides when the next one starts: the share of the concurrency limit, the breaker, the rate limiter, and
+whether a batch is ripe.
 """
 
 from __future__ import annotations
@@ -12,23 +13,21 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Final, assert_never
+from typing import Final
 
 from consumer.advice import Advice
-from consumer.dead_letters import Undertaker
-from consumer.delivery import Delivery, Skip
-from consumer.outcome import Verdict, judge, speaks_of_the_event
-from consumer.partitions.partition import Assignment
-from consumer.policy import Ordering, Policy
+from consumer.dead_letters import DeadLetterWriter
+from consumer.partitions.partition import Delivery, Partition, Skip
+from consumer.policy import Outcome, Policy, classify, is_about_the_event
 from consumer.scheduling.batch import Batch, heads_of
-from consumer.scheduling.circuit_breaker import Breaker, State
-from consumer.scheduling.ready_queue import Turns, is_dying, parts_of
+from consumer.scheduling.circuit_breaker import Breaker, BreakerState
+from consumer.scheduling.ready_queue import ReadyQueue, is_dying, parts_of
 from consumer.webhook import Attempt, Webhook
 from shared import failpoints
 from shared.descriptors import REMEDY
 from shared.errors import RecordInvalid
 from shared.logging import get_logger
-from shared.rate_limiter import Pace
+from shared.rate_limiter import RateLimiter
 from shared.record import Record, log_id_of
 from shared.transport.port import DeadLetters
 
@@ -50,9 +49,9 @@ class Counts:
 
 
 class Dispatcher:
-    """`blocked` tells whether nothing may start at the moment; `drained` is set whenever a call of a dead assignment ends.
+    """`blocked` tells whether nothing may start at the moment; `drained` is set whenever a call of a dead partition ends.
 
-    `skips_moved` is set when an event that an operator wants set aside has become free, or its dead letter is acknowledged.
+    `skip_progress` is set when an event that an operator wants set aside has become free, or its dead letter is acknowledged.
     """
 
     def __init__(
@@ -73,17 +72,17 @@ class Dispatcher:
         self._jitter = jitter
         self._clock = clock
         self._share = 0
-        self._pace = Pace() if policy.rate is not None else None
-        self._turns = Turns(policy.batching, self.launch, limited=policy.max_attempts is not None)
+        self._rate_limiter = RateLimiter() if policy.rate is not None else None
+        self._ready_queue = ReadyQueue(policy.batching, self.launch, limited=policy.max_attempts is not None)
         self._open: set[Delivery | Batch] = set()
-        self._undertaker = Undertaker(open_letters, self._buried)
+        self._dead_letters = DeadLetterWriter(open_letters, self._buried)
         #: Those that are free, and when their next attempt would have been.
         self._free: dict[Delivery, float] = {}
         #: While descriptors are short: how many calls may be open, and until when; and when that may be said again.
         self._room, self._short_until, self._silent_until = 0, -inf, -inf
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = inf
-        self.skips_moved = asyncio.Event()
+        self.skip_progress = asyncio.Event()
         self.drained = asyncio.Event()
         self.counts = Counts()
         self._advice = Advice(policy.success)
@@ -96,32 +95,32 @@ class Dispatcher:
 
     @property
     def waiting_for_retry(self) -> int:
-        return self._turns.waiting_for_retry
+        return self._ready_queue.waiting_for_retry
 
     @property
-    def breaker(self) -> State:
+    def breaker(self) -> BreakerState:
         return self._breaker.state
 
     # -- what comes in, and what goes
 
-    def take(self, assignment: Assignment, record: Record) -> None:
+    def take(self, partition: Partition, record: Record) -> None:
         """A record that nobody has taken before."""
         self.counts.taken += 1
         try:
             log_id = log_id_of(record)
         except RecordInvalid as error:
-            self._unreadable(assignment, record, error)
+            self._unreadable(partition, record, error)
             return
-        delivery = Delivery(assignment, record, log_id, self._lane(record, log_id))
-        assignment.pending[record.offset] = delivery
-        if assignment.lanes.enter(delivery.lane, delivery):
-            self._turns.add(delivery)
+        delivery = Delivery(partition, record, log_id, self._policy.queue_key(record, log_id))
+        partition.pending[record.offset] = delivery
+        if partition.key_queues.enter(delivery.queue_key, delivery):
+            self._ready_queue.add(delivery)
 
     def share(self, calls: int) -> None:
         """How many calls this member may have open."""
         self._share = calls
-        if self._pace is not None and self._policy.rate is not None:
-            self._pace.change(self._policy.rate * calls / self._policy.concurrent_calls, self._clock())
+        if self._rate_limiter is not None and self._policy.rate is not None:
+            self._rate_limiter.set_rate(self._policy.rate * calls / self._policy.concurrent_calls, self._clock())
         self.launch()
 
     def skip(self, delivery: Delivery) -> None:
@@ -136,7 +135,7 @@ class Dispatcher:
         """Write its dead letter. Nothing happens unless it is free."""
         if self._free.pop(delivery, None) is not None:
             delivery.skip = Skip.GOING
-            self._undertaker.bury(delivery, reason)
+            self._dead_letters.write(delivery, reason)
 
     def keep(self, delivery: Delivery) -> bool:
         """It goes on as if it had not been asked for. False: its dead letter is on its way already, or its partition has gone."""
@@ -144,39 +143,39 @@ class Dispatcher:
             return False
         delivery.skip = None
         due = self._free.pop(delivery, None)
-        if due is not None and delivery.readable:
-            self._turns.later(delivery, due - self._clock())
+        if due is not None and delivery.valid:
+            self._ready_queue.later(delivery, due - self._clock())
             self.launch()
         return True
 
-    def calls_of(self, assignments: Sequence[Assignment]) -> list[Delivery | Batch]:
+    def calls_of(self, partitions: Sequence[Partition]) -> list[Delivery | Batch]:
         """The open calls that carry an event of these."""
-        return [call for call in self._open if any(part.assignment in assignments for part in parts_of(call))]
+        return [call for call in self._open if any(part.partition in partitions for part in parts_of(call))]
 
-    def cancel(self, assignments: Sequence[Assignment]) -> int:
+    def cancel(self, partitions: Sequence[Partition]) -> int:
         """Break off the open calls of these; answers how many. What else such a call carried is sent anew."""
-        calls = self.calls_of(assignments)
+        calls = self.calls_of(partitions)
         for call in calls:
             self._open.discard(call)
             self._webhook.cancel(call)
-            self._breaker.given_up(call, self._clock())
-            self._turns.put_back(call)
+            self._breaker.cancelled(call, self._clock())
+            self._ready_queue.put_back(call)
             for part in parts_of(call):
                 if part.skip is Skip.ASKED:
                     self._free_now(part)
         return len(calls)
 
     def forget_dead(self) -> None:
-        """Drop what belongs to assignments that are dead."""
-        self._turns.drop_dead()
-        self._free = {delivery: due for delivery, due in self._free.items() if delivery.assignment.live}
-        self._undertaker.abandon(lambda delivery: not delivery.assignment.live)
+        """Drop what belongs to partitions that are dead."""
+        self._ready_queue.drop_dead()
+        self._free = {delivery: due for delivery, due in self._free.items() if delivery.partition.live}
+        self._dead_letters.abandon(lambda delivery: not delivery.partition.live)
         self.launch()
 
     async def close(self) -> None:
         if self._wake is not None:
             self._wake.cancel()
-        await self._undertaker.close()
+        await self._dead_letters.close()
         await self._webhook.close()
 
     # -- turns
@@ -190,18 +189,18 @@ class Dispatcher:
             self._wake_in(self._short_until - now)
         # Asked before each call: the process may be frozen between two of them, and lose its partitions meanwhile.
         while not self._blocked() and len(self._open) < most and self._breaker.allows(now):
-            if self._pace is not None and (wait := self._pace.wait(now)):
+            if self._rate_limiter is not None and (wait := self._rate_limiter.wait(now)):
                 return self._wake_in(wait)
-            call, wait = self._turns.next(now, probing=self._breaker.state is State.OPEN)
+            call, wait = self._ready_queue.next(now, probing=self._breaker.state is BreakerState.OPEN)
             if call is None:
                 return self._wake_in(wait)
             self._open.add(call)
             self._breaker.sent(call)
-            if self._pace is not None:
-                self._pace.took(now)
-            self._webhook.send(call, self._landed)
+            if self._rate_limiter is not None:
+                self._rate_limiter.started(now)
+            self._webhook.send(call, self._on_response)
             failpoints.at("request-sent")
-        if self._breaker.state is State.OPEN:
+        if self._breaker.state is BreakerState.OPEN:
             self._wake_in(self._breaker.probe_at - now)
         return None
 
@@ -224,15 +223,15 @@ class Dispatcher:
 
     # -- outcomes
 
-    def _landed(self, call: Delivery | Batch, attempt: Attempt) -> None:
+    def _on_response(self, call: Delivery | Batch, attempt: Attempt) -> None:
         self._open.discard(call)
-        verdict = judge(attempt, self._policy.success)
+        outcome = classify(attempt, self._policy.success)
         if not attempt.sent:
             self._unsent(call, attempt)
-        elif verdict is Verdict.DELIVERED:
+        elif outcome is Outcome.DELIVERED:
             self._succeeded(call)
         else:
-            self._failed(call, attempt, verdict)
+            self._failed(call, attempt, outcome)
         if is_dying(call):
             self.drained.set()
         self.launch()
@@ -248,12 +247,12 @@ class Dispatcher:
         if self._advice.given:
             self._advice.given.clear()
         log.debug("delivered", log_id=call.log_id, attempt=call.attempt)
-        if before is not State.CLOSED:
+        if before is not BreakerState.CLOSED:
             log.warning("the webhook is back: breaker closed", log_id=call.log_id)
             # They waited for the webhook, not because of themselves: their turn is now, as fast as the breaker's ramp lets them.
-            self._turns.hasten()
+            self._ready_queue.retry_now()
 
-    def _failed(self, call: Delivery | Batch, attempt: Attempt, verdict: Verdict) -> None:
+    def _failed(self, call: Delivery | Batch, attempt: Attempt, outcome: Outcome) -> None:
         self.counts.failed_attempts += 1
         before, now = self._breaker.state, self._clock()
         floor = self._policy.backoff.floor(attempt.retry_after)
@@ -261,17 +260,17 @@ class Dispatcher:
         if self._is_poison(call, attempt, before):
             spent = True
             self._breaker.refused(now)
-        if verdict is Verdict.GONE and self._breaker.state is State.CLOSED:
+        if outcome is Outcome.GONE and self._breaker.state is BreakerState.CLOSED:
             self._breaker.open(now)
         delay = self._policy.backoff.delay(
-            call.attempt, self._jitter(), busy=verdict is Verdict.BUSY, retry_after=attempt.retry_after
+            call.attempt, self._jitter(), busy=outcome is Outcome.BUSY, retry_after=attempt.retry_after
         )
         limit = self._policy.max_attempts
         exhausted = spent and limit is not None and call.attempt >= limit
-        self._report(call, attempt, verdict, delay, exhausted=exhausted)
-        if before is State.CLOSED and self._breaker.state is State.OPEN:
+        self._report(call, attempt, outcome, delay, exhausted=exhausted)
+        if before is BreakerState.CLOSED and self._breaker.state is BreakerState.OPEN:
             log.error(
-                "the webhook is down: breaker open, probing", outcome=attempt.outcome, probe_in=self._breaker.probe_at - now
+                "the webhook is down: breaker open, probing", outcome=attempt.summary, probe_in=self._breaker.probe_at - now
             )
         not_before = asyncio.get_running_loop().time() + floor if floor else 0.0
         for delivery in parts_of(call):
@@ -285,7 +284,7 @@ class Dispatcher:
     def _unsent(self, call: Delivery | Batch, attempt: Attempt) -> None:
         """No attempt: our descriptors are used up. What is open keeps its connections; more are tried in a second."""
         now = self._clock()
-        self._breaker.given_up(call, now)
+        self._breaker.cancelled(call, now)
         self._room, self._short_until = len(self._open), now + _SHORT
         if now >= self._silent_until:
             self._silent_until = now + _SAID
@@ -297,28 +296,28 @@ class Dispatcher:
             )
         self._try_again(call, _SHORT, exhausted=False)
 
-    def _is_poison(self, call: Delivery | Batch, attempt: Attempt, before: State) -> bool:
+    def _is_poison(self, call: Delivery | Batch, attempt: Attempt, before: BreakerState) -> bool:
         """A probe that had failed before, so nobody was there who had not, and it is refused again: that one spends an attempt.
 
         Else a window full of poisoned events would look like an outage for ever, and none of them come to its dead letter.
         """
-        probe = before is State.HALF_OPEN and self._breaker.state is State.OPEN
-        return probe and call.failed and speaks_of_the_event(attempt.status)
+        probe = before is BreakerState.HALF_OPEN and self._breaker.state is BreakerState.OPEN
+        return probe and call.failed and is_about_the_event(attempt.status)
 
     def _try_again(self, call: Delivery | Batch, delay: float, *, exhausted: bool) -> None:
         if isinstance(call, Batch):
             if exhausted or is_dying(call) or any(part.skip for part in call.parts):
                 self._dissolve(call)
             else:
-                self._turns.later(call, delay)
-        elif not call.assignment.live:
+                self._ready_queue.later(call, delay)
+        elif not call.partition.live:
             pass  # the next owner's: a letter that is begun now would be abandoned, and the event be dead and delivered
         elif exhausted:
-            self._undertaker.bury(call, f"{self._policy.max_attempts} attempts failed")
+            self._dead_letters.write(call, f"{self._policy.max_attempts} attempts failed")
         elif call.skip is not None:
             self._hold(call, delay)
         else:
-            self._turns.later(call, delay)
+            self._ready_queue.later(call, delay)
 
     def _dissolve(self, batch: Batch) -> None:
         """Its events go one by one from now on: one of them may be the culprit."""
@@ -328,12 +327,12 @@ class Dispatcher:
             if head.skip is not None:
                 self._hold(head, 0.0)
             else:
-                self._turns.add(head)
+                self._ready_queue.add(head)
 
     def _finish(self, delivery: Delivery) -> None:
-        following = delivery.assignment.done(delivery)
+        following = delivery.partition.complete(delivery)
         if following is not None:
-            self._turns.add(following)
+            self._ready_queue.add(following)
             if following.skip is not None:
                 self._free_now(following)
 
@@ -342,7 +341,7 @@ class Dispatcher:
         if delivery.skip is not None:
             self._free.pop(delivery, None)
             delivery.skip = Skip.DEAD
-            self.skips_moved.set()
+            self.skip_progress.set()
         self._finish(delivery)
         self.launch()
 
@@ -350,8 +349,8 @@ class Dispatcher:
 
     def _free_now(self, delivery: Delivery) -> None:
         """If it is at the head of its lane and not under way; else when it gets there or comes back."""
-        delay = self._turns.left(delivery)
-        call = delivery if not delivery.readable else self._turns.remove(delivery)
+        delay = self._ready_queue.left(delivery)
+        call = delivery if not delivery.valid else self._ready_queue.remove(delivery)
         if isinstance(call, Batch):
             self._dissolve(call)
         elif call is not None:
@@ -359,56 +358,45 @@ class Dispatcher:
 
     def _hold(self, delivery: Delivery, delay: float) -> None:
         """`delay`: seconds until its next attempt would have been."""
-        if delivery.assignment.live:
+        if delivery.partition.live:
             self._free[delivery] = self._clock() + delay
             delivery.skip = Skip.FREE
-            self.skips_moved.set()
+            self.skip_progress.set()
 
-    def _unreadable(self, assignment: Assignment, record: Record, error: RecordInvalid) -> None:
+    def _unreadable(self, partition: Partition, record: Record, error: RecordInvalid) -> None:
         """A dead letter, where there are any; else it is held: it stays open, and the position stays before it."""
-        delivery = Delivery(assignment, record, f"{assignment.partition}:{record.offset}", record.offset)
-        delivery.readable = False
-        assignment.pending[record.offset] = delivery
+        delivery = Delivery(partition, record, f"{partition.number}:{record.offset}", record.offset)
+        delivery.valid = False
+        partition.pending[record.offset] = delivery
         if self._policy.max_attempts is not None:
-            self._undertaker.bury(delivery, f"not a record of ours: {error}")
+            self._dead_letters.write(delivery, f"not a record of ours: {error}")
             return
         self.counts.held += 1
         log.error(
             "a record cannot be delivered and is held: the position stays before it",
-            partition=assignment.partition,
+            partition=partition.number,
             offset=record.offset,
             reason=str(error),
             remedy=f"auth0-webhooks skip {delivery.log_id}",
         )
 
-    def _lane(self, record: Record, log_id: str) -> bytes | int:
-        match self._policy.ordering:
-            case Ordering.KEY:
-                return record.key or log_id.encode()
-            case Ordering.PARTITION:
-                return b""
-            case Ordering.NONE:
-                return record.offset
-            case other:
-                assert_never(other)
-
-    def _report(self, call: Delivery | Batch, attempt: Attempt, verdict: Verdict, delay: float, *, exhausted: bool) -> None:
+    def _report(self, call: Delivery | Batch, attempt: Attempt, outcome: Outcome, delay: float, *, exhausted: bool) -> None:
         first = parts_of(call)[0]
-        write = log.error if verdict in (Verdict.DENIED, Verdict.GONE) else log.warning
+        write = log.error if outcome in (Outcome.DENIED, Outcome.GONE) else log.warning
         becomes = _fate(call, exhausted=exhausted)
         write(
             becomes or "not delivered, will be tried again",
-            outcome=attempt.outcome,
+            outcome=attempt.summary,
             **_contents(call),
             log_id=call.log_id,
             attempt=call.attempt,
             **({} if becomes else {"retry_in": round(delay, 3)}),
-            partition=first.assignment.partition,
+            partition=first.partition.number,
             offset=first.record.offset,
         )
         if advice := self._advice.on(attempt):
             location = {"location": attempt.location} if attempt.location else {}
-            write(advice, outcome=attempt.outcome, **location)
+            write(advice, outcome=attempt.summary, **location)
 
 
 def _fate(call: Delivery | Batch, *, exhausted: bool) -> str:

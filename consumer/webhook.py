@@ -69,22 +69,22 @@ class Attempt:
     location: str = ""
 
     @property
-    def outcome(self) -> str:
+    def summary(self) -> str:
         return self.problem or f"answered {self.status}"
 
 
 #: Called with the very call that was sent.
-Landed = Callable[[Any, Attempt], None]
+OnResponse = Callable[[Any, Attempt], None]
 
 
 class Webhook(Protocol):
     """Sends calls. Everything happens in one event loop."""
 
-    def send(self, call: Call, landed: Landed) -> None:
-        """Start one attempt under one total deadline. `landed` is called later, once, unless the call is cancelled."""
+    def send(self, call: Call, on_response: OnResponse) -> None:
+        """Start one attempt under one total deadline. `on_response` is called later, once, unless the call is cancelled."""
 
     def cancel(self, call: Call) -> None:
-        """Break off the attempt: its connection is closed and `landed` will not be called."""
+        """Break off the attempt: its connection is closed and `on_response` will not be called."""
 
     async def close(self) -> None:
         """Close all connections. Idempotent."""

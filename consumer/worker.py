@@ -12,13 +12,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from consumer.control import Skips
+from consumer.control import ControlRequests
 from consumer.dispatcher import Counts, Dispatcher
 from consumer.partitions.commits import Commits
-from consumer.partitions.partition import Assignment
-from consumer.partitions.window import Holdings
+from consumer.partitions.partition import Partition
+from consumer.partitions.window import Window
 from consumer.policy import Policy
-from consumer.scheduling.circuit_breaker import Breaker, State
+from consumer.scheduling.circuit_breaker import Breaker, BreakerState
 from consumer.webhook import Webhook
 from shared import failpoints
 from shared.logging import get_logger
@@ -56,9 +56,9 @@ class Worker(RebalanceListener):
     ) -> None:
         self._drain_timeout = drain_timeout
         self._clock = clock
-        self._eased = asyncio.Event()
-        self._holdings = Holdings(window, most=_POLL_LIMIT, eased=self._eased.set, many=lambda: self._commits.look())
-        self._commits = Commits(self._holdings, interval=commit_interval, clock=clock)
+        self._has_room = asyncio.Event()
+        self._window = Window(window, most=_POLL_LIMIT, on_room=self._has_room.set, on_many=lambda: self._commits.look())
+        self._commits = Commits(self._window, interval=commit_interval, clock=clock)
         self._dispatcher = Dispatcher(
             webhook=webhook,
             policy=policy,
@@ -81,8 +81,8 @@ class Worker(RebalanceListener):
         try:
             member = await unless_stopped(stop, transport.member(self))
             self._session = member.session
-            skips = Skips(self._dispatcher, self._holdings)
-            following = asyncio.create_task(skips.follow(transport))
+            requests = ControlRequests(self._dispatcher, self._window)
+            following = asyncio.create_task(requests.follow(transport))
             try:
                 while not stop.is_set():
                     await self.turn(member)
@@ -92,7 +92,7 @@ class Worker(RebalanceListener):
                 await member.close()
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
-                await skips.close()
+                await requests.close()
                 await self._commits.close()
         except Stopped:
             pass  # before the log could be reached
@@ -103,8 +103,8 @@ class Worker(RebalanceListener):
         """One round: poll, start what can start."""
         self._commits.serve(member)
         paused = await self._hold()
-        wait = _HELD_WAIT if paused else _POLL_WAIT if self._holdings.taken else _IDLE_WAIT
-        batches = await member.poll(wait=wait, limit=self._holdings.limit, paused=paused)
+        wait = _HELD_WAIT if paused else _POLL_WAIT if self._window.taken else _IDLE_WAIT
+        batches = await member.poll(wait=wait, limit=self._window.limit, paused=paused)
         self._polled, self._session = self._clock(), member.session  # in this order: we may be frozen in between
         for batch in batches:
             failpoints.at("after-poll")
@@ -115,49 +115,49 @@ class Worker(RebalanceListener):
         """The partitions to take nothing from; if these are all, wait a little for room first."""
         deadline = self._clock() + _ROOM_WAIT
         while True:
-            self._eased.clear()
+            self._has_room.clear()
             self._unpark()
             self._commits.look()
-            paused = self._holdings.full()
+            paused = self._window.full()
             left = deadline - self._clock()
-            if len(paused) < len(self._holdings.owned) or not paused or left <= 0:
+            if len(paused) < len(self._window.owned) or not paused or left <= 0:
                 return paused
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._eased.wait(), left)
+                await asyncio.wait_for(self._has_room.wait(), left)
 
     def _accept(self, batch: PartitionRecords) -> None:
-        assignment = self._holdings.owned.get(batch.partition)
-        if assignment is None or not assignment.live:
+        partition = self._window.owned.get(batch.partition)
+        if partition is None or not partition.live:
             return
-        self._take(assignment, [*assignment.parked, *batch.records] if assignment.parked else batch.records)
+        self._take(partition, [*partition.parked, *batch.records] if partition.parked else batch.records)
 
-    def _take(self, assignment: Assignment, records: Sequence[Record]) -> None:
-        ledger, assignment.parked = assignment.ledger, ()
+    def _take(self, partition: Partition, records: Sequence[Record]) -> None:
+        ledger, partition.parked = partition.ledger, ()
         for place, record in enumerate(records):
             if not ledger.fits(record.offset):
-                assignment.parked = records[place:]
-                self._crowded(assignment)
+                partition.parked = records[place:]
+                self._crowded(partition)
                 break
             if ledger.take(record.offset):
-                self._dispatcher.take(assignment, record)
+                self._dispatcher.take(partition, record)
 
     def _unpark(self) -> None:
         """Take what waits for room in a commit, as far as there is some."""
-        for assignment in self._holdings.owned.values():
-            if assignment.parked and assignment.live:
-                self._take(assignment, assignment.parked)
+        for partition in self._window.owned.values():
+            if partition.parked and partition.live:
+                self._take(partition, partition.parked)
                 self._dispatcher.launch()
 
-    def _crowded(self, assignment: Assignment) -> None:
-        if not assignment.crowded:
+    def _crowded(self, partition: Partition) -> None:
+        if not partition.crowded:
             log.warning(
                 "a commit has no room for more open events of this partition: nothing is read of it until some are done "
                 "(said once)",
-                partition=assignment.partition,
-                open=assignment.ledger.open,
-                position=assignment.ledger.position,
+                partition=partition.number,
+                open=partition.ledger.open,
+                position=partition.ledger.position,
             )
-        assignment.crowded = True
+        partition.crowded = True
 
     def _asleep(self) -> bool:
         """We slept through our session: the partitions may be somebody else's by now, the next poll will tell."""
@@ -175,13 +175,13 @@ class Worker(RebalanceListener):
         return self._dispatcher.counts
 
     @property
-    def breaker(self) -> State:
+    def breaker(self) -> BreakerState:
         return self._dispatcher.breaker
 
     @property
     def in_window(self) -> int:
         """Events that are taken and not yet done."""
-        return self._holdings.taken
+        return self._window.taken
 
     @property
     def in_flight(self) -> int:
@@ -194,7 +194,7 @@ class Worker(RebalanceListener):
     @property
     def done_beyond(self) -> int:
         """Events that are done while an earlier one of their partition is not."""
-        return self._holdings.beyond
+        return self._window.beyond
 
     @property
     def idle_for(self) -> float:
@@ -204,7 +204,7 @@ class Worker(RebalanceListener):
     # -- the group's side
 
     def assigned(self, partition: int, position: Position) -> None:
-        ledger = self._holdings.add(partition, position, self._transport.metadata_limit if self._transport else None).ledger
+        ledger = self._window.add(partition, position, self._transport.metadata_limit if self._transport else None).ledger
         log.info("partition assigned", partition=partition, offset=position.offset, done_beyond=ledger.beyond)
         if ledger.foreign_metadata:
             log.warning(
@@ -222,22 +222,22 @@ class Worker(RebalanceListener):
 
     async def revoked(self, partitions: Collection[int]) -> Mapping[int, Position]:
         """Let open calls end, break off what is left after the drain timeout; nothing new starts meanwhile."""
-        leaving = self._holdings.retire(partitions)
+        leaving = self._window.retire(partitions)
         self._dispatcher.forget_dead()
         failpoints.at("in-revoked")
         await self._drain(leaving)
         failpoints.at("drained")
         self._drop(leaving)
         log.info("partitions given back", partitions=sorted(partitions))
-        return {assignment.partition: assignment.ledger.committable for assignment in leaving}
+        return {partition.number: partition.ledger.committable for partition in leaving}
 
     def lost(self, partitions: Collection[int]) -> None:
-        leaving = self._holdings.retire(partitions)
+        leaving = self._window.retire(partitions)
         self._dispatcher.cancel(leaving)
         self._drop(leaving)
         log.warning("partitions lost: another member may repeat what was under way", partitions=sorted(partitions))
 
-    async def _drain(self, leaving: Sequence[Assignment]) -> None:
+    async def _drain(self, leaving: Sequence[Partition]) -> None:
         deadline = self._clock() + self._drain_timeout
         while self._dispatcher.calls_of(leaving) and (left := deadline - self._clock()) > 0:
             self._dispatcher.drained.clear()
@@ -248,6 +248,6 @@ class Worker(RebalanceListener):
         if cancelled := self._dispatcher.cancel(leaving):
             log.warning("calls broken off at the drain timeout; they will be made again", calls=cancelled)
 
-    def _drop(self, leaving: Sequence[Assignment]) -> None:
-        self._holdings.drop(leaving)
+    def _drop(self, leaving: Sequence[Partition]) -> None:
+        self._window.drop(leaving)
         self._dispatcher.forget_dead()

@@ -27,7 +27,7 @@ _MOST: Final = 1 << 40
 _MOST_OPEN: Final = 1_000_000
 
 
-class Known(NamedTuple):
+class OpenOffsets(NamedTuple):
     """What was done and what was open at a commit."""
 
     #: Ascending; the position is the first of them.
@@ -45,7 +45,7 @@ def cost(distance: int) -> int:
     return (distance.bit_length() + 3) // 4 + 1
 
 
-def encode(known: Known, limit: int | None = None) -> str:
+def encode(known: OpenOffsets, limit: int | None = None) -> str:
     """The text for a commit at the position `known.open[0]`; empty where nothing is done beyond the position.
 
     `limit`: the most characters; None: any number.
@@ -58,7 +58,7 @@ def encode(known: Known, limit: int | None = None) -> str:
     return f"{text};{_checksum(position, text)}" if body else ""
 
 
-def decode(position: int, text: str) -> Known | None:
+def decode(position: int, text: str) -> OpenOffsets | None:
     """What `encode` wrote for this position; None for anything else: another program's text, a damaged or a newer one."""
     head, _, checksum = text.rpartition(";")
     version, _, body = head.partition(";")
@@ -70,7 +70,7 @@ def decode(position: int, text: str) -> Known | None:
             bounds.append(bounds[-1] + distance)
     except ValueError:
         return None
-    return Known(bounds[:-1], bounds[-1])
+    return OpenOffsets(bounds[:-1], bounds[-1])
 
 
 def _read(body: str) -> Iterator[int]:

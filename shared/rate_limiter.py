@@ -17,7 +17,7 @@ _SECOND: Final = 1.05
 _EARLY: Final = 0.02
 
 
-class Pace:
+class RateLimiter:
     """Rates in calls a second. A part below one is one call in as many seconds as that takes."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Pace:
         #: When the last call was due.
         self._turn = -inf
 
-    def change(self, rate: float, now: float) -> None:
+    def set_rate(self, rate: float, now: float) -> None:
         """The member's part from now on; 0 for none."""
         if rate > self._rate:
             self._held.append((now + _SECOND, self._rate))
@@ -42,7 +42,7 @@ class Pace:
             return self._held[0][0] - now if self._held else span
         return max(0.0, self._turn + span / calls - _EARLY - now)
 
-    def took(self, now: float) -> None:
+    def started(self, now: float) -> None:
         """A call starts, after `wait` has allowed it."""
         calls, span = self._limit(now)
         self._turn = max(self._turn + span / calls, now)

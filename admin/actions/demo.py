@@ -15,8 +15,9 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from admin import compose
-from admin.actions.run import serve
-from consumer.scheduling.circuit_breaker import State
+from admin.actions.lines import readable
+from admin.actions.run import forever
+from consumer.scheduling.circuit_breaker import BreakerState
 from consumer.worker import Worker
 from producer.poller import Poller
 from shared.event import slice_page
@@ -73,8 +74,8 @@ class Snapshot:
     outage: bool
     #: The breaker keeps calls back and probes.
     probing: bool
-    #: The bodies of the last deliveries.
-    last: tuple[bytes, ...]
+    #: The last deliveries as readable lines.
+    lines: tuple[str, ...]
 
     @property
     def lag(self) -> int:
@@ -117,7 +118,7 @@ async def play(stop: asyncio.Event, show: Callable[[Snapshot], None], *, plan: P
             watch = asyncio.create_task(scene.watch(poller, worker, stop, show, every))
             watch.add_done_callback(lambda _: stop.set())  # also when what it shows cannot be shown
             try:
-                await serve(log, (poller, worker), stop, None)
+                await forever(log, (poller, worker), stop, None)
             finally:
                 stop.set()
                 await watch
@@ -139,7 +140,7 @@ class _Scene:
             limit=plan.total,
             entries=Entries(seed=plan.seed),
         )
-        self._last: deque[bytes] = deque(maxlen=6)
+        self._lines: deque[str] = deque(maxlen=6)
         self._times: deque[float] = deque()
         self._outage_until = 0.0
         self._finished = False
@@ -213,14 +214,14 @@ class _Scene:
             failed_attempts=worker.counts.failed_attempts,
             rate=len(self._times) / max(0.5, min(elapsed, _RATE_OVER)),
             outage=now < self._outage_until,
-            probing=worker.breaker is not State.CLOSED,
-            last=tuple(self._last),
+            probing=worker.breaker is not BreakerState.CLOSED,
+            lines=tuple(self._lines),
         )
 
     def _saw(self, delivery: Delivery) -> None:
         if delivery.delivered:
             self._times.append(time.monotonic())
-            self._last.append(delivery.body)
+            self._lines.append(readable(delivery.body))
         if not self._outage_until and len(self.receiver.journal.delivered) >= self._plan.outage_after:
             self._outage_until = time.monotonic() + self._plan.outage
             self.receiver.script.add(faults.status(503), seconds=self._plan.outage)

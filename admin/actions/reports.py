@@ -12,7 +12,7 @@ from dataclasses import fields
 from typing import Final
 from urllib.parse import urlsplit
 
-from consumer.scheduling.circuit_breaker import State
+from consumer.scheduling.circuit_breaker import BreakerState
 from consumer.worker import Worker
 from producer.poller import Poller
 from shared.logging import get_logger
@@ -72,7 +72,7 @@ def _waiting(loops: Sequence[Poller | Worker]) -> Iterator[str]:
         if isinstance(loop, Poller):
             if not loop.leading:
                 yield "the lease of the active poller"
-        elif loop.breaker is not State.CLOSED:
+        elif loop.breaker is not BreakerState.CLOSED:
             yield "the webhook to be up again"
         elif loop.waiting_for_retry:
             yield f"the next attempts at {loop.waiting_for_retry} events"

@@ -25,7 +25,7 @@ _REACH: Final = 5.0
 _LAST_WORD: Final = 10.0
 
 
-class Outcome(Enum):
+class SkipOutcome(Enum):
     SET_ASIDE = auto()
     #: It is a dead letter since before, and no consumer has it in hand.
     BEFORE = auto()
@@ -43,15 +43,15 @@ class Outcome(Enum):
 
 #: What a dead letter that was not there before we asked makes of these.
 _OPEN: Final = {
-    Outcome.UNKNOWN: Outcome.SET_ASIDE,
-    Outcome.NOT_WITHDRAWN: Outcome.SET_ASIDE,
-    Outcome.NOT_FOUND: Outcome.BEFORE,  # by another one's request
+    SkipOutcome.UNKNOWN: SkipOutcome.SET_ASIDE,
+    SkipOutcome.NOT_WITHDRAWN: SkipOutcome.SET_ASIDE,
+    SkipOutcome.NOT_FOUND: SkipOutcome.BEFORE,  # by another one's request
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
-    outcome: Outcome
+class SkipReport:
+    outcome: SkipOutcome
     #: Those that had it in hand.
     consumers: tuple[str, ...]
     #: When the request expires by itself, in seconds since the epoch.
@@ -69,7 +69,7 @@ async def skip(
     within: float,
     stop: asyncio.Event,
     clock: Callable[[], float] = time.time,
-) -> Skipped:
+) -> SkipReport:
     """Ask for it, and withdraw after `within` seconds, or when `stop` is set. `clock`: seconds since the epoch.
 
     Raises `TransportUnusable` and `PublishFailed`; then nothing was done.
@@ -83,13 +83,13 @@ async def skip(
         )
         operator = _Operator(control, request, clock)
         outcome = await operator.ask_and_withdraw(min(within, _REACH) if before else within, stop)
-        if outcome is Outcome.NOT_FOUND and before:
-            outcome = Outcome.BEFORE
+        if outcome is SkipOutcome.NOT_FOUND and before:
+            outcome = SkipOutcome.BEFORE
         elif outcome in _OPEN and not before:
             with suppress(TransportUnusable):
                 dead = await _is_dead(letters, log_id)
                 outcome = _OPEN[outcome] if dead else outcome
-        return Skipped(outcome=outcome, consumers=operator.consumers, until=request.until, problem=operator.problem)
+        return SkipReport(outcome=outcome, consumers=operator.consumers, until=request.until, problem=operator.problem)
     finally:
         await letters.close()
         await control.close()
@@ -115,7 +115,7 @@ class _Operator:
     def consumers(self) -> tuple[str, ...]:
         return tuple(sorted({answer.name for answer in self._answers.values()}))
 
-    async def ask_and_withdraw(self, within: float, stop: asyncio.Event) -> Outcome:
+    async def ask_and_withdraw(self, within: float, stop: asyncio.Event) -> SkipOutcome:
         """Raises `PublishFailed` where the log does not take the request, and nothing was done."""
         refused: PublishFailed | None = None
         try:
@@ -128,7 +128,7 @@ class _Operator:
         if self._clock() > self._request.until:
             known, self.problem = False, "this command stood still for too long"
         outcome = _outcome(self._answers.values(), known=known)
-        if refused and outcome is Outcome.NOT_FOUND:
+        if refused and outcome is SkipOutcome.NOT_FOUND:
             raise refused
         return outcome
 
@@ -168,18 +168,18 @@ class _Operator:
         self._answers |= {answer.key: answer for answer in Table.of(documents).answers_of(self._request.id)}
 
 
-def _outcome(answers: Collection[Answer], *, known: bool) -> Outcome:
+def _outcome(answers: Collection[Answer], *, known: bool) -> SkipOutcome:
     """`known`: the request was withdrawn, and these were read after that and before it expired."""
     words = {answer.word for answer in answers}
     if Word.SET_ASIDE in words:
-        return Outcome.SET_ASIDE
+        return SkipOutcome.SET_ASIDE
     if not known and Word.DELIVERED not in words:
-        return Outcome.NOT_WITHDRAWN
+        return SkipOutcome.NOT_WITHDRAWN
     if Word.SETTING_ASIDE in words:
-        return Outcome.UNKNOWN
+        return SkipOutcome.UNKNOWN
     if Word.DELIVERED in words:
-        return Outcome.DELIVERED
-    return Outcome.WITHDRAWN if words else Outcome.NOT_FOUND
+        return SkipOutcome.DELIVERED
+    return SkipOutcome.WITHDRAWN if words else SkipOutcome.NOT_FOUND
 
 
 async def _pause(stop: asyncio.Event | None) -> None:

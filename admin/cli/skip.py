@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from admin.cli.exits import Exit
 from admin.cli.output import say
-from admin.exits import Exit
 from shared.text import visible
 
 if TYPE_CHECKING:
-    from admin.actions.skip import Skipped
+    from admin.actions.skip import SkipReport
     from shared.transport.port import Transport
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -36,27 +36,26 @@ def skip(
 ) -> None:
     """Set an undelivered event aside while consumers run, so that what waits behind it goes on."""
     from admin.actions.skip import skip as ask
-    from admin.cli.confirm import confirm
-    from admin.cli.context import with_transport
+    from admin.cli.context import agreed, on_log
     from shared.errors import ConfigurationError
 
     if not reason.strip():
         raise ConfigurationError(["--reason must say why: it is all that the next person will know"])
-    if not confirm(f"Set {log_id} aside as a dead letter, undelivered?", yes=yes):
+    if not agreed(f"Set {log_id} aside as a dead letter, undelivered?", yes=yes):
         raise typer.Exit(Exit.FINE)
     who = by or f"{getpass.getuser()}@{socket.gethostname()}"
 
-    async def work(transport: Transport) -> tuple[Skipped, int]:
+    async def work(transport: Transport) -> tuple[SkipReport, int]:
         with _interruptible() as stop:
             skipped = await ask(transport, log_id, by=who, reason=reason, within=timeout, stop=stop)
             return skipped, 128 + stop.number if stop.number else 0
 
-    skipped, interrupted = with_transport(work)
+    skipped, interrupted = on_log(work)
     _report(log_id, skipped, timeout, interrupted)
 
 
-def _report(log_id: str, skipped: Skipped, timeout: float, interrupted: int) -> None:
-    from admin.actions.skip import Outcome
+def _report(log_id: str, skipped: SkipReport, timeout: float, interrupted: int) -> None:
+    from admin.actions.skip import SkipOutcome
     from shared.errors import ConfigurationError, EnvironmentUnusable
 
     line = visible(_line(log_id, skipped, "until then" if interrupted else f"within {timeout:g} s"))
@@ -64,42 +63,42 @@ def _report(log_id: str, skipped: Skipped, timeout: float, interrupted: int) -> 
         say(f"interrupted: {line}", to_person=True)
         raise typer.Exit(interrupted)
     match skipped.outcome:
-        case Outcome.SET_ASIDE | Outcome.DELIVERED:
+        case SkipOutcome.SET_ASIDE | SkipOutcome.DELIVERED:
             say(line)
-        case Outcome.BEFORE:
+        case SkipOutcome.BEFORE:
             raise ConfigurationError([line])
         case _:
             raise EnvironmentUnusable(line)
 
 
-def _line(log_id: str, skipped: Skipped, within: str) -> str:
-    from admin.actions.skip import Outcome
+def _line(log_id: str, skipped: SkipReport, within: str) -> str:
+    from admin.actions.skip import SkipOutcome
 
     consumers = " and ".join(skipped.consumers) or "no consumer"
     look = f"`auth0-webhooks dead-letters show {log_id}` tells"
     match skipped.outcome:
-        case Outcome.SET_ASIDE:
+        case SkipOutcome.SET_ASIDE:
             return f"{log_id} is a dead letter now; `auth0-webhooks dead-letters show {log_id}`"
-        case Outcome.BEFORE:
+        case SkipOutcome.BEFORE:
             return f"{log_id} is a dead letter already, and no consumer has it in hand"
-        case Outcome.DELIVERED:
+        case SkipOutcome.DELIVERED:
             return f"{log_id} was delivered in the meantime; nothing was set aside"
-        case Outcome.WITHDRAWN:
+        case SkipOutcome.WITHDRAWN:
             return (
                 f"{consumers} had {log_id} in hand, but its call or one before it did not end {within}. "
                 "The request is withdrawn and nothing was done; ask again with a longer --timeout"
             )
-        case Outcome.NOT_FOUND:
+        case SkipOutcome.NOT_FOUND:
             return (
                 f"no consumer has {log_id} in hand, undelivered, {within}: it was delivered, it is not in the log, "
                 "it waits beyond the window, or no consumer runs or has looked yet. The request is withdrawn. Nothing was done"
             )
-        case Outcome.UNKNOWN:
+        case SkipOutcome.UNKNOWN:
             return (
                 f"it is not known whether {log_id} is set aside: {consumers} was writing its dead letter {within} and has not "
                 f"said whether it could. {look}, once that consumer or the next one goes on"
             )
-        case Outcome.NOT_WITHDRAWN:
+        case SkipOutcome.NOT_WITHDRAWN:
             until = time.strftime("%H:%M:%S", time.localtime(skipped.until))
             return (
                 f"it is not known what becomes of {log_id}: the request could not be withdrawn ({skipped.problem}) "
@@ -133,3 +132,7 @@ def _interruptible() -> Iterator[_Stop]:
     finally:
         for number in heeded:
             loop.remove_signal_handler(number)
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(skip)

@@ -17,7 +17,7 @@ from consumer.http.errors import NoConnection, NoDescriptor
 from consumer.http.proxy import Proxied
 from consumer.http.request import RequestForm, Sign
 from consumer.http.url import Origin, login_of, target_of
-from consumer.webhook import Attempt, Call, Landed, Webhook
+from consumer.webhook import Attempt, Call, OnResponse, Webhook
 
 
 class _Cancellable(Protocol):
@@ -70,13 +70,13 @@ class HttpWebhook(Webhook, Owner):
 
     # The port.
 
-    def send(self, call: Call, landed: Landed) -> None:
+    def send(self, call: Call, on_response: OnResponse) -> None:
         now = self._loop.time()
         try:
             request = self._form.fill(call)
         except ValueError:
             attempt = Attempt(None, "its log id cannot stand in a header")
-            self._calls[call] = self._loop.call_soon(self.over, call, landed, attempt)
+            self._calls[call] = self._loop.call_soon(self.over, call, on_response, attempt)
             return
         while self._idle:
             connection, _ = self._idle.popitem()
@@ -84,9 +84,9 @@ class HttpWebhook(Webhook, Owner):
                 connection.cancel()
             elif not connection.transport.is_closing():
                 self._calls[call] = connection
-                connection.begin(call, landed, request, now, now + self._timeout)
+                connection.begin(call, on_response, request, now, now + self._timeout)
                 return
-        self._open(call, landed, request, now + self._timeout)
+        self._open(call, on_response, request, now + self._timeout)
 
     def cancel(self, call: Call) -> None:
         self._calls.pop(call).cancel()
@@ -107,12 +107,12 @@ class HttpWebhook(Webhook, Owner):
     def idle(self, connection: Connection) -> None:
         self._idle[connection] = None
 
-    def again(self, call: Call, landed: Landed, deadline: float) -> None:
-        self._open(call, landed, self._form.fill(call), deadline)
+    def again(self, call: Call, on_response: OnResponse, deadline: float) -> None:
+        self._open(call, on_response, self._form.fill(call), deadline)
 
-    def over(self, call: Call, landed: Landed, attempt: Attempt) -> None:
+    def over(self, call: Call, on_response: OnResponse, attempt: Attempt) -> None:
         del self._calls[call]
-        landed(call, attempt)
+        on_response(call, attempt)
 
     def gone(self, connection: Connection) -> None:
         self._idle.pop(connection, None)
@@ -122,8 +122,8 @@ class HttpWebhook(Webhook, Owner):
 
     # A new connection.
 
-    def _open(self, call: Call, landed: Landed, request: bytes, deadline: float) -> None:
-        task = self._loop.create_task(self._begin(call, landed, request, deadline))
+    def _open(self, call: Call, on_response: OnResponse, request: bytes, deadline: float) -> None:
+        task = self._loop.create_task(self._begin(call, on_response, request, deadline))
         self._calls[call] = task
         self._opening.add(task)
         task.add_done_callback(self._opened)
@@ -133,7 +133,7 @@ class HttpWebhook(Webhook, Owner):
         if not task.cancelled():
             task.result()  # a mistake of ours: raised here it reaches the loop's exception handler, in a task it would be unseen
 
-    async def _begin(self, call: Call, landed: Landed, request: bytes, deadline: float) -> None:
+    async def _begin(self, call: Call, on_response: OnResponse, request: bytes, deadline: float) -> None:
         patience = min(deadline - self._loop.time(), self._connect_timeout)
         try:
             connection = await self._route.open(self._connection, self._loop.time() + patience)
@@ -147,10 +147,10 @@ class HttpWebhook(Webhook, Owner):
         else:
             self._connections.add(connection)
             self._calls[call] = connection
-            connection.begin(call, landed, request, self._loop.time(), deadline)
+            connection.begin(call, on_response, request, self._loop.time(), deadline)
             return
-        # From the loop, like every other result: what `landed` raises must not end unseen in a task.
-        self._calls[call] = self._loop.call_soon(self.over, call, landed, attempt)
+        # From the loop, like every other result: what `on_response` raises must not end unseen in a task.
+        self._calls[call] = self._loop.call_soon(self.over, call, on_response, attempt)
 
     def _connection(self) -> Connection:
         return Connection(self, self._timeout)

@@ -12,7 +12,7 @@ from typing import Final, Protocol, cast
 
 from consumer.http.errors import broken
 from consumer.http.response import Answer
-from consumer.webhook import Attempt, Call, Cause, Landed
+from consumer.webhook import Attempt, Call, Cause, OnResponse
 
 #: Seconds that the rest of an answer may take once its head is there. The status is known by then, so waiting only serves
 #: to use the connection again; a receiver that drips its body must not hold a slot until the deadline.
@@ -35,10 +35,10 @@ class Owner(Protocol):
     def idle(self, connection: Connection) -> None:
         """It can take the next call."""
 
-    def again(self, call: Call, landed: Landed, deadline: float) -> None:
+    def again(self, call: Call, on_response: OnResponse, deadline: float) -> None:
         """The call deserves a second try on a new connection."""
 
-    def over(self, call: Call, landed: Landed, attempt: Attempt) -> None:
+    def over(self, call: Call, on_response: OnResponse, attempt: Attempt) -> None:
         """The call has its result."""
 
     def gone(self, connection: Connection) -> None:
@@ -56,7 +56,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._answer = Answer()
         self._call: Call | None = None
-        self._landed: Landed
+        self._on_response: OnResponse
         self._deadline = self._due = self._timer_at = inf
         self._timer: asyncio.TimerHandle | None = None
         self._idle_since = inf
@@ -66,9 +66,9 @@ class Connection(asyncio.Protocol):
         """Whether it has been idle for so long that a call on it may need a second try."""
         return now - self._idle_since >= STALE
 
-    def begin(self, call: Call, landed: Landed, request: bytes, now: float, deadline: float) -> None:
+    def begin(self, call: Call, on_response: OnResponse, request: bytes, now: float, deadline: float) -> None:
         """Send the request. `now` and `deadline` by the loop's clock."""
-        self._call, self._landed, self._deadline = call, landed, deadline
+        self._call, self._on_response, self._deadline = call, on_response, deadline
         self._stale, self._looked = self.is_stale(now), False
         self._answer.expect()
         self._wake_by(deadline)
@@ -110,7 +110,7 @@ class Connection(asyncio.Protocol):
             return
         if self._stale and not answer.begun:
             self._call = None
-            self._owner.again(call, self._landed, self._deadline)
+            self._owner.again(call, self._on_response, self._deadline)
         else:
             self._end(call, broken(exc, begun=answer.begun), cause=self._suspicion())
 
@@ -142,7 +142,7 @@ class Connection(asyncio.Protocol):
             self._owner.idle(self)
         else:
             self.transport.abort()
-        self._owner.over(call, self._landed, attempt)
+        self._owner.over(call, self._on_response, attempt)
 
     # The timer.
 

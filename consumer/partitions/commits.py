@@ -1,6 +1,6 @@
-"""When positions are stored: beside the polls and the calls, one commit at a time.
+"""When positions are committed: beside the polls and the calls, one commit at a time.
 
-What is done and not stored is what a crash repeats. So a commit begins as soon as there are `MANY` such events, or the window is
+A crash repeats what is completed and not committed. So a commit begins as soon as there are `MANY` such events, or the window is
 full, but at most ten times a second; on the interval, however few there are; and at once where they are half of the window. After
 a commit that did not work only the interval counts.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-from consumer.partitions.window import Holdings
+from consumer.partitions.window import Window
 from shared import failpoints
 from shared.transport.port import Member
 
@@ -21,10 +21,10 @@ _SPACING: Final = 0.1
 
 
 class Commits:
-    """`interval` in seconds: no event that is done waits longer for its commit to begin."""
+    """`interval` in seconds: no completed event waits longer for its commit to begin."""
 
-    def __init__(self, holdings: Holdings, *, interval: float, clock: Callable[[], float]) -> None:
-        self._holdings = holdings
+    def __init__(self, window: Window, *, interval: float, clock: Callable[[], float]) -> None:
+        self._window = window
         self._interval = interval
         self._clock = clock
         self._began = clock()
@@ -32,63 +32,63 @@ class Commits:
         self._works = True
         self._member: Member | None = None
         self._under_way: asyncio.Task[None] | None = None
-        self._problem: BaseException | None = None
+        self._error: BaseException | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._look_at = inf
 
     def serve(self, member: Member) -> None:
-        """Look whether it is time, with this member from now on. Raises what the last commit raised."""
+        """Begins a commit with this member, now and from now on, whenever it is time. Raises what the last commit raised."""
         self._member = member
-        if self._problem is not None:
-            raise self._problem
+        if self._error is not None:
+            raise self._error
         self.look()
 
     def look(self) -> None:
-        """Begin a commit if it is time; else look again when it will be."""
-        if self._member is None or self._under_way is not None or self._problem is not None:
+        """Begins a commit if it is time; else looks again when it will be."""
+        if self._member is None or self._under_way is not None or self._error is not None:
             return
         wait = self._wait()
         if wait <= 0:
             self._begin(self._member)
-        elif self._holdings.unstored and self._clock() + wait < self._look_at:
+        elif self._window.uncommitted and self._clock() + wait < self._look_at:
             self._look_in(wait)
 
     async def close(self) -> None:
-        """Wait for what is under way; nothing begins any more. Raises what it raised."""
+        """Waits for the commit under way; none begins any more. Raises what it raised."""
         self._member = None
         self._look_in(None)
         if self._under_way is not None:
             await asyncio.wait([self._under_way])
-        if self._problem is not None:
-            raise self._problem
+        if self._error is not None:
+            raise self._error
 
     def _wait(self) -> float:
         """Seconds until the next commit is due."""
         since = self._clock() - self._began
-        if self._works and self._holdings.pressing:
+        if self._works and self._window.commit_needed:
             return 0.0
-        return (_SPACING if self._works and self._holdings.many else self._interval) - since
+        return (_SPACING if self._works and self._window.many else self._interval) - since
 
     def _begin(self, member: Member) -> None:
         self._look_in(None)
         self._began = self._clock()
-        self._under_way = asyncio.create_task(self._store(member))
+        self._under_way = asyncio.create_task(self._commit(member))
         self._under_way.add_done_callback(self._over)
 
-    async def _store(self, member: Member) -> None:
-        # Taken here, not where the commit is begun: that may be in the middle of a batch, with half of it noted as done.
-        now = self._holdings.snapshot()
-        moved = {owned.partition: position for owned, (position, _) in now.items() if position != owned.committed}
+    async def _commit(self, member: Member) -> None:
+        # Taken here, not in `_begin`: that may be in the middle of a batch, with half of it completed.
+        now = self._window.snapshot()
+        moved = {owned.number: position for owned, (position, _) in now.items() if position != owned.committed}
         self._works = not moved or await member.commit(moved)
         if self._works:
             if moved:
                 failpoints.at("after-commit")
-            self._holdings.stored(now)
+            self._window.committed(now)
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._under_way = None
         if not task.cancelled():
-            self._problem = task.exception()
+            self._error = task.exception()
             self.look()
 
     def _look_in(self, seconds: float | None) -> None:

@@ -1,7 +1,7 @@
 """Which offsets of one partition are done. Pure.
 
 Offsets are taken in ascending order, with holes, and finish in any order. What may be committed is computed from what is
-finished, never from what was seen: the position is the lowest offset that is not done. A new assignment of the same partition
+finished, never from what was seen: the position is the lowest offset that is not done. A new partition of the same partition
 gets a new ledger, so that a late result of the old one has nothing left to touch.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 
 from shared import commit_metadata
-from shared.commit_metadata import Known
+from shared.commit_metadata import OpenOffsets
 from shared.transport.port import Position
 
 
@@ -89,7 +89,7 @@ class Ledger:
         undone = [*self._open, *self._expected]
         if not undone:
             return Position(self._next)
-        return Position(undone[0], commit_metadata.encode(Known(undone, self._next), self._limit))
+        return Position(undone[0], commit_metadata.encode(OpenOffsets(undone, self._next), self._limit))
 
     @property
     def open(self) -> int:

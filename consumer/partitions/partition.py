@@ -1,51 +1,99 @@
-"""One partition while this member owns it. A new assignment is a new object: what a dead one still hears changes nothing."""
+"""One partition while this member owns it, and its events on their way to the webhook.
+
+A new assignment of a partition is a new object, so a late result of the old one has nothing left to change.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum, auto
 
-from consumer.delivery import Delivery
-from consumer.partitions.key_queues import Lanes
+from consumer.partitions.key_queues import KeyQueues
 from consumer.partitions.ledger import Ledger
+from consumer.webhook import Call
 from shared.record import Record
 from shared.transport.port import Position
 
 
-class Assignment:
-    """`ended` is called for each event that has come to its end; `limit` as for the ledger."""
+class Skip(Enum):
+    """How far an event is that an operator wants set aside."""
 
-    __slots__ = ("_ended", "committed", "crowded", "lanes", "ledger", "live", "parked", "partition", "pending", "unstored")
+    #: It is withheld as soon as it is the head of its key's queue and no call carries it.
+    ASKED = auto()
+    #: Nothing of it starts; whether it is set aside is decided now.
+    FREE = auto()
+    #: Its dead letter is being written.
+    GOING = auto()
+    #: Its dead letter is acknowledged.
+    DEAD = auto()
+
+
+class Delivery(Call):
+    """One event on its way to the webhook. The object is the call, too; nothing else is made for an event."""
+
+    __slots__ = ("alone", "partition", "queue_key", "record", "skip", "status", "valid")
+
+    def __init__(self, partition: Partition, record: Record, log_id: str, queue_key: bytes | int) -> None:
+        super().__init__(log_id, record.value or b"")
+        self.partition = partition
+        self.record = record
+        self.queue_key = queue_key
+        #: The status of its last response.
+        self.status: int | None = None
+        #: None: no operator asks for it.
+        self.skip: Skip | None = None
+        #: It goes in a call of its own, also where events are sent in batches.
+        self.alone = False
+        #: False: it is no record of ours. It is never sent and stands in no key's queue.
+        self.valid = True
+
+
+class Partition:
+    """`on_completed` is called for each event that is delivered or dead; `limit` as for the ledger."""
+
+    __slots__ = (
+        "_on_completed",
+        "committed",
+        "crowded",
+        "key_queues",
+        "ledger",
+        "live",
+        "number",
+        "parked",
+        "pending",
+        "uncommitted",
+    )
 
     def __init__(
-        self, partition: int, committed: Position, ended: Callable[[], None] = lambda: None, *, limit: int | None = None
+        self, number: int, committed: Position, on_completed: Callable[[], None] = lambda: None, *, limit: int | None = None
     ) -> None:
-        self._ended = ended
-        self.partition = partition
+        self._on_completed = on_completed
+        self.number = number
         self.ledger = Ledger(committed, limit)
-        self.lanes: Lanes[bytes | int, Delivery] = Lanes()
-        #: What is taken and not done, by offset.
+        self.key_queues: KeyQueues[bytes | int, Delivery] = KeyQueues()
+        #: What is taken and not completed, by offset.
         self.pending: dict[int, Delivery] = {}
-        #: Polled, and to be taken as soon as a commit has room for them beside what is open; the log gives them only once.
+        #: Polled, and to be taken as soon as a commit has room for them beside what is open; a poll returns them only once.
         self.parked: Sequence[Record] = ()
         #: That was the case at least once.
         self.crowded = False
         #: What was committed last.
         self.committed = committed
-        #: Events that came to their end since then: a crash now would repeat them.
-        self.unstored = 0
+        #: Events that were completed since then: a crash now would repeat them.
+        self.uncommitted = 0
         #: False as soon as the partition is about to go: no call starts any more.
         self.live = True
 
     @property
     def load(self) -> int:
-        """What takes up room in the window and is not done."""
+        """What takes up room in the window and is not completed."""
         return self.ledger.open + len(self.parked)
 
-    def done(self, delivery: Delivery) -> Delivery | None:
-        """The event has come to its end; answers the next of its lane. What is unreadable has none."""
+    def complete(self, delivery: Delivery) -> Delivery | None:
+        """The event is delivered or dead. Returns the new head of its key's queue, if there is one."""
         offset = delivery.record.offset
         del self.pending[offset]
         self.ledger.done(offset)
-        self.unstored += 1
-        self._ended()
-        return self.lanes.leave(delivery.lane) if delivery.readable else None
+        self.uncommitted += 1
+        self._on_completed()
+        return self.key_queues.leave(delivery.queue_key) if delivery.valid else None

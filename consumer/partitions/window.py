@@ -1,11 +1,11 @@
 """The partitions that this member owns, and the window over them.
 
-The window bounds everything that is taken and not yet stored as done: open, ready, behind another of its lane, waiting for a
-retry, on its way to the dead letters, or done since the last commit that worked; so a crash, or an outage of the log, repeats no
-more than that. What waits for room in a commit counts too, and its partition is held. One half of it is shared out: each owned
-partition may always fill its part, so that blocked ones do not stop the others. The other half, less what one poll can overshoot,
-is a pool for whoever has something to do. When the pool is used up, partitions beyond their part are held, until half of the pool
-is free again.
+The window bounds everything that is taken and not yet committed: in a call, ready, behind the head of its key's queue, waiting
+for a retry, on its way to the dead letters, or completed since the last commit that worked. So a crash, or an outage of the log,
+repeats no more than that. What waits for room in a commit counts too, and its partition is paused. One half of the window is
+divided: each owned partition may always fill its part, so that blocked ones do not stop the others. The other half, less what one
+poll can overshoot, is a pool for the partitions that have more to do. When the pool is used up, partitions beyond their part are
+paused, until half of the pool is free again.
 """
 
 from __future__ import annotations
@@ -14,132 +14,133 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from consumer.partitions.partition import Assignment
+from consumer.partitions.partition import Partition
 from shared.transport.port import Position
 
-#: Events that are done and not stored: so many may be repeated after a crash, beside the open calls, at the rates that most have.
+#: Completed events that are not committed: at the usual rates a crash repeats so many, beside the open calls.
 MANY: Final = 50
-#: One in so many of the open events has to be done until another look for room in a commit is worth it.
+#: One in so many of the open events has to be completed before it is worth looking for room in a commit again.
 _WORTH_IT: Final = 8
 
 
-class Holdings:
-    """`window` in records, `most` records in one poll.
+class Window:
+    """`size` in records, `most` records in one poll.
 
-    `eased` is called when it is worth looking again for room, `many` when one and when `MANY` events were done since the last
-    `snapshot`.
+    `on_room` is called when it is worth asking `full` again, `on_many` when one and when `MANY` events were completed since the
+    last `snapshot`.
     """
 
-    def __init__(self, window: int, *, most: int, eased: Callable[[], None], many: Callable[[], None] = lambda: None) -> None:
-        self._window = window
+    def __init__(self, size: int, *, most: int, on_room: Callable[[], None], on_many: Callable[[], None] = lambda: None) -> None:
+        self._size = size
         self._most = most
-        self._eased = eased
-        self._many = many
-        #: Until so many more are done.
+        self._on_room = on_room
+        self._on_many = on_many
+        #: How many more until there are `MANY`.
         self._until_many = MANY
-        self._owned: dict[int, Assignment] = {}
-        self._held: set[int] = set()
+        self._owned: dict[int, Partition] = {}
+        self._paused: set[int] = set()
+        #: The pool is used up.
         self._tight = False
-        #: Fewer events than this cannot change anything about `full` and `pressing`.
-        self._until_eased = 0
-        self.owned: Mapping[int, Assignment] = MappingProxyType(self._owned)
+        #: Completions until `full` or `commit_needed` may change; 0: nothing is paused.
+        self._until_room = 0
+        self.owned: Mapping[int, Partition] = MappingProxyType(self._owned)
 
     @property
     def taken(self) -> int:
-        """Events that are taken and not yet done."""
-        return sum(assignment.ledger.open for assignment in self._owned.values())
+        """Events that are taken and not yet completed."""
+        return sum(partition.ledger.open for partition in self._owned.values())
 
     @property
     def beyond(self) -> int:
-        """Events that are done while an earlier one of their partition is not."""
-        return sum(assignment.ledger.beyond for assignment in self._owned.values())
+        """Events that are completed while an earlier one of their partition is not."""
+        return sum(partition.ledger.beyond for partition in self._owned.values())
 
     @property
-    def unstored(self) -> int:
-        """Events that are done since the last commit that worked."""
-        return sum(assignment.unstored for assignment in self._owned.values())
+    def uncommitted(self) -> int:
+        """Events that are completed since the last commit that worked."""
+        return sum(partition.uncommitted for partition in self._owned.values())
 
     @property
     def room(self) -> int:
-        return self._window - sum(assignment.load + assignment.unstored for assignment in self._owned.values())
+        return self._size - sum(partition.load + partition.uncommitted for partition in self._owned.values())
 
     @property
-    def pressing(self) -> bool:
-        """What is done and not stored takes up so much of the window that it is time for a commit."""
-        return self.unstored > self._window // 2
+    def commit_needed(self) -> bool:
+        """What is completed and not committed takes up more than half of the window."""
+        return self.uncommitted > self._size // 2
 
     @property
     def many(self) -> bool:
-        """`MANY` events were done since the last snapshot, or as many as leave no room in the window."""
-        return self._until_many <= 0 or (self.unstored > 0 and self.room <= 0)
+        """`MANY` events were completed since the last snapshot, or as many as leave no room in the window."""
+        return self._until_many <= 0 or (self.uncommitted > 0 and self.room <= 0)
 
     @property
     def limit(self) -> int:
         """How many records to ask for: small enough that no partition gets far beyond its part in one poll."""
         return max(1, min(self.room, self._step))
 
-    def add(self, partition: int, position: Position, limit: int | None = None) -> Assignment:
-        """A new assignment, in the place of an old one of the same partition. `limit` as for the ledger."""
-        assignment = self._owned[partition] = Assignment(partition, position, self._done, limit=limit)
-        return assignment
+    def add(self, number: int, position: Position, limit: int | None = None) -> Partition:
+        """A new one, which replaces an old one of the same number. `limit` as for the ledger."""
+        partition = self._owned[number] = Partition(number, position, self._on_completed, limit=limit)
+        return partition
 
-    def snapshot(self) -> Mapping[Assignment, tuple[Position, int]]:
-        """What to store, and to answer to `stored` then."""
+    def snapshot(self) -> Mapping[Partition, tuple[Position, int]]:
+        """What to commit, and to hand to `committed` then."""
         self._until_many = MANY
-        return {owned: (owned.ledger.committable, owned.unstored) for owned in self._owned.values()}
+        return {owned: (owned.ledger.committable, owned.uncommitted) for owned in self._owned.values()}
 
-    def stored(self, positions: Mapping[Assignment, tuple[Position, int]]) -> None:
-        """A commit worked: for each assignment its position, and how many events had come to their end before it was made."""
-        for assignment, (position, done) in positions.items():
-            assignment.committed = position
-            assignment.unstored -= done
-        self._eased()
+    def committed(self, positions: Mapping[Partition, tuple[Position, int]]) -> None:
+        """A commit worked: for each partition its position, and how many events were completed before it was made."""
+        for partition, (position, completed) in positions.items():
+            partition.committed = position
+            partition.uncommitted -= completed
+        self._on_room()
 
-    def retire(self, partitions: Collection[int]) -> list[Assignment]:
-        """Mark these dead: nothing of them starts any more. They stay until they are dropped."""
-        leaving = [self._owned[partition] for partition in partitions if partition in self._owned]
-        for assignment in leaving:
-            assignment.live = False
+    def retire(self, numbers: Collection[int]) -> list[Partition]:
+        """Marks these as leaving: nothing of them starts any more. They stay until they are dropped."""
+        leaving = [self._owned[number] for number in numbers if number in self._owned]
+        for partition in leaving:
+            partition.live = False
         return leaving
 
-    def drop(self, leaving: Collection[Assignment]) -> None:
-        for assignment in leaving:
-            if self._owned.get(assignment.partition) is assignment:
-                del self._owned[assignment.partition]
-                self._held.discard(assignment.partition)
-        self._eased()
+    def drop(self, leaving: Collection[Partition]) -> None:
+        for partition in leaving:
+            if self._owned.get(partition.number) is partition:
+                del self._owned[partition.number]
+                self._paused.discard(partition.number)
+        self._on_room()
 
     def full(self) -> Collection[int]:
         """The partitions to take nothing from."""
-        part, pool = self._part, self._window - self._part * len(self._owned) - self._step
-        used = sum(max(0, assignment.load - part) for assignment in self._owned.values())
+        part, pool = self._part, self._size - self._part * len(self._owned) - self._step
+        used = sum(max(0, partition.load - part) for partition in self._owned.values())
         self._tight = used >= pool if not self._tight else used > pool // 2
-        for partition, assignment in self._owned.items():
-            if self._tight and assignment.load >= part:
-                self._held.add(partition)
-            elif not self._tight or assignment.load <= part // 2:
-                self._held.discard(partition)
-        parked = [partition for partition, assignment in self._owned.items() if assignment.parked]
-        held = self._owned.keys() if self.room <= 0 else self._held.union(parked)
-        surplus = [self._owned[partition].load - part // 2 for partition in self._held]
-        crowd = [self._owned[partition].ledger.open // _WORTH_IT for partition in parked]
+        for number, partition in self._owned.items():
+            if self._tight and partition.load >= part:
+                self._paused.add(number)
+            elif not self._tight or partition.load <= part // 2:
+                self._paused.discard(number)
+        parked = [number for number, partition in self._owned.items() if partition.parked]
+        paused = self._owned.keys() if self.room <= 0 else self._paused.union(parked)
+        surplus = [self._owned[number].load - part // 2 for number in self._paused]
+        crowd = [self._owned[number].ledger.open // _WORTH_IT for number in parked]
         easing = [used - pool // 2] if self._tight or not parked else []
-        until_pressing = self._window // 2 + 1 - self.unstored
-        self._until_eased = max(1, min([*easing, until_pressing, *surplus, *crowd])) if held else 0
-        return held
+        until_commit_needed = self._size // 2 + 1 - self.uncommitted
+        self._until_room = max(1, min([*easing, until_commit_needed, *surplus, *crowd])) if paused else 0
+        return paused
 
     @property
     def _part(self) -> int:
-        return max(1, self._window // 2 // max(1, len(self._owned)))
+        return max(1, self._size // 2 // max(1, len(self._owned)))
 
     @property
     def _step(self) -> int:
         return min(self._most, self._part)
 
-    def _done(self) -> None:
-        self._until_eased -= 1
-        if not self._until_eased:
-            self._eased()
+    def _on_completed(self) -> None:
+        self._until_room -= 1
+        if not self._until_room:
+            self._on_room()
         self._until_many -= 1
         if self._until_many in (MANY - 1, 0):
-            self._many()
+            self._on_many()

@@ -7,8 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from consumer.delivery import Delivery
-from consumer.partitions.partition import Assignment
+from consumer.partitions.partition import Delivery, Partition
 from consumer.webhook import Call
 
 
@@ -30,22 +29,22 @@ class Batching:
     linger: float
 
     def ripe(self, ready: Collection[Delivery]) -> bool:
-        """Enough for a full call is there, so nobody waits for more."""
-        there = sum(1 + delivery.assignment.lanes.waiting(delivery.lane) for delivery in ready)
+        """There is enough for a full call, so it waits for no more."""
+        there = sum(1 + delivery.partition.key_queues.waiting(delivery.queue_key) for delivery in ready)
         return there >= self.most or sum(len(delivery.body) + 2 for delivery in ready) >= self.most_bytes
 
     def take(self, ready: deque[Delivery]) -> Batch:
-        """The next call's events, from the front of `ready`, which must not be empty, and from behind them in their lanes."""
+        """The next call's events: from the front of `ready`, which must not be empty, and from behind them in their queues."""
         first = ready.popleft()
         parts, size = [first], len(first.body) + 2
         while ready and not ready[0].alone and self._fits(parts, size, ready[0]):
             parts.append(ready.popleft())
             size += len(parts[-1].body) + 2
-        for part in parts:  # grows while we look: each one may bring the next of its lane
-            lanes = part.assignment.lanes
-            following = lanes.peek(part.lane)
+        for part in parts:  # grows meanwhile: each one may bring the next of its key
+            queues = part.partition.key_queues
+            following = queues.peek(part.queue_key)
             if following is not None and following.skip is None and self._fits(parts, size, following):
-                lanes.follow(part.lane)
+                queues.follow(part.queue_key)
                 parts.append(following)
                 size += len(following.body) + 2
         return Batch(parts, self.form)
@@ -71,10 +70,10 @@ def _body(parts: Sequence[Delivery], form: Form) -> bytes:
 
 
 def heads_of(parts: Sequence[Delivery]) -> list[Delivery]:
-    """Take a batch apart: the head of each lane; the others wait behind theirs again."""
-    lanes: dict[tuple[Assignment, bytes | int], list[Delivery]] = {}
+    """Takes a batch apart: returns the head of each key's queue; the others wait behind theirs again."""
+    queues: dict[tuple[Partition, bytes | int], list[Delivery]] = {}
     for part in parts:
-        lanes.setdefault((part.assignment, part.lane), []).append(part)
-    for (assignment, lane), (_, *others) in lanes.items():
-        assignment.lanes.back(lane, others)
-    return [head for head, *_ in lanes.values()]
+        queues.setdefault((part.partition, part.queue_key), []).append(part)
+    for (partition, key), (_, *others) in queues.items():
+        partition.key_queues.back(key, others)
+    return [head for head, *_ in queues.values()]

@@ -21,7 +21,7 @@ from enum import StrEnum
 from consumer.webhook import Call
 
 
-class State(StrEnum):
+class BreakerState(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half-open"
@@ -43,33 +43,33 @@ class Breaker:
         self._floor = 0.0
         #: How many calls may be open while it comes back; None: as many as anybody likes.
         self._ramp: int | None = None
-        self.state = State.CLOSED
+        self.state = BreakerState.CLOSED
         #: When the next probe may go, while it is open.
         self.probe_at = 0.0
 
     def allows(self, now: float) -> bool:
         """Whether a call may start."""
         match self.state:
-            case State.CLOSED:
+            case BreakerState.CLOSED:
                 return self._ramp is None or len(self._current) < self._ramp
-            case State.OPEN:
+            case BreakerState.OPEN:
                 return now >= self.probe_at
-            case State.HALF_OPEN:
+            case BreakerState.HALF_OPEN:
                 return False
 
     def sent(self, call: Call) -> None:
         """A call starts; while the breaker is open it is the probe."""
         self._current.add(call)
-        if self.state is State.OPEN:
-            self.state = State.HALF_OPEN
+        if self.state is BreakerState.OPEN:
+            self.state = BreakerState.HALF_OPEN
 
     def succeeded(self, call: Call, most: int) -> None:
         """A call was delivered; `most` calls at once are the full speed."""
         self._current.discard(call)
         self._failed.clear()
         self._floor = 0.0
-        if self.state is not State.CLOSED:
-            self.state, self._wait, self._ramp = State.CLOSED, self._probe_interval, 1
+        if self.state is not BreakerState.CLOSED:
+            self.state, self._wait, self._ramp = BreakerState.CLOSED, self._probe_interval, 1
         elif self._ramp is not None:
             self._ramp = self._ramp * 2 if self._ramp * 2 < most else None
 
@@ -83,7 +83,7 @@ class Breaker:
             self.probe_at = max(self.probe_at, self._floor)
             return False
         self._current.discard(call)
-        if self.state is State.HALF_OPEN:
+        if self.state is BreakerState.HALF_OPEN:
             self._wait = min(self._wait * 2, self._longest)
             self.open(now)
             return False
@@ -97,16 +97,16 @@ class Breaker:
         self._wait = self._probe_interval
         self.open(now)
 
-    def given_up(self, call: Call, now: float) -> None:
+    def cancelled(self, call: Call, now: float) -> None:
         """A call was broken off by us: if it was the probe, another may go at once."""
         if call in self._current:
             self._current.discard(call)
-            if self.state is State.HALF_OPEN:
-                self.state, self.probe_at = State.OPEN, max(now, self._floor)
+            if self.state is BreakerState.HALF_OPEN:
+                self.state, self.probe_at = BreakerState.OPEN, max(now, self._floor)
 
     def open(self, now: float) -> None:
         """Open it, or keep it open until another interval has passed."""
-        self.state = State.OPEN
+        self.state = BreakerState.OPEN
         self._failed.clear()
         self._current.clear()
         self.probe_at = max(now + self._wait, self._floor)

@@ -9,13 +9,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from consumer.delivery import Delivery
-from consumer.outcome import speaks_of_the_event
+from consumer.partitions.partition import Delivery
+from consumer.policy import is_about_the_event
 from consumer.scheduling.batch import Batch, Batching, heads_of
-from consumer.scheduling.retry_queue import Retries, is_free
+from consumer.scheduling.retry_queue import RetryQueue, is_free
 
 
-class Turns:
+class ReadyQueue:
     """`due` is called in the event loop when a waiting call has become ready again. `limited`: attempts have a limit."""
 
     def __init__(self, batching: Batching | None, due: Callable[[], None], *, limited: bool) -> None:
@@ -27,7 +27,7 @@ class Turns:
         self._ready: deque[Delivery] = deque()
         #: Batches that are tried again go as they are, before new ones are made.
         self._again: deque[Batch] = deque()
-        self._retries: Retries[Delivery | Batch] = Retries(self._back)
+        self._retries: RetryQueue[Delivery | Batch] = RetryQueue(self._back)
         self._lingering_since: float | None = None
 
     @property
@@ -36,18 +36,18 @@ class Turns:
 
     def add(self, delivery: Delivery) -> None:
         """It has become the head of its lane. Nothing happens if its partition is about to go."""
-        if delivery.assignment.live:
+        if delivery.partition.live:
             self._enqueue(delivery)
 
     def put_back(self, call: Delivery | Batch) -> None:
         """It was broken off: what is left of it is next."""
-        self._ready.extendleft(head for head in heads_of(parts_of(call)) if head.assignment.live)
+        self._ready.extendleft(head for head in heads_of(parts_of(call)) if head.partition.live)
 
     def later(self, call: Delivery | Batch, delay: float) -> None:
         """It is ready again in `delay` seconds."""
         self._retries.add(call, delay)
 
-    def hasten(self) -> None:
+    def retry_now(self) -> None:
         """All who wait are ready now, or at the moment that the receiver asked for."""
         for call in self._retries.pop_all():
             self._enqueue(call)
@@ -87,10 +87,10 @@ class Turns:
         return next(iter(self._retries.remove(lambda call: delivery in parts_of(call))), None)
 
     def drop_dead(self) -> None:
-        """Drop what belongs to assignments that are dead; what else was in a batch with it is ready anew."""
+        """Drop what belongs to partitions that are dead; what else was in a batch with it is ready anew."""
         broken = [*self._retries.remove(is_dying), *filter(is_dying, self._again)]
         self._again = deque(batch for batch in self._again if not is_dying(batch))
-        self._ready = deque(delivery for delivery in self._ready if delivery.assignment.live)
+        self._ready = deque(delivery for delivery in self._ready if delivery.partition.live)
         for call in broken:
             for head in heads_of(parts_of(call)):
                 self.add(head)
@@ -115,7 +115,7 @@ class Turns:
         """
         self._ending = self._limited and not self._ending
         alone = (call for call in (*self._ready, *self._retries) if isinstance(call, Delivery))
-        refused = (call for call in alone if speaks_of_the_event(call.status) and is_free(call))
+        refused = (call for call in alone if is_about_the_event(call.status) and is_free(call))
         call = max(refused, key=lambda call: call.attempt, default=None) if self._ending else None
         if call is not None:
             self.remove(call)
@@ -149,4 +149,4 @@ def parts_of(call: Delivery | Batch) -> Sequence[Delivery]:
 
 def is_dying(call: Delivery | Batch) -> bool:
     """It carries an event of a partition that is about to go."""
-    return any(not part.assignment.live for part in parts_of(call))
+    return any(not part.partition.live for part in parts_of(call))

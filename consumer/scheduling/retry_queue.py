@@ -13,7 +13,7 @@ from consumer.webhook import Call
 C = TypeVar("C", bound=Call)
 
 
-class Retries(Generic[C]):
+class RetryQueue(Generic[C]):
     """`due` is called in the event loop with each call whose time has come."""
 
     def __init__(self, due: Callable[[C], None]) -> None:

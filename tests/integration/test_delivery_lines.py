@@ -11,7 +11,7 @@ from consumer.scheduling.batch import Batching, Form
 from simulator import faults
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
-from tests.integration.worker_world import dead, ids, log_in, policy, running, until, worker
+from tests.integration.workers import dead, ids, log_in, policy, running, until, worker
 
 AGAIN = "not delivered, will be tried again"
 

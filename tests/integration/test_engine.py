@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from admin.actions.skip import Outcome, skip
+from admin.actions.skip import SkipOutcome, skip
 from consumer.policy import Ordering
 from consumer.scheduling.batch import Batching, Form
-from consumer.scheduling.circuit_breaker import State
+from consumer.scheduling.circuit_breaker import BreakerState
 from shared.documents.skip import Answer, Request, Word
 from simulator import faults
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
-from tests.integration.worker_world import committed, dead, ids, log_in, policy, running, until, worker
+from tests.integration.workers import committed, dead, ids, log_in, policy, running, until, worker
 
 # -- order
 
@@ -104,14 +104,14 @@ async def test_a_dead_webhook_is_probed_one_call_at_a_time_and_comes_back(tmp_pa
     await publish(log_in(tmp_path), sent)
     one = worker(receiver.url, breaker_failures=5, probe_interval=0.1)
     async with running(one, log_in(tmp_path)):
-        await until(lambda: one.breaker is State.OPEN)
+        await until(lambda: one.breaker is BreakerState.OPEN)
         calls = len(receiver.journal)
         assert calls <= 5 + 5
         await asyncio.sleep(1.0)
         assert 1 <= len(receiver.journal) - calls <= 8  # probes at 0.1, 0.2, 0.4, 0.5, 0.5 s
         receiver.script.clear()
         await receiver.journal.wait_for(200, timeout=20)
-        assert one.breaker is State.CLOSED
+        assert one.breaker is BreakerState.CLOSED
     assert receiver.journal.duplicates == ()
     assert receiver.journal.disorder() == []
 
@@ -180,7 +180,7 @@ async def test_410_opens_the_breaker_at_once(tmp_path: Path, receiver: Receiver)
     await publish(log_in(tmp_path), [event(number) for number in range(20)])
     one = worker(receiver.url, probe_interval=0.2)
     async with running(one, log_in(tmp_path, calls=1)):
-        await until(lambda: one.breaker is State.OPEN)
+        await until(lambda: one.breaker is BreakerState.OPEN)
         assert len(receiver.journal) == 1
         await receiver.journal.wait_for(20, timeout=20)
 
@@ -230,7 +230,7 @@ async def test_an_operator_skips_a_blocking_event(tmp_path: Path, receiver: Rece
     one = worker(receiver.url, how=policy(cap=60))
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.waiting_for_retry == 1)
-        assert await _skip(tmp_path, sent[0].log_id) is Outcome.SET_ASIDE
+        assert await _skip(tmp_path, sent[0].log_id) is SkipOutcome.SET_ASIDE
         await receiver.journal.wait_for(29, timeout=20)
     (letter,) = await dead(tmp_path)
     assert (letter.log_id, letter.reason) == (sent[0].log_id, "skipped by kim: malformed")
@@ -246,9 +246,9 @@ async def test_a_skip_that_is_withdrawn_while_the_call_is_open_leaves_the_event_
         await until(lambda: one.in_flight == 1)
         stop = asyncio.Event()
         asking = asyncio.create_task(_skip(tmp_path, sent[0].log_id, stop=stop))
-        await until(lambda: any(delivery.skip for delivery in one._holdings.owned[0].pending.values()))
+        await until(lambda: any(delivery.skip for delivery in one._window.owned[0].pending.values()))
         stop.set()
-        assert await asking is Outcome.WITHDRAWN
+        assert await asking is SkipOutcome.WITHDRAWN
         receiver.script.clear()
         await receiver.journal.wait_for(3, timeout=20)
     assert await dead(tmp_path) == []
@@ -262,7 +262,7 @@ async def test_a_skip_of_an_event_that_is_delivered_meanwhile_says_so(tmp_path: 
     one = worker(receiver.url)
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.in_flight == 1)
-        assert await _skip(tmp_path, sent[0].log_id) is Outcome.DELIVERED
+        assert await _skip(tmp_path, sent[0].log_id) is SkipOutcome.DELIVERED
     assert await dead(tmp_path) == []
 
 
@@ -282,7 +282,7 @@ async def test_every_copy_of_an_event_that_stands_in_the_log_several_times_is_sk
     one = worker(receiver.url, how=policy(cap=60))
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.in_window == 2)
-        assert await _skip(tmp_path, letter.log_id) is Outcome.SET_ASIDE
+        assert await _skip(tmp_path, letter.log_id) is SkipOutcome.SET_ASIDE
         await until(lambda: one.in_window == 0)
     assert len(await dead(tmp_path)) == 1
 
@@ -314,7 +314,7 @@ async def test_nothing_is_left_in_the_control_table(tmp_path: Path, receiver: Re
     assert [line.get("key") or line["by"] for line in ignored] == ["skip/900", "kim", "kim"]
 
 
-async def _skip(path: Path, log_id: str, *, stop: asyncio.Event | None = None) -> Outcome:
+async def _skip(path: Path, log_id: str, *, stop: asyncio.Event | None = None) -> SkipOutcome:
     log = log_in(path)
     try:
         skipped = await skip(log, log_id, by="kim", reason="malformed", within=20.0, stop=stop or asyncio.Event())

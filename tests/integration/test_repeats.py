@@ -9,7 +9,7 @@ from simulator import faults
 from simulator.journal import Call
 from simulator.receiver import Receiver
 from tests.contract.harness import event, publish
-from tests.integration.worker_world import policy, running, until, worker
+from tests.integration.workers import policy, running, until, worker
 from tests.support.logs import Log
 
 
@@ -26,7 +26,7 @@ async def test_an_orderly_restart_repeats_nothing_however_much_is_open(log: Log,
     patient = policy(ordering=Ordering.NONE, base=60, cap=60)
     one = worker(receiver.url, how=patient, window=20_000, breaker_failures=1_000_000)
     async with running(one, log.transport()):
-        owned = one._holdings.owned
+        owned = one._window.owned
         await until(lambda: len(receiver.journal.delivered) == 3_000 or any(each.parked for each in owned.values()), within=60)
     receiver.script.clear()
     async with running(worker(receiver.url, how=patient, window=20_000), log.transport()):

@@ -9,7 +9,7 @@ import pytest
 
 from simulator.receiver import Receiver
 from tests.contract.harness import event, publish
-from tests.integration.worker_world import log_in, policy, running, worker
+from tests.integration.workers import log_in, policy, running, worker
 
 uvloop = pytest.importorskip("uvloop")
 

@@ -20,7 +20,7 @@ from shared.transport.sqlite.transport import SqliteTransport
 from simulator import faults
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
-from tests.integration.worker_world import committed, log_in, running, until, worker
+from tests.integration.workers import committed, log_in, running, until, worker
 
 
 async def test_open_calls_reach_the_share_and_never_pass_it(tmp_path: Path, receiver: Receiver) -> None:

@@ -6,14 +6,13 @@ import asyncio
 from types import TracebackType
 from typing import Final, Self
 
-from consumer.delivery import Delivery
-from consumer.partitions.partition import Assignment
+from consumer.partitions.partition import Delivery, Partition
 from consumer.webhook import Attempt, Webhook
 from shared.record import Record
 from shared.transport.port import Position
 from simulator.http import Server
 
-_ASSIGNMENT: Final = Assignment(0, Position(0))
+_ASSIGNMENT: Final = Partition(0, Position(0))
 
 
 def delivery(log_id: str = "900", body: bytes = b"{}", attempt: int = 1) -> Delivery:

@@ -121,9 +121,9 @@ async def _calls(play: Play) -> None:
         caller = Caller(HttpWebhook(url=f"http://{address}", headers={}, timeout=20, connect_timeout=10))
         async with caller:
             for attempt in [await caller.call("1"), *await caller.calls(2)]:
-                assert (attempt.status is None) == (not attempt.outcome.startswith("answered "))
-                assert attempt.outcome.isprintable()
-                assert len(attempt.outcome) < 200
+                assert (attempt.status is None) == (not attempt.summary.startswith("answered "))
+                assert attempt.summary.isprintable()
+                assert len(attempt.summary) < 200
                 assert attempt.retry_after is None or (attempt.retry_after >= 0 and isfinite(attempt.retry_after))
             broken_off = delivery("2")
             result = caller.start(broken_off)

@@ -133,7 +133,7 @@ async def test_whatever_reading_an_answer_raises_is_a_failed_attempt_and_the_nex
     plain_receiver.script.in_order(faults.status(status, headers=(("Retry-After", "5"),)))
     attempt = await plain_caller.call()
     assert (attempt.status, attempt.retry_after) == (status, None)
-    assert attempt.outcome == f"answered {status}, and reading its headers failed: OverflowError"
+    assert attempt.summary == f"answered {status}, and reading its headers failed: OverflowError"
     assert (await plain_caller.call()).status == 200
 
 

@@ -6,20 +6,19 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.delivery import Delivery
-from consumer.partitions.partition import Assignment
+from consumer.partitions.partition import Delivery, Partition
 from consumer.scheduling.batch import Batching, Form, heads_of
-from consumer.scheduling.ready_queue import Turns
+from consumer.scheduling.ready_queue import ReadyQueue
 from shared.record import Record
 from shared.transport.port import Position
 
 sizes = st.lists(st.integers(0, 300), min_size=1, max_size=60)
-ASSIGNMENT = Assignment(0, Position(0))
+PARTITION = Partition(0, Position(0))
 
 
-def _delivery(number: int, size: int, *, lane: int | None = None, assignment: Assignment = ASSIGNMENT) -> Delivery:
+def _delivery(number: int, size: int, *, key: int | None = None, partition: Partition = PARTITION) -> Delivery:
     record = Record(number, b"k", b'{"x":"' + b"y" * size + b'"}', [], 0.0)
-    return Delivery(assignment, record, f"id-{number}", number if lane is None else lane)
+    return Delivery(partition, record, f"id-{number}", number if key is None else key)
 
 
 def _ready(sizes: list[int]) -> deque[Delivery]:
@@ -43,7 +42,7 @@ def test_batches_keep_order_and_limits_and_lose_nothing(sizes: list[int], most: 
 
 
 def test_in_json_lines_an_entry_keeps_to_its_line() -> None:
-    entry = Delivery(ASSIGNMENT, Record(0, b"k", b'{"a":\r\n 1}', [], 0.0), "id", 0)
+    entry = Delivery(PARTITION, Record(0, b"k", b'{"a":\r\n 1}', [], 0.0), "id", 0)
     batch = Batching(form=Form.LINES, most=5, most_bytes=1000, linger=0).take(deque([entry]))
     assert batch.body == b'{"a":   1}\n'
 
@@ -55,20 +54,20 @@ def test_an_event_that_goes_alone_is_not_gathered() -> None:
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.integers(1, 10), st.data())
-def test_events_of_one_lane_travel_together_in_their_order(lanes: list[int], most: int, data: st.DataObject) -> None:
-    """A batch is delivered, or taken apart and sent one by one: the order in each lane is the same."""
-    assignment = Assignment(0, Position(0))
+def test_events_of_one_key_travel_together_in_their_order(keys: list[int], most: int, data: st.DataObject) -> None:
+    """A batch is delivered, or taken apart and sent one by one: the order of each key is the same."""
+    partition = Partition(0, Position(0))
     batching = Batching(form=Form.ARRAY, most=most, most_bytes=10_000, linger=0)
     ready: deque[Delivery] = deque()
-    for number, lane in enumerate(lanes):
-        delivery = _delivery(number, 5, lane=lane, assignment=assignment)
-        if assignment.lanes.enter(lane, delivery):
+    for number, key in enumerate(keys):
+        delivery = _delivery(number, 5, key=key, partition=partition)
+        if partition.key_queues.enter(key, delivery):
             ready.append(delivery)
-    done: dict[int, list[str]] = {lane: [] for lane in lanes}
+    done: dict[int, list[str]] = {key: [] for key in keys}
 
     def finish(part: Delivery) -> None:
-        done[lanes[part.record.offset]].append(part.log_id)
-        if following := assignment.lanes.leave(part.lane):
+        done[keys[part.record.offset]].append(part.log_id)
+        if following := partition.key_queues.leave(part.queue_key):
             ready.append(following)
 
     while ready:
@@ -79,28 +78,28 @@ def test_events_of_one_lane_travel_together_in_their_order(lanes: list[int], mos
             continue
         for head in heads_of(batch.parts):
             finish(head)
-    assert done == {lane: [f"id-{n}" for n, of in enumerate(lanes) if of == lane] for lane in done}
+    assert done == {key: [f"id-{n}" for n, of in enumerate(keys) if of == key] for key in done}
 
 
-def _turns() -> Turns:
-    return Turns(Batching(form=Form.ARRAY, most=10, most_bytes=1000, linger=2.0), lambda: None, limited=False)
+def _queue() -> ReadyQueue:
+    return ReadyQueue(Batching(form=Form.ARRAY, most=10, most_bytes=1000, linger=2.0), lambda: None, limited=False)
 
 
 def test_each_batch_waits_anew_for_others() -> None:
-    turns = _turns()
+    queue = _queue()
     for now in (0.0, 100.0):
-        turns.add(_delivery(int(now), 1))
-        assert turns.next(now) == (None, 2.0)
-        assert turns.next(now + 1.5) == (None, 0.5)
-        batch, _ = turns.next(now + 2.0)
+        queue.add(_delivery(int(now), 1))
+        assert queue.next(now) == (None, 2.0)
+        assert queue.next(now + 1.5) == (None, 0.5)
+        batch, _ = queue.next(now + 2.0)
         assert batch
 
 
 def test_an_event_does_not_inherit_the_wait_of_one_that_was_set_aside() -> None:
-    turns = _turns()
-    turns.add(first := _delivery(0, 1))
-    assert turns.next(0.0) == (None, 2.0)
-    turns.remove(first)
-    assert turns.next(1.0) == (None, 0.0)
-    turns.add(_delivery(1, 1))
-    assert turns.next(100.0) == (None, 2.0)
+    queue = _queue()
+    queue.add(first := _delivery(0, 1))
+    assert queue.next(0.0) == (None, 2.0)
+    queue.remove(first)
+    assert queue.next(1.0) == (None, 0.0)
+    queue.add(_delivery(1, 1))
+    assert queue.next(100.0) == (None, 2.0)

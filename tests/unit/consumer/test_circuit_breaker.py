@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from consumer.scheduling.circuit_breaker import Breaker, State
+from consumer.scheduling.circuit_breaker import Breaker, BreakerState
 from consumer.webhook import Call
 
 SHARE = 8
@@ -41,24 +41,24 @@ class BreakerMachine(RuleBasedStateMachine):
     @rule()
     def start(self) -> None:
         self.count += 1
-        call, probe = _call(self.count), self.breaker.state is State.OPEN
+        call, probe = _call(self.count), self.breaker.state is BreakerState.OPEN
         self.breaker.sent(call)
         self.open[call] = probe
         self.current.add(call)
-        assert not probe or (self.breaker.state is State.HALF_OPEN and self.now >= self.floor)
+        assert not probe or (self.breaker.state is BreakerState.HALF_OPEN and self.now >= self.floor)
 
     @precondition(lambda self: self.open)
     @rule(data=st.data())
     def succeed(self, data: st.DataObject) -> None:
         before, call = self.breaker.state, self.end(data)
         self.breaker.succeeded(call, SHARE)
-        if before is not State.CLOSED:
+        if before is not BreakerState.CLOSED:
             self.ramp = 1
         elif self.ramp:
             self.ramp = self.ramp * 2 if self.ramp * 2 < SHARE else None
         self.failed_in_a_row.clear()
         self.floor = 0.0
-        assert self.breaker.state is State.CLOSED
+        assert self.breaker.state is BreakerState.CLOSED
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), asked=st.sampled_from([0.0, 0.0, 3.0, 30.0, 300.0]))
@@ -68,15 +68,16 @@ class BreakerMachine(RuleBasedStateMachine):
         if asked:
             self.floor = max(self.floor, self.now + asked)
         spent = self.breaker.failed(call, self.now, not_before=self.now + asked if asked else 0.0)
-        assert spent == (before is State.CLOSED and call in current), "what began before an outage says nothing about its event"
+        counts = before is BreakerState.CLOSED and call in current
+        assert spent == counts, "what began before an outage says nothing about its event"
         if spent:
             self.failed_in_a_row.add(call)
-            assert (self.breaker.state is State.OPEN) == (len(self.failed_in_a_row) >= 3)
+            assert (self.breaker.state is BreakerState.OPEN) == (len(self.failed_in_a_row) >= 3)
         elif call in current:
-            assert self.breaker.state is State.OPEN, "its probe failed"
+            assert self.breaker.state is BreakerState.OPEN, "its probe failed"
         else:
             assert self.breaker.state is before
-        if call in current and self.breaker.state is State.OPEN:
+        if call in current and self.breaker.state is BreakerState.OPEN:
             self.failed_in_a_row.clear()
             self.current.clear()
 
@@ -89,23 +90,23 @@ class BreakerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.open)
     @rule(data=st.data())
     def break_off(self, data: st.DataObject) -> None:
-        self.breaker.given_up(self.end(data), self.now)
+        self.breaker.cancelled(self.end(data), self.now)
 
     @invariant()
     def at_most_one_probe_is_under_way(self) -> None:
-        if self.breaker.state is State.HALF_OPEN:
+        if self.breaker.state is BreakerState.HALF_OPEN:
             assert len(self.current) == 1
             assert not self.breaker.allows(self.now + 1e9)
 
     @invariant()
     def it_never_waits_longer_than_the_longest_or_than_it_was_asked_to(self) -> None:
-        if self.breaker.state is State.OPEN:
+        if self.breaker.state is BreakerState.OPEN:
             assert not self.breaker.allows(self.floor - 0.001)
             assert self.breaker.allows(max(self.now + 60, self.floor))
 
     @invariant()
     def calls_from_before_an_outage_take_no_part_of_what_is_allowed_after_it(self) -> None:
-        if self.breaker.state is State.CLOSED:
+        if self.breaker.state is BreakerState.CLOSED:
             assert self.breaker.allows(self.now) == (self.ramp is None or len(self.current) < self.ramp)
 
 
@@ -119,7 +120,7 @@ def test_one_poison_event_never_opens_it(times: int) -> None:
         call = Call("poison", b"")
         breaker.sent(call)
         assert breaker.failed(call, 0.0)
-    assert breaker.state is State.CLOSED
+    assert breaker.state is BreakerState.CLOSED
 
 
 def test_probes_come_at_doubling_intervals_up_to_the_longest() -> None:
@@ -152,10 +153,10 @@ def test_it_comes_back_gently() -> None:
         allowed.append(len(fresh))
         last, *others = fresh
         for call in others:
-            breaker.given_up(call, 5.0)
+            breaker.cancelled(call, 5.0)
     assert allowed == [1, 2, 4, 8, 8]
     assert not any(breaker.failed(call, 30.0) for call in hanging), "their timeouts spend no attempts"
-    assert breaker.state is State.CLOSED
+    assert breaker.state is BreakerState.CLOSED
 
 
 def test_a_probe_waits_for_what_the_receiver_asked_for() -> None:

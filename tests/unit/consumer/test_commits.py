@@ -16,34 +16,34 @@ from consumer.worker import Worker
 from shared.backoff import Backoff
 from shared.record import Record
 from shared.transport.port import PartitionRecords, Position
-from tests.unit.consumer.worked_by_hand import Door, Loop, Wire
+from tests.unit.consumer.manual import ManualLoop, ManualTransport, ManualWebhook
 
 ROUND_TRIP: Final = 0.005  # seconds that a commit takes
 INTERVAL: Final = 1.0
 
 
-class World:
+class WorkerSetup:
     """One partition and a webhook that answers 200 after `latency` seconds; `rate` events a second are published, None: all."""
 
-    def __init__(self, loop: Loop, *, calls: int, latency: float, rate: float | None = None, window: int = 1_000) -> None:
+    def __init__(self, loop: ManualLoop, *, calls: int, latency: float, rate: float | None = None, window: int = 1_000) -> None:
         self.loop = loop
         self.latency = latency
         self.rate = rate
         self.began = loop.now
-        self.wire = Wire(lambda call: self.due.append((loop.now + latency, call)))
+        self.webhook = ManualWebhook(lambda call: self.due.append((loop.now + latency, call)))
         self.due: list[tuple[float, Call]] = []
-        self.door = Door(lambda _limit, _hold: (), self.store)
-        self.door.poll = self.poll  # type: ignore[method-assign]
+        self.transport = ManualTransport(lambda _limit, _hold: (), self.store)
+        self.transport.poll = self.poll  # type: ignore[method-assign]
         self.cursor = 0
         self.answered = 0
         #: When each that is done and not stored was answered.
-        self.unstored: list[float] = []
+        self.uncommitted: list[float] = []
         self.commits = 0
         #: Seconds that each poll takes; 0: as it is asked to.
         self.slow = 0.0
         self.works = True
         self.worker = Worker(
-            webhook=self.wire,
+            webhook=self.webhook,
             policy=Policy(backoff=Backoff(base=1.0, cap=8.0), ordering=Ordering.NONE),
             breaker=Breaker(failures=1_000, probe_interval=5, longest=20),
             window=window,
@@ -51,14 +51,14 @@ class World:
             drain_timeout=1.0,
             clock=loop.time,
         )
-        self.worker._session = self.door.session
+        self.worker._session = self.transport.session
         loop.settle(lambda: self.worker.assigned(0, Position(0)))
         loop.settle(lambda: self.worker.share(calls))
         self.turning = loop.create_task(self.turns())
 
     async def turns(self) -> None:
         while True:
-            await self.worker.turn(self.door)
+            await self.worker.turn(self.transport)
 
     async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[PartitionRecords]:
         published = 10**9 if self.rate is None else int((self.loop.now - self.began) * self.rate)
@@ -72,13 +72,13 @@ class World:
 
     def store(self, _positions: Mapping[int, Position]) -> asyncio.Future[bool]:
         self.commits += 1
-        answer, known = self.loop.create_future(), len(self.unstored)
+        answer, known = self.loop.create_future(), len(self.uncommitted)
         self.loop.call_later(ROUND_TRIP, self.stored, answer, known)
         return answer
 
     def stored(self, answer: asyncio.Future[bool], known: int) -> None:
         if self.works:
-            del self.unstored[:known]
+            del self.uncommitted[:known]
         answer.set_result(self.works)
 
     def milliseconds(self, count: int) -> Iterator[None]:
@@ -91,18 +91,18 @@ class World:
     def answer(self) -> None:
         while self.due and self.due[0][0] <= self.loop.now + 1e-9:
             self.answered += 1
-            self.unstored.append(self.loop.now)
-            self.wire.land(self.due.pop(0)[1], Attempt(200))
+            self.uncommitted.append(self.loop.now)
+            self.webhook.land(self.due.pop(0)[1], Attempt(200))
 
     @property
     def repeats(self) -> int:
         """What a kill at this moment would repeat: the open calls may have been answered already."""
-        return len(self.unstored) + len(self.wire.open)
+        return len(self.uncommitted) + len(self.webhook.open)
 
 
 @pytest.fixture
-def loop() -> Iterator[Loop]:
-    loop = Loop()
+def loop() -> Iterator[ManualLoop]:
+    loop = ManualLoop()
     with capture_logs():  # writing them would take longer than all the rest
         yield loop
     loop.end()
@@ -110,63 +110,63 @@ def loop() -> Iterator[Loop]:
 
 @pytest.mark.parametrize("window", [1_000, 100, 60])
 @pytest.mark.parametrize(("calls", "latency"), [(5, 0.010), (5, 0.025), (1, 0.002)])
-def test_up_to_500_events_a_second_a_kill_repeats_60_at_most(loop: Loop, calls: int, latency: float, window: int) -> None:
-    world = World(loop, calls=calls, latency=latency, window=window)
-    for _ in world.milliseconds(2_000):
-        assert world.repeats <= 60
-    assert world.answered > 2 * 0.9 * calls / latency
-    assert window <= 100 or world.commits <= 2 * 10 + 1  # a smaller window would stand still
+def test_up_to_500_events_a_second_a_kill_repeats_60_at_most(loop: ManualLoop, calls: int, latency: float, window: int) -> None:
+    setup = WorkerSetup(loop, calls=calls, latency=latency, window=window)
+    for _ in setup.milliseconds(2_000):
+        assert setup.repeats <= 60
+    assert setup.answered > 2 * 0.9 * calls / latency
+    assert window <= 100 or setup.commits <= 2 * 10 + 1  # a smaller window would stand still
 
 
 @pytest.mark.parametrize(("calls", "latency"), [(20, 0.010), (50, 0.010), (100, 0.1)])
-def test_above_that_a_kill_repeats_a_tenth_of_a_second_and_the_open_calls(loop: Loop, calls: int, latency: float) -> None:
-    world = World(loop, calls=calls, latency=latency)
-    for _ in world.milliseconds(1_000):
+def test_above_that_a_kill_repeats_a_tenth_of_a_second_and_the_open_calls(loop: ManualLoop, calls: int, latency: float) -> None:
+    setup = WorkerSetup(loop, calls=calls, latency=latency)
+    for _ in setup.milliseconds(1_000):
         # Answers come all at once here, every `latency`.
-        assert world.repeats <= calls / latency * (0.1 + ROUND_TRIP) + 2 * calls
-    assert world.commits <= 10 + 1
+        assert setup.repeats <= calls / latency * (0.1 + ROUND_TRIP) + 2 * calls
+    assert setup.commits <= 10 + 1
 
 
-def test_no_event_waits_for_its_commit_longer_than_the_interval_however_few_there_are(loop: Loop) -> None:
-    world = World(loop, calls=5, latency=0.010, rate=3)
-    for _ in world.milliseconds(5_000):
-        assert all(loop.now - answered <= INTERVAL + ROUND_TRIP + 0.002 for answered in world.unstored)
-    assert world.answered >= 12
-    assert world.commits <= 5
+def test_no_event_waits_for_its_commit_longer_than_the_interval_however_few_there_are(loop: ManualLoop) -> None:
+    setup = WorkerSetup(loop, calls=5, latency=0.010, rate=3)
+    for _ in setup.milliseconds(5_000):
+        assert all(loop.now - answered <= INTERVAL + ROUND_TRIP + 0.002 for answered in setup.uncommitted)
+    assert setup.answered >= 12
+    assert setup.commits <= 5
 
 
-def test_what_ends_during_a_poll_that_takes_long_is_stored_meanwhile(loop: Loop) -> None:
+def test_what_ends_during_a_poll_that_takes_long_is_stored_meanwhile(loop: ManualLoop) -> None:
     """A poll lasts as long as a drain does, when other partitions move."""
-    world = World(loop, calls=1, latency=0.3)
-    for _ in world.milliseconds(10):
+    setup = WorkerSetup(loop, calls=1, latency=0.3)
+    for _ in setup.milliseconds(10):
         pass
-    assert world.wire.open
-    world.slow = 60.0
-    for _ in world.milliseconds(4_000):
-        assert all(loop.now - answered <= INTERVAL + ROUND_TRIP + 0.002 for answered in world.unstored)
-    assert world.answered >= 12
+    assert setup.webhook.open
+    setup.slow = 60.0
+    for _ in setup.milliseconds(4_000):
+        assert all(loop.now - answered <= INTERVAL + ROUND_TRIP + 0.002 for answered in setup.uncommitted)
+    assert setup.answered >= 12
 
 
-def test_where_nothing_can_be_stored_it_is_tried_once_an_interval(loop: Loop) -> None:
-    world = World(loop, calls=5, latency=0.010)
-    world.works = False
-    for _ in world.milliseconds(3_000):
-        assert world.repeats <= 1_000
-    assert world.commits == 3  # the first of them for 50 events
-    world.works = True
-    for _ in world.milliseconds(1_200):
+def test_where_nothing_can_be_stored_it_is_tried_once_an_interval(loop: ManualLoop) -> None:
+    setup = WorkerSetup(loop, calls=5, latency=0.010)
+    setup.works = False
+    for _ in setup.milliseconds(3_000):
+        assert setup.repeats <= 1_000
+    assert setup.commits == 3  # the first of them for 50 events
+    setup.works = True
+    for _ in setup.milliseconds(1_200):
         pass
-    assert world.repeats <= 60
+    assert setup.repeats <= 60
 
 
-def test_what_a_commit_raises_ends_the_loop(loop: Loop) -> None:
-    world = World(loop, calls=5, latency=0.010)
-    world.store = lambda _positions: loop.create_task(refuse())  # type: ignore[method-assign]
-    world.door._store = world.store
+def test_what_a_commit_raises_ends_the_loop(loop: ManualLoop) -> None:
+    setup = WorkerSetup(loop, calls=5, latency=0.010)
+    setup.store = lambda _positions: loop.create_task(refuse())  # type: ignore[method-assign]
+    setup.transport._store = setup.store
 
     async def refuse() -> bool:
         raise LookupError("a bug")
 
-    for _ in world.milliseconds(1_000):
+    for _ in setup.milliseconds(1_000):
         pass
-    assert isinstance(world.turning.exception(), LookupError)
+    assert isinstance(setup.turning.exception(), LookupError)

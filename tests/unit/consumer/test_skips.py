@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.control import Skips
-from consumer.delivery import Skip
+from consumer.control import ControlRequests
+from consumer.partitions.partition import Skip
 from consumer.scheduling.batch import Batching, Form
 from consumer.webhook import Attempt
 from shared.documents.skip import ANSWERS, REQUESTS, SKEW, VERSION, Answer, Hand, Member, Request, Table, Word
 from shared.errors import TransportUnusable
 from shared.transport.port import Control
 from shared.transport.sqlite.transport import SqliteTransport
-from tests.unit.consumer.worked_by_hand import Loop, World
+from tests.unit.consumer.manual import DispatcherSetup, ManualLoop
 
 pytestmark = pytest.mark.usefixtures("without_a_log")
 
@@ -28,84 +28,84 @@ REQUEST = Request(id="r", log_id="a", by="kim", why="it", asked=1000.0, until=11
 
 
 @pytest.fixture
-def loop() -> Iterator[Loop]:
-    loop = Loop()
+def loop() -> Iterator[ManualLoop]:
+    loop = ManualLoop()
     yield loop
     loop.end()
 
 
-def test_a_skip_outlives_the_call_that_is_broken_off_for_another_partition(loop: Loop) -> None:
-    world = World(loop, Batching(form=Form.ARRAY, most=2, most_bytes=1000, linger=0.0))
-    skipped, _ = world.take(0, "a"), world.take(1, "b")
-    loop.settle(world.dispatcher.launch)
-    (batch,) = world.wire.open
+def test_a_skip_outlives_the_call_that_is_broken_off_for_another_partition(loop: ManualLoop) -> None:
+    setup = DispatcherSetup(loop, Batching(form=Form.ARRAY, most=2, most_bytes=1000, linger=0.0))
+    skipped, _ = setup.take(0, "a"), setup.take(1, "b")
+    loop.settle(setup.dispatcher.launch)
+    (batch,) = setup.webhook.open
     assert batch.log_id == "a+2"
-    loop.settle(lambda: world.dispatcher.skip(skipped))
+    loop.settle(lambda: setup.dispatcher.skip(skipped))
     assert skipped.skip is Skip.ASKED
-    leaving = world.holdings.retire([1])
-    loop.settle(lambda: world.dispatcher.cancel(leaving))
-    loop.settle(world.dispatcher.forget_dead)
-    assert not world.wire.open
-    loop.settle(lambda: world.dispatcher.set_aside(skipped, "skipped by kim: it"))
-    assert list(world.grave.open) == ["a"]
+    leaving = setup.window.retire([1])
+    loop.settle(lambda: setup.dispatcher.cancel(leaving))
+    loop.settle(setup.dispatcher.forget_dead)
+    assert not setup.webhook.open
+    loop.settle(lambda: setup.dispatcher.set_aside(skipped, "skipped by kim: it"))
+    assert list(setup.dead_letters.open) == ["a"]
 
 
-def test_a_withdrawn_skip_gives_the_event_back_to_its_backoff(loop: Loop) -> None:
-    world = World(loop)
-    event = world.take(0, "a")
-    loop.settle(world.dispatcher.launch)
-    loop.settle(lambda: world.dispatcher.skip(event))
-    loop.settle(lambda: world.wire.land(event, Attempt(500)))
+def test_a_withdrawn_skip_gives_the_event_back_to_its_backoff(loop: ManualLoop) -> None:
+    setup = DispatcherSetup(loop)
+    event = setup.take(0, "a")
+    loop.settle(setup.dispatcher.launch)
+    loop.settle(lambda: setup.dispatcher.skip(event))
+    loop.settle(lambda: setup.webhook.land(event, Attempt(500)))
     assert event.skip is Skip.FREE
     loop.now += 5
     loop.settle()
-    loop.settle(lambda: world.dispatcher.keep(event))
+    loop.settle(lambda: setup.dispatcher.keep(event))
     loop.now += 2
     loop.settle()
-    assert not world.wire.open
+    assert not setup.webhook.open
     loop.now += 1.1
     loop.settle()
-    assert list(world.wire.open) == [event]
-    loop.settle(lambda: world.dispatcher.set_aside(event, "skipped by kim: it"))
-    assert not world.grave.open
+    assert list(setup.webhook.open) == [event]
+    loop.settle(lambda: setup.dispatcher.set_aside(event, "skipped by kim: it"))
+    assert not setup.dead_letters.open
 
 
-def test_a_withdrawn_skip_leaves_a_batch_under_way_whole(loop: Loop) -> None:
-    world = World(loop, Batching(form=Form.ARRAY, most=2, most_bytes=1000, linger=0.0))
-    event, _ = world.take(0, "a"), world.take(0, "b")
-    loop.settle(world.dispatcher.launch)
-    (batch,) = world.wire.open
-    loop.settle(lambda: world.dispatcher.skip(event))
-    loop.settle(lambda: world.dispatcher.keep(event))
-    loop.settle(lambda: world.wire.land(batch, Attempt(500)))
+def test_a_withdrawn_skip_leaves_a_batch_under_way_whole(loop: ManualLoop) -> None:
+    setup = DispatcherSetup(loop, Batching(form=Form.ARRAY, most=2, most_bytes=1000, linger=0.0))
+    event, _ = setup.take(0, "a"), setup.take(0, "b")
+    loop.settle(setup.dispatcher.launch)
+    (batch,) = setup.webhook.open
+    loop.settle(lambda: setup.dispatcher.skip(event))
+    loop.settle(lambda: setup.dispatcher.keep(event))
+    loop.settle(lambda: setup.webhook.land(batch, Attempt(500)))
     loop.now += 8.1
     loop.settle()
-    assert list(world.wire.open) == [batch]
+    assert list(setup.webhook.open) == [batch]
 
 
-def test_the_last_attempt_of_an_event_whose_partition_goes_begins_no_dead_letter(loop: Loop) -> None:
+def test_the_last_attempt_of_an_event_whose_partition_goes_begins_no_dead_letter(loop: ManualLoop) -> None:
     """It would be abandoned half written: the event is the next owner's, and was then both dead and delivered."""
-    world = World(loop, max_attempts=1)
-    event = world.take(0, "a")
-    loop.settle(world.dispatcher.launch)
-    world.holdings.retire([0])
-    loop.settle(lambda: world.wire.land(event, Attempt(500)))
-    assert not world.grave.open
+    setup = DispatcherSetup(loop, max_attempts=1)
+    event = setup.take(0, "a")
+    loop.settle(setup.dispatcher.launch)
+    setup.window.retire([0])
+    loop.settle(lambda: setup.webhook.land(event, Attempt(500)))
+    assert not setup.dead_letters.open
 
 
-def test_a_process_that_is_frozen_between_two_calls_makes_no_second_one(loop: Loop) -> None:
+def test_a_process_that_is_frozen_between_two_calls_makes_no_second_one(loop: ManualLoop) -> None:
     """It asked once for all of them, and as it woke made the rest, of events that another member had done by then."""
-    world = World(loop, calls=3)
-    world.blocks = True
+    setup = DispatcherSetup(loop, calls=3)
+    setup.blocks = True
     for number in range(3):
-        world.take(0, f"{number}")
-    loop.settle(world.dispatcher.launch)
-    assert len(world.wire.open) == 1
+        setup.take(0, f"{number}")
+    loop.settle(setup.dispatcher.launch)
+    assert len(setup.webhook.open) == 1
 
 
-def test_a_control_table_that_cannot_be_opened_is_tried_again(loop: Loop) -> None:
+def test_a_control_table_that_cannot_be_opened_is_tried_again(loop: ManualLoop) -> None:
     """The first failure was the last word for the life of the process."""
-    world, tries = World(loop), []
+    setup, tries = DispatcherSetup(loop), []
 
     class Reachable(SqliteTransport):
         async def control(self) -> Control:
@@ -115,7 +115,7 @@ def test_a_control_table_that_cannot_be_opened_is_tried_again(loop: Loop) -> Non
             raise asyncio.CancelledError  # it is there: what follows is not this test's
 
     log = Reachable(Path("unused"), retention_days=1)
-    following = loop.create_task(Skips(world.dispatcher, world.holdings).follow(log))
+    following = loop.create_task(ControlRequests(setup.dispatcher, setup.window).follow(log))
     for _ in range(4):
         loop.settle()
         loop.now += 60.1

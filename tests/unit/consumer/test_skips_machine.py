@@ -18,10 +18,10 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from admin.actions.skip import Outcome, Skipped, skip
-from consumer.control import Skips
+from admin.actions.skip import SkipOutcome, SkipReport, skip
+from consumer.control import ControlRequests
 from consumer.dispatcher import Dispatcher
-from consumer.partitions.window import Holdings
+from consumer.partitions.window import Window
 from consumer.policy import Policy
 from consumer.scheduling.circuit_breaker import Breaker
 from consumer.webhook import Attempt, Call
@@ -30,12 +30,12 @@ from shared.documents.skip import Table
 from shared.errors import PublishFailed, TransportUnusable
 from shared.record import Record
 from shared.transport.port import Control, DeadLetter, DeadLetters, Position
-from tests.unit.consumer.worked_by_hand import Door, Grave, Loop, Wire
+from tests.unit.consumer.manual import ManualDeadLetters, ManualLoop, ManualTransport, ManualWebhook
 
 WITHIN: Final = 10.0
 #: Log ids of the records; one stands in the log twice, as after `dead-letters retry`.
 LOG: Final = ("a", "b", "a", "c")
-NOTHING: Final = frozenset({Outcome.BEFORE, Outcome.DELIVERED, Outcome.WITHDRAWN, Outcome.NOT_FOUND})
+NOTHING: Final = frozenset({SkipOutcome.BEFORE, SkipOutcome.DELIVERED, SkipOutcome.WITHDRAWN, SkipOutcome.NOT_FOUND})
 
 pytestmark = pytest.mark.usefixtures("without_a_log")
 
@@ -76,11 +76,11 @@ class Client(Control):
 
 
 class Consumer:
-    def __init__(self, loop: Loop, accesses: list[Access], writes: Letters) -> None:
-        self.wire = Wire(lambda call: None)
+    def __init__(self, loop: ManualLoop, accesses: list[Access], writes: Letters) -> None:
+        self.webhook = ManualWebhook(lambda call: None)
         self.control = Client(accesses)
         self.dispatcher = Dispatcher(
-            webhook=self.wire,
+            webhook=self.webhook,
             policy=Policy(backoff=Backoff(base=1.0, cap=8.0)),
             breaker=Breaker(failures=1000, probe_interval=5, longest=20),
             blocked=lambda: False,
@@ -88,23 +88,23 @@ class Consumer:
             jitter=lambda: 0.5,
             clock=loop.time,
         )
-        self.holdings = Holdings(100, most=10, eased=lambda: None)
-        self.skips = Skips(self.dispatcher, self.holdings, clock=loop.time)
-        self.grave = writes.of(self)
+        self.window = Window(100, most=10, on_room=lambda: None)
+        self.requests = ControlRequests(self.dispatcher, self.window, clock=loop.time)
+        self.dead_letters = writes.of(self)
         self.looking: asyncio.Task[None] | None = None
 
     async def _open_letters(self) -> DeadLetters:
-        return self.grave
+        return self.dead_letters
 
 
-class Operator(Door):
+class Operator(ManualTransport):
     """The log as its command sees it."""
 
     def __init__(self, name: str, log_id: str, accesses: list[Access], dead: list[DeadLetter]) -> None:
         super().__init__(lambda limit, hold: [], lambda positions: True)
         self.name, self.log_id = name, log_id
         self.stop = asyncio.Event()
-        self.task: asyncio.Task[Skipped] | None = None
+        self.task: asyncio.Task[SkipReport] | None = None
         self._accesses = accesses
         self._dead = dead
 
@@ -115,7 +115,7 @@ class Operator(Door):
         return Client(self._accesses)
 
 
-class Written(Grave):
+class Written(ManualDeadLetters):
     def __init__(self, dead: list[DeadLetter]) -> None:
         super().__init__()
         self._dead = dead
@@ -130,10 +130,10 @@ class Letters:
     def __init__(self, machine: SkipsMachine) -> None:
         self._machine = machine
 
-    def of(self, consumer: Consumer) -> Grave:
+    def of(self, consumer: Consumer) -> ManualDeadLetters:
         machine = self._machine
 
-        class Told(Grave):
+        class Told(ManualDeadLetters):
             async def put(self, letter: DeadLetter) -> None:
                 machine.begins(consumer, letter)
                 try:
@@ -150,7 +150,7 @@ class SkipsMachine(RuleBasedStateMachine):
 
     @initialize(log_ids=st.lists(st.sampled_from("aabc"), max_size=2), failed=st.booleans(), looks=st.booleans())
     def begin(self, log_ids: list[str], *, failed: bool, looks: bool) -> None:
-        self.loop = Loop()
+        self.loop = ManualLoop()
         self.table: dict[str, bytes] = {}
         self.accesses: list[Access] = []
         self.dead: list[DeadLetter] = []
@@ -198,19 +198,19 @@ class SkipsMachine(RuleBasedStateMachine):
         self.dead.append(letter)
 
     def graves(self) -> list[tuple[Consumer, str]]:
-        return [(consumer, log_id) for consumer in self.consumers for log_id in consumer.grave.open]
+        return [(consumer, log_id) for consumer in self.consumers for log_id in consumer.dead_letters.open]
 
     @precondition(lambda self: self.graves())
     @rule(data=st.data(), taken=st.booleans())
     def answer_a_letter(self, data: st.DataObject, *, taken: bool) -> None:
         consumer, log_id = data.draw(st.sampled_from(self.graves()))
-        letter, _ = consumer.grave.open[log_id]
+        letter, _ = consumer.dead_letters.open[log_id]
         if taken:
             self.is_written(letter)
             self.delivered.add(letter.record.offset)  # it has come to its end
-            self.loop.settle(lambda: consumer.grave.acknowledge(log_id))
+            self.loop.settle(lambda: consumer.dead_letters.acknowledge(log_id))
         else:
-            self.loop.settle(lambda: consumer.grave.refuse(log_id))
+            self.loop.settle(lambda: consumer.dead_letters.refuse(log_id))
 
     @precondition(lambda self: self.strays)
     @rule(written=st.booleans())
@@ -293,19 +293,19 @@ class SkipsMachine(RuleBasedStateMachine):
                 task, operator.task = operator.task, None
                 self.is_told(operator, task)
 
-    def is_told(self, operator: Operator, task: asyncio.Task[Skipped]) -> None:
+    def is_told(self, operator: Operator, task: asyncio.Task[SkipReport]) -> None:
         if isinstance(task.exception(), PublishFailed | TransportUnusable):
             self.nothing.add(operator.name)
         else:
             outcome = task.result().outcome
             if outcome in NOTHING:
                 self.nothing.add(operator.name)
-            if outcome in (Outcome.SET_ASIDE, Outcome.BEFORE):
+            if outcome in (SkipOutcome.SET_ASIDE, SkipOutcome.BEFORE):
                 assert operator.log_id in {letter.log_id for letter in self.dead}
-            if outcome is Outcome.DELIVERED:
+            if outcome is SkipOutcome.DELIVERED:
                 assert any(LOG[offset] == operator.log_id for offset in self.answered)
         if operator.name in self.nothing:
-            known = [*self.dead, *self.strays, *(consumer.grave.open[log_id][0] for consumer, log_id in self.graves())]
+            known = [*self.dead, *self.strays, *(consumer.dead_letters.open[log_id][0] for consumer, log_id in self.graves())]
             assert operator.name not in set(map(_operator_of, known)), "it was told that nothing was done"
 
     # -- consumers
@@ -314,11 +314,11 @@ class SkipsMachine(RuleBasedStateMachine):
     def look(self, number: int) -> None:
         consumer = self.consumers[number]
         if consumer.looking is None or consumer.looking.done():
-            consumer.looking = self.loop.create_task(consumer.skips.look(consumer.control))
+            consumer.looking = self.loop.create_task(consumer.requests.look(consumer.control))
             self.loop.settle()
 
     def calls(self) -> list[tuple[Consumer, Call]]:
-        return [(consumer, call) for consumer in self.consumers for call in consumer.wire.open]
+        return [(consumer, call) for consumer in self.consumers for call in consumer.webhook.open]
 
     @precondition(lambda self: self.calls())
     @rule(data=st.data(), good=st.sampled_from([False, False, True]))
@@ -330,7 +330,7 @@ class SkipsMachine(RuleBasedStateMachine):
         if good:
             self.delivered.add(delivery.record.offset)
             self.answered.add(delivery.record.offset)
-        self.loop.settle(lambda: consumer.wire.land(call, Attempt(200 if good else 500)))
+        self.loop.settle(lambda: consumer.webhook.land(call, Attempt(200 if good else 500)))
 
     @precondition(lambda self: self.steps % 4 == 0)
     @rule(seconds=st.sampled_from([6.0, 6.0, 12.0, 100.0]))
@@ -353,12 +353,12 @@ class SkipsMachine(RuleBasedStateMachine):
         self.loop.settle(lambda: self.take(self.consumers[number]))
 
     def take(self, consumer: Consumer) -> None:
-        assignment = consumer.holdings.add(0, Position(0))
+        partition = consumer.window.add(0, Position(0))
         for offset, log_id in enumerate(LOG):
             if offset not in self.ended:
-                assignment.ledger.take(offset)
+                partition.ledger.take(offset)
                 headers = [("v", b"1"), ("log-id", log_id.encode())]
-                consumer.dispatcher.take(assignment, Record(offset, b"key" if log_id in "ab" else b"other", b"{}", headers, 0.0))
+                consumer.dispatcher.take(partition, Record(offset, b"key" if log_id in "ab" else b"other", b"{}", headers, 0.0))
         consumer.dispatcher.launch()
 
     @precondition(lambda self: self.owner and self.steps % 2 == 0)
@@ -367,13 +367,13 @@ class SkipsMachine(RuleBasedStateMachine):
         """Drained: its open calls end with 200 after it was marked as going, before it has gone."""
         assert self.owner
         consumer, self.owner = self.owner, None
-        leaving = consumer.holdings.retire([0])
+        leaving = consumer.window.retire([0])
         self.loop.settle(consumer.dispatcher.forget_dead)
         if drained:
-            for call in list(consumer.wire.open):
+            for call in list(consumer.webhook.open):
                 self.lands(consumer, call, good=True)
         self.loop.settle(lambda: consumer.dispatcher.cancel(leaving))
-        consumer.holdings.drop(leaving)
+        consumer.window.drop(leaving)
         self.loop.settle(consumer.dispatcher.forget_dead)
         if committed:
             self.ended = set(self.delivered)
@@ -422,11 +422,11 @@ class SkipsMachine(RuleBasedStateMachine):
             for consumer, call in self.calls():
                 self.lands(consumer, call, good=True)
             for consumer, log_id in self.graves():
-                self.is_written(consumer.grave.open[log_id][0])
-                self.loop.settle(partial(consumer.grave.acknowledge, log_id))
+                self.is_written(consumer.dead_letters.open[log_id][0])
+                self.loop.settle(partial(consumer.dead_letters.acknowledge, log_id))
         assert not self.asking(), "a command does not end"
         assert self.owner
-        assert not self.owner.holdings.taken, "an event does not come to its end"
+        assert not self.owner.window.taken, "an event does not come to its end"
         self.time_passes(2000.0)
         self.look(0)
         while self.accesses:

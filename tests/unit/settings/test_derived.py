@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from admin.actions.configuration import document, example
-from admin.cli.app import app
+from admin.cli import config, types
 from shared.errors import ConfigurationError
 from shared.settings import GROUPS, parsers
 from shared.settings.loading import our_names
@@ -18,6 +19,10 @@ from shared.settings.sources import read_dotenv
 from tests.unit.settings.cases import ENOUGH
 
 ROOT = Path(__file__).parents[3]
+
+app = typer.Typer()
+for module in (config, types):
+    module.register(app)
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.dead_letters import _letter
-from consumer.delivery import Delivery
-from consumer.partitions.partition import Assignment
+from consumer.partitions.partition import Delivery, Partition
 from producer.auth0.response import words_in
 from shared import masking
 from shared.documents.checkpoint import parse
@@ -106,7 +105,7 @@ def _checkpoint_error(document: bytes) -> str:
 
 
 def _dead_letter(why: str) -> str:
-    return _letter(Delivery(Assignment(0, Position(0)), Record(0, None, b"{}", [], 0.0), "1", 0), why).reason
+    return _letter(Delivery(Partition(0, Position(0)), Record(0, None, b"{}", [], 0.0), "1", 0), why).reason
 
 
 SECRET_ASCII = "SECRET-" + "abcdefghijklmnop" * 2

@@ -8,7 +8,7 @@ from math import floor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.rate_limiter import Pace
+from shared.rate_limiter import RateLimiter
 from shared.transport.kafka.group.shares import shares
 
 LIMIT = 10  # WEBHOOK_CONCURRENT_CALLS, of which the shares are parts
@@ -24,23 +24,23 @@ def _most_in_a_second(begun: Sequence[float]) -> int:
     return max((last + 1 - bisect_left(ordered, at - 1.0) for last, at in enumerate(ordered)), default=0)
 
 
-def _ask(pace: Pace, now: float, *, patient: bool) -> float | None:
+def _ask(limiter: RateLimiter, now: float, *, patient: bool) -> float | None:
     """When a call began: now, or, of one that waits as it is told to, when it may."""
-    while wait := pace.wait(now):
+    while wait := limiter.wait(now):
         if not patient:
             return None
         now += wait
-    pace.took(now)
+    limiter.started(now)
     return now
 
 
 @given(rate=rates, pauses=pauses, patient=st.booleans())
 def test_no_second_sees_more_calls_than_the_rate_allows(rate: float, pauses: list[float], *, patient: bool) -> None:
-    pace, now, begun = Pace(), 100.0, list[float]()
-    pace.change(rate, now)
+    limiter, now, begun = RateLimiter(), 100.0, list[float]()
+    limiter.set_rate(rate, now)
     for pause in pauses:
         now += pause
-        at = _ask(pace, now, patient=patient)
+        at = _ask(limiter, now, patient=patient)
         if at is not None:
             now = at
             begun.append(at)
@@ -58,16 +58,16 @@ def test_no_second_sees_more_calls_of_a_group_whose_parts_move(
     rate: float, moves: list[tuple[float, dict[str, int]]], data: st.DataObject
 ) -> None:
     """A member that takes over a part does not know what the one before it has just called; new members come, and old ones go."""
-    paces, now, begun = {name: Pace() for name in "abc"}, 100.0, list[float]()
+    limiters, now, begun = {name: RateLimiter() for name in "abc"}, 100.0, list[float]()
     for seconds, owned in moves:
         parts = shares(owned, limit=LIMIT)
-        for name, pace in paces.items():
-            pace.change(rate * parts.get(name, 0) / LIMIT, now)
+        for name, limiter in limiters.items():
+            limiter.set_rate(rate * parts.get(name, 0) / LIMIT, now)
         end = now + seconds
         step = data.draw(st.sampled_from([0.003, 0.02, 0.3]))
         while now < end:
-            for pace in paces.values():
-                while (at := _ask(pace, now, patient=False)) is not None:
+            for limiter in limiters.values():
+                while (at := _ask(limiter, now, patient=False)) is not None:
                     begun.append(at)
             now += step
     assert _most_in_a_second(begun) <= rate
@@ -75,31 +75,31 @@ def test_no_second_sees_more_calls_of_a_group_whose_parts_move(
 
 @given(st.integers(1, 200), st.integers(1, 200))
 def test_a_part_that_grows_hands_out_no_burst(small: int, more: int) -> None:
-    pace, now = Pace(), 100.0
-    pace.change(float(small), now)
+    limiter, now = RateLimiter(), 100.0
+    limiter.set_rate(float(small), now)
     for _ in range(2 * small):
-        begun = _ask(pace, now, patient=True)
+        begun = _ask(limiter, now, patient=True)
         assert begun is not None
         now = begun
-    pace.change(float(small + more), now)
+    limiter.set_rate(float(small + more), now)
     at_once = 0
-    while not pace.wait(now + 5.0):
-        pace.took(now + 5.0)
+    while not limiter.wait(now + 5.0):
+        limiter.started(now + 5.0)
         at_once += 1
     assert at_once <= 1 + 0.02 * (small + more)
 
 
 @given(st.integers(1, 1000), st.floats(0, 0.015))
 def test_a_timer_that_fires_late_costs_next_to_nothing(rate: int, late: float) -> None:
-    pace, now, begun = Pace(), 100.0, 0
-    pace.change(float(rate), now)
-    while pace.wait(now):
-        now += pace.wait(now)
+    limiter, now, begun = RateLimiter(), 100.0, 0
+    limiter.set_rate(float(rate), now)
+    while limiter.wait(now):
+        now += limiter.wait(now)
     began = now
     while now < began + 10.0:
-        if wait := pace.wait(now):
+        if wait := limiter.wait(now):
             now += wait + late
         else:
-            pace.took(now)
+            limiter.started(now)
             begun += 1
     assert begun >= 0.9 * rate * 10

@@ -1,7 +1,7 @@
-"""The whole worker against a model: dispatcher, turns, lanes, ledger, breaker and dead letters, with everything that can happen.
+"""The whole worker against a model: dispatcher, queues, ledger, breaker and dead letters, with everything that can happen.
 
-The machine plays the webhook, the log and the clock (`worked_by_hand`). The model remembers what the world has seen: which events
-were answered 200 or acknowledged as dead letters, and which of those a commit knew about.
+The machine plays the webhook, the log and the clock (`manual`). The model remembers which events were delivered or acknowledged
+as dead letters, and which of those a commit knew about.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from consumer.delivery import Delivery, Skip
-from consumer.partitions.partition import Assignment
+from consumer.partitions.partition import Delivery, Partition, Skip
 from consumer.policy import Ordering, Policy
 from consumer.scheduling.batch import Batching, Form
-from consumer.scheduling.circuit_breaker import Breaker, State
+from consumer.scheduling.circuit_breaker import Breaker, BreakerState
 from consumer.scheduling.ready_queue import parts_of
 from consumer.webhook import Attempt, Call
 from consumer.worker import Worker
@@ -30,7 +29,7 @@ from shared import commit_metadata
 from shared.backoff import Backoff
 from shared.record import Record
 from shared.transport.port import PartitionRecords, Position
-from tests.unit.consumer.worked_by_hand import Door, Loop, Wire
+from tests.unit.consumer.manual import ManualLoop, ManualTransport, ManualWebhook
 
 pytestmark = pytest.mark.usefixtures("without_a_log")
 
@@ -53,7 +52,7 @@ Place = tuple[int, int]  # partition, offset
 
 
 @dataclass(slots=True)
-class Partition:
+class PartitionModel:
     """What is in the log, and what the world knows of it."""
 
     log: list[Record] = field(default_factory=list)
@@ -62,11 +61,11 @@ class Partition:
     known_at_commit: set[int] = field(default_factory=set)
     #: What this owner has reason to know: what its commit knew, and what has ended since.
     known: set[int] = field(default_factory=set)
-    #: What was taken since the assignment.
+    #: What was taken since the partition.
     taken: set[int] = field(default_factory=set)
     cursor: int = 0
     #: None: nobody owns it.
-    owner: Assignment | None = None
+    owner: Partition | None = None
 
     @property
     def end(self) -> int:
@@ -79,14 +78,14 @@ class Landing(NamedTuple):
     positions: Mapping[int, Position]
     #: What had ended when it began.
     known: Mapping[int, set[int]]
-    owners: Mapping[int, Assignment | None]
+    owners: Mapping[int, Partition | None]
     answer: asyncio.Future[bool]
 
 
-class CourierMachine(RuleBasedStateMachine):
+class WorkerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.partitions = {number: Partition() for number in PARTITIONS}
+        self.partitions = {number: PartitionModel() for number in PARTITIONS}
         self.count = 0
         self.ended: set[Place] = set()  # in any life
         self.revoking: asyncio.Task[Mapping[int, Position]] | None = None
@@ -132,12 +131,12 @@ class CourierMachine(RuleBasedStateMachine):
 
     def live_from(self, now: float) -> None:
         """A process that knows nothing."""
-        self.loop = Loop()
+        self.loop = ManualLoop()
         self.loop.now = now
-        self.wire = Wire(self.starts)
-        self.door = Door(self.bring, self.store, self.limit)
+        self.webhook = ManualWebhook(self.starts)
+        self.transport = ManualTransport(self.bring, self.store, self.limit)
         self.worker = Worker(
-            webhook=self.wire,
+            webhook=self.webhook,
             policy=self.policy,
             breaker=Breaker(failures=self.failures, probe_interval=self.probe_interval, longest=20),
             window=WINDOW,
@@ -146,8 +145,8 @@ class CourierMachine(RuleBasedStateMachine):
             jitter=lambda: 0.5,
             clock=self.loop.time,
         )
-        self.worker._transport = self.door
-        self.worker._session = self.door.session
+        self.worker._transport = self.transport
+        self.worker._session = self.transport.session
         self.polled = now
         self.spent: Counter[Delivery] = Counter()
         self.failed: set[Call] = set()
@@ -170,34 +169,34 @@ class CourierMachine(RuleBasedStateMachine):
     def starts(self, call: Call) -> None:
         assert isinstance(call, Delivery) or self.policy.batching
         parts = self.parts(call)
-        assert len(self.wire.open) < self.share, "more calls than the share"
-        assert self.loop.now >= self.short_until or len(self.wire.open) < self.room, "a connection that cannot be had"
-        assert self.loop.now - self.polled <= self.door.session, "a call though the session is over"
-        assert self.worker.breaker is not State.OPEN, "a call that is no probe"
+        assert len(self.webhook.open) < self.share, "more calls than the share"
+        assert self.loop.now >= self.short_until or len(self.webhook.open) < self.room, "a connection that cannot be had"
+        assert self.loop.now - self.polled <= self.transport.session, "a call though the session is over"
+        assert self.worker.breaker is not BreakerState.OPEN, "a call that is no probe"
         assert all(self.loop.now >= self.not_before.get(part, 0.0) for part in parts), "sooner than the receiver asked for"
-        if self.worker.breaker is State.HALF_OPEN:
+        if self.worker.breaker is BreakerState.HALF_OPEN:
             self.probe = call
             assert self.loop.now >= self.floor, "a probe sooner than the receiver asked for"
         else:
             assert self.has_room(), "more calls than the ramp allows"
         self.current.add(call)
-        taken = {(one.assignment, self.lane(one.record)) for other in self.wire.open for one in self.parts(other)}
+        taken = {(one.partition, self.queue_key(one.record)) for other in self.webhook.open for one in self.parts(other)}
         before: set[Place] = set()
         for part in parts:
-            where = self.partitions[part.assignment.partition]
+            where = self.partitions[part.partition.number]
             offset = part.record.offset
-            assert part.assignment is where.owner, "a call of a dead assignment"
-            assert part.assignment.live, "a call of an assignment that is about to go"
+            assert part.partition is where.owner, "a call of a dead partition"
+            assert part.partition.live, "a call of an partition that is about to go"
             assert offset in where.taken
             assert offset not in where.known, "an event that has ended"
             assert part not in self.skipped, "an event that was set aside"
-            lane = self.lane(part.record)
-            assert (part.assignment, lane) not in taken, "two calls of a lane"
-            earlier = {r.offset for r in where.log if r.offset < offset and r.offset in where.taken and self.lane(r) == lane}
-            assert all(one in where.known or (part.assignment.partition, one) in before for one in earlier), "overtaken"
-            before.add((part.assignment.partition, offset))
+            lane = self.queue_key(part.record)
+            assert (part.partition, lane) not in taken, "two calls of a lane"
+            earlier = {r.offset for r in where.log if r.offset < offset and r.offset in where.taken and self.queue_key(r) == lane}
+            assert all(one in where.known or (part.partition.number, one) in before for one in earlier), "overtaken"
+            before.add((part.partition.number, offset))
 
-    def lane(self, record: Record) -> object:
+    def queue_key(self, record: Record) -> object:
         if not record.headers:
             return record.offset, "foreign"
         match self.policy.ordering:
@@ -282,52 +281,52 @@ class CourierMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.revoking is None)
     @rule()
     def turn(self) -> None:
-        turn = self.loop.create_task(self.worker.turn(self.door))
+        turn = self.loop.create_task(self.worker.turn(self.transport))
         self.loop.settle()
         if not turn.done():
             self.time_passes(0.3)  # it waited for room in the window
         turn.result()
         assert self.worker.in_window <= WINDOW
 
-    @precondition(lambda self: self.wire.open)
+    @precondition(lambda self: self.webhook.open)
     @rule(data=st.data())
     def land_well(self, data: st.DataObject) -> None:
-        call = data.draw(st.sampled_from(list(self.wire.open)))
+        call = data.draw(st.sampled_from(list(self.webhook.open)))
         for part in self.parts(call):
-            self.over(part.assignment.partition, part.record.offset)
+            self.over(part.partition.number, part.record.offset)
         self.land(call, Attempt(200))
 
-    @precondition(lambda self: self.wire.open)
+    @precondition(lambda self: self.webhook.open)
     @rule(data=st.data(), attempt=st.sampled_from(FAILURES))
     def land_badly(self, data: st.DataObject, attempt: Attempt) -> None:
-        self.fail(data.draw(st.sampled_from(list(self.wire.open))), attempt)
+        self.fail(data.draw(st.sampled_from(list(self.webhook.open))), attempt)
 
-    @precondition(lambda self: self.wire.open)
+    @precondition(lambda self: self.webhook.open)
     @rule(attempts=st.lists(st.sampled_from(FAILURES), min_size=1, max_size=3), seconds=st.sampled_from([2.0, 5.0, 20.0]))
     def outage(self, attempts: list[Attempt], seconds: float) -> None:
         for attempt in attempts:
-            for call in list(self.wire.open):
-                if call in self.wire.open:
+            for call in list(self.webhook.open):
+                if call in self.webhook.open:
                     self.fail(call, attempt)
             self.time_passes(seconds)
 
-    @precondition(lambda self: self.wire.open)
+    @precondition(lambda self: self.webhook.open)
     @rule(data=st.data())
     def find_no_descriptor(self, data: st.DataObject) -> None:
-        call = data.draw(st.sampled_from(list(self.wire.open)))
+        call = data.draw(st.sampled_from(list(self.webhook.open)))
         before, attempt, failed = self.worker.breaker, call.attempt, call.failed
         self.short_until = self.loop.now + 1.0
-        self.room = len(self.wire.open) - 1
+        self.room = len(self.webhook.open) - 1
         self.land(call, Attempt(None, "no file descriptor is left", sent=False))
         assert (call.attempt, call.failed) == (attempt, failed), "no request went out, so there was no attempt"
-        assert self.worker.breaker in (before, State.OPEN), "it says nothing about the webhook"
-        assert self.worker.breaker is before or before is State.HALF_OPEN
+        assert self.worker.breaker in (before, BreakerState.OPEN), "it says nothing about the webhook"
+        assert self.worker.breaker is before or before is BreakerState.HALF_OPEN
 
     def fail(self, call: Call, attempt: Attempt) -> None:
-        self.current &= set(self.wire.open)
-        closed, before = self.worker.breaker is State.CLOSED and call in self.current, call.attempt
+        self.current &= set(self.webhook.open)
+        closed, before = self.worker.breaker is BreakerState.CLOSED and call in self.current, call.attempt
         refused_again = call is self.probe and call in self.failed and attempt.status in (422, 500)
-        spent = closed or (self.worker.breaker is State.HALF_OPEN and refused_again)
+        spent = closed or (self.worker.breaker is BreakerState.HALF_OPEN and refused_again)
         self.failed |= {call, *self.parts(call)}
         if isinstance(call, Delivery):
             self.spent[call] += spent
@@ -342,22 +341,22 @@ class CourierMachine(RuleBasedStateMachine):
         before = self.worker.breaker
         if attempt.status == 200:
             self.floor = 0.0
-            if before is not State.CLOSED:
+            if before is not BreakerState.CLOSED:
                 self.ramp = 1
             elif self.ramp is not None:
                 self.ramp = self.ramp * 2 if self.ramp * 2 < self.share else None
-        self.loop.settle(lambda: self.wire.land(call, attempt))
-        if self.worker.breaker is State.OPEN and call in self.current:
+        self.loop.settle(lambda: self.webhook.land(call, attempt))
+        if self.worker.breaker is BreakerState.OPEN and call in self.current:
             self.current.clear()
-        if before is not State.CLOSED and self.worker.breaker is State.CLOSED:
-            waiting = [self.parts(call) for call in self.worker._dispatcher._turns._retries]
+        if before is not BreakerState.CLOSED and self.worker.breaker is BreakerState.CLOSED:
+            waiting = [self.parts(call) for call in self.worker._dispatcher._ready_queue._retries]
             assert all(self.not_before.get(parts[0], 0.0) > self.loop.now for parts in waiting), (
                 "waits though the webhook is back"
             )
 
     def has_room(self) -> bool:
         """Older calls, that hang from before an outage, take none of it."""
-        self.current &= set(self.wire.open)
+        self.current &= set(self.webhook.open)
         return self.ramp is None or len(self.current) < self.ramp
 
     def parts(self, call: Call) -> Sequence[Delivery]:
@@ -376,7 +375,7 @@ class CourierMachine(RuleBasedStateMachine):
     @rule(stored=st.booleans(), slow=st.booleans())
     def commit(self, stored: bool, slow: bool) -> None:
         self.storing, self.slow = stored, slow
-        self.loop.settle(lambda: self.worker._commits._begin(self.door))
+        self.loop.settle(lambda: self.worker._commits._begin(self.transport))
         self.storing, self.slow = True, False
 
     @precondition(lambda self: self.landing is not None)
@@ -391,32 +390,32 @@ class CourierMachine(RuleBasedStateMachine):
 
     # -- dead letters and skips
 
-    @precondition(lambda self: self.door.grave.open)
+    @precondition(lambda self: self.transport.letters.open)
     @rule(data=st.data())
     def acknowledge_a_letter(self, data: st.DataObject) -> None:
-        self.acknowledge(data.draw(st.sampled_from(list(self.door.grave.open))))
+        self.acknowledge(data.draw(st.sampled_from(list(self.transport.letters.open))))
 
     def acknowledge(self, log_id: str) -> None:
-        letter, _ = self.door.grave.open[log_id]
+        letter, _ = self.transport.letters.open[log_id]
         limit = self.policy.max_attempts
         if letter.reason.endswith("attempts failed"):
             (times,) = [times for one, times in self.spent.items() if one.log_id == log_id and self.holds(one)]
             assert times == letter.attempts == limit, "a dead letter before its time"
         else:
-            permitted = {(one.assignment.partition, one.record.offset) for one in self.permitted if self.holds(one)}
+            permitted = {(one.partition.number, one.record.offset) for one in self.permitted if self.holds(one)}
             foreign = limit and not letter.record.headers
             assert foreign or (letter.partition, letter.record.offset) in permitted, "set aside without the last look"
         self.over(letter.partition, letter.record.offset)
-        self.loop.settle(lambda: self.door.grave.acknowledge(log_id))
+        self.loop.settle(lambda: self.transport.letters.acknowledge(log_id))
 
     def holds(self, delivery: Delivery) -> bool:
-        return delivery.assignment is self.partitions[delivery.assignment.partition].owner
+        return delivery.partition is self.partitions[delivery.partition.number].owner
 
-    @precondition(lambda self: self.door.grave.open)
+    @precondition(lambda self: self.transport.letters.open)
     @rule(data=st.data())
     def refuse_a_letter(self, data: st.DataObject) -> None:
-        log_id = data.draw(st.sampled_from(list(self.door.grave.open)))
-        self.loop.settle(lambda: self.door.grave.refuse(log_id))
+        log_id = data.draw(st.sampled_from(list(self.transport.letters.open)))
+        self.loop.settle(lambda: self.transport.letters.refuse(log_id))
 
     @precondition(lambda self: self.worker.in_window)
     @rule(data=st.data())
@@ -432,7 +431,7 @@ class CourierMachine(RuleBasedStateMachine):
     def set_aside(self, data: st.DataObject) -> None:
         """Whether it is free or not; while it is not, nothing may come of it."""
         delivery = data.draw(st.sampled_from(sorted(self.skipped, key=lambda one: one.log_id)))
-        if delivery.skip is Skip.FREE and delivery.assignment.live:
+        if delivery.skip is Skip.FREE and delivery.partition.live:
             self.permitted.add(delivery)
         self.loop.settle(lambda: self.worker._dispatcher.set_aside(delivery, "skipped by kim: malformed"))
 
@@ -459,7 +458,7 @@ class CourierMachine(RuleBasedStateMachine):
         partition.known, partition.taken = set(partition.known_at_commit), set()
         partition.cursor = partition.committed.offset
         self.loop.settle(lambda: self.worker.assigned(number, partition.committed))
-        partition.owner = self.worker._holdings.owned[number]
+        partition.owner = self.worker._window.owned[number]
 
     @precondition(lambda self: self.revoking is None and len(self.unowned()) < len(PARTITIONS))
     @rule(data=st.data())
@@ -501,7 +500,7 @@ class CourierMachine(RuleBasedStateMachine):
             self.the_commit_lands(stored=True)
         for number in answer:
             assert not any(
-                part.assignment is self.partitions[number].owner for call in self.wire.open for part in self.parts(call)
+                part.partition is self.partitions[number].owner for call in self.webhook.open for part in self.parts(call)
             )
         self.loop.settle(lambda: self.store(answer))
         for number in answer:
@@ -515,12 +514,13 @@ class CourierMachine(RuleBasedStateMachine):
 
     @invariant()
     def no_event_waits_while_it_may_go(self) -> None:
-        asleep = self.loop.now - self.polled > self.door.session or self.loop.now < self.short_until
-        if asleep or self.worker.breaker is not State.CLOSED or len(self.wire.open) >= self.share or not self.has_room():
+        asleep = self.loop.now - self.polled > self.transport.session or self.loop.now < self.short_until
+        closed = self.worker.breaker is BreakerState.CLOSED
+        if asleep or not closed or len(self.webhook.open) >= self.share or not self.has_room():
             return
-        turns = self.worker._dispatcher._turns
-        assert not turns._again
-        assert not turns._ready or (self.policy.batching and not turns._ready[0].alone), "it is ready, and there is room"
+        queue = self.worker._dispatcher._ready_queue
+        assert not queue._again
+        assert not queue._ready or (self.policy.batching and not queue._ready[0].alone), "it is ready, and there is room"
 
     @invariant()
     def a_step_is_over(self) -> None:
@@ -551,14 +551,14 @@ class CourierMachine(RuleBasedStateMachine):
         for number in self.rounds():
             self.storing = number % 2 == 1  # a commit that is refused is made again
             self.turn()
-            for call in list(self.wire.open):
+            for call in list(self.webhook.open):
                 for part in self.parts(call):
-                    self.over(part.assignment.partition, part.record.offset)
+                    self.over(part.partition.number, part.record.offset)
                 self.land(call, Attempt(200))
-            for log_id in list(self.door.grave.open):
+            for log_id in list(self.transport.letters.open):
                 self.acknowledge(log_id)
             for one in self.pending():
-                if not one.readable:
+                if not one.valid:
                     self.ask_for(one)
                     self.loop.settle(partial(self.worker._dispatcher.set_aside, one, "skipped by kim: foreign"))
                     self.permitted.add(one)
@@ -571,7 +571,7 @@ class CourierMachine(RuleBasedStateMachine):
         assert self.ended == {(number, record.offset) for number, one in self.partitions.items() for record in one.log}
 
     def pending(self) -> list[Delivery]:
-        return [one for owned in self.worker._holdings.owned.values() for one in owned.pending.values()]
+        return [one for owned in self.worker._window.owned.values() for one in owned.pending.values()]
 
     def rounds(self) -> Iterator[int]:
         """Until the end is committed; a call waits for the breaker and a backoff at most, and one of each is enough."""
@@ -583,4 +583,4 @@ class CourierMachine(RuleBasedStateMachine):
         raise AssertionError("the position does not reach the end")
 
 
-TestCourier = CourierMachine.TestCase
+TestWorker = WorkerMachine.TestCase

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from consumer.delivery import Delivery
 from consumer.dispatcher import Dispatcher
-from consumer.partitions.window import Holdings
+from consumer.partitions.partition import Delivery
+from consumer.partitions.window import Window
 from consumer.policy import Policy
 from consumer.scheduling.batch import Batching
 from consumer.scheduling.circuit_breaker import Breaker
-from consumer.webhook import Attempt, Call, Landed, Webhook
+from consumer.webhook import Attempt, Call, OnResponse, Webhook
 from shared.backoff import Backoff
 from shared.errors import PublishFailed
 from shared.record import Record
@@ -35,7 +35,7 @@ from shared.transport.port import (
 _ROUNDS = 6  # of the loop; the longest chain of callbacks here takes four
 
 
-class Loop(asyncio.SelectorEventLoop):
+class ManualLoop(asyncio.SelectorEventLoop):
     """An event loop whose time stands still unless it is moved, and that never waits."""
 
     def __init__(self) -> None:
@@ -65,16 +65,16 @@ class Loop(asyncio.SelectorEventLoop):
         self.close()
 
 
-class Wire(Webhook):
+class ManualWebhook(Webhook):
     """`sending` is told of each call that starts; `land` ends one."""
 
     def __init__(self, sending: Callable[[Call], None]) -> None:
         self._sending = sending
-        self.open: dict[Call, Landed] = {}
+        self.open: dict[Call, OnResponse] = {}
 
-    def send(self, call: Call, landed: Landed) -> None:
+    def send(self, call: Call, on_response: OnResponse) -> None:
         self._sending(call)
-        self.open[call] = landed
+        self.open[call] = on_response
 
     def cancel(self, call: Call) -> None:
         del self.open[call]
@@ -86,7 +86,7 @@ class Wire(Webhook):
         self.open.pop(call)(call, attempt)
 
 
-class Grave(DeadLetters):
+class ManualDeadLetters(DeadLetters):
     """Letters that are written and not acknowledged yet."""
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ class Grave(DeadLetters):
         pass
 
 
-class Door(Transport, Member):
+class ManualTransport(Transport, Member):
     """The log: a poll brings what `bring` says, a commit is what `store` makes of it, now or later."""
 
     session = 30.0
@@ -135,7 +135,7 @@ class Door(Transport, Member):
         self.metadata_limit = metadata_limit
         self._bring = bring
         self._store = store
-        self.grave = Grave()
+        self.letters = ManualDeadLetters()
 
     async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[PartitionRecords]:
         return self._bring(limit, paused)
@@ -145,7 +145,7 @@ class Door(Transport, Member):
         return answer if isinstance(answer, bool) else await answer
 
     async def dead_letters(self) -> DeadLetters:
-        return self.grave
+        return self.letters
 
     async def consumers(self) -> Consumers:
         raise NotImplementedError
@@ -153,7 +153,7 @@ class Door(Transport, Member):
     async def checkpoint(self) -> Checkpoint | None:
         raise NotImplementedError
 
-    async def reset_checkpoint(self, confirm: Callable[[Repeats], bool]) -> bool:
+    async def reset_checkpoint(self, agreed: Callable[[Repeats], bool]) -> bool:
         raise NotImplementedError
 
     async def publisher(self) -> Publisher:
@@ -172,12 +172,12 @@ class Door(Transport, Member):
         pass
 
 
-class World:
+class DispatcherSetup:
     """A dispatcher that sends events in batches, or one by one."""
 
     def __init__(
         self,
-        loop: Loop,
+        loop: ManualLoop,
         batching: Batching | None = None,
         *,
         max_attempts: int | None = None,
@@ -188,10 +188,10 @@ class World:
         #: Whether the process stands still for longer than its session as soon as it sends.
         self.blocks = False
         self.blocked = False
-        self.wire = Wire(self._sending)
-        self.grave = Grave()
+        self.webhook = ManualWebhook(self._sending)
+        self.dead_letters = ManualDeadLetters()
         self.dispatcher = Dispatcher(
-            webhook=self.wire,
+            webhook=self.webhook,
             policy=Policy(backoff=Backoff(base=8.0, cap=8.0), batching=batching, max_attempts=max_attempts),
             breaker=Breaker(failures=failures, probe_interval=5, longest=20),
             blocked=lambda: self.blocked,
@@ -199,19 +199,19 @@ class World:
             jitter=lambda: 1.0,
             clock=loop.time,
         )
-        self.holdings = Holdings(100, most=10, eased=lambda: None)
+        self.window = Window(100, most=10, on_room=lambda: None)
         self.loop.settle(lambda: self.dispatcher.share(calls))
 
     def _sending(self, call: Call) -> None:
         self.blocked = self.blocks
 
-    async def _open_letters(self) -> Grave:
-        return self.grave
+    async def _open_letters(self) -> ManualDeadLetters:
+        return self.dead_letters
 
-    def take(self, partition: int, log_id: str) -> Delivery:
-        assignment = self.holdings.owned.get(partition) or self.holdings.add(partition, Position(0))
-        offset = len(assignment.pending)
-        assignment.ledger.take(offset)
+    def take(self, number: int, log_id: str) -> Delivery:
+        partition = self.window.owned.get(number) or self.window.add(number, Position(0))
+        offset = len(partition.pending)
+        partition.ledger.take(offset)
         record = Record(offset, log_id.encode(), b"{}", [("v", b"1"), ("log-id", log_id.encode())], 0.0)
-        self.dispatcher.take(assignment, record)
-        return assignment.pending[offset]
+        self.dispatcher.take(partition, record)
+        return partition.pending[offset]
