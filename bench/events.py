@@ -43,7 +43,7 @@ def body() -> bytes:
 @cache
 def _templates() -> list[tuple[bytes, bytes]]:
     """What stands before and behind the log id; the padding is as hard to compress as real ids are."""
-    entries = Entries(nasty=0)
+    entries = Entries(edge_cases=0)
     random = Random(0)
     made = []
     for number in range(_TEMPLATES):

@@ -23,7 +23,7 @@ from admin.supervisor import run
 from bench.processes import module, running
 from simulator.http import Exchange, Server
 from simulator.receiver import Receiver
-from simulator.wire import Answer, Request
+from simulator.wire import HttpRequest, HttpResponse
 
 
 class FarEnd:
@@ -61,7 +61,7 @@ def far_end(latency: float, folder: Path) -> Iterator[FarEnd]:
 
 
 def _answers(receiver: Receiver) -> Server:
-    def control(request: Request, exchange: Exchange) -> None:
+    def control(request: HttpRequest, exchange: Exchange) -> None:
         since, until = (int(request.parameters.get(name, "0")) for name in ("since", "until"))
         match request.path:
             case "/count":
@@ -72,7 +72,7 @@ def _answers(receiver: Receiver) -> Server:
                 found = {"answered": times[0] if times else 0}
             case _:
                 found = _summary(receiver, since, until)
-        exchange.respond(Answer.json(200, found))
+        exchange.respond(HttpResponse.json(200, found))
 
     return Server(control)
 

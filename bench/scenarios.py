@@ -19,11 +19,11 @@ from bench.events import log_id_of
 from bench.logs import KafkaLog, SqliteLog
 from bench.measure import Sample, Span, consumer
 from bench.processes import COMMAND, Process, running
-from simulator.background import in_background, run_on
 from simulator.receiver import Receiver
 from simulator.tenant import Tenant
 from simulator.tenant_log import ListedLog
 from simulator.tokens import Application
+from tests.support.background import in_background, run_on
 from tests.support.kafka.broker import Broker
 
 HOT_LATENCY: Final = 0.02

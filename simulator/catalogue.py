@@ -1,4 +1,4 @@
-"""The made-up world that simulated entries are about: data only. Weights are parts of the whole, not percentages."""
+"""The data that simulated entries are made from. Weights are parts of their sum, not percentages."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Shape = Literal["login", "refused", "exchange", "machine", "block", "factor", "a
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A log type as it comes up in a consumer-facing tenant."""
+class EntryKind:
+    """A log type, and how often it occurs in a tenant with many end users."""
 
     type: str
     weight: float
@@ -42,64 +42,64 @@ class Browser:
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
+class ClientApp:
     name: str
     client_id: str
     audience: str
     scope: str
-    #: Runs on telephones only.
+    #: Runs on phones only.
     mobile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class IdentityConnection:
     name: str
     connection_id: str
     strategy: str
     strategy_type: str
-    #: How its users' ids begin.
+    #: How the ids of its users begin.
     prefix: str
     #: Share of the people.
     weight: float
 
 
 KINDS: Final = (
-    Kind("s", 270, "login", ""),
-    Kind("seacft", 170, "exchange", ""),
-    Kind("ssa", 90, "login", ""),
-    Kind("sertft", 70, "exchange", ""),
-    Kind("slo", 60, "login", "User successfully logged out"),
-    Kind("seccft", 50, "machine", ""),
-    Kind("fp", 65, "refused", "Wrong email or password."),
-    Kind("fu", 22, "refused", "Wrong email or password."),
-    Kind("f", 22, "refused", "Unauthorized"),
-    Kind("fsa", 28, "refused", "Login required"),
-    Kind("ss", 24, "login", ""),
-    Kind("fs", 6, "refused", "The user already exists."),
-    Kind("gd_start_auth", 18, "factor", "Guardian - Second factor authentication started"),
-    Kind("gd_send_pn", 10, "factor", "Guardian - Push notification sent"),
-    Kind("gd_auth_succeed", 16, "factor", "Guardian - Second factor authentication succeeded"),
-    Kind("gd_auth_failed", 3, "factor", "Guardian - Second factor authentication failed (wrong code)"),
-    Kind("gd_enrollment_complete", 2, "factor", "Guardian - Enrollment complete (push)"),
-    Kind("cls", 6, "account", "Passwordless login code/link has been sent"),
-    Kind("svr", 6, "account", "Verification email was sent"),
-    Kind("sv", 6, "account", "Your email was verified. You can continue using the application."),
-    Kind("scpr", 8, "account", "You've just been sent an email to reset your password."),
-    Kind("scp", 6, "account", "You can now log in to the application with the new password."),
-    Kind("fcp", 2, "account", "The verification code has expired"),
-    Kind("du", 1, "account", "User deleted"),
-    Kind("limit_wc", 4, "block", "User has been blocked for 10 or more wrong login attempts"),
-    Kind("limit_mu", 2, "block", "An IP address is blocked because of too many failed logins"),
-    Kind("pwd_leak", 3, "block", "Someone attempted to log in with a leaked password"),
-    Kind("ublkdu", 2, "block", "User unblocked"),
-    Kind("fertft", 5, "exchange", "Unknown or invalid refresh token."),
-    Kind("feccft", 2, "machine", "Unauthorized"),
-    Kind("w", 2, "login", "You are using Auth0 development keys which are only intended for use in development"),
-    Kind("sapi", 10, "api", "Update a User"),
-    Kind("fapi", 3, "api", "Insufficient scope, expected any of: update:users"),
-    Kind("mgmt_api_read", 8, "api", "Get Users"),
-    Kind("api_limit_warning", 1, "notice", "Global per second rate limit is about to be reached"),
-    Kind("depnote", 1, "notice", "Legacy log search is deprecated"),
+    EntryKind("s", 270, "login", ""),
+    EntryKind("seacft", 170, "exchange", ""),
+    EntryKind("ssa", 90, "login", ""),
+    EntryKind("sertft", 70, "exchange", ""),
+    EntryKind("slo", 60, "login", "User successfully logged out"),
+    EntryKind("seccft", 50, "machine", ""),
+    EntryKind("fp", 65, "refused", "Wrong email or password."),
+    EntryKind("fu", 22, "refused", "Wrong email or password."),
+    EntryKind("f", 22, "refused", "Unauthorized"),
+    EntryKind("fsa", 28, "refused", "Login required"),
+    EntryKind("ss", 24, "login", ""),
+    EntryKind("fs", 6, "refused", "The user already exists."),
+    EntryKind("gd_start_auth", 18, "factor", "Guardian - Second factor authentication started"),
+    EntryKind("gd_send_pn", 10, "factor", "Guardian - Push notification sent"),
+    EntryKind("gd_auth_succeed", 16, "factor", "Guardian - Second factor authentication succeeded"),
+    EntryKind("gd_auth_failed", 3, "factor", "Guardian - Second factor authentication failed (wrong code)"),
+    EntryKind("gd_enrollment_complete", 2, "factor", "Guardian - Enrollment complete (push)"),
+    EntryKind("cls", 6, "account", "Passwordless login code/link has been sent"),
+    EntryKind("svr", 6, "account", "Verification email was sent"),
+    EntryKind("sv", 6, "account", "Your email was verified. You can continue using the application."),
+    EntryKind("scpr", 8, "account", "You've just been sent an email to reset your password."),
+    EntryKind("scp", 6, "account", "You can now log in to the application with the new password."),
+    EntryKind("fcp", 2, "account", "The verification code has expired"),
+    EntryKind("du", 1, "account", "User deleted"),
+    EntryKind("limit_wc", 4, "block", "User has been blocked for 10 or more wrong login attempts"),
+    EntryKind("limit_mu", 2, "block", "An IP address is blocked because of too many failed logins"),
+    EntryKind("pwd_leak", 3, "block", "Someone attempted to log in with a leaked password"),
+    EntryKind("ublkdu", 2, "block", "User unblocked"),
+    EntryKind("fertft", 5, "exchange", "Unknown or invalid refresh token."),
+    EntryKind("feccft", 2, "machine", "Unauthorized"),
+    EntryKind("w", 2, "login", "You are using Auth0 development keys which are only intended for use in development"),
+    EntryKind("sapi", 10, "api", "Update a User"),
+    EntryKind("fapi", 3, "api", "Insufficient scope, expected any of: update:users"),
+    EntryKind("mgmt_api_read", 8, "api", "Get Users"),
+    EntryKind("api_limit_warning", 1, "notice", "Global per second rate limit is about to be reached"),
+    EntryKind("depnote", 1, "notice", "Legacy log search is deprecated"),
 )
 
 CITIES: Final = (
@@ -137,28 +137,26 @@ BROWSERS: Final = (
 )
 
 APPLICATIONS: Final = (
-    Application("Acme Shop", "Qx7mTz2LkV9bRf4nWc8sYp1dHg6jUe3a", "https://api.acme.example/shop", "openid profile email"),
-    Application(
+    ClientApp("Acme Shop", "Qx7mTz2LkV9bRf4nWc8sYp1dHg6jUe3a", "https://api.acme.example/shop", "openid profile email"),
+    ClientApp(
         "Acme App", "b4NcPq8ZrXt1VwKy6MdFs9JhLg3TuEo5", "https://api.acme.example/shop", "openid offline_access", mobile=True
     ),
-    Application("Partner Portal", "Zt9RvXw3KpLm6QbNc1HsYd8GfJk5TuAe", "https://api.acme.example/partners", "openid email"),
-    Application("Help Desk", "n6YcBx4VtQk9WzRm2PsLd7HfGj1TuEa8", "https://api.acme.example/desk", "openid profile email groups"),
+    ClientApp("Partner Portal", "Zt9RvXw3KpLm6QbNc1HsYd8GfJk5TuAe", "https://api.acme.example/partners", "openid email"),
+    ClientApp("Help Desk", "n6YcBx4VtQk9WzRm2PsLd7HfGj1TuEa8", "https://api.acme.example/desk", "openid profile email groups"),
 )
 
-#: Applications without a person in front of them.
+#: Applications that act without a user.
 MACHINES: Final = (
-    Application(
-        "Nightly Sync", "M3kVt8ZqXw5RbNy1PcLs7HdGf9JjTuEa", "https://acme.eu.auth0.com/api/v2/", "read:users update:users"
-    ),
-    Application("Billing", "y8RxWm2TzVk6QnBc4PsLd1HfGj7TuEa5", "https://api.acme.example/billing", "read:invoices"),
+    ClientApp("Nightly Sync", "M3kVt8ZqXw5RbNy1PcLs7HdGf9JjTuEa", "https://acme.eu.auth0.com/api/v2/", "read:users update:users"),
+    ClientApp("Billing", "y8RxWm2TzVk6QnBc4PsLd1HfGj7TuEa5", "https://api.acme.example/billing", "read:invoices"),
 )
 
 CONNECTIONS: Final = (
-    Connection("Username-Password-Authentication", "con_9Vt2KxQm7RzWnBc4", "auth0", "database", "auth0", 60),
-    Connection("google-oauth2", "con_4LkPs8HdYg1JfTuE", "google-oauth2", "social", "google-oauth2", 22),
-    Connection("apple", "con_7ZqXw5RbNy3McVt1", "apple", "social", "apple", 8),
-    Connection("acme-workforce", "con_2GfJj9TuEaPsLd6H", "waad", "enterprise", "waad", 7),
-    Connection("email", "con_5WmTzVk8QnBcRx3Y", "email", "passwordless", "email", 3),
+    IdentityConnection("Username-Password-Authentication", "con_9Vt2KxQm7RzWnBc4", "auth0", "database", "auth0", 60),
+    IdentityConnection("google-oauth2", "con_4LkPs8HdYg1JfTuE", "google-oauth2", "social", "google-oauth2", 22),
+    IdentityConnection("apple", "con_7ZqXw5RbNy3McVt1", "apple", "social", "apple", 8),
+    IdentityConnection("acme-workforce", "con_2GfJj9TuEaPsLd6H", "waad", "enterprise", "waad", 7),
+    IdentityConnection("email", "con_5WmTzVk8QnBcRx3Y", "email", "passwordless", "email", 3),
 )
 
 FIRST_NAMES: Final = (

@@ -1,4 +1,4 @@
-"""Entries that are valid JSON, and that a careless reader breaks, changes or loses: one function per kind."""
+"""Entries that are valid JSON, and that a careless reader breaks, changes or loses: one function for each."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from itertools import accumulate
 from random import Random
 from typing import Final
 
-Nasty = Callable[[dict[str, object], Random], bytes]
+EdgeCase = Callable[[dict[str, object], Random], bytes]
 
 _compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _NEVER_NULL: Final = frozenset({"date", "type", "log_id", "_id"})
-_DEPTH: Final = 1200
 
 
 def without_user(entry: dict[str, object], random: Random) -> bytes:
@@ -28,7 +27,7 @@ def emoji(entry: dict[str, object], _random: Random) -> bytes:
 
 
 def half_emoji(entry: dict[str, object], _random: Random) -> bytes:
-    """A lone surrogate, as left behind by whoever cuts text at a fixed length; strict decoders refuse it."""
+    """A lone surrogate, as text cut at a fixed length has it; strict decoders reject it."""
     return _escaped(entry | {"description": "cut here \ud83d", "user_name": "\ude42 and here"})
 
 
@@ -54,12 +53,12 @@ def big_numbers(entry: dict[str, object], _random: Random) -> bytes:
 
 
 def duplicate_keys(entry: dict[str, object], _random: Random) -> bytes:
-    """Which of the two counts is for the reader to decide; both have to stay."""
+    """The reader decides which of the two counts; both must be kept."""
     return _with_member(entry, '"description":"again","description":"and again"')
 
 
 def odd_layout(entry: dict[str, object], _random: Random) -> bytes:
-    """Keys in another order, and white space of every kind between them."""
+    """Keys in another order, with all sorts of white space between them."""
     text = json.dumps(dict(reversed(entry.items())), ensure_ascii=False, indent="\t", separators=(" ,", " : "))
     return text.replace("\n", "\r\n").encode()
 
@@ -70,7 +69,7 @@ def escaped(entry: dict[str, object], _random: Random) -> bytes:
 
 
 def old_id(entry: dict[str, object], _random: Random) -> bytes:
-    """As it was before `log_id`: only `_id`, and the date wrapped."""
+    """An entry from before `log_id` existed: only `_id`, and the date wrapped."""
     older = {key: value for key, value in entry.items() if key != "log_id"}
     return _bytes(older | {"date": {"$date": entry["date"]}})
 
@@ -97,13 +96,7 @@ def large(entry: dict[str, object], random: Random) -> bytes:
     return _bytes(entry | {"details": {"request": {"history": [row] * 1000}}})
 
 
-def deep(entry: dict[str, object], _random: Random) -> bytes:
-    """Nested deeper than Python's decoder follows. Only on request: it is refused by most clients."""
-    shallow = {key: value for key, value in entry.items() if key != "details"}
-    return _with_member(shallow, '"details":' + '{"a":[' * (_DEPTH // 2) + "]}" * (_DEPTH // 2))
-
-
-_WEIGHTED: Final[dict[Nasty, int]] = {
+_WEIGHTED: Final[dict[EdgeCase, int]] = {
     without_user: 10,
     emoji: 10,
     half_emoji: 10,
@@ -120,8 +113,8 @@ _WEIGHTED: Final[dict[Nasty, int]] = {
     odd_shapes: 10,
     large: 1,
 }
-NASTY: Final = tuple(_WEIGHTED)
-NASTY_WEIGHTS: Final = tuple(accumulate(_WEIGHTED.values()))
+EDGE_CASES: Final = tuple(_WEIGHTED)
+EDGE_CASE_WEIGHTS: Final = tuple(accumulate(_WEIGHTED.values()))
 
 
 def _bytes(entry: dict[str, object]) -> bytes:

@@ -1,8 +1,8 @@
 """A small HTTP/1.1 server for the loopback, on httptools: the one place that knows it.
 
-A handler gets the request and its `Exchange`, and answers or misbehaves down to the single byte. Everything runs in the event
-loop that called `start`. A handler that needs no waiting is a plain function (no task is made: that is what makes it quick
-enough to be the far end of a benchmark); else it is a coroutine, cancelled when its client goes away or the server stops.
+A handler gets the request and its `Exchange`, and responds or misbehaves, byte by byte if it wants. Everything runs in the event
+loop that called `start`. A handler that does not wait is a plain function (no task is made, which makes it fast enough to
+receive a benchmark); else it is a coroutine, cancelled when its client closes the connection or the server stops.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from typing import Any, Final, cast
 import httptools
 
 from simulator.open_calls import OpenCalls
-from simulator.wire import Answer, Request, encode
+from simulator.wire import HttpRequest, HttpResponse, encode
 
-Handler = Callable[[Request, "Exchange"], Coroutine[Any, Any, None] | None]
+Handler = Callable[[HttpRequest, "Exchange"], Coroutine[Any, Any, None] | None]
 
 _LINGER_0: Final = struct.pack("ii", 1, 0)
 
 
 class Exchange:
-    """The server's side of one request: answer it, or misbehave.
+    """The server's side of one request: respond to it, or misbehave.
 
-    A handler that returns without a `respond` leaves an answer of unknown shape behind, so the connection is closed.
+    If a handler returns without calling `respond`, the client cannot tell where the response ends: the connection is closed.
     """
 
-    __slots__ = ("_connection", "answered", "request")
+    __slots__ = ("_connection", "request", "responded")
 
-    def __init__(self, connection: _Connection, request: Request) -> None:
+    def __init__(self, connection: _ServerConnection, request: HttpRequest) -> None:
         self._connection = connection
         self.request = request
-        #: A whole answer was sent by `respond`.
-        self.answered = False
+        #: A whole response was sent by `respond`.
+        self.responded = False
 
-    def respond(self, answer: Answer) -> None:
-        """Send a whole answer; the connection stays open if the client wants that."""
+    def respond(self, response: HttpResponse) -> None:
+        """Send a whole response; the connection stays open if the client wants that."""
         head_only = self.request.method == "HEAD"
-        self.send(encode(answer, close=not self.request.keep_alive, head_only=head_only))
-        self.answered = True
+        self.send(encode(response, close=not self.request.keep_alive, head_only=head_only))
+        self.responded = True
 
     def send(self, data: bytes) -> None:
         """Send raw bytes."""
@@ -67,12 +67,12 @@ class Exchange:
 
 
 class Server:
-    """Listens once `start`ed; may be started again after `stop`."""
+    """Listens after `start`; may be started again after `stop`."""
 
     def __init__(self, handler: Handler, *, tls: ssl.SSLContext | None = None) -> None:
         self.handler = handler
         self.open_calls = OpenCalls()
-        self.connections: set[_Connection] = set()
+        self.connections: set[_ServerConnection] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self._tls = tls
         self._listener: asyncio.Server | None = None
@@ -81,7 +81,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port it listens on; after `stop` the one it had."""
+        """The port it listens on; after `stop` the last one."""
         return self._address[1]
 
     @property
@@ -93,15 +93,15 @@ class Server:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that it was started in. Raises `RuntimeError` before the first start."""
+        """The loop that called `start`. Raises `RuntimeError` before the first start."""
         if self._loop is None:
             raise RuntimeError("the server was never started")
         return self._loop
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Listen; port 0 takes a free one. Raises `OSError` when the port is taken."""
+        """Listen; port 0 means a free one. Raises `OSError` if the port is taken."""
         self._loop = asyncio.get_running_loop()
-        listener = await self._loop.create_server(lambda: _Connection(self), host, port, ssl=self._tls, backlog=1024)
+        listener = await self._loop.create_server(lambda: _ServerConnection(self), host, port, ssl=self._tls, backlog=1024)
         self._listener = listener
         self._address = listener.sockets[0].getsockname()[:2]
 
@@ -115,21 +115,21 @@ class Server:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        # Only now: a handler may want to note its end while it still has its connection.
+        # Last: a handler that is cancelled may still use its connection.
         for connection in tuple(self.connections):
             connection.transport.abort()
         await listener.wait_closed()
 
 
-class _Connection(asyncio.Protocol):
-    """One connection: parses, and hands the requests to the handler one after the other."""
+class _ServerConnection(asyncio.Protocol):
+    """Parses one connection, and passes the requests to the handler one after the other."""
 
     transport: asyncio.Transport
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._parser = httptools.HttpRequestParser(self)
-        self._waiting: deque[Request] = deque()
+        self._waiting: deque[HttpRequest] = deque()
         self._exchange: Exchange | None = None
         self._task: asyncio.Task[None] | None = None
         self._begun_ns: int | None = None
@@ -138,7 +138,7 @@ class _Connection(asyncio.Protocol):
         self.writable = asyncio.Event()
         self.writable.set()
 
-    # What the transport says.
+    # Called by the transport.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -153,7 +153,7 @@ class _Connection(asyncio.Protocol):
             self._task.cancel()
 
     def eof_received(self) -> None:
-        # A client that has closed, or half closed, waits for nothing any more; the transport closes itself on this.
+        # A client that closed, or half closed, waits for no response; the transport then closes itself.
         self._count_end(given_up=True)
 
     def pause_writing(self) -> None:
@@ -166,14 +166,14 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            pass  # An offer (h2c, websocket) that we do not take; the request itself is complete.
+            pass  # an offer (h2c, websocket) that we ignore; the request itself is complete
         except httptools.HttpParserError:
-            self.transport.write(encode(Answer(400, b"not HTTP/1.1\n"), close=True))
+            self.transport.write(encode(HttpResponse(400, b"not HTTP/1.1\n"), close=True))
             self.transport.close()
-        # Not from the parser's callback: it would turn an error of the handler into one of the client's.
+        # Not in a callback of the parser, which would report an error of the handler as one of the client.
         self._serve()
 
-    # What the parser says.
+    # Called by the parser.
 
     def on_message_begin(self) -> None:
         self._target, self._body, self._headers = b"", b"", {}
@@ -194,7 +194,7 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         method, target = self._parser.get_method().decode("latin-1"), self._target.decode("latin-1")
-        request = Request(method, target, self._headers, self._body, self._parser.should_keep_alive())
+        request = HttpRequest(method, target, self._headers, self._body, self._parser.should_keep_alive())
         self._waiting.append(request)
 
     # One request at a time.
@@ -223,7 +223,7 @@ class _Connection(asyncio.Protocol):
     def _finish(self) -> None:
         self._count_end(given_up=False)
         exchange, self._exchange = self._exchange, None
-        if exchange is None or not exchange.answered or not exchange.request.keep_alive:
+        if exchange is None or not exchange.responded or not exchange.request.keep_alive:
             self.transport.close()
 
     def _count_end(self, *, given_up: bool) -> None:

@@ -1,7 +1,7 @@
-"""What a receiver was asked and what it answered: the oracle of the tests, the demo and the benchmarks.
+"""What a receiver was sent and how it responded: the oracle of the tests, the demo and the benchmarks.
 
-A line is written before the first byte of its answer is sent, so that at any moment the journal knows of every 200 that a client
-can have seen. One event loop writes; every method but `wait_for` and `wait_until` may be called from any thread.
+An entry is written before the first byte of its response is sent, so the journal always contains every 200 that a client can have
+seen. One event loop writes; every method but `wait_for` and `wait_until` may be called from any thread.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class Call(NamedTuple):
-    """A request as it arrived. Text fields are empty where the body has nothing usable. (A NamedTuple: one is made per call.)"""
+class ReceivedCall(NamedTuple):
+    """A request as it arrived. A text field is empty if the body has no usable value. (A NamedTuple: one is made per call.)"""
 
-    #: When it had arrived in full, by the monotonic clock.
+    #: When all of it had arrived, by the monotonic clock.
     arrived_ns: int
     method: str
     path: str
@@ -36,19 +36,19 @@ class Call(NamedTuple):
     length: int
 
 
-class Delivery(NamedTuple):
-    """A call and what became of it."""
+class JournalEntry(NamedTuple):
+    """A call and its response. The names of the fields are the keys in the journal's file."""
 
-    call: Call
-    #: When its answer began, by the monotonic clock.
+    call: ReceivedCall
+    #: When the response began, by the monotonic clock.
     answered_ns: int
-    #: `ok`, the name of a fault, or `gone` when the client did not wait for the answer.
+    #: `ok`, the name of a fault, or `gone` if the client did not wait for the response.
     verdict: str
     #: The status that the client can have read; None: there was none.
     status: int | None
-    #: The answer was sent in full.
+    #: The response was sent in full.
     whole: bool
-    #: The same log id was answered 200 in full before.
+    #: An earlier call with the same log id got a whole 200.
     duplicate: bool
     #: Empty unless the receiver keeps bodies.
     body: bytes = b""
@@ -56,7 +56,7 @@ class Delivery(NamedTuple):
 
     @property
     def delivered(self) -> bool:
-        """It was answered 200 in full."""
+        """The client got a whole 200."""
         return self.status == 200 and self.whole
 
 
@@ -66,26 +66,26 @@ class Disorder(NamedTuple):
     user_id: str
     earlier: str
     later: str
-    #: `out of order` (by log id) or `side by side` (the later one arrived before the earlier one was answered).
+    #: `out of order` (by log id) or `side by side` (the later one arrived before the response to the earlier one).
     kind: str
 
 
 class Journal:
-    """Append-only; with a `file` also on disk, one JSON object a line, written before the answer is sent.
+    """Append-only; with a `file` also on disk, one JSON object a line.
 
-    Raises `OSError` when the file cannot be opened.
+    Raises `OSError` if the file cannot be opened.
     """
 
     def __init__(self, file: Path | None = None) -> None:
-        self._deliveries: list[Delivery] = []
-        #: The ids answered 200, in the order of their first 200.
+        self._entries: list[JournalEntry] = []
+        #: The ids that got a whole 200, in the order of their first one.
         self._done: dict[str, None] = {}
         self._changed: set[asyncio.Event] = set()
         self._fd = None if file is None else os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def append(
         self,
-        call: Call,
+        call: ReceivedCall,
         *,
         answered_ns: int,
         verdict: str,
@@ -93,66 +93,66 @@ class Journal:
         whole: bool,
         body: bytes = b"",
         headers: tuple[tuple[str, str], ...] = (),
-    ) -> Delivery:
-        """Note what the answer is going to be. To be called from the receiver's event loop, before it answers."""
+    ) -> JournalEntry:
+        """Record a call and the response that follows. To be called in the receiver's event loop, before it responds."""
         duplicate = call.log_id in self._done
-        delivery = Delivery(call, answered_ns, verdict, status, whole, duplicate, body, headers)
+        entry = JournalEntry(call, answered_ns, verdict, status, whole, duplicate, body, headers)
         if self._fd is not None:
-            os.write(self._fd, _line(delivery))
-        self._deliveries.append(delivery)
-        if delivery.delivered and call.log_id:
+            os.write(self._fd, _line(entry))
+        self._entries.append(entry)
+        if entry.delivered and call.log_id:
             self._done[call.log_id] = None
         for event in self._changed:
             event.set()
-        return delivery
+        return entry
 
     def __len__(self) -> int:
-        return len(self._deliveries)
+        return len(self._entries)
 
     @property
-    def all(self) -> tuple[Delivery, ...]:
-        """Every delivery, in the order of the answers."""
-        return tuple(self._deliveries)
+    def all(self) -> tuple[JournalEntry, ...]:
+        """Every entry, in the order of the responses."""
+        return tuple(self._entries)
 
     @property
     def delivered(self) -> tuple[str, ...]:
-        """The ids that were answered 200 in full, each once, in the order of their first 200."""
+        """The ids that got a whole 200, each once, in the order of their first one."""
         return tuple(self._done)
 
     @property
     def maybe_delivered(self) -> frozenset[str]:
-        """The ids of which a client can have read a 200, even if the answer broke off behind its head."""
-        return frozenset(delivery.call.log_id for delivery in self.all if delivery.status == 200)
+        """The ids for which a client can have read a 200, even if the response ended after its head."""
+        return frozenset(entry.call.log_id for entry in self.all if entry.status == 200)
 
     @property
-    def duplicates(self) -> tuple[Delivery, ...]:
-        """Calls for an id that had been answered 200 in full before."""
-        return tuple(delivery for delivery in self.all if delivery.duplicate)
+    def duplicates(self) -> tuple[JournalEntry, ...]:
+        """Calls for an id that had got a whole 200 before."""
+        return tuple(entry for entry in self.all if entry.duplicate)
 
     @property
     def bodies(self) -> dict[str, bytes]:
-        """The body of the first 200 of each id; of use if the receiver keeps bodies."""
-        return {delivery.call.log_id: delivery.body for delivery in reversed(self.all) if delivery.delivered}
+        """The body of the first whole 200 of each id; empty unless the receiver keeps bodies."""
+        return {entry.call.log_id: entry.body for entry in reversed(self.all) if entry.delivered}
 
     def disorder(self, expected: Sequence[str] | None = None) -> list[Disorder]:
-        """Violations of the order per user among first 200s; a user without id has no order.
+        """Returns the violations of the order per user among first 200s; events without a user have no order.
 
-        `expected`: the log ids in the order they should come in, where that is not the order of their text.
+        `expected`: the log ids in their right order, where that is not the order of their text.
         """
-        place = None if expected is None else {log_id: index for index, log_id in enumerate(expected)}
-        lanes: dict[str, list[Delivery]] = {}
-        for delivery in self.all:
-            if delivery.delivered and delivery.call.user_id and not delivery.duplicate:
-                lanes.setdefault(delivery.call.user_id, []).append(delivery)
-        pairs = (pair for lane in lanes.values() for pair in pairwise(lane))
-        return [found for earlier, later in pairs if (found := _disorder(earlier, later, place))]
+        places = None if expected is None else {log_id: index for index, log_id in enumerate(expected)}
+        by_user: dict[str, list[JournalEntry]] = {}
+        for entry in self.all:
+            if entry.delivered and entry.call.user_id and not entry.duplicate:
+                by_user.setdefault(entry.call.user_id, []).append(entry)
+        pairs = (pair for entries in by_user.values() for pair in pairwise(entries))
+        return [found for earlier, later in pairs if (found := _disorder(earlier, later, places))]
 
     async def wait_for(self, count: int, timeout: float) -> None:
-        """Until `count` different ids were answered 200. Raises `TimeoutError`, saying how many there were."""
+        """Waits until `count` different ids got a whole 200. Raises `TimeoutError`, which says how many there were."""
         await self.wait_until(lambda _: len(self._done) >= count, timeout)
 
     async def wait_until(self, condition: Callable[[Journal], bool], timeout: float) -> None:
-        """Until the condition holds; it is asked after every delivery, so let it be cheap. Raises `TimeoutError`."""
+        """Waits until the condition holds; it is checked after every entry, so it must be cheap. Raises `TimeoutError`."""
         event = asyncio.Event()
         self._changed.add(event)
         try:
@@ -173,22 +173,15 @@ class Journal:
             os.close(fd)
 
 
-def read_journal(file: Path) -> list[Delivery]:
-    """What another process wrote, also while it writes (an unfinished last line is left out); without bodies and headers."""
-    lines = file.read_bytes().split(b"\n")[:-1]
-    found = [json.loads(line) for line in lines]
-    return [Delivery(Call(**entry.pop("call")), **entry) for entry in found]
-
-
-def _line(delivery: Delivery) -> bytes:
-    fields = delivery._asdict()  # Public, despite its name: NamedTuple keeps its own methods apart from the fields.
+def _line(entry: JournalEntry) -> bytes:
+    fields = entry._asdict()  # public: NamedTuple marks its own methods so, to keep them apart from the fields
     del fields["body"], fields["headers"]
-    return json.dumps({**fields, "call": delivery.call._asdict()}).encode() + b"\n"
+    return json.dumps({**fields, "call": entry.call._asdict()}).encode() + b"\n"
 
 
-def _disorder(earlier: Delivery, later: Delivery, place: Mapping[str, int] | None) -> Disorder | None:
+def _disorder(earlier: JournalEntry, later: JournalEntry, places: Mapping[str, int] | None) -> Disorder | None:
     first, second = earlier.call, later.call
-    if (first.log_id > second.log_id) if place is None else (place[first.log_id] > place[second.log_id]):
+    if (first.log_id > second.log_id) if places is None else (places[first.log_id] > places[second.log_id]):
         return Disorder(first.user_id, first.log_id, second.log_id, "out of order")
     if second.arrived_ns < earlier.answered_ns:
         return Disorder(first.user_id, first.log_id, second.log_id, "side by side")

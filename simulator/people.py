@@ -8,9 +8,9 @@ from typing import Final
 from unicodedata import normalize
 
 from simulator import catalogue
-from simulator.catalogue import Browser, City, Connection
+from simulator.catalogue import Browser, City, IdentityConnection
 
-#: What the decomposition of Unicode leaves as it is.
+#: Letters that Unicode does not decompose.
 _PLAIN: Final = str.maketrans({"ø": "o", "ł": "l", "'": ""})
 
 
@@ -22,7 +22,7 @@ class Person:
     city: City
     browser: Browser
     ip: str
-    connection: Connection
+    connection: IdentityConnection
 
 
 def person(random: Random) -> Person:
@@ -41,7 +41,7 @@ def person(random: Random) -> Person:
 
 
 def ip_address(random: Random) -> str:
-    """From the ranges set aside for documentation."""
+    """Returns an address of the ranges that are reserved for documentation."""
     if random.random() < 0.2:
         return f"2001:db8:{random.getrandbits(16):x}:{random.getrandbits(16):x}::{random.getrandbits(16):x}"
     return f"{random.choice(('203.0.113', '198.51.100', '192.0.2'))}.{random.randrange(1, 255)}"

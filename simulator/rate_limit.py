@@ -4,48 +4,40 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """So many requests at once, and so many a second in the long run."""
+class RatePlan:
+    """How many requests are allowed at once, and how many a second in the long run."""
 
     burst: int
     per_second: float
 
 
-#: Auth0's published limits of the Management API, or of its logs endpoint where that has one of its own.
-FREE: Final = Plan(2, 2.0)
-PROFESSIONAL: Final = Plan(10, 100 / 60)
-ENTERPRISE: Final = Plan(50, 16.0)
-ENTERPRISE_DEVELOPMENT: Final = Plan(10, 2.0)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Admission:
     allowed: bool
-    #: Requests that would still be let through now.
+    #: Requests that are still allowed at this moment.
     remaining: int
-    #: Unix time, in seconds, when the bucket is full again, rounded up: one request is possible earlier.
+    #: Unix time, in seconds, at which the bucket is full again, rounded up; one request is allowed earlier.
     reset: int
-    #: Seconds until one request is possible; 0 if one is now.
+    #: Seconds until one request is allowed; 0: now.
     wait: float
 
 
 class Bucket:
-    def __init__(self, plan: Plan, *, now: float) -> None:
+    def __init__(self, plan: RatePlan, *, now: float) -> None:
         self.plan = plan
         self._tokens = float(plan.burst)
         self._at = now
 
-    def take(self, now: float) -> Verdict:
-        """One request: it takes a token, or is refused and takes none."""
+    def take(self, now: float) -> Admission:
+        """Take a token for one request, if there is one."""
         self._tokens = min(self.plan.burst, self._tokens + max(0.0, now - self._at) * self.plan.per_second)
         self._at = now
         allowed = self._tokens >= 1.0
         self._tokens -= allowed
-        return Verdict(
+        return Admission(
             allowed=allowed,
             remaining=int(self._tokens),
             reset=math.ceil(now + (self.plan.burst - self._tokens) / self.plan.per_second),

@@ -11,14 +11,14 @@ from typing import Final, Self
 
 from simulator.tenant_log import TenantLog
 
-#: Auth0 shows no more than so many results of one query.
+#: Auth0 returns at most this many results of one query.
 MOST: Final = 1000
 
 _RANGE: Final = re.compile(r'date:\s*([\[{])\s*"?([^\s"]+)"?\s+TO\s+"?([^\s"\]}]+)"?\s*([\]}])')
 
 
 class SearchInvalid(Exception):
-    """Auth0 would answer 400; `code` is its `errorCode`."""
+    """Auth0 would respond with 400; `code` is its `errorCode`."""
 
     def __init__(self, message: str, code: str = "invalid_query_string") -> None:
         super().__init__(message)
@@ -27,7 +27,7 @@ class SearchInvalid(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """Dates in seconds since the epoch; either end may belong to it or not."""
+    """Dates in seconds since the epoch; each end is included or not."""
 
     low: float = -inf
     high: float = inf
@@ -68,7 +68,7 @@ class Query:
 
 
 def find(log: TenantLog, span: range, query: Query) -> tuple[int, list[int]]:
-    """How many entries there are in all, and the indexes of those on the page. Looks at every date: not for a hot path."""
+    """Returns how many entries match, and the indexes of those on the page. Reads every date: not for a hot path."""
     dates = {index: log.date(index) for index in span}
     found = [index for index in span if all(part.holds(dates[index]) for part in query.ranges)]
     found.sort(key=dates.__getitem__, reverse=query.newest_first)
@@ -77,7 +77,7 @@ def find(log: TenantLog, span: range, query: Query) -> tuple[int, list[int]]:
 
 
 def number(parameters: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
-    """A whole number of a URL's query. Raises `SearchInvalid`."""
+    """Returns a whole number of a URL's query. Raises `SearchInvalid`."""
     text = parameters.get(name)
     if text is None:
         return default

@@ -1,4 +1,4 @@
-"""What an entry says beside its kind, date and ids: one function for each shape of the catalogue."""
+"""The fields of an entry besides its type, date and ids: one function for each shape of the catalogue."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from random import Random
 from typing import Final
 
 from simulator import catalogue
-from simulator.catalogue import Application, Kind, Shape
+from simulator.catalogue import ClientApp, EntryKind, Shape
 from simulator.people import Person, ip_address
 
 Fields = dict[str, object]
 
 
-def _login(_kind: Kind, person: Person, random: Random) -> Fields:
+def _login(_kind: EntryKind, person: Person, random: Random) -> Fields:
     count = random.randrange(1, 400)
     prompt = {"name": "login", "flow": "universal-login", "timers": {"rules": random.randrange(2, 90)}, "elapsedTime": None}
     prompt |= {"user_id": person.user_id, "user_name": person.email, "stats": {"loginsCount": count}}
@@ -22,7 +22,7 @@ def _login(_kind: Kind, person: Person, random: Random) -> Fields:
     return _at_browser(person, random) | _account(person) | {"details": details, "security_context": _fingerprint(random)}
 
 
-def _refused(kind: Kind, person: Person, random: Random) -> Fields:
+def _refused(kind: EntryKind, person: Person, random: Random) -> Fields:
     application = _application(person, random)
     error = {"message": kind.description, "oauthError": kind.description, "type": "invalid_user_password"}
     body = {"client_id": application.client_id, "username": person.email, "password": "*****", "grant_type": "password"}
@@ -33,14 +33,14 @@ def _refused(kind: Kind, person: Person, random: Random) -> Fields:
     return _at_browser(person, random, application) | _account(person) | who | {"details": details}
 
 
-def _exchange(kind: Kind, person: Person, random: Random) -> Fields:
+def _exchange(kind: EntryKind, person: Person, random: Random) -> Fields:
     application = _application(person, random)
     grant = "refresh_token" if "rt" in kind.type else "authorization_code"
     asked = {"audience": application.audience, "scope": application.scope, "details": {"grant_type": grant}}
     return _at_browser(person, random, application) | _account(person) | asked
 
 
-def _machine(_kind: Kind, _person: Person, random: Random) -> Fields:
+def _machine(_kind: EntryKind, _person: Person, random: Random) -> Fields:
     machine = random.choice(catalogue.MACHINES)
     return {
         "client_id": machine.client_id,
@@ -54,23 +54,23 @@ def _machine(_kind: Kind, _person: Person, random: Random) -> Fields:
     }
 
 
-def _block(_kind: Kind, person: Person, random: Random) -> Fields:
+def _block(_kind: EntryKind, person: Person, random: Random) -> Fields:
     details = {"title": "Blocked", "email": person.email, "attempts": random.randrange(10, 60)}
     return _at_browser(person, random) | _account(person) | {"details": details}
 
 
-def _factor(_kind: Kind, person: Person, random: Random) -> Fields:
+def _factor(_kind: EntryKind, person: Person, random: Random) -> Fields:
     authenticator = {"type": random.choice(("push", "otp", "webauthn-roaming")), "id": f"dev_{random.getrandbits(64):016x}"}
     details = {"authenticator": authenticator, "request": {"ip": person.ip, "method": "POST", "path": "/mfa/challenge"}}
     return _at_browser(person, random) | _account(person) | {"details": details}
 
 
-def _account_change(_kind: Kind, person: Person, random: Random) -> Fields:
+def _account_change(_kind: EntryKind, person: Person, random: Random) -> Fields:
     details = {"email": person.email, "query": {"tenant": catalogue.TENANT, "connection": person.connection.name}, "body": {}}
     return _at_browser(person, random) | _account(person) | {"details": details}
 
 
-def _api(kind: Kind, person: Person, random: Random) -> Fields:
+def _api(kind: EntryKind, person: Person, random: Random) -> Fields:
     machine = catalogue.MACHINES[0]
     method = {"sapi": "patch", "fapi": "patch", "mgmt_api_read": "get"}[kind.type]
     status = {"sapi": 200, "fapi": 403, "mgmt_api_read": 200}[kind.type]
@@ -91,11 +91,11 @@ def _api(kind: Kind, person: Person, random: Random) -> Fields:
     }
 
 
-def _notice(_kind: Kind, _person: Person, random: Random) -> Fields:
+def _notice(_kind: EntryKind, _person: Person, random: Random) -> Fields:
     return {"client_id": None, "client_name": None, "ip": None, "details": {"current": random.randrange(80, 100), "limit": 100}}
 
 
-SHAPES: Final[dict[Shape, Callable[[Kind, Person, Random], Fields]]] = {
+SHAPES: Final[dict[Shape, Callable[[EntryKind, Person, Random], Fields]]] = {
     "login": _login,
     "refused": _refused,
     "exchange": _exchange,
@@ -108,7 +108,7 @@ SHAPES: Final[dict[Shape, Callable[[Kind, Person, Random], Fields]]] = {
 }
 
 
-def _at_browser(person: Person, random: Random, application: Application | None = None) -> Fields:
+def _at_browser(person: Person, random: Random, application: ClientApp | None = None) -> Fields:
     application = application or _application(person, random)
     at_home = random.random() < 0.9
     city = person.city if at_home else random.choice(catalogue.CITIES)
@@ -123,7 +123,7 @@ def _at_browser(person: Person, random: Random, application: Application | None 
     }
 
 
-def _application(person: Person, random: Random) -> Application:
+def _application(person: Person, random: Random) -> ClientApp:
     return random.choice([one for one in catalogue.APPLICATIONS if person.browser.mobile or not one.mobile])
 
 

@@ -1,4 +1,4 @@
-"""A tenant's log: what entries there are at a moment, in the order of their ids. Either handed in, or made up as time goes by.
+"""A tenant's log: the entries that exist at a moment, in the order of their ids. Either handed in, or generated.
 
 Pure: the time (seconds since the epoch) is handed in. `ListedLog.append` may be called from any thread.
 """
@@ -17,21 +17,21 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TenantLog(Protocol):
-    """Indexes are good until the next call of `span`."""
+    """Indexes are valid until the next call of `span`."""
 
     def span(self, now: float) -> range:
-        """The indexes that can be read at this moment: indexed already, and not yet past the retention."""
+        """Returns the indexes that can be read at this moment: indexed already, and within the retention."""
 
     def find(self, log_id: str, span: range) -> int | None:
-        """The index of an id among these; None: the tenant does not know it, or not any more."""
+        """Returns the index of an id in `span`; None: the tenant does not know it (any more)."""
 
     def raw(self, index: int) -> bytes:
-        """The JSON of the entry, byte for byte."""
+        """Returns the JSON of the entry, byte for byte."""
 
     def log_id(self, index: int) -> str: ...
 
     def date(self, index: int) -> float:
-        """Of the entry, in seconds since the epoch; entries need not be in the order of their dates."""
+        """Returns the date of the entry, in seconds since the epoch; entries need not be in the order of their dates."""
 
 
 class _Listed(NamedTuple):
@@ -41,7 +41,7 @@ class _Listed(NamedTuple):
 
 
 class ListedLog:
-    """Entries that are handed in. Whatever the order they come in, they are read in the order of their ids.
+    """Entries that are handed in, in any order, and read in the order of their ids.
 
     `retention`: seconds after its date at which an entry is gone; None: never.
     """
@@ -53,7 +53,7 @@ class ListedLog:
             self.append(raw)
 
     def append(self, raw: bytes) -> str:
-        """Add one entry's JSON; answers its id. Raises `PageInvalid` if it is none, `ValueError` if its id is there already."""
+        """Add the JSON of one entry. Returns its id. Raises `PageInvalid` for anything else, `ValueError` for an id it has."""
         event = slice_page(b"[" + raw + b"]")[0]
         if self.find(event.log_id, range(len(self._entries))) is not None:
             raise ValueError(f"the log has an entry {event.log_id} already")
@@ -61,7 +61,7 @@ class ListedLog:
         return event.log_id
 
     def forget(self, count: int) -> None:
-        """The oldest `count` entries are gone, as if past the retention."""
+        """Remove the oldest `count` entries, as if they were past the retention."""
         del self._entries[:count]
 
     def span(self, now: float) -> range:
@@ -85,10 +85,10 @@ class ListedLog:
 
 
 class GeneratedLog:
-    """A backlog that is there at `origin` (seconds since the epoch), and from then on `rate` new entries a second (0: none).
+    """A backlog that exists at `origin` (seconds since the epoch), and from then on `rate` new entries a second (0: none).
 
-    The backlog's entries lie 1/`backlog_rate` seconds apart, the youngest at `origin`. `limit`: no entries beyond so many.
-    Entries are made when they are asked for and not kept: a million cost nothing.
+    The backlog's entries lie 1/`backlog_rate` seconds apart, the youngest at `origin`. `limit`: the most entries there will be.
+    Entries are made when they are read and are not kept: a million cost nothing.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class GeneratedLog:
     ) -> None:
         self._origin_us = round(origin * 1e6)
         self._backlog = backlog
-        # Whole microseconds, so that counting and dating the entries agree to the last one.
+        # Whole microseconds, so that the number of entries and their dates agree exactly.
         self._step_us = round(1e6 / rate) if rate else None
         self._backlog_step_us = round(1e6 / backlog_rate)
         self._limit = limit
@@ -129,7 +129,7 @@ class GeneratedLog:
         return (self._at_us(index) // 1000 - self._entries.late(index)) / 1000
 
     def _at(self, index: int) -> datetime:
-        """When the entry takes its place in the log."""
+        """Returns when the entry takes its place in the log."""
         return _EPOCH + timedelta(microseconds=self._at_us(index))
 
     def _at_us(self, index: int) -> int:
@@ -138,7 +138,7 @@ class GeneratedLog:
         return self._origin_us + live * step
 
     def _count(self, now: float) -> int:
-        """How many entries there are at this moment."""
+        """Returns the number of entries at this moment."""
         past_us = round(now * 1e6) - self._origin_us
         if past_us < 0:
             return max(0, self._backlog + past_us // self._backlog_step_us)
@@ -147,7 +147,7 @@ class GeneratedLog:
 
 
 def _seconds(date: str, log_id: str) -> float:
-    """An entry's date, else the one in its id, else the epoch."""
+    """Returns the date of an entry, else the one in its id, else the epoch."""
     try:
         moment: datetime | None = datetime.fromisoformat(date)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Auth0's token endpoint for machines, and what becomes of the tokens it gave. The time (seconds) is handed in."""
+"""Auth0's token endpoint for machines, and the check of the tokens it issued. The time (seconds) is handed in."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import itertools
 import json
 from dataclasses import dataclass
 
-from simulator.wire import Answer, Request
+from simulator.wire import HttpRequest, HttpResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """The application that may ask for tokens, and what it gets."""
+    """The application that may request tokens, and what it gets."""
 
     client_id: str = "sim-client"
     client_secret: str = "sim-secret"  # noqa: S105
-    #: None: whatever ends in `/api/v2/`, for a tenant that does not know its own name before it listens.
+    #: None: any that ends in `/api/v2/`, for a tenant that does not know its own URL before it listens.
     audience: str | None = None
-    #: False: it exists, but nobody authorised it for the Management API.
+    #: False: it exists, but is not authorised for the Management API.
     authorised: bool = True
     scope: str = "read:logs"
     #: Seconds.
@@ -26,13 +26,13 @@ class Application:
 
 class Tokens:
     def __init__(self, application: Application) -> None:
-        #: May be exchanged at any time, for instance for one with another secret.
+        #: May be replaced at any time, for instance by one with another secret.
         self.application = application
         self._expiry: dict[str, float] = {}
         self._numbers = itertools.count(1)
 
-    def issue(self, request: Request, now: float) -> Answer:
-        """The answer to a `POST /oauth/token` with a JSON body."""
+    def issue(self, request: HttpRequest, now: float) -> HttpResponse:
+        """Returns the response to a `POST /oauth/token` with a JSON body."""
         asked = _object(request.body)
         application = self.application
         if asked.get("grant_type") != "client_credentials":
@@ -46,8 +46,8 @@ class Tokens:
             return _refusal(403, "access_denied", f'Client is not authorized to access "{audience}".')
         return self._grant(now)
 
-    def problem(self, request: Request, now: float) -> Answer | None:
-        """Why this request may not read the logs; None: it may."""
+    def problem(self, request: HttpRequest, now: float) -> HttpResponse | None:
+        """Returns the error if this request may not read the logs; None: it may."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return error(401, "Unauthorized", "Missing authentication")
@@ -60,28 +60,28 @@ class Tokens:
         return None
 
     def revoke(self) -> None:
-        """Every token given so far is refused from now on."""
+        """Reject every token issued so far."""
         self._expiry.clear()
 
-    def _grant(self, now: float) -> Answer:
+    def _grant(self, now: float) -> HttpResponse:
         token = f"simulated-token-{next(self._numbers)}"
         self._expiry[token] = now + self.application.lifetime
         granted = {"access_token": token, "scope": self.application.scope, "token_type": "Bearer"}
-        return Answer.json(200, granted | {"expires_in": int(self.application.lifetime)})
+        return HttpResponse.json(200, granted | {"expires_in": int(self.application.lifetime)})
 
     def _is_ours(self, audience: str) -> bool:
         ours = self.application.audience
         return audience.endswith("/api/v2/") if ours is None else audience == ours
 
 
-def error(status: int, name: str, message: str, code: str | None = None) -> Answer:
-    """An error as the Management API words it."""
+def error(status: int, name: str, message: str, code: str | None = None) -> HttpResponse:
+    """Returns an error in the form of the Management API."""
     body: dict[str, object] = {"statusCode": status, "error": name, "message": message}
-    return Answer.json(status, body | ({"errorCode": code} if code else {}))
+    return HttpResponse.json(status, body | ({"errorCode": code} if code else {}))
 
 
-def _refusal(status: int, name: str, description: str) -> Answer:
-    return Answer.json(status, {"error": name, "error_description": description})
+def _refusal(status: int, name: str, description: str) -> HttpResponse:
+    return HttpResponse.json(status, {"error": name, "error_description": description})
 
 
 def _object(body: bytes) -> dict[str, object]:

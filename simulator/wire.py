@@ -1,4 +1,4 @@
-"""What travels in one HTTP/1.1 exchange, and how an answer looks on the wire. Pure: no I/O."""
+"""One request and response of HTTP/1.1, and the bytes of a response. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _OWN_LENGTH: Final = frozenset({"content-length", "transfer-encoding"})
 Headers = tuple[tuple[str, str], ...]
 
 
-class Request(NamedTuple):
-    """A request that arrived in full. A NamedTuple, not a dataclass: it is made once a call in benchmarks."""
+class HttpRequest(NamedTuple):
+    """A whole request. A NamedTuple, not a dataclass: benchmarks make one for each call."""
 
     method: str
     #: Path and query exactly as sent.
@@ -24,7 +24,7 @@ class Request(NamedTuple):
     #: By lower-case name; a header sent twice is joined by a comma.
     headers: Mapping[str, str]
     body: bytes
-    #: May the connection be used again?
+    #: The connection may be used again.
     keep_alive: bool
 
     @property
@@ -40,8 +40,8 @@ class Request(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer. `Content-Length` is added unless `headers` has it or `Transfer-Encoding`."""
+class HttpResponse:
+    """A whole response. When it is sent, `Content-Length` is added unless `headers` has it or `Transfer-Encoding`."""
 
     status: int = 200
     body: bytes = b""
@@ -57,34 +57,34 @@ class Answer:
         return cls(status, body, (("Content-Type", "application/json; charset=utf-8"), *headers))
 
     def header(self, name: str) -> str | None:
-        """The first header of that name, whatever its case."""
+        """Returns the value of the first header of that name, in any case."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
-    def without_header(self, name: str) -> Answer:
-        """The same answer without any header of that name."""
+    def without_header(self, name: str) -> HttpResponse:
+        """Returns the same response without any header of that name."""
         kept = tuple(header for header in self.headers if header[0].lower() != name.lower())
-        return Answer(self.status, self.body, kept)
+        return HttpResponse(self.status, self.body, kept)
 
-    def with_header(self, name: str, value: str) -> Answer:
-        """The same answer with this header in the place of all others of its name."""
-        return Answer(self.status, self.body, (*self.without_header(name).headers, (name, value)))
+    def with_header(self, name: str, value: str) -> HttpResponse:
+        """Returns the same response with this header instead of all others of its name."""
+        return HttpResponse(self.status, self.body, (*self.without_header(name).headers, (name, value)))
 
 
-def encode_head(answer: Answer, *, close: bool = False) -> bytes:
-    """Status line and headers with the empty line that ends them. `close` announces that the connection ends after it."""
-    lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Unknown')}"]
-    lines += [f"{name}: {value}" for name, value in answer.headers]
-    if _has_body(answer.status) and not any(name.lower() in _OWN_LENGTH for name, _ in answer.headers):
-        lines.append(f"Content-Length: {len(answer.body)}")
+def encode_head(response: HttpResponse, *, close: bool = False) -> bytes:
+    """Returns status line, headers and the empty line after them. `close` announces that the connection ends after it."""
+    lines = [f"HTTP/1.1 {response.status} {_REASONS.get(response.status, 'Unknown')}"]
+    lines += [f"{name}: {value}" for name, value in response.headers]
+    if _has_body(response.status) and not any(name.lower() in _OWN_LENGTH for name, _ in response.headers):
+        lines.append(f"Content-Length: {len(response.body)}")
     if close:
         lines.append("Connection: close")
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def encode(answer: Answer, *, close: bool = False, head_only: bool = False) -> bytes:
-    """The whole answer. `head_only` is for a HEAD request."""
-    head = encode_head(answer, close=close)
-    return head if head_only or not _has_body(answer.status) else head + answer.body
+def encode(response: HttpResponse, *, close: bool = False, head_only: bool = False) -> bytes:
+    """Returns the whole response. `head_only` is for a HEAD request."""
+    head = encode_head(response, close=close)
+    return head if head_only or not _has_body(response.status) else head + response.body
 
 
 def _has_body(status: int) -> bool:

@@ -25,7 +25,7 @@ from shared.settings import Role, Settings, load
 from shared.waiting import stopped_within
 from simulator import faults
 from simulator.entries import Entries
-from simulator.journal import Delivery
+from simulator.journal import JournalEntry
 from simulator.receiver import Receiver
 from simulator.tenant import Tenant
 from simulator.tenant_log import GeneratedLog
@@ -145,7 +145,7 @@ class _Scene:
         self._outage_until = 0.0
         self._finished = False
         self.tenant = Tenant(self._log, application=self._application)
-        self.receiver = Receiver(latency=_LATENCY, on_delivery=self._saw, seed=plan.seed)
+        self.receiver = Receiver(latency=_LATENCY, on_entry=self._saw, seed=plan.seed)
 
     def settings(self, folder: Path) -> Settings:
         environ = {
@@ -218,7 +218,7 @@ class _Scene:
             lines=tuple(self._lines),
         )
 
-    def _saw(self, delivery: Delivery) -> None:
+    def _saw(self, delivery: JournalEntry) -> None:
         if delivery.delivered:
             self._times.append(time.monotonic())
             self._lines.append(readable(delivery.body))

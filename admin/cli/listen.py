@@ -14,7 +14,7 @@ from admin.cli.output import say, show_body
 from admin.cli.streams import reader_gone
 
 if TYPE_CHECKING:
-    from simulator.journal import Delivery
+    from simulator.journal import JournalEntry
 
 
 def listen(
@@ -29,11 +29,11 @@ def listen(
     from admin.actions.lines import readable
     from admin.cli.serving import live, serve
     from simulator.receiver import Receiver
-    from simulator.wire import Answer
+    from simulator.wire import HttpResponse
 
     trouble: list[Exception] = []
 
-    def show(delivery: Delivery) -> None:
+    def show(delivery: JournalEntry) -> None:
         if as_json:
             show_body(delivery.body)
         else:
@@ -42,22 +42,22 @@ def listen(
             say(f"{answered}  {readable(delivery.body)}{mark}")
 
     async def work(stop: asyncio.Event) -> None:
-        def on_delivery(delivery: Delivery) -> None:
+        def on_entry(delivery: JournalEntry) -> None:
             show(delivery)
             if reader_gone():
                 stop.set()
 
-        def on_trouble(error: Exception) -> None:
+        def on_error(error: Exception) -> None:
             trouble.append(error)
             stop.set()
 
         with _usable(journal):
             receiver = Receiver(
                 latency=latency,
-                answer=Answer(status, b""),
+                response=HttpResponse(status, b""),
                 journal_file=journal,
-                on_delivery=on_delivery,
-                on_trouble=on_trouble,
+                on_entry=on_entry,
+                on_error=on_error,
             )
         await serve(receiver, host, port, stop, lambda url: [f"listening; set WEBHOOK_URL={url}/"])
         receiver.journal.close()

@@ -46,14 +46,14 @@ def tenant(
     from admin.cli.serving import live, serve
     from simulator import faults
     from simulator.entries import Entries
-    from simulator.rate_limit import Plan
+    from simulator.rate_limit import RatePlan
     from simulator.tenant import Tenant
     from simulator.tenant_log import GeneratedLog
     from simulator.tokens import Application
 
     application = Application()
-    log = GeneratedLog(origin=time.time(), backlog=backlog, rate=rate, limit=limit, entries=Entries(seed=seed, nasty=nasty))
-    server = Tenant(log, application=application, plan=Plan(burst, per_second), unknown_from=unknown_from.value, seed=seed)
+    log = GeneratedLog(origin=time.time(), backlog=backlog, rate=rate, limit=limit, entries=Entries(seed=seed, edge_cases=nasty))
+    server = Tenant(log, application=application, plan=RatePlan(burst, per_second), unknown_from=unknown_from.value, seed=seed)
     if errors:
         server.faults.sometimes(errors, faults.status(500), faults.short_body(), faults.slow(2.0))
 

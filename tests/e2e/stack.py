@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simulator.background import in_background, run_on
 from simulator.receiver import Receiver
 from simulator.tenant import Tenant
 from simulator.tenant_log import ListedLog, TenantLog
 from simulator.tokens import Application
+from tests.support.background import in_background, run_on
 from tests.support.process_guard import guarded
 
 DATA = Path(__file__).parents[1] / "data"

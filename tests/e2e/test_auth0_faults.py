@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from simulator import faults, tenant_faults
-from simulator.background import run_on
 from simulator.tenant_log import ListedLog, TenantLog
 from tests.e2e.stack import SECRET, Process, Stack, simple
+from tests.support import faults, tenant_faults
+from tests.support.background import run_on
 
 StackOf = Callable[[TenantLog], Stack]
 

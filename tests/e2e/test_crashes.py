@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from simulator import faults
 from simulator.tenant_log import ListedLog, TenantLog
 from tests.e2e.observer import watching
 from tests.e2e.stack import Stack, simple
+from tests.support import faults
 from tests.support.logs import Log
 
 StackOf = Callable[[TenantLog], Stack]

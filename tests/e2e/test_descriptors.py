@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from simulator import faults
 from simulator.tenant_log import ListedLog, TenantLog
 from tests.e2e.stack import Process, Stack, simple, stacked
+from tests.support import faults
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the limit of another process can be changed on Linux only")
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from simulator import faults
-from simulator.background import run_on
-from simulator.faults import Fault
+from simulator.faults import HttpFault
 from simulator.tenant_log import ListedLog, TenantLog
 from tests.e2e.stack import Stack, simple
+from tests.support import faults
+from tests.support.background import run_on
 
 StackOf = Callable[[TenantLog], Stack]
 FAULTS = {
@@ -28,7 +28,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_nothing_is_passed_over_and_all_arrives_when_it_recovers(stack_of: StackOf, fault: Fault) -> None:
+def test_nothing_is_passed_over_and_all_arrives_when_it_recovers(stack_of: StackOf, fault: HttpFault) -> None:
     stack = stack_of(ListedLog(simple(range(60))))
     stack.receiver.script.add(fault)
     process = stack.start("run", WEBHOOK_TIMEOUT="0.3")
@@ -46,7 +46,7 @@ def test_nothing_is_passed_over_and_all_arrives_when_it_recovers(stack_of: Stack
 @pytest.mark.parametrize(
     "fault", [faults.hang_after_headers(), faults.short_body(), faults.reset_after_headers()], ids=lambda f: f.name
 )
-def test_a_200_whose_body_breaks_off_is_a_200(stack_of: StackOf, fault: Fault) -> None:
+def test_a_200_whose_body_breaks_off_is_a_200(stack_of: StackOf, fault: HttpFault) -> None:
     stack = stack_of(ListedLog(simple(range(20))))
     stack.receiver.script.add(fault)
     assert stack.start("run", "--once", WEBHOOK_TIMEOUT="0.5").wait() == 0

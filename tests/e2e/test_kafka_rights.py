@@ -12,9 +12,9 @@ from kafka.admin import ACL
 from shared.errors import TransportUnusable
 from shared.transport.kafka.topics import topics
 from shared.transport.kafka.transport import KafkaTransport
-from simulator import faults
 from simulator.tenant_log import ListedLog
 from tests.e2e.stack import Process, Stack, simple, stacked
+from tests.support import faults
 from tests.support.kafka.principals import Principal
 
 Create = Callable[..., Principal]

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from simulator import faults
 from simulator.tenant_log import ListedLog, TenantLog
 from tests.e2e.stack import Process, Stack, simple
+from tests.support import faults
 from tests.support.logs import Log
 
 StackOf = Callable[[TenantLog], Stack]

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from simulator import faults
 from simulator.tenant_log import ListedLog, TenantLog
 from tests.e2e.stack import COMMAND, Stack, simple, stacked
+from tests.support import faults
 from tests.support.kafka.broker import Broker
 from tests.support.process_guard import guarded
 

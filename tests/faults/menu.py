@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from simulator import faults, faults_floods, faults_malformed
-from simulator.faults import Fault
-from simulator.journal import Call
+from simulator.faults import HttpFault
+from simulator.journal import ReceivedCall
+from tests.support import faults, faults_floods, faults_malformed
 
 YEAR: Final = 31_536_000
 
 
-def retry_after(value: str, status: int, name: str) -> Fault:
+def retry_after(value: str, status: int, name: str) -> HttpFault:
     """A `Retry-After` of some shape; the value is latin-1."""
     fault = faults.status(status, headers=(("Retry-After", value),))
-    return Fault(name=f"{status} retry-after {name}", change=fault.change)
+    return HttpFault(name=f"{status} retry-after {name}", change=fault.change)
 
 
-def all_kinds(elsewhere: str) -> list[Fault]:
+def all_kinds(elsewhere: str) -> list[HttpFault]:
     """Each kind once; redirects lead to the URL `elsewhere`, where nobody must ever come."""
     return [
         *(faults.status(code) for code in (201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 410, 413, 422, 425, 429)),
@@ -39,7 +39,7 @@ def all_kinds(elsewhere: str) -> list[Fault]:
         faults.reset_before_headers(),
         faults.reset_after_headers(),
         faults.drip(0.02),
-        faults.answer_and_close(),
+        faults.respond_and_close(),
         faults_malformed.garbage(),
         faults_malformed.no_head(),
         faults_malformed.no_status(),
@@ -54,7 +54,7 @@ def all_kinds(elsewhere: str) -> list[Fault]:
         faults_malformed.bare_line_feeds(),
         faults_malformed.switching_protocols(),
         faults_malformed.long_body(),
-        faults_malformed.two_answers(),
+        faults_malformed.two_responses(),
         faults_malformed.timeout_afterwards(),
         faults_floods.endless_body(),
         faults_floods.huge_body(),
@@ -84,5 +84,5 @@ def is_poison(log_id: str) -> bool:
     return int(log_id[-20:]) % _POISONED_OF == 0
 
 
-def meets_poison(call: Call) -> bool:
+def meets_poison(call: ReceivedCall) -> bool:
     return is_poison(call.log_id)

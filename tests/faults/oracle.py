@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
 
-from simulator.journal import Delivery
+from simulator.journal import JournalEntry
 from tests.faults.place import Records
 from tests.faults.verdict import Verdict, say
 from tests.faults.world import Member, World
@@ -157,7 +157,7 @@ def _written_twice_for_a_reason(
 
 def _users_are_in_order(verdict: Verdict, world: World) -> None:
     """By the first 200 of each event, whole or not: the next event of its user came after it, in the order of the log."""
-    last: dict[str, Delivery] = {}
+    last: dict[str, JournalEntry] = {}
     wrong = []
     seen: set[str] = set()
     for delivery in world.receiver.journal.all:
@@ -172,7 +172,7 @@ def _users_are_in_order(verdict: Verdict, world: World) -> None:
     verdict.demand(not wrong, f"out of order: {wrong[:3]}, {len(wrong)} in all")
 
 
-def _by_id(deliveries: Sequence[Delivery]) -> Iterator[tuple[str, list[Delivery]]]:
+def _by_id(deliveries: Sequence[JournalEntry]) -> Iterator[tuple[str, list[JournalEntry]]]:
     ordered = sorted(deliveries, key=lambda delivery: (delivery.call.log_id, delivery.call.arrived_ns))
     for log_id, calls in groupby(ordered, key=lambda delivery: delivery.call.log_id):
         yield log_id, list(calls)
@@ -208,7 +208,7 @@ def _given_up(member: Member) -> Mapping[str, _GivenUp]:
     }
 
 
-def _missed(delivery: Delivery, given_up: Mapping[str, _GivenUp], calls: Collection[Delivery]) -> bool:
+def _missed(delivery: JournalEntry, given_up: Mapping[str, _GivenUp], calls: Collection[JournalEntry]) -> bool:
     """Whether the caller did not hear this answer: it was under way when its time was over, or came later, on a busy machine.
 
     `calls`: all that were made for the event.

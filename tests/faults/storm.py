@@ -19,12 +19,12 @@ from typing import Final, Protocol
 
 from shared import failpoints
 from shared.transport.port import Checkpoint
-from simulator import faults
-from simulator.background import run_on
-from simulator.journal import Call
+from simulator.journal import ReceivedCall
 from tests.faults import menu
 from tests.faults.oracle import Disturbance
 from tests.faults.world import Member, World
+from tests.support import faults
+from tests.support.background import run_on
 
 #: Seconds in which a process should come to its failpoint, with a broker there.
 _PATIENCE: Final = 12.0
@@ -160,7 +160,7 @@ class Storm:
                 raise TimeoutError(f"INV-6: {len(left)} events are left after {within:g} s\n{_where_they_are(world, left)}")
             time.sleep(0.1)
 
-    def _is_outage(self, name: str, _call: Call) -> bool:
+    def _is_outage(self, name: str, _call: ReceivedCall) -> bool:
         return self._outage == name
 
     def _misbehave(self) -> None:

@@ -10,13 +10,13 @@ from typing import Final
 
 import pytest
 
-from simulator import faults
-from simulator.background import run_on
 from tests.faults.nursery import Nursery
 from tests.faults.oracle import judged
 from tests.faults.place import InKafka
 from tests.faults.sampler import Usage
 from tests.faults.world import Member, World, a_world
+from tests.support import faults
+from tests.support.background import run_on
 from tests.support.kafka.broker import Broker
 
 _MAX_POLL_INTERVAL: Final = 3.0

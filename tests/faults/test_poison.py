@@ -10,13 +10,13 @@ from kafka import KafkaAdminClient
 
 from shared.settings import Role, load
 from shared.transport.kafka.topics import topics
-from simulator import faults
-from simulator.journal import Call
+from simulator.journal import ReceivedCall
 from tests.faults import menu
 from tests.faults.nursery import Nursery
 from tests.faults.oracle import judged
 from tests.faults.place import InKafka, InSqlite, Place
 from tests.faults.world import World, a_world
+from tests.support import faults
 from tests.support.kafka.broker import Broker
 
 
@@ -69,7 +69,7 @@ def test_twenty_thousand_events_behind_a_blocked_one_are_not_repeated(
         world.feed(count)
         blocked = min(world.expected)
 
-        def is_blocked(call: Call) -> bool:
+        def is_blocked(call: ReceivedCall) -> bool:
             return call.log_id == blocked
 
         world.receiver.script.add(faults.status(500), when=is_blocked)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from simulator import faults
-from simulator.faults import Fault
-from simulator.journal import Delivery
+from simulator.faults import HttpFault
+from simulator.journal import JournalEntry
 from tests.faults import menu
 from tests.faults.nursery import Nursery
 from tests.faults.oracle import judged
 from tests.faults.place import InKafka, InSqlite, Place
 from tests.faults.world import World, a_world, chance
+from tests.support import faults
 from tests.support.kafka.broker import Broker
 
 TIMES = 20
@@ -84,7 +84,7 @@ def test_what_a_consumer_finds_that_stood_still_in_a_call_is_what_the_journal_sa
         assert judged(world).wrong == []
 
 
-def _deck(world: World, kinds: list[Fault]) -> Iterator[Fault | None]:
+def _deck(world: World, kinds: list[HttpFault]) -> Iterator[HttpFault | None]:
     deck = [fault for fault in kinds for _ in range(TIMES)]
     chance(world.seed, "answers").shuffle(deck)
     for fault in deck:
@@ -92,7 +92,7 @@ def _deck(world: World, kinds: list[Fault]) -> Iterator[Fault | None]:
 
 
 def _waits_as_long_as_it_is_asked(world: World) -> None:
-    calls: dict[str, list[Delivery]] = {}
+    calls: dict[str, list[JournalEntry]] = {}
     for delivery in world.receiver.journal.all:
         calls.setdefault(delivery.call.log_id, []).append(delivery)
     waits: dict[str, list[float]] = {}

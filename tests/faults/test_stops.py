@@ -9,12 +9,12 @@ from typing import Final
 
 import pytest
 
-from simulator import faults
 from tests.faults.nursery import Nursery
 from tests.faults.oracle import Disturbance, judge, judged
 from tests.faults.place import InKafka
 from tests.faults.verdict import say
 from tests.faults.world import Member, World, a_world
+from tests.support import faults
 from tests.support.kafka.broker import Broker
 
 SESSION: Final = 2.0

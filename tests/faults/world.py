@@ -16,10 +16,9 @@ from typing import Any, Final
 
 from shared import failpoints
 from shared.event import slice_page
-from simulator.background import in_background, run_on
 from simulator.entries import Entries
-from simulator.journal import Delivery
-from simulator.rate_limit import Plan
+from simulator.journal import JournalEntry
+from simulator.rate_limit import RatePlan
 from simulator.receiver import Receiver
 from simulator.tenant import Tenant
 from simulator.tenant_log import ListedLog
@@ -28,6 +27,7 @@ from tests.faults.nursery import Child, Nursery
 from tests.faults.observer import Observer, watching
 from tests.faults.place import Place
 from tests.faults.sampler import Sampler, sampling
+from tests.support.background import in_background, run_on
 
 #: Texts that must never be seen in any log.
 CANARIES: Final = (
@@ -43,7 +43,7 @@ CANARIES: Final = (
 _NOT_ASKED_FOR: Final = frozenset({"sapi", "fapi", "mgmt_api_read"})
 _KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 #: A tenant that never asks anybody to wait: 100 times the pages of a real one.
-_GENEROUS: Final = Plan(burst=1_000, per_second=400.0)
+_GENEROUS: Final = RatePlan(burst=1_000, per_second=400.0)
 #: Times that no setting shortens.
 _COMPRESSED: Final = {"admin.compose._LONGEST_PROBE_INTERVAL": 1.0}
 
@@ -135,7 +135,7 @@ class World:
     _entries: Entries = field(init=False)
 
     def __post_init__(self) -> None:
-        self._entries = Entries(seed=self.seed, nasty=0.05)
+        self._entries = Entries(seed=self.seed, edge_cases=0.05)
 
     def feed(self, count: int) -> None:
         """So many more events come to pass in the tenant."""
@@ -244,14 +244,14 @@ def a_world(place: Place, folder: Path, seed: int, *, nursery: Nursery | None = 
     members: list[Member] = []
     last_calls: dict[str, float] = {}
 
-    def note(delivery: Delivery) -> None:
+    def note(delivery: JournalEntry) -> None:
         last_calls[delivery.call.path] = time.monotonic()
 
     with ExitStack() as stack:
         if nursery is None:
             nursery = Nursery()
             stack.callback(nursery.close)
-        receiver, elsewhere = Receiver(seed=seed, on_delivery=note), Receiver()
+        receiver, elsewhere = Receiver(seed=seed, on_entry=note), Receiver()
         stack.enter_context(in_background(tenant, receiver, elsewhere))
         stack.callback(_kill_all, members)
         sampler = stack.enter_context(sampling(lambda: [member.child for member in tuple(members) if member.child.alive]))

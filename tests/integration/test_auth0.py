@@ -26,13 +26,13 @@ from shared.errors import (
     ScopeMissing,
     WebhooksError,
 )
-from simulator import faults, tenant_faults
-from simulator.faults import Fault
+from simulator.faults import HttpFault
 from simulator.http import Exchange, Server
 from simulator.tenant import Tenant
 from simulator.tenant_log import ListedLog
 from simulator.tokens import Application
-from simulator.wire import Answer, Request
+from simulator.wire import HttpRequest, HttpResponse
+from tests.support import faults, tenant_faults
 
 SECRET: Final = "canary-secret"
 LOGS: Final = "/api/v2/logs"
@@ -115,13 +115,13 @@ async def world() -> AsyncIterator[World]:
 
 
 @asynccontextmanager
-async def elsewhere() -> AsyncIterator[tuple[Server, list[Request]]]:
+async def elsewhere() -> AsyncIterator[tuple[Server, list[HttpRequest]]]:
     """Another origin, which notes what it is asked."""
-    got: list[Request] = []
+    got: list[HttpRequest] = []
 
-    def answer(request: Request, exchange: Exchange) -> None:
+    def answer(request: HttpRequest, exchange: Exchange) -> None:
         got.append(request)
-        exchange.respond(Answer.json_bytes(200, b"[]"))
+        exchange.respond(HttpResponse.json_bytes(200, b"[]"))
 
     server = Server(answer)
     await server.start()
@@ -144,24 +144,24 @@ def ids(start: int, stop: int) -> list[str]:
     return [log_id(number) for number in range(start, stop)]
 
 
-def grant(**fields: object) -> Fault:
+def grant(**fields: object) -> HttpFault:
     """A token like the usual one, but for these fields; None takes one away."""
 
-    def change(answer: Answer) -> Answer:
+    def change(answer: HttpResponse) -> HttpResponse:
         changed = json.loads(answer.body) | fields
-        return Answer.json(answer.status, {name: value for name, value in changed.items() if value is not None})
+        return HttpResponse.json(answer.status, {name: value for name, value in changed.items() if value is not None})
 
-    return Fault(name="grant", change=change)
+    return HttpFault(name="grant", change=change)
 
 
-def linked(link: Callable[[str], str]) -> Fault:
+def linked(link: Callable[[str], str]) -> HttpFault:
     """The usual page, with a `Link` made out of the usual one's URL."""
 
-    def change(answer: Answer) -> Answer:
+    def change(answer: HttpResponse) -> HttpResponse:
         match = re.search(r"<(.*?)>", answer.header("Link") or "")
         return answer.with_header("Link", link(match[1])) if match else answer
 
-    return Fault(name="linked", change=change)
+    return HttpFault(name="linked", change=change)
 
 
 # The token.
@@ -263,7 +263,7 @@ async def test_a_token_that_cannot_be_one_is_an_answer_we_cannot_read(world: Wor
     assert await read_on(logs) == ids(1, 30)
 
 
-TOKEN_TROUBLE: Final[dict[str, tuple[Fault, type[WebhooksError], str]]] = {
+TOKEN_TROUBLE: Final[dict[str, tuple[HttpFault, type[WebhooksError], str]]] = {
     "429": (faults.status(429, headers=(("Retry-After", "7"),)), RateLimited, "answered 429"),
     "500": (faults.status(500), Auth0Unavailable, "answered 500"),
     "html": (tenant_faults.html(), Auth0Unavailable, "answered 200 with something that is no JSON object"),
@@ -286,7 +286,7 @@ TOKEN_TROUBLE: Final[dict[str, tuple[Fault, type[WebhooksError], str]]] = {
 
 
 @pytest.mark.parametrize(("fault", "error", "words"), TOKEN_TROUBLE.values(), ids=TOKEN_TROUBLE)
-async def test_trouble_at_the_token_endpoint(world: World, fault: Fault, error: type[WebhooksError], words: str) -> None:
+async def test_trouble_at_the_token_endpoint(world: World, fault: HttpFault, error: type[WebhooksError], words: str) -> None:
     world.tenant.token_faults.add(fault)
     logs = world.logs(deadline=0.4)
     with pytest.raises(error, match=re.escape(words)) as caught:
@@ -393,12 +393,12 @@ async def test_an_empty_page_leads_to_itself(world: World) -> None:
 async def test_a_short_page_is_not_the_end(world: World) -> None:
     """Auth0 may give fewer than were asked for."""
 
-    def two(answer: Answer) -> Answer:
+    def two(answer: HttpResponse) -> HttpResponse:
         raws = answer.body.strip(b"[]").replace(b"},{", b"}\n{").split(b"\n")[:2]
         link = f'<{LOGS}?from={json.loads(raws[-1])["log_id"]}&take=5>; rel="next"' if raws[0] else answer.header("Link")
-        return Answer.json_bytes(200, b"[" + b",".join(raws) + b"]", (("Link", link or ""),))
+        return HttpResponse.json_bytes(200, b"[" + b",".join(raws) + b"]", (("Link", link or ""),))
 
-    world.tenant.faults.add(Fault(name="two", change=two))
+    world.tenant.faults.add(HttpFault(name="two", change=two))
     assert await read_on(world.logs()) == ids(1, 30)
 
 
@@ -497,7 +497,7 @@ async def test_a_checkpoint_that_is_no_auth0_id_is_asked_for_as_it_is(world: Wor
     assert targets == [f"{LOGS}?from=a%26b%3Dc%23d%2F%C3%A9%3F&take=5", f"{LOGS}/a%26b%3Dc%23d%2F%C3%A9%3F"]
 
 
-PAGE_TROUBLE: Final[dict[str, tuple[Fault, type[WebhooksError], str]]] = {
+PAGE_TROUBLE: Final[dict[str, tuple[HttpFault, type[WebhooksError], str]]] = {
     "500": (faults.status(500), Auth0Unavailable, "answered 500"),
     "502 html": (faults.status(502, body=b"<html>"), Auth0Unavailable, "answered 502"),
     "204": (faults.status(204), Auth0Unavailable, "answered 204"),
@@ -520,7 +520,7 @@ PAGE_TROUBLE: Final[dict[str, tuple[Fault, type[WebhooksError], str]]] = {
 
 
 @pytest.mark.parametrize(("fault", "error", "words"), PAGE_TROUBLE.values(), ids=PAGE_TROUBLE)
-async def test_what_comes_instead_of_a_page(world: World, fault: Fault, error: type[WebhooksError], words: str) -> None:
+async def test_what_comes_instead_of_a_page(world: World, fault: HttpFault, error: type[WebhooksError], words: str) -> None:
     world.tenant.faults.add(fault)
     logs = world.logs(deadline=0.4, body_cap=4096)
     async with asyncio.timeout(2):
@@ -549,7 +549,7 @@ async def test_a_429_says_how_long_to_wait(world: World, header: str, value: str
 
 async def test_a_429_whose_body_never_comes_says_it_too(world: World) -> None:
     """It once counted as no answer, and was asked for again too early."""
-    limited = Answer(429, b"{}", (("Retry-After", "7"),))
+    limited = HttpResponse(429, b"{}", (("Retry-After", "7"),))
     world.tenant.faults.add(replace(faults.hang_after_headers(), change=lambda _: limited))
     with pytest.raises(RateLimited) as caught:
         await world.logs(deadline=5).after(log_id(0))

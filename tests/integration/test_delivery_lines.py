@@ -8,10 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from consumer.scheduling.batch import Batching, Form
-from simulator import faults
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
 from tests.integration.workers import dead, ids, log_in, policy, running, until, worker
+from tests.support import faults
 
 AGAIN = "not delivered, will be tried again"
 
@@ -70,7 +70,7 @@ async def test_where_to_look_is_said_once_and_anew_after_a_delivery(tmp_path: Pa
     ids=["a 2xx that does not count", "a redirect", "credentials"],
 )
 async def test_a_failure_that_speaks_for_itself_says_what_to_look_at(
-    tmp_path: Path, receiver: Receiver, fault: faults.Fault, outcome: str, said: str, level: str
+    tmp_path: Path, receiver: Receiver, fault: faults.HttpFault, outcome: str, said: str, level: str
 ) -> None:
     receiver.script.in_order(fault)
     await publish(log_in(tmp_path), [event(0)])

@@ -16,10 +16,10 @@ from consumer.policy import Ordering
 from consumer.scheduling.batch import Batching, Form
 from consumer.scheduling.circuit_breaker import BreakerState
 from shared.documents.skip import Answer, Request, Word
-from simulator import faults
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
 from tests.integration.workers import committed, dead, ids, log_in, policy, running, until, worker
+from tests.support import faults
 
 # -- order
 

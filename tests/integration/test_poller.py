@@ -22,14 +22,14 @@ from shared.errors import CredentialsRefused, LeaseLost, ScopeMissing, Transport
 from shared.event import slice_page
 from shared.transport.port import Publisher
 from shared.transport.sqlite.transport import SqliteTransport
-from simulator import faults, tenant_faults
 from simulator.entries import Entries
-from simulator.faults import Fault
-from simulator.rate_limit import Plan
+from simulator.faults import HttpFault
+from simulator.rate_limit import RatePlan
 from simulator.tenant import Tenant
 from simulator.tenant_log import GeneratedLog, ListedLog, TenantLog
-from simulator.wire import Answer
+from simulator.wire import HttpResponse
 from tests.integration.poller_world import APPLICATION, WatchedPublisher, World
+from tests.support import faults, tenant_faults
 
 WorldOf = Callable[..., Awaitable[World]]
 
@@ -48,7 +48,7 @@ FAULTS: Final = (
     faults.short_body(),
     faults.reset_before_headers(),
     faults.reset_after_headers(),
-    faults.answer_and_close(),
+    faults.respond_and_close(),
     tenant_faults.html(),
     tenant_faults.json_object(),
     tenant_faults.truncated_json(),
@@ -60,11 +60,11 @@ FAULTS: Final = (
 
 @pytest.fixture
 async def world_of(tmp_path: Path) -> AsyncIterator[WorldOf]:
-    """Makes the world around a tenant's log; without one it has 230 entries as they come, a third of them nasty."""
+    """Makes the world around a tenant's log; without one it has 230 entries as they come, a third of them edge cases."""
     worlds: list[World] = []
 
     async def make(log: TenantLog | None = None, *, seed: int = 0, **options: Any) -> World:
-        log = log or GeneratedLog(origin=time.time(), backlog=230, entries=Entries(seed=seed, nasty=0.3))
+        log = log or GeneratedLog(origin=time.time(), backlog=230, entries=Entries(seed=seed, edge_cases=0.3))
         tenant = Tenant(log, application=APPLICATION, seed=seed, **options)
         await tenant.start()
         worlds.append(World(tenant, tmp_path / f"log-{len(worlds)}.db"))
@@ -88,19 +88,19 @@ def entries(start: int, stop: int, *, kind: str = "s") -> ListedLog:
     return ListedLog(entry(number, kind=kind) for number in range(start, stop))
 
 
-def reordered(order: Callable[[list[bytes]], list[bytes]]) -> Fault:
+def reordered(order: Callable[[list[bytes]], list[bytes]]) -> HttpFault:
     """The usual page, its entries in another order."""
 
-    def change(answer: Answer) -> Answer:
+    def change(answer: HttpResponse) -> HttpResponse:
         raws = order([event.raw for event in slice_page(answer.body)])
-        return Answer(answer.status, b"[" + b",".join(raws) + b"]", answer.headers)
+        return HttpResponse(answer.status, b"[" + b",".join(raws) + b"]", answer.headers)
 
-    return Fault(name="reordered", change=change)
+    return HttpFault(name="reordered", change=change)
 
 
-def leading_to(number: int) -> Fault:
+def leading_to(number: int) -> HttpFault:
     """The usual page, whose link leads to what is newer than this entry."""
-    return Fault(
+    return HttpFault(
         name="misleading link",
         change=lambda answer: answer.with_header(
             "Link", re.sub(r"from=\d+", f"from={log_id(number)}", answer.header("Link") or "")
@@ -121,7 +121,7 @@ async def test_every_event_is_stored_once_and_counted(world_of: WorldOf) -> None
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-async def test_one_kind_of_trouble(world_of: WorldOf, fault: Fault) -> None:
+async def test_one_kind_of_trouble(world_of: WorldOf, fault: HttpFault) -> None:
     """Once, then twice in a row, then later again; each failed turn is followed by a wait."""
     world = await world_of()
     world.tenant.faults.in_order(None, None, fault, None, None, None, fault, fault)
@@ -331,7 +331,7 @@ async def test_waits_grow_to_a_minute_and_begin_anew_after_a_page(world_of: Worl
 
 async def test_after_a_429_nothing_is_asked_before_the_time(world_of: WorldOf) -> None:
     """One request in 1.25 s: whoever comes too early is refused once more."""
-    worlds = [await world_of(entries(0, 1), plan=Plan(1, 0.8), retry_after=retry_after) for retry_after in (True, False)]
+    worlds = [await world_of(entries(0, 1), plan=RatePlan(1, 0.8), retry_after=retry_after) for retry_after in (True, False)]
     await asyncio.gather(*(world.poller.run(world.log, asyncio.Event(), once=True) for world in worlds))
     for world in worlds:
         assert [seen.status for seen in world.tenant.requests] == [200, 200, 429, 200]
@@ -390,7 +390,7 @@ async def test_a_second_poller_of_the_same_log_is_refused(world_of: WorldOf) -> 
 @pytest.mark.parametrize(
     "fault", [faults.hang_before_headers(), faults.hang_after_headers(), faults.drip(0.05)], ids=lambda f: f.name
 )
-async def test_a_stop_breaks_off_a_request_at_once(world_of: WorldOf, fault: Fault) -> None:
+async def test_a_stop_breaks_off_a_request_at_once(world_of: WorldOf, fault: HttpFault) -> None:
     world = await world_of()
     world.tenant.faults.in_order(None, fault)
     async with world.running():
@@ -412,7 +412,7 @@ async def test_a_stop_breaks_off_the_request_for_a_token(world_of: WorldOf) -> N
     [None, faults.status(500), faults.status(429, headers=(("Retry-After", "200"),))],
     ids=["the end of the log", "500", "429"],
 )
-async def test_a_stop_breaks_off_every_wait_at_once(world_of: WorldOf, fault: Fault | None) -> None:
+async def test_a_stop_breaks_off_every_wait_at_once(world_of: WorldOf, fault: HttpFault | None) -> None:
     world = await world_of(entries(0, 1))
     world.tenant.faults.in_order(None, fault)
     async with world.running():

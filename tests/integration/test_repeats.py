@@ -5,11 +5,11 @@ from __future__ import annotations
 from random import Random
 
 from consumer.policy import Ordering
-from simulator import faults
-from simulator.journal import Call
+from simulator.journal import ReceivedCall
 from simulator.receiver import Receiver
 from tests.contract.harness import event, publish
 from tests.integration.workers import policy, running, until, worker
+from tests.support import faults
 from tests.support.logs import Log
 
 
@@ -19,7 +19,7 @@ async def test_an_orderly_restart_repeats_nothing_however_much_is_open(log: Log,
     refused = {one.log_id for one in Random(1).sample(sent, 3_000)}
     await publish(log.transport(), *(sent[start : start + 1_000] for start in range(0, len(sent), 1_000)))
 
-    def is_refused(call: Call) -> bool:
+    def is_refused(call: ReceivedCall) -> bool:
         return call.log_id in refused
 
     receiver.script.add(faults.status(500), when=is_refused)

@@ -16,12 +16,12 @@ from admin.actions.reports import say_each_minute, say_what_begins, say_what_was
 from consumer.worker import Worker
 from producer.poller import Poller
 from shared.settings import Role, Settings, load
-from simulator import faults
 from simulator.receiver import Receiver
 from simulator.tenant import Tenant
 from simulator.tenant_log import ListedLog
 from simulator.tokens import Application
 from tests.e2e.stack import simple
+from tests.support import faults
 
 ENVIRON = {
     "AUTH0_CLIENT_ID": "client",

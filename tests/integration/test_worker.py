@@ -17,10 +17,10 @@ from shared.backoff import Backoff
 from shared.record import Record
 from shared.transport.port import Control, Member, PartitionRecords, Position
 from shared.transport.sqlite.transport import SqliteTransport
-from simulator import faults
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
 from tests.integration.workers import committed, log_in, running, until, worker
+from tests.support import faults
 
 
 async def test_open_calls_reach_the_share_and_never_pass_it(tmp_path: Path, receiver: Receiver) -> None:

@@ -19,9 +19,10 @@ import httpx
 import pytest
 
 from shared.event import Event, slice_page
-from simulator.journal import Delivery, Journal, read_journal
+from simulator.journal import Journal, JournalEntry
 from simulator.open_calls import OpenCalls
 from tests.stack.compose import BASE, IMAGE, Failed, Stack, build, docker, require_engine, stack
+from tests.support.journal import read_journal
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -72,7 +73,7 @@ class Story:
     events: Sequence[Event]
     #: Log ids as they lie in the topic.
     topic: Sequence[str]
-    deliveries: Sequence[Delivery]
+    deliveries: Sequence[JournalEntry]
     #: How many events had been delivered when consumer and producer were killed.
     delivered_at_the_kill: int
     #: By service, what the engine knows of each container; the killed consumer's among them.
@@ -192,7 +193,7 @@ def delivered(running: Stack, folder: Path) -> set[str]:
     return {delivery.call.log_id for delivery in journal(running, folder) if delivery.delivered}
 
 
-def journal(running: Stack, folder: Path) -> list[Delivery]:
+def journal(running: Stack, folder: Path) -> list[JournalEntry]:
     file = folder / "journal.jsonl"
     file.write_text(running("exec", "-T", "demo-receiver", "sh", "-c", "touch /tmp/journal.jsonl && cat /tmp/journal.jsonl"))
     return read_journal(file)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from simulator.receiver import Receiver
-from simulator.wire import Answer
+from simulator.wire import HttpResponse
 
 Play = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -42,9 +42,9 @@ async def raw_server(play: Play, *, tls: ssl.SSLContext | None = None) -> AsyncI
 
 @asynccontextmanager
 async def receiving(
-    *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, answer: Answer | None = None
+    *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, response: HttpResponse | None = None
 ) -> AsyncIterator[Receiver]:
-    receiver = Receiver(tls=tls, answer=answer) if answer else Receiver(tls=tls)
+    receiver = Receiver(tls=tls, response=response) if response else Receiver(tls=tls)
     await receiver.start(host)
     try:
         yield receiver

@@ -6,12 +6,12 @@ import asyncio
 import socket
 
 from consumer.http.client import HttpWebhook
-from simulator import faults, faults_floods
 from simulator.receiver import Receiver
-from simulator.wire import Answer
+from simulator.wire import HttpResponse
 from tests.integration.webhook.caller import Caller, delivery
 from tests.integration.webhook.certificates import Certificates
 from tests.integration.webhook.servers import receiving
+from tests.support import faults, faults_floods
 
 
 async def test_the_body_arrives_byte_for_byte_with_its_id_and_the_headers(receiver: Receiver, certificates: Certificates) -> None:
@@ -127,7 +127,7 @@ async def test_no_address_of_a_redirect_is_ever_called(caller: Caller, receiver:
 
 async def test_cookies_are_not_kept() -> None:
     async with (
-        receiving(answer=Answer(200, headers=(("Set-Cookie", "a=b"),))) as receiver,
+        receiving(response=HttpResponse(200, headers=(("Set-Cookie", "a=b"),))) as receiver,
         Caller(HttpWebhook(url=receiver.url, headers={}, timeout=5, connect_timeout=5)) as caller,
     ):
         await caller.call()

@@ -16,11 +16,11 @@ from consumer.http.client import HttpWebhook
 from consumer.http.url import shown
 from consumer.webhook import Attempt, Cause
 from shared import masking
-from simulator import faults
 from simulator.receiver import Receiver
 from tests.integration.webhook.caller import Caller
 from tests.integration.webhook.certificates import Certificates
 from tests.integration.webhook.servers import Play, raw_server, receiving
+from tests.support import faults
 
 
 async def _call(url: str, tls: ssl.SSLContext | None = None, *, proxy: str | None = None) -> Attempt:

@@ -11,9 +11,9 @@ import pytest
 
 from consumer.http import connect, connection
 from consumer.http.client import HttpWebhook
-from simulator import faults
 from simulator.receiver import Receiver
 from tests.integration.webhook.caller import Caller, delivery
+from tests.support import faults
 
 
 async def test_a_connection_that_died_while_idle_costs_no_attempt(

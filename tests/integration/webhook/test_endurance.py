@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from consumer.http.client import HttpWebhook
-from simulator import faults_floods
 from simulator.receiver import Receiver
 from tests.integration.webhook.caller import Caller, delivery
 from tests.integration.webhook.certificates import Certificates
+from tests.support import faults_floods
 
 
 async def _break_off(caller: Caller, count: int) -> None:

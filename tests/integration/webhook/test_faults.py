@@ -8,11 +8,11 @@ import time
 import pytest
 
 from consumer.http.client import HttpWebhook
-from simulator import faults, faults_floods, faults_malformed
-from simulator.faults import Fault
+from simulator.faults import HttpFault
 from simulator.receiver import Receiver
 from tests.integration.webhook.caller import Caller
 from tests.integration.webhook.certificates import Certificates
+from tests.support import faults, faults_floods, faults_malformed
 
 AT_ONCE = [
     *(faults.status(code) for code in (201, 204, 304, 400, 408, 410, 429)),
@@ -27,7 +27,7 @@ AT_ONCE = [
     faults.short_body(),
     faults.reset_before_headers(),
     faults.reset_after_headers(),
-    faults.answer_and_close(),
+    faults.respond_and_close(),
     faults_malformed.garbage(),
     faults_malformed.no_head(),
     faults_malformed.no_status(),
@@ -39,7 +39,7 @@ AT_ONCE = [
     faults_malformed.http_1_0(),
     faults_malformed.bare_line_feeds(),
     faults_malformed.switching_protocols(),
-    faults_malformed.two_answers(),
+    faults_malformed.two_responses(),
     faults_malformed.timeout_afterwards(),
     faults_floods.endless_body(),
     faults_floods.huge_body(),
@@ -65,11 +65,11 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("fault", AT_ONCE + MALFORMED, ids=lambda fault: fault.name)
-async def test_the_verdict_is_the_status_line(caller: Caller, receiver: Receiver, fault: Fault) -> None:
+async def test_the_verdict_is_the_status_line(caller: Caller, receiver: Receiver, fault: HttpFault) -> None:
     await _verdict_is_the_status_line(caller, receiver, fault)
 
 
-async def _verdict_is_the_status_line(caller: Caller, receiver: Receiver, fault: Fault) -> None:
+async def _verdict_is_the_status_line(caller: Caller, receiver: Receiver, fault: HttpFault) -> None:
     assert (await caller.call("first")).status == 200
     receiver.script.in_order(fault)
     attempt = await caller.call("faulty")

@@ -11,13 +11,13 @@ import pytest
 
 from consumer.http import response
 from consumer.http.client import HttpWebhook
-from simulator import faults, faults_floods
 from simulator.http import Exchange
 from simulator.receiver import Receiver
-from simulator.wire import Answer, encode_head
+from simulator.wire import HttpResponse, encode_head
 from tests.integration.webhook.caller import Caller
 from tests.integration.webhook.certificates import Certificates
 from tests.integration.webhook.servers import raw_server
+from tests.support import faults, faults_floods
 
 BIG = b"x" * 16_000_000  # more than the buffers between us and a receiver that does not read
 
@@ -31,13 +31,13 @@ async def test_a_delivered_event_does_not_wait_for_a_slow_body(plain_caller: Cal
 
 
 async def test_a_body_that_comes_a_little_later_costs_no_connection(plain_caller: Caller, plain_receiver: Receiver) -> None:
-    async def play(exchange: Exchange, answer: Answer) -> None:
+    async def play(exchange: Exchange, answer: HttpResponse) -> None:
         exchange.send(encode_head(answer))
         await asyncio.sleep(0.03)
         exchange.send(answer.body)
-        exchange.answered = True
+        exchange.responded = True
 
-    plain_receiver.script.add(faults.Fault(name="two pieces", play=play))
+    plain_receiver.script.add(faults.HttpFault(name="two pieces", play=play))
     assert (await plain_caller.call()).status == 200
     [first] = plain_receiver.connections
     assert all([(await plain_caller.call()).status == 200 for _ in range(5)])

@@ -7,11 +7,11 @@ import threading
 import httpx
 import pytest
 
-from simulator import faults
-from simulator.background import in_background, run_on
 from simulator.receiver import Receiver
 from simulator.tenant import Tenant
 from simulator.tenant_log import ListedLog
+from tests.support import faults
+from tests.support.background import in_background, run_on
 
 
 def test_both_run_beside_a_test_that_blocks() -> None:

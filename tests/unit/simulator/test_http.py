@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from simulator.http import Exchange, Handler, Server
-from simulator.wire import Answer, Request
+from simulator.wire import HttpRequest, HttpResponse
 
 
 @asynccontextmanager
@@ -25,8 +25,8 @@ async def serving(handler: Handler) -> AsyncIterator[Server]:
         await server.stop()
 
 
-def echo(request: Request, exchange: Exchange) -> None:
-    exchange.respond(Answer(200, f"{request.method} {request.path} {request.body!r}".encode()))
+def echo(request: HttpRequest, exchange: Exchange) -> None:
+    exchange.respond(HttpResponse(200, f"{request.method} {request.path} {request.body!r}".encode()))
 
 
 async def talk(server: Server, sent: bytes) -> bytes:
@@ -83,7 +83,7 @@ class Hanging:
         self.begun = asyncio.Event()
         self.ended = asyncio.Event()
 
-    async def __call__(self, _request: Request, _exchange: Exchange) -> None:
+    async def __call__(self, _request: HttpRequest, _exchange: Exchange) -> None:
         self.begun.set()
         try:
             await asyncio.Event().wait()
@@ -119,7 +119,7 @@ async def test_a_handler_that_fails_is_reported_and_its_client_sees_the_end() ->
     reports: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(str(context["exception"])))
 
-    async def fail(_request: Request, _exchange: Exchange) -> None:
+    async def fail(_request: HttpRequest, _exchange: Exchange) -> None:
         raise ValueError("broken")
 
     async with serving(fail) as server:
@@ -131,7 +131,7 @@ async def test_so_is_one_that_fails_without_waiting() -> None:
     reports: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(str(context["exception"])))
 
-    def fail(_request: Request, _exchange: Exchange) -> None:
+    def fail(_request: HttpRequest, _exchange: Exchange) -> None:
         raise ValueError("broken")
 
     async with serving(fail) as server:
@@ -140,7 +140,7 @@ async def test_so_is_one_that_fails_without_waiting() -> None:
 
 
 async def test_a_raw_answer_is_passed_on_byte_for_byte() -> None:
-    def odd(_request: Request, exchange: Exchange) -> None:
+    def odd(_request: HttpRequest, exchange: Exchange) -> None:
         exchange.send(b"HTTP/1.1 999 What\r\n\r\n")
 
     async with serving(odd) as server:

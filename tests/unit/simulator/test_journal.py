@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simulator.journal import Call, Disorder, Journal, read_journal
+from simulator.journal import Disorder, Journal, ReceivedCall
+from tests.support.journal import read_journal
 
 
 def note(journal: Journal, log_id: str, user: str = "u", *, arrived: int, answered: int, status: int = 200) -> None:
-    call = Call(arrived, "POST", "/", None, None, log_id, user, "s", "00", 0)
+    call = ReceivedCall(arrived, "POST", "/", None, None, log_id, user, "s", "00", 0)
     journal.append(call, answered_ns=answered, verdict="ok", status=status, whole=True)
 
 

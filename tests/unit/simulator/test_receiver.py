@@ -12,10 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from simulator import faults, faults_floods
-from simulator.faults import Fault
-from simulator.journal import Delivery, read_journal
+from simulator.faults import HttpFault
+from simulator.journal import JournalEntry
 from simulator.receiver import Receiver
+from tests.support import faults, faults_floods
+from tests.support.journal import read_journal
 
 
 @pytest.fixture
@@ -81,8 +82,8 @@ async def test_what_is_delivered_twice_is_a_duplicate(receiver: Receiver, client
 
 async def test_the_journal_is_written_before_the_answer(tmp_path: Path, client: httpx.AsyncClient) -> None:
     file = tmp_path / "journal.jsonl"
-    noted: list[Delivery] = []
-    receiver = Receiver(journal_file=file, on_delivery=noted.append)
+    noted: list[JournalEntry] = []
+    receiver = Receiver(journal_file=file, on_entry=noted.append)
     receiver.script.add(faults.hang_after_headers())
     await receiver.start()
     async with client.stream("POST", receiver.url, content=body("1")) as answer:
@@ -125,7 +126,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("fault", "error"), BROKEN, ids=[fault.name for fault, _ in BROKEN])
 async def test_a_broken_answer_is_no_delivery(
-    receiver: Receiver, client: httpx.AsyncClient, fault: Fault, error: type[httpx.TransportError]
+    receiver: Receiver, client: httpx.AsyncClient, fault: HttpFault, error: type[httpx.TransportError]
 ) -> None:
     receiver.script.in_order(fault)
     with pytest.raises(error):
@@ -151,7 +152,7 @@ async def test_an_answer_that_drips_outlives_a_total_deadline(receiver: Receiver
     [faults.hang_before_headers(), faults.cut_headers(), faults.drip(0.0), faults_floods.drip_headers(0.0)],
     ids=lambda fault: fault.name,
 )
-async def test_what_counts_as_no_head_gets_none_to_a_client_that_reads_late_either(receiver: Receiver, fault: Fault) -> None:
+async def test_what_counts_as_no_head_gets_none_to_a_client_that_reads_late_either(receiver: Receiver, fault: HttpFault) -> None:
     receiver.script.in_order(fault)
     reader, writer = await asyncio.open_connection("127.0.0.1", receiver.port)
     writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
@@ -166,7 +167,7 @@ async def test_what_counts_as_no_head_gets_none_to_a_client_that_reads_late_eith
 
 
 async def test_a_connection_that_dies_after_its_answer(receiver: Receiver, client: httpx.AsyncClient) -> None:
-    receiver.script.in_order(faults.answer_and_close())
+    receiver.script.in_order(faults.respond_and_close())
     for log_id in ("1", "2"):
         assert (await client.post(receiver.url, content=body(log_id))).status_code == 200
     assert receiver.journal.delivered == ("1", "2")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from simulator import faults
 from simulator.script import Script
+from tests.support import faults
 
 BAD, SLOW = faults.status(503), faults.slow(1)
 
@@ -39,7 +39,7 @@ def test_for_some_seconds() -> None:
 
 
 def test_chance_is_decided_by_the_seed() -> None:
-    def drawn(seed: int) -> list[faults.Fault | None]:
+    def drawn(seed: int) -> list[faults.HttpFault | None]:
         script: Script[str] = Script(seed=seed)
         script.sometimes(0.5, BAD, SLOW)
         return [script.choose("") for _ in range(100)]

@@ -10,13 +10,13 @@ import pytest
 
 from shared.errors import PageInvalid
 from shared.event import slice_page
-from simulator import faults, tenant_faults
 from simulator.entries import Entries
-from simulator.faults import Fault
-from simulator.rate_limit import Plan
+from simulator.faults import HttpFault
+from simulator.rate_limit import RatePlan
 from simulator.tenant import Tenant, UnknownFrom
 from simulator.tenant_log import GeneratedLog, ListedLog
 from simulator.tokens import Application
+from tests.support import faults, tenant_faults
 
 NOW = 1_795_000_000.0
 LOGS = "/api/v2/logs"
@@ -34,7 +34,7 @@ class World:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.log = GeneratedLog(origin=NOW, backlog=30, rate=1, entries=Entries(seed=3, nasty=0.5))
+        self.log = GeneratedLog(origin=NOW, backlog=30, rate=1, entries=Entries(seed=3, edge_cases=0.5))
         self.tenant = Tenant(self.log, clock=self.clock)
         self.client = httpx.AsyncClient()
 
@@ -210,7 +210,7 @@ async def test_other_paths_are_unknown(world: World) -> None:
 
 
 async def test_a_429_comes_with_everything_auth0_sends(world: World) -> None:
-    await world.use(Tenant(world.log, plan=Plan(2, 0.5), retry_after=True, clock=world.clock))
+    await world.use(Tenant(world.log, plan=RatePlan(2, 0.5), retry_after=True, clock=world.clock))
     await world.authorise()
     answers = [await world.page(0) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -248,7 +248,7 @@ async def test_token_faults_are_apart(world: World) -> None:
     [faults.short_body(), faults.reset_before_headers(), faults.reset_after_headers(), faults.close(), faults.cut_headers()],
     ids=lambda fault: fault.name,
 )
-async def test_a_cut_answer_never_looks_like_a_whole_one(world: World, fault: Fault) -> None:
+async def test_a_cut_answer_never_looks_like_a_whole_one(world: World, fault: HttpFault) -> None:
     world.tenant.faults.in_order(fault)
     with pytest.raises(httpx.TransportError):
         await world.page(0)
@@ -265,7 +265,7 @@ async def test_a_cut_answer_never_looks_like_a_whole_one(world: World, fault: Fa
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-async def test_a_page_that_is_none(world: World, fault: Fault, complaint: str) -> None:
+async def test_a_page_that_is_none(world: World, fault: HttpFault, complaint: str) -> None:
     world.tenant.faults.in_order(fault)
     answer = await world.page(0)
     assert answer.status_code == 200

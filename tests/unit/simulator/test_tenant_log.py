@@ -69,7 +69,7 @@ def test_the_oldest_generated_entries_go() -> None:
 
 
 def test_a_generated_date_is_what_the_entry_says() -> None:
-    log = GeneratedLog(origin=NOW, backlog=300, entries=Entries(nasty=0))
+    log = GeneratedLog(origin=NOW, backlog=300, entries=Entries(edge_cases=0))
     for index in log.span(NOW):
         [event] = slice_page(b"[" + log.raw(index) + b"]")
         listed = ListedLog([event.raw])

@@ -13,15 +13,15 @@ from auth0.management.errors.not_found_error import NotFoundError
 from auth0.management.errors.too_many_requests_error import TooManyRequestsError
 from auth0.management.errors.unauthorized_error import UnauthorizedError
 
-from simulator.background import in_background
 from simulator.entries import Entries
-from simulator.rate_limit import Plan
+from simulator.rate_limit import RatePlan
 from simulator.tenant import Tenant
 from simulator.tenant_log import GeneratedLog
 from simulator.tokens import Application
+from tests.support.background import in_background
 
 NOW = 1_795_000_000.0
-LOG = GeneratedLog(origin=NOW, backlog=230, entries=Entries(seed=5, nasty=0))
+LOG = GeneratedLog(origin=NOW, backlog=230, entries=Entries(seed=5, edge_cases=0))
 IDS = [LOG.log_id(index) for index in range(230)]
 BY_DATE = [LOG.log_id(index) for index in sorted(range(230), key=LOG.date)]
 
@@ -98,7 +98,7 @@ def test_one_entry(sdk: Sdk) -> None:
 
 
 def test_errors_are_the_ones_the_sdk_knows() -> None:
-    with in_background(Tenant(LOG, plan=Plan(3, 0.1), clock=lambda: NOW)) as (tenant,):
+    with in_background(Tenant(LOG, plan=RatePlan(3, 0.1), clock=lambda: NOW)) as (tenant,):
         sdk = Sdk(tenant)
         with sdk.http:
             sdk.logs.get(IDS[0])

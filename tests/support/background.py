@@ -1,11 +1,11 @@
-"""Servers in an event loop in a thread of their own, for tests that start processes and wait for them.
+"""Servers in an event loop in a thread, for tests and benchmarks that start processes and wait for them.
 
     with in_background(Tenant(log), Receiver()) as (tenant, receiver):
         subprocess.run([...])
         run_on(receiver, receiver.journal.wait_for(500, timeout=10))
 
-What is safe from any thread (scripts, journals, logs, the list of requests) is used directly; what has to be awaited goes through
-`run_on`: `run_on(receiver, receiver.stop())`, `run_on(receiver, receiver.start(port=receiver.port))`.
+What is safe from any thread (scripts, journals, logs, the list of requests) is used directly. Use `run_on` for coroutines:
+`run_on(receiver, receiver.stop())`, `run_on(receiver, receiver.start(port=receiver.port))`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ C = TypeVar("C", bound=Server)
 
 
 def run_on(server: Server, work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine where the server lives and wait for it, from another thread. Raises what it raises."""
+    """Run a coroutine in the server's event loop and wait for it, from another thread. Raises what it raises."""
     return asyncio.run_coroutine_threadsafe(work, server.loop).result()
 
 
@@ -39,7 +39,7 @@ def in_background(first: A, second: B, third: C, /) -> AbstractContextManager[tu
 
 
 def in_background(*servers: Server) -> AbstractContextManager[tuple[Server, ...]]:
-    """Start the servers on free ports, hand them out, stop them in the end. Raises what their `start` raises."""
+    """Start the servers on free ports, yield them, stop them at the end. Raises what their `start` raises."""
     return _in_background(servers)
 
 
