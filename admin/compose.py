@@ -22,7 +22,7 @@ from shared import descriptors, logging
 from shared.backoff import Backoff
 from shared.errors import ConfigurationError, EnvironmentUnusable
 from shared.log_types import table
-from shared.settings import DeliverySettings, Role, Settings, WebhookSettings
+from shared.settings import DeliverySettings, Role, Settings, TransportSettings, WebhookSettings
 from shared.transport.port import Transport
 from shared.waiting import Stopped, unless_stopped
 
@@ -79,8 +79,15 @@ def transport(settings: Settings, *, concurrent_calls: int | None = None) -> Tra
     )
 
 
-async def log_answers(settings: Settings, stop: asyncio.Event, *, patience: float = _PATIENCE) -> bool:
-    """Wait until Kafka can be reached; False: `stop` came first. Raises `TransportUnusable` when waiting is no use."""
+def require_broker(kafka: TransportSettings) -> None:
+    """Blocks until one broker answers as it must. Raises `TransportUnusable` after the first try."""
+    from shared.transport.kafka.client.preflight import wait_for_broker
+
+    wait_for_broker(kafka, 0.0, our_log)
+
+
+async def wait_for_transport(settings: Settings, stop: asyncio.Event, *, patience: float = _PATIENCE) -> bool:
+    """Wait until Kafka can be reached. Returns False if `stop` came first. Raises `TransportUnusable` when waiting is no use."""
     if not settings.transport.bootstrap_servers:
         return True
     from shared.transport.kafka.client.preflight import wait_for_broker

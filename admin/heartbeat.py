@@ -1,4 +1,4 @@
-"""A sign of life: a file that is touched while every loop makes progress. Whoever looks at it looks at its age."""
+"""The health file: touched while every loop makes progress. Probes check its mtime."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.logging import get_logger
 from shared.waiting import stopped_within
 
 _EVERY: Final = 2.0  # seconds
-#: Seconds without a round of a loop after which it is stuck: above the deadline of a request to Auth0, and a broker's timeouts.
+#: Seconds without a turn after which a loop is stuck: above the deadline of a request to Auth0, and a broker's timeouts.
 STUCK: Final = 90.0
 
 log = get_logger(__name__)
@@ -20,15 +20,15 @@ log = get_logger(__name__)
 class Loop(Protocol):
     @property
     def idle_for(self) -> float:
-        """Seconds since the loop last came round."""
+        """Seconds since the last turn of the loop."""
 
 
-async def signs_of_life(file: Path | None, stop: asyncio.Event, *loops: Loop) -> None:
+async def heartbeat(file: Path | None, stop: asyncio.Event, *loops: Loop) -> None:
     """Touch `file` every two seconds until `stop`, but not while a loop is stuck. Raises `EnvironmentUnusable`."""
     while file is not None and not stop.is_set():
         stuck = [type(loop).__name__ for loop in loops if loop.idle_for > STUCK]
         if stuck:
-            log.error("a loop does not come round; the health file is not touched", loops=stuck)
+            log.error("a loop makes no progress; the health file is not touched", loops=stuck)
         else:
             _touch(file)
         await stopped_within(stop, _EVERY)

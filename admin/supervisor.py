@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
-from admin.cli.exits import Exit, at_once
+from admin.exits import Exit, at_once
 from shared import logging
 from shared.descriptors import REMEDY, is_shortage
 from shared.errors import EnvironmentUnusable
@@ -52,7 +52,7 @@ def run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], *, grace: fl
             signal.signal(number, handler if number == signal.SIGHUP else at_once)
 
 
-async def together(stop: asyncio.Event, *works: Awaitable[None]) -> None:
+async def supervise(stop: asyncio.Event, *works: Awaitable[None]) -> None:
     """Run side by side. When one fails the others are stopped, not cancelled: they drain; then its error is raised."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:

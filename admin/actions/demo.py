@@ -15,8 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from admin import compose
-from admin.actions.lines import readable
-from admin.actions.run import forever
+from admin.actions.run import serve
 from consumer.scheduling.circuit_breaker import BreakerState
 from consumer.worker import Worker
 from producer.poller import Poller
@@ -74,8 +73,8 @@ class Snapshot:
     outage: bool
     #: The breaker keeps calls back and probes.
     probing: bool
-    #: The last deliveries as readable lines.
-    lines: tuple[str, ...]
+    #: The bodies of the last deliveries.
+    last: tuple[bytes, ...]
 
     @property
     def lag(self) -> int:
@@ -118,7 +117,7 @@ async def play(stop: asyncio.Event, show: Callable[[Snapshot], None], *, plan: P
             watch = asyncio.create_task(scene.watch(poller, worker, stop, show, every))
             watch.add_done_callback(lambda _: stop.set())  # also when what it shows cannot be shown
             try:
-                await forever(log, (poller, worker), stop, None)
+                await serve(log, (poller, worker), stop, None)
             finally:
                 stop.set()
                 await watch
@@ -140,7 +139,7 @@ class _Scene:
             limit=plan.total,
             entries=Entries(seed=plan.seed),
         )
-        self._lines: deque[str] = deque(maxlen=6)
+        self._last: deque[bytes] = deque(maxlen=6)
         self._times: deque[float] = deque()
         self._outage_until = 0.0
         self._finished = False
@@ -215,13 +214,13 @@ class _Scene:
             rate=len(self._times) / max(0.5, min(elapsed, _RATE_OVER)),
             outage=now < self._outage_until,
             probing=worker.breaker is not BreakerState.CLOSED,
-            lines=tuple(self._lines),
+            last=tuple(self._last),
         )
 
     def _saw(self, delivery: JournalEntry) -> None:
         if delivery.delivered:
             self._times.append(time.monotonic())
-            self._lines.append(readable(delivery.body))
+            self._last.append(delivery.body)
         if not self._outage_until and len(self.receiver.journal.delivered) >= self._plan.outage_after:
             self._outage_until = time.monotonic() + self._plan.outage
             self.receiver.script.add(faults.status(503), seconds=self._plan.outage)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from admin.actions.reports import say_each_minute, say_what_was_done
 from admin.actions.status import status
-from admin.heartbeat import signs_of_life
-from admin.supervisor import together
+from admin.heartbeat import heartbeat
+from admin.supervisor import supervise
 from consumer.worker import Worker
 from producer.poller import Poller
 from shared.transport.port import Transport
@@ -30,11 +30,11 @@ class Leftover:
     caught_up: bool
 
 
-async def forever(transport: Transport, loops: Sequence[Poller | Worker], stop: asyncio.Event, health: Path | None) -> None:
+async def serve(transport: Transport, loops: Sequence[Poller | Worker], stop: asyncio.Event, health: Path | None) -> None:
     """Run these loops on one log until `stop`. Raises `EnvironmentUnusable`."""
-    besides = signs_of_life(health, stop, *loops), say_each_minute(stop, *loops)
+    besides = heartbeat(health, stop, *loops), say_each_minute(stop, *loops)
     async with _reported(transport, loops):
-        await together(stop, *besides, *(loop.run(transport, stop) for loop in loops))
+        await supervise(stop, *besides, *(loop.run(transport, stop) for loop in loops))
 
 
 async def once(transport: Transport, poller: Poller, worker: Worker, stop: asyncio.Event, *, within: float) -> Leftover:
@@ -51,7 +51,7 @@ async def once(transport: Transport, poller: Poller, worker: Worker, stop: async
 
     try:
         async with _reported(transport, (poller, worker)):
-            await together(stop, say_each_minute(stop, poller, worker), poll(), worker.run(transport, stop))
+            await supervise(stop, say_each_minute(stop, poller, worker), poll(), worker.run(transport, stop))
             undelivered = sum(row.undelivered for row in await status(transport))
             return Leftover(undelivered, caught_up.is_set())
     finally:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from admin.cli import checkpoint, config, dead_letters, demo, listen, run, simulate, skip, status, topics, types
+from admin.cli import checkpoint, config, dead_letters, demo, run, simulate, skip, status, topics, types
 
 app = typer.Typer(
     name="auth0-webhooks",
@@ -32,5 +32,8 @@ def options(
     """Auth0 tenant log events, delivered to your webhook at least once, none skipped."""
 
 
-for module in (run, status, dead_letters, skip, checkpoint, demo, simulate, listen, types, topics, config):
-    module.register(app)
+# `--help` shows the commands in this order, then the groups.
+for command in (run.run, run.produce, run.consume, status.status, skip.skip, demo.demo, simulate.listen, types.types):
+    app.command()(command)
+for group in (dead_letters, checkpoint, simulate, topics, config):
+    app.add_typer(group.commands)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from admin.cli.exits import Exit
+from admin.cli.confirm import confirm
+from admin.cli.context import kafka_settings, with_transport
 from admin.cli.output import say, show_json
+from shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from shared.transport.port import Repeats
+    from shared.transport.port import Checkpoint, Repeats
 
 commands = typer.Typer(name="checkpoint", help="How far Auth0's log was read.", no_args_is_help=True)
 
@@ -19,9 +21,7 @@ commands = typer.Typer(name="checkpoint", help="How far Auth0's log was read.", 
 @commands.command()
 def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show the last entry that is in the log or was filtered out."""
-    from admin.cli.context import on_log
-
-    checkpoint = on_log(lambda transport: transport.checkpoint())
+    checkpoint = with_transport(lambda transport: transport.checkpoint())
     if as_json:
         show_json({**asdict(checkpoint), "reset": not checkpoint.log_id} if checkpoint else None, indent=None)
     elif checkpoint and checkpoint.log_id:
@@ -38,36 +38,30 @@ def set_checkpoint(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Make a lost checkpoint anew, on Kafka: nothing of Auth0's log is passed over, and nothing is published twice."""
-    from admin.cli.context import agreed, settings_of_kafka
-    from shared.errors import ConfigurationError, EnvironmentUnusable, PublishFailed
-
     if not from_topic:
         raise ConfigurationError(["say from what: `auth0-webhooks checkpoint set --from-topic`"])
-    settings = settings_of_kafka("the embedded log writes events and checkpoint in one transaction, so it does not lose it")
+    settings = kafka_settings("the embedded log writes events and checkpoint in one transaction, so it does not lose it")
 
-    from shared.transport.kafka.topics import checkpoint_recovery
+    def confirmed(checkpoint: Checkpoint) -> bool:
+        where = f"the checkpoint in {settings.checkpoint_topic} to {checkpoint.log_id}"
+        return confirm(f"Set {where}, a page before the newest record?", yes=yes)
 
-    checkpoint, ends = checkpoint_recovery.derive(settings)
-    question = f"Set the checkpoint in {settings.checkpoint_topic} to {checkpoint.log_id}, a page before the newest record?"
-    if not agreed(question, yes=yes):
-        raise typer.Exit(Exit.FINE)
-    try:
-        checkpoint_recovery.store(settings, checkpoint, ends)
-    except PublishFailed as error:
-        raise EnvironmentUnusable(str(error)) from None
-    say(f"The checkpoint is {checkpoint.log_id}; the next poller to take over goes on from there.")
+    from admin.actions.checkpoint import recover  # importing kafka takes up to a second
+
+    recovered = recover(settings, confirmed)
+    if recovered:
+        say(f"The checkpoint is {recovered.log_id}; the next poller to take over goes on from there.")
 
 
 @commands.command()
 def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Begin at the oldest entry that Auth0 still has, where it does not know the checkpoint any more. Stop the poller first."""
-    from admin.cli.context import agreed, on_log
 
     def confirmed(repeats: Repeats) -> bool:
         say(_repeats(repeats))
-        return agreed("Begin at the oldest entry that Auth0 still has?", yes=yes)
+        return confirm("Begin at the oldest entry that Auth0 still has?", yes=yes)
 
-    if on_log(lambda transport: transport.reset_checkpoint(confirmed)):
+    if with_transport(lambda transport: transport.reset_checkpoint(confirmed)):
         say("The checkpoint was reset; the next poller begins at the oldest entry that Auth0 still has.")
 
 
@@ -77,7 +71,3 @@ def _repeats(repeats: Repeats) -> str:
     counts = {"in the log": repeats.held, "that the log has removed since": repeats.removed}
     those = " and of ".join(f"{count} {where}" for where, count in counts.items() if count)
     return f"At most {repeats.most} events may be published again: those of {those} that Auth0 still has."
-
-
-def register(app: typer.Typer) -> None:
-    app.add_typer(commands)

@@ -68,7 +68,3 @@ def _print_json(rows: Sequence[Row], problems: Sequence[str]) -> None:
 
 def _print_table(rows: Sequence[Row]) -> None:
     show_table(("name", "value", "source"), (row[:3] for row in rows), dim=(row.source == "default" for row in rows))
-
-
-def register(app: typer.Typer) -> None:
-    app.add_typer(commands)

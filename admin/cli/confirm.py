@@ -1,4 +1,4 @@
-"""A question to the person at the terminal."""
+"""The question before a command acts."""
 
 from __future__ import annotations
 
@@ -12,28 +12,50 @@ from typing import Final
 
 import typer
 
+from admin.cli.output import say
+from admin.exits import Exit
+from shared.errors import ConfigurationError
 from shared.text import visible
 
-_ANSWERS: Final = {"y": True, "yes": True, "n": False, "no": False, "": False}
+_MEANS_YES: Final = {"y": True, "yes": True, "n": False, "no": False, "": False}
 
 
-def ask(question: str) -> bool:
-    """Whether the answer is yes. Raises KeyboardInterrupt at once on Ctrl-C, and EOFError where no answer comes any more."""
+def confirm(question: str, *, yes: bool) -> bool:
+    """Ask the person at the terminal, unless `yes`. Returns whether to act; if not, the person was told that nothing changed.
+
+    Ctrl-C and the end of the input end the command. Raises `ConfigurationError` where standard input is no terminal.
+    """
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise ConfigurationError([f"{question} Nothing was done: say --yes where nobody can be asked"])
+    try:
+        confirmed = _ask(question)
+    except (KeyboardInterrupt, EOFError):
+        say("\nNothing was changed", to_person=True)
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    if not confirmed:
+        say("Nothing was changed", to_person=True)
+    return confirmed
+
+
+def _ask(question: str) -> bool:
+    """Raises KeyboardInterrupt at once on Ctrl-C, and EOFError at the end of the input."""
     with _interruptible() as wake:
         while True:
             typer.echo(f"{visible(question)} [y/N]: ", nl=False)
-            answer = _line(wake).strip().lower()
-            if answer in _ANSWERS:
-                return _ANSWERS[answer]
+            reply = _read_line(wake).strip().lower()
+            if reply in _MEANS_YES:
+                return _MEANS_YES[reply]
             typer.echo("y or n?")
 
 
 @contextmanager
 def _interruptible() -> Iterator[int]:
-    """SIGINT raises KeyboardInterrupt; it also makes the descriptor readable that is given.
+    """SIGINT raises KeyboardInterrupt and makes the yielded descriptor readable.
 
-    An event loop around us would only note the first one. And one that comes just before a read is not seen until that returns:
-    `input` has that gap.
+    Not `input`: a SIGINT just before its read is not seen until the read returns. And the handler of an event loop around us
+    would only note the first SIGINT.
     """
     wake, write = os.pipe()
     os.set_blocking(write, False)
@@ -48,7 +70,7 @@ def _interruptible() -> Iterator[int]:
         os.close(write)
 
 
-def _line(wake: int) -> str:
+def _read_line(wake: int) -> str:
     ready: list[int] = []
     while sys.stdin.fileno() not in ready:
         ready, _, _ = select.select([sys.stdin.fileno(), wake], [], [])

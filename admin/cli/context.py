@@ -1,17 +1,11 @@
-"""What the operator's commands have in common: settings, the log, and asking before acting."""
+"""How an operator's command gets its settings and the transport."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import typer
-
-from admin.cli.confirm import ask
-from admin.cli.exits import Exit
-from admin.cli.output import say
 from shared.errors import ConfigurationError, EnvironmentUnusable, PublishFailed
 
 if TYPE_CHECKING:
@@ -21,21 +15,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def on_log(work: Callable[[Transport], Coroutine[Any, Any, T]]) -> T:
-    """Run `work` on the log that the settings name. Raises `ConfigurationError` and `EnvironmentUnusable`."""
+def with_transport(work: Callable[[Transport], Coroutine[Any, Any, T]]) -> T:
+    """Run `work` on the transport that the settings name. Raises `ConfigurationError` and `EnvironmentUnusable`."""
     from admin import compose
 
-    settings = _settings()
+    settings = _load()
     path = settings.transport.sqlite_path
     if not settings.transport.bootstrap_servers and not path.exists():
-        # Made anew it would be empty, and in the wrong folder "nothing is left to do" is the wrong answer.
+        # A new file would be empty, and in a wrong folder "nothing is left to do" would be a false statement.
         raise EnvironmentUnusable(
             f"there is no log at {path.absolute()}: nothing has run here yet, or this is the wrong folder; "
             "name the file with SQLITE_PATH, or the cluster with KAFKA_BOOTSTRAP_SERVERS"
         )
 
     async def run() -> T:
-        await compose.log_answers(settings, asyncio.Event(), patience=0.0)
+        await compose.wait_for_transport(settings, asyncio.Event(), patience=0.0)
         transport = compose.transport(settings)
         try:
             return await work(transport)
@@ -47,44 +41,15 @@ def on_log(work: Callable[[Transport], Coroutine[Any, Any, T]]) -> T:
     return asyncio.run(run())
 
 
-def settings_of_kafka(otherwise: str, *, reached: bool = True) -> TransportSettings:
-    """Of a cluster that answers (`reached`). `otherwise`: why this command has no use on the embedded log.
-
-    Raises `ConfigurationError` and `EnvironmentUnusable`.
-    """
-    from admin import compose
-
-    settings = _settings()
+def kafka_settings(otherwise: str) -> TransportSettings:
+    """For a command that makes sense on Kafka only; `otherwise` says why. Raises `ConfigurationError`."""
+    settings = _load()
     if not settings.transport.bootstrap_servers:
         raise ConfigurationError([f"KAFKA_BOOTSTRAP_SERVERS is not set: {otherwise}"])
-
-    if reached:
-        from shared.transport.kafka.client.preflight import wait_for_broker
-
-        wait_for_broker(settings.transport, 0.0, compose.our_log)
     return settings.transport
 
 
-def agreed(question: str, *, yes: bool) -> bool:
-    """Whether to act; says so where not. Without a person at the keyboard only `--yes` says so; raises `ConfigurationError` then.
-
-    Ctrl-C at the question ends the command.
-    """
-    if yes:
-        return True
-    if not sys.stdin.isatty():
-        raise ConfigurationError([f"{question} Nothing was done: say --yes where nobody can be asked"])
-    try:
-        answer = ask(question)
-    except (KeyboardInterrupt, EOFError):
-        say("\nNothing was changed", to_person=True)
-        raise typer.Exit(Exit.INTERRUPTED) from None
-    if not answer:
-        say("Nothing was changed", to_person=True)
-    return answer
-
-
-def _settings() -> Settings:
+def _load() -> Settings:
     from admin import compose
     from shared.settings import Role, load
 

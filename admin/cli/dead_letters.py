@@ -91,13 +91,13 @@ def purge(
 
 def _act(choice: Choice, verb: str, how: str, done: str, *, yes: bool, action: Action) -> None:
     """Count first, ask, then act; what was done before an error is said too."""
-    from admin.cli.context import agreed
+    from admin.cli.confirm import confirm
 
     async def work(letters: DeadLetters) -> None:
         which = await _chosen(letters, choice)
         if not which:
             say("no dead letter matches; nothing was done")
-        elif agreed(f"{verb} {_count(which)} {how}?", yes=yes):
+        elif confirm(f"{verb} {_count(which)} {how}?", yes=yes):
             count = 0
             try:
                 async for _ in action(letters, which):
@@ -123,7 +123,7 @@ async def _chosen(letters: DeadLetters, choice: Choice) -> Sequence[DeadLetter]:
 
 
 def _on_letters(work: Callable[[DeadLetters], Coroutine[Any, Any, T]]) -> T:
-    from admin.cli.context import on_log
+    from admin.cli.context import with_transport
 
     async def opened(transport: Transport) -> T:
         letters = await transport.dead_letters()
@@ -132,7 +132,7 @@ def _on_letters(work: Callable[[DeadLetters], Coroutine[Any, Any, T]]) -> T:
         finally:
             await letters.close()
 
-    return on_log(opened)
+    return with_transport(opened)
 
 
 def _choice(
@@ -180,7 +180,3 @@ def _print_table(letters: Sequence[DeadLetter]) -> None:
         heads = ("log id", "type", "set aside", "attempts", "status", "reason")
         show_table(heads, ([fields[name] or "-" for name in names] for fields in rows))
     say(_count(letters))
-
-
-def register(app: typer.Typer) -> None:
-    app.add_typer(commands)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from admin.cli.exits import Exit
+from admin.cli.output import format_event
+from admin.exits import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +116,7 @@ def _draw(snapshot: Snapshot) -> Group:
     numbers.add_row("retried", str(snapshot.failed_attempts), "attempts that failed and are made again")
     numbers.add_row("lag", str(snapshot.lag), "stored and not yet delivered")
     style = "bold red" if snapshot.outage else "bold green"
-    last = Text("\n".join(snapshot.lines), style="dim", no_wrap=True, overflow="ellipsis")
+    last = Text("\n".join(map(format_event, snapshot.last)), style="dim", no_wrap=True, overflow="ellipsis")
     return Group(
         Text.assemble(("auth0-webhooks demo", "bold"), f"   {snapshot.elapsed:.1f} s\n"),
         numbers,
@@ -134,7 +135,3 @@ def _verdict(summary: Summary) -> str:
         f"  Checked against the receiver's journal: {summary.missing} missing, {summary.duplicates} twice, "
         f"{summary.out_of_order} out of order for their user, {summary.altered} altered."
     )
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(demo)

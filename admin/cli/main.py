@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-from admin.cli.exits import Exit, at_once
+from admin.exits import Exit, at_once
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from admin.cli.exits import Exit
+from admin.exits import Exit
 
 if TYPE_CHECKING:
     from admin.actions.run import Leftover
@@ -39,7 +39,7 @@ def run(
         if once:
             left.append(await actions.once(transport, poller, worker, stop, within=timeout))
         else:
-            await actions.forever(transport, (poller, worker), stop, settings.observability.health_file)
+            await actions.serve(transport, (poller, worker), stop, settings.observability.health_file)
 
     _live(Role.RUN, work)
     if left and (left[0].undelivered or not left[0].caught_up):
@@ -50,12 +50,12 @@ def run(
 def produce() -> None:
     """Poll Auth0 and store events in the log. Of several replicas on Kafka one polls, the others stand by."""
     from admin import compose
-    from admin.actions.run import forever
+    from admin.actions.run import serve
     from shared.settings import Role
 
     async def work(settings: Settings, stop: asyncio.Event) -> None:
         loops = (compose.poller(settings),)
-        await forever(compose.transport(settings), loops, stop, settings.observability.health_file)
+        await serve(compose.transport(settings), loops, stop, settings.observability.health_file)
 
     _live(Role.PRODUCE, work)
 
@@ -63,12 +63,12 @@ def produce() -> None:
 def consume() -> None:
     """Deliver events from the log to the webhook. Replicas on Kafka share the partitions, and the limit on open calls."""
     from admin import compose
-    from admin.actions.run import forever
+    from admin.actions.run import serve
     from shared.settings import Role
 
     async def work(settings: Settings, stop: asyncio.Event) -> None:
         loops = (compose.worker(settings),)
-        await forever(compose.transport(settings), loops, stop, settings.observability.health_file)
+        await serve(compose.transport(settings), loops, stop, settings.observability.health_file)
 
     _live(Role.CONSUME, work)
 
@@ -88,7 +88,7 @@ def _live(role: Role, work: Callable[[Settings, asyncio.Event], Coroutine[Any, A
 
     async def begin(stop: asyncio.Event) -> None:
         say_what_begins(settings)
-        if await compose.log_answers(settings, stop):
+        if await compose.wait_for_transport(settings, stop):
             await work(settings, stop)
 
     # A producer has nothing to drain: the loop section of the settings is not among its own.
@@ -103,8 +103,3 @@ def _report(undelivered: int, *, caught_up: bool) -> None:
         log.error(f"{undelivered} events are left in the log, to be delivered by the next run", undelivered=undelivered)
     if not caught_up:
         log.error("Auth0's log was not read to its end; the next run goes on from the checkpoint")
-
-
-def register(app: typer.Typer) -> None:
-    for command in (run, produce, consume):
-        app.command()(command)

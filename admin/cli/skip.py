@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from admin.cli.exits import Exit
 from admin.cli.output import say
+from admin.exits import Exit
 from shared.text import visible
 
 if TYPE_CHECKING:
@@ -36,12 +36,13 @@ def skip(
 ) -> None:
     """Set an undelivered event aside while consumers run, so that what waits behind it goes on."""
     from admin.actions.skip import skip as ask
-    from admin.cli.context import agreed, on_log
+    from admin.cli.confirm import confirm
+    from admin.cli.context import with_transport
     from shared.errors import ConfigurationError
 
     if not reason.strip():
         raise ConfigurationError(["--reason must say why: it is all that the next person will know"])
-    if not agreed(f"Set {log_id} aside as a dead letter, undelivered?", yes=yes):
+    if not confirm(f"Set {log_id} aside as a dead letter, undelivered?", yes=yes):
         raise typer.Exit(Exit.FINE)
     who = by or f"{getpass.getuser()}@{socket.gethostname()}"
 
@@ -50,7 +51,7 @@ def skip(
             skipped = await ask(transport, log_id, by=who, reason=reason, within=timeout, stop=stop)
             return skipped, 128 + stop.number if stop.number else 0
 
-    skipped, interrupted = on_log(work)
+    skipped, interrupted = with_transport(work)
     _report(log_id, skipped, timeout, interrupted)
 
 
@@ -132,7 +133,3 @@ def _interruptible() -> Iterator[_Stop]:
     finally:
         for number in heeded:
             loop.remove_signal_handler(number)
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(skip)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from admin.cli.context import with_transport
 from admin.cli.output import say, show_json, show_table
 
 if TYPE_CHECKING:
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show for each partition its end, the committed position, and what is not delivered yet."""
     from admin.actions.status import overview
-    from admin.cli.context import on_log
 
-    seen = on_log(overview)
+    seen = with_transport(overview)
     if as_json:
         _print_json(seen)
     else:
@@ -52,7 +52,3 @@ def _cells(row: PartitionStatus) -> tuple[object, ...]:
 
 def _cells_of_unused(row: PartitionStatus) -> tuple[object, ...]:
     return row.partition, row.begin, row.end, "-", "-", "-", "-"
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(status)

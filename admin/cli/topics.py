@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
+from admin.cli.context import kafka_settings
 from admin.cli.output import say, show_json, show_table
 
 _OTHERWISE: Final = "the embedded log needs no topics"
@@ -23,10 +24,10 @@ def create(
     ] = False,
 ) -> None:
     """Make the topics that are missing; refuse what is there and differs."""
-    from admin.cli.context import settings_of_kafka
-    from shared.transport.kafka.topics import topics
+    settings = kafka_settings(_OTHERWISE)
 
-    settings = settings_of_kafka(_OTHERWISE, reached=not print_only)
+    from admin.actions import topics  # importing kafka takes up to a second
+
     if print_only:
         for command in topics.commands(settings, partitions):
             say(command)
@@ -41,33 +42,18 @@ def create(
 @commands.command()
 def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show the topics as they are on the cluster."""
-    from admin.cli.context import settings_of_kafka
-    from shared.transport.kafka.topics import topics
+    settings = kafka_settings(_OTHERWISE)
 
-    rows: list[dict[str, object]] = [
-        {
-            "topic": name,
-            "partitions": topic.partitions if topic else None,
-            "replicas": topic.replicas if topic else None,
-            "configs": dict(topic.configs) if topic else None,
-        }
-        for name, topic in topics.show(settings_of_kafka(_OTHERWISE))
-    ]
+    from admin.actions import topics
+
+    rows = topics.describe(settings)
     if as_json:
         show_json(rows)
     else:
-        _print_table(rows)
+        show_table(("topic", "partitions", "replicas", "configuration"), map(_cells, rows))
 
 
-def _print_table(rows: list[dict[str, object]]) -> None:
-    show_table(("topic", "partitions", "replicas", "configuration"), map(_cells, rows))
-
-
-def _cells(row: dict[str, object]) -> tuple[object, ...]:
+def _cells(row: dict[str, Any]) -> tuple[object, ...]:
     configs = row["configs"]
-    text = ", ".join(f"{name}={value}" for name, value in configs.items()) if isinstance(configs, dict) else "missing"
+    text = "missing" if configs is None else ", ".join(f"{name}={value}" for name, value in configs.items())
     return row["topic"], row["partitions"] or "-", row["replicas"] or "-", text or "not shown: no right to DESCRIBE_CONFIGS"
-
-
-def register(app: typer.Typer) -> None:
-    app.add_typer(commands)

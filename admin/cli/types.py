@@ -48,7 +48,3 @@ def _print_table(rows: Sequence[LogType], *, total: int) -> None:
         ((row.code, row.name, f"{row.level} {LEVELS[row.level]}", row.category) for row in rows),
     )
     say(f"\n{len(rows)} of {total} types")
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(types)

@@ -258,8 +258,8 @@ class Transport(Protocol):
     async def checkpoint(self) -> Checkpoint | None:
         """How far Auth0's log was read; None: nothing was ever stored. Raises `TransportUnusable`."""
 
-    async def reset_checkpoint(self, agreed: Callable[[Repeats], bool]) -> bool:
-        """Store `OLDEST` for the next poller, if `agreed` says so, which may ask a person. False: it did not.
+    async def reset_checkpoint(self, confirm: Callable[[Repeats], bool]) -> bool:
+        """Store `OLDEST` for the next poller, if `confirm` says so, which may ask a person. False: it did not.
 
         Raises `TransportUnusable`, also while a poller is active, and `PublishFailed`.
         """

@@ -116,8 +116,8 @@ class _EachByItsRole(Transport):
     async def checkpoint(self) -> Checkpoint | None:
         return await self._viewer.checkpoint()
 
-    async def reset_checkpoint(self, agreed: Callable[[Repeats], bool]) -> bool:
-        return await self._admin.reset_checkpoint(agreed)
+    async def reset_checkpoint(self, confirm: Callable[[Repeats], bool]) -> bool:
+        return await self._admin.reset_checkpoint(confirm)
 
     async def close(self) -> None:
         for transport in (self._producer, self._consumer, self._viewer, self._admin):

@@ -71,10 +71,10 @@ class KafkaTransport(Transport):
     async def checkpoint(self) -> Checkpoint | None:
         return await self._look().run(self._onlooker.checkpoint)
 
-    async def reset_checkpoint(self, agreed: Callable[[Repeats], bool]) -> bool:
+    async def reset_checkpoint(self, confirm: Callable[[Repeats], bool]) -> bool:
         thread = await self._thread("kafka-reset", (self._settings.topic, self._settings.checkpoint_topic))
         try:
-            if not agreed(await thread.run(checkpoint_recovery.repeats, self._settings)):
+            if not confirm(await thread.run(checkpoint_recovery.repeats, self._settings)):
                 return False
             await thread.run(checkpoint_recovery.reset, self._settings)
             return True

@@ -67,11 +67,11 @@ class SqliteTransport(Transport):
     async def consumers(self) -> Consumers:
         return Consumers(group="", members=None)
 
-    async def reset_checkpoint(self, agreed: Callable[[Repeats], bool]) -> bool:
+    async def reset_checkpoint(self, confirm: Callable[[Repeats], bool]) -> bool:
         file = await File.open(self._path)
         try:
             file.lock("poller")  # held while a person is asked
-            if not agreed(await file.run(repeats)):
+            if not confirm(await file.run(repeats)):
                 return False
             await write(file, store_checkpoint, OLDEST)
             return True

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admin.cli.output import escaped
+from admin.cli.output import escaped, format_event
 
 ANY = st.text(st.characters(codec=None))
 
@@ -24,3 +24,19 @@ def test_what_json_itself_lets_stand_is_escaped(character: str) -> None:
     document = escaped(json.dumps([character], ensure_ascii=False))
     assert document.isascii()
     assert json.loads(document) == [character]
+
+
+def test_a_log_entry_is_one_line_with_time_level_type_and_user() -> None:
+    body = b'{"_id":"1","type":"limit_wc","date":"2026-11-25T10:11:12.131Z","user_id":"auth0|7"}'
+    assert format_event(body).split() == ["10:11:12", "critical", "limit_wc", "Blocked", "Account", "auth0|7"]
+
+
+def test_what_is_no_log_entry_is_said_to_be_none() -> None:
+    assert format_event(b"<html>") == "(not a log entry: 6 bytes)"
+    assert format_event(b'{"_id":"1"},{"_id":"2"}') == "(not a log entry: 23 bytes)"
+
+
+@given(st.text(st.characters(codec=None)), st.text(), st.text())
+def test_nothing_an_entry_holds_can_move_the_cursor(user: str, code: str, date: str) -> None:
+    line = format_event(json.dumps({"_id": "1", "type": code, "date": date, "user_id": user}).encode())
+    assert line.isprintable()

@@ -153,7 +153,7 @@ class ManualTransport(Transport, Member):
     async def checkpoint(self) -> Checkpoint | None:
         raise NotImplementedError
 
-    async def reset_checkpoint(self, agreed: Callable[[Repeats], bool]) -> bool:
+    async def reset_checkpoint(self, confirm: Callable[[Repeats], bool]) -> bool:
         raise NotImplementedError
 
     async def publisher(self) -> Publisher:

@@ -7,11 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from admin.actions.configuration import document, example
-from admin.cli import config, types
+from admin.cli.app import app
 from shared.errors import ConfigurationError
 from shared.settings import GROUPS, parsers
 from shared.settings.loading import our_names
@@ -19,10 +18,6 @@ from shared.settings.sources import read_dotenv
 from tests.unit.settings.cases import ENOUGH
 
 ROOT = Path(__file__).parents[3]
-
-app = typer.Typer()
-for module in (config, types):
-    module.register(app)
 
 
 @pytest.fixture
