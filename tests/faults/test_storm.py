@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.faults.nursery import Nursery
+from tests.faults.oracle import Disturbance, judge
 from tests.faults.place import InKafka
 from tests.faults.storm import Storm
 from tests.faults.weather import weather
@@ -44,6 +46,37 @@ def test_zombies_and_outages_lose_nothing(own_kafka: Broker, tmp_path: Path, nur
         assert verdict.events > 2_000
         # A poller or a broker that stands still in the middle of a write may repeat that page, and no more.
         assert verdict.repeated_records <= PAGE * (ACTIONS["freeze produce"] + ACTIONS["broker freeze"])
+
+
+@pytest.mark.timeout(120)
+def test_zombies_that_wake_to_the_answer_of_an_old_heartbeat_make_no_call(
+    own_kafka: Broker, tmp_path: Path, nursery: Nursery, seed: int
+) -> None:
+    """The broker confirmed their membership while they stood still, and has given their partitions to another one long since."""
+    place = InKafka(own_kafka.bootstrap)
+    with a_world(place, tmp_path, seed, nursery=nursery, WINDOW="400", WEBHOOK_CONCURRENT_CALLS="8") as world:
+        world.feed(900)
+        world.receiver.latency = 0.04
+        zombies = [world.start("consume") for _ in range(3)]
+        other = world.start("consume")
+        world.start("produce")
+        world.until(lambda: all(map(world.works, (*zombies, other))), "all of them work")
+        began = time.monotonic()
+        own_kafka.freeze()
+        time.sleep(1.0)  # more than the interval of heartbeats: one of each is under way
+        since = {zombie.number: world.freeze(zombie) for zombie in zombies}
+        own_kafka.thaw()
+        frozen = Disturbance(began, time.monotonic(), frozen=True)
+        world.all_delivered(within=60)
+        time.sleep(0.5)  # and the last of them are committed
+        calls = len(world.receiver.journal)
+        for zombie in zombies:
+            world.thaw(zombie, since[zombie.number])
+        for zombie in zombies:
+            zombie.says("partitions lost")
+        assert len(world.receiver.journal) == calls
+        assert set(world.stop_all().values()) == {0}
+        assert judge(world, [frozen]).wrong == []
 
 
 @pytest.mark.timeout(200)

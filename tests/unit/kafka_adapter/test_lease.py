@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.transport.kafka.group.group_member import sure_for
+from shared.transport.kafka.group.group_member import heard_at, sure_for
 
 #: Whole seconds: they add up exactly.
 _TIMES = st.integers(0, 1000)
@@ -19,6 +19,13 @@ def test_a_member_is_sure_for_a_session_from_what_it_last_heard() -> None:
 
 def test_an_assignment_counts_before_the_first_heartbeat() -> None:
     assert sure_for(assigned=100, heard=float("-inf"), session=10, now=103) == 7
+
+
+def test_a_session_counts_from_when_the_confirmed_heartbeat_was_sent_however_late_the_answer_is_read() -> None:
+    assert heard_at(float("-inf"), float("-inf"), float("-inf")) == float("-inf")
+    assert heard_at(float("-inf"), 100, 130) == 100
+    assert heard_at(100, 140, 130) == 100, "the newest one is under way, or failed"
+    assert heard_at(100, 140, 140) == 140
 
 
 @given(assigned=_TIMES, heard=_TIMES, session=st.integers(1, 60), silence=_TIMES)

@@ -112,10 +112,10 @@ def request_rejoin(consumer: KafkaConsumer) -> None:
     consumer._coordinator.request_rejoin()  # noqa: SLF001
 
 
-def last_heard(consumer: KafkaConsumer) -> float:
-    """When the group last confirmed our membership, in the time of `time.monotonic`; -inf before the first time."""
-    heard: float = consumer._coordinator.heartbeat.last_receive  # noqa: SLF001
-    return heard
+def heartbeats(consumer: KafkaConsumer) -> tuple[float, float]:
+    """When the newest heartbeat was sent, and when one was confirmed, in the time of `time.monotonic`; -inf before the first."""
+    heartbeat = consumer._coordinator.heartbeat  # noqa: SLF001
+    return heartbeat.last_send, heartbeat.last_receive
 
 
 def coordinator_known(consumer: KafkaConsumer) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Collection, Mapping, Sequence
+from math import inf
 from typing import Any, Final
 
 from kafka import KafkaConsumer
@@ -62,6 +63,8 @@ class GroupMember:
         self._aside: dict[int, float] = {}
         #: Until when, by `time.monotonic`, the group cannot have given our partitions to somebody else.
         self._sure_until = time.monotonic() + self._session
+        #: When the group was last heard.
+        self._confirmed = -inf
         self._watchdog = new_watchdog(settings)
         assignor = SharingAssignor(concurrent_calls)
         self._membership = Membership(
@@ -111,8 +114,8 @@ class GroupMember:
         self._begin(paused)
         self._client.proven = self._client.proven or self._answered()
         now = time.monotonic()
-        heard = internals.last_heard(self._consumer)
-        self._sure_until = now + sure_for(assigned=self._membership.since, heard=heard, session=self._session, now=now)
+        self._confirmed = heard_at(self._confirmed, *internals.heartbeats(self._consumer))
+        self._sure_until = now + sure_for(assigned=self._membership.since, heard=self._confirmed, session=self._session, now=now)
         return [batch_of(partition, records) for partition, records in fetched.items()]
 
     @property
@@ -211,6 +214,14 @@ class GroupMember:
     def _partitions(self, numbers: Collection[int]) -> list[TopicPartition]:
         """Those that the client still counts as assigned: it raises for any other."""
         return [partition for partition in self._consumer.assignment() if partition.partition in numbers]
+
+
+def heard_at(before: float, sent: float, confirmed: float) -> float:
+    """From when on the group counts our session: from the newest heartbeat that it confirmed, but not from when we read that.
+
+    A process that stood still reads an old confirmation when it wakes. `before`: the answer before, for while one is under way.
+    """
+    return sent if confirmed >= sent else before
 
 
 def sure_for(*, assigned: float, heard: float, session: float, now: float) -> float:
