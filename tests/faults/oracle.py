@@ -19,8 +19,6 @@ from tests.faults.world import Member, World
 #: Seconds before a disturbance in which what was answered 200 may not be committed yet: the interval of commits in these
 #: tests, the poll in between, and a machine that has other things to do.
 _UNCOMMITTED: Final = 2.0
-#: Seconds that two clocks, read one after the other, may differ by.
-_CLOCKS: Final = 0.05
 #: Lines after which a process may rightly repeat something, though nobody killed it.
 _EXCUSES: Final = (
     "partitions lost",
@@ -125,14 +123,13 @@ def _repeats_have_a_reason(
     given_up = {member.path: _given_up(member) for member in world.members}
     unexplained = []
     for log_id, calls in _by_id(world.receiver.journal.all):
-        first = next((delivery for delivery in calls if delivery.status == 200), None)
+        first = next((one for one in calls if one.status == 200 and not _missed(one, given_up[one.call.path])), None)
         if first is None or log_id in twice:
             continue
-        again = [delivery for delivery in calls if delivery.call.arrived_ns > first.answered_ns]
+        again = [one for one in calls if one.call.arrived_ns > first.answered_ns and not _is_late(one, first, given_up)]
         verdict.duplicates += bool(again)
         moment = first.answered_ns / 1e9
-        excused = _missed(first, given_up[first.call.path], calls) or any(one.covers(moment, first.call.path) for one in known)
-        if again and not excused:
+        if again and not any(one.covers(moment, first.call.path) for one in known):
             unexplained.append(
                 [f"{call.verdict} {call.call.path} {(call.call.arrived_ns - first.answered_ns) / 1e9:+.3f}" for call in calls]
             )
@@ -190,34 +187,27 @@ def _of(member: Member) -> Iterator[Disturbance]:
             yield Disturbance(moment, moment, member.path)
 
 
-@dataclass(frozen=True, slots=True)
-class _GivenUp:
-    """An event whose answer a process waited for in vain: when last, and how many of its calls for it failed in all."""
-
-    when: float
-    failures: int
+#: The attempts at an event, as the header says them, whose answer a process waited for in vain.
+_GivenUp = Mapping[str, Collection[str | None]]
 
 
-def _given_up(member: Member) -> Mapping[str, _GivenUp]:
-    lines = [line for line in member.lines() if "outcome" in line and "log_id" in line]
-    failures = Counter(line["log_id"] for line in lines)
-    return {
-        line["log_id"]: _GivenUp(_when(line), failures[line["log_id"]])
-        for line in lines
-        if str(line["outcome"]).startswith("no answer within")
-    }
+def _given_up(member: Member) -> _GivenUp:
+    found: dict[str, set[str | None]] = {}
+    for line in member.lines():
+        if "log_id" in line and str(line.get("outcome", "")).startswith("no answer within"):
+            found.setdefault(line["log_id"], set()).add(str(line["attempt"]))
+    return found
 
 
-def _missed(delivery: JournalEntry, given_up: Mapping[str, _GivenUp], calls: Collection[JournalEntry]) -> bool:
-    """Whether the caller did not hear this answer: it was under way when its time was over, or came later, on a busy machine.
+def _missed(delivery: JournalEntry, given_up: _GivenUp) -> bool:
+    """Whether the caller did not hear this answer: a busy receiver may read the request when the caller's time is over."""
+    return delivery.call.attempt in given_up.get(delivery.call.log_id, ())
 
-    `calls`: all that were made for the event.
-    """
-    found = given_up.get(delivery.call.log_id)
-    if found is None:
-        return False
-    made = sum(other.call.path == delivery.call.path for other in calls)
-    return found.when > delivery.answered_ns / 1e9 - _CLOCKS or found.failures >= made
+
+def _is_late(delivery: JournalEntry, first: JournalEntry, given_up: Mapping[str, _GivenUp]) -> bool:
+    """Whether it was made before `first` and given up, and was read only after that one."""
+    before = delivery.call.path == first.call.path and int(delivery.call.attempt or 0) < int(first.call.attempt or 0)
+    return before and _missed(delivery, given_up[first.call.path])
 
 
 def _when(line: Mapping[str, Any]) -> float:
@@ -251,12 +241,7 @@ def _counts_are_honest(verdict: Verdict, world: World, member: Member) -> None:
         return
     answered = sum(delivery.status == 200 for delivery in calls)
     given_up = _given_up(member)
-    heard = [
-        delivery
-        for _, its in _by_id(calls)
-        for delivery in its
-        if delivery.status == 200 and not _missed(delivery, given_up, its)
-    ]
+    heard = [delivery for delivery in calls if delivery.status == 200 and not _missed(delivery, given_up)]
     cut_off = any(str(line.get("event", "")).startswith(("calls broken off", "partitions lost")) for line in member.lines())
     delivered = stopped[-1]["delivered"]
     honest = delivered <= answered if cut_off else len(heard) <= delivered <= answered

@@ -114,6 +114,14 @@ class InKafka(Place):
             )
             self._reader.assign([self._dead])
         end = self._reader.end_offsets([self._dead], timeout_ms=3000)[self._dead]
-        while self._reader.position(self._dead, timeout_ms=3000) < end:
+        while _position(self._reader, self._dead) < end:
             for batch in self._reader.poll(100).values():
                 self._letters |= {record.key.decode() for record in batch if record.value is not None}
+
+
+def _position(reader: KafkaConsumer, partition: TopicPartition) -> int:
+    """Raises `Unreadable`: the library answers None where it got no answer in time."""
+    position: int | None = reader.position(partition, timeout_ms=3000)
+    if position is None:
+        raise Unreadable(f"no answer about {partition.topic}")
+    return position

@@ -17,6 +17,7 @@ from tests.faults.oracle import judged
 from tests.faults.place import InKafka, InSqlite, Place
 from tests.faults.world import World, a_world, chance
 from tests.support import faults
+from tests.support.background import run_on
 from tests.support.kafka.broker import Broker
 
 TIMES = 20
@@ -82,6 +83,29 @@ def test_what_a_consumer_finds_that_stood_still_in_a_call_is_what_the_journal_sa
         world.all_delivered(within=30)
         assert process.stop() == 0
         assert judged(world).wrong == []
+
+
+@pytest.mark.timeout(60)
+def test_what_a_receiver_reads_only_when_the_callers_time_is_over_was_repeated_for_a_reason(
+    place: Place, tmp_path: Path, nursery: Nursery, seed: int
+) -> None:
+    """The judge is on trial: a busy machine does this to a receiver."""
+
+    async def stand_still() -> None:
+        time.sleep(1.5)  # noqa: ASYNC251  its loop is what has to stand still
+
+    with a_world(place, tmp_path, seed, nursery=nursery, KAFKA_SESSION_TIMEOUT="20") as world:
+        world.feed(3_000)
+        process = world.start("run")
+        world.delivered(20)
+        run_on(world.receiver, stand_still())
+        world.all_delivered(within=30)
+        assert process.stop() == 0
+        assert "no answer within" in process.child.text
+        assert len(world.receiver.journal) > len(world.expected)
+        verdict = judged(world)
+        assert verdict.wrong == []
+        assert verdict.duplicates == 0
 
 
 def _deck(world: World, kinds: list[HttpFault]) -> Iterator[HttpFault | None]:
