@@ -113,7 +113,7 @@ def selection(settings: Settings) -> Selection:
 def poller(settings: Settings) -> Poller:
     auth0 = settings.auth0
     return Poller(
-        logs=Auth0Logs(
+        source=Auth0Logs(
             base_url=auth0.base_url,
             client_id=auth0.client_id,
             client_secret=auth0.client_secret,

@@ -14,8 +14,8 @@ from typing import Final
 MANAGEMENT_API: Final = frozenset({"sapi", "fapi", "mgmt_api_read"})
 
 
-class Dropped(StrEnum):
-    """Why an event was filtered out."""
+class DropReason(StrEnum):
+    """Why an event does not pass the filter."""
 
     MANAGEMENT_API = "management API"
     LEVEL = "below LOG_LEVEL"
@@ -31,14 +31,14 @@ class Selection:
     #: The type codes that pass; empty: all but those of the Management API.
     types: Set[str] = frozenset()
 
-    def judge(self, code: str) -> Dropped | None:
-        """None: events of this type pass."""
+    def reason_to_drop(self, code: str) -> DropReason | None:
+        """Returns None where events of this type pass."""
         if self.types and code not in self.types:
-            return Dropped.TYPE
+            return DropReason.TYPE
         if not self.types and code in MANAGEMENT_API:
-            return Dropped.MANAGEMENT_API
+            return DropReason.MANAGEMENT_API
         if code in self.levels and self.levels[code] < self.level:
-            return Dropped.LEVEL
+            return DropReason.LEVEL
         return None
 
     def knows(self, code: str) -> bool:

@@ -180,7 +180,7 @@ class _Scene:
         raws = {}
         for index in self._log.span(time.time()):
             (event,) = slice_page(b"[" + self._log.raw(index) + b"]")
-            if selection.judge(event.type) is None:
+            if selection.reason_to_drop(event.type) is None:
                 raws[event.log_id] = event.raw
         bodies = journal.bodies
         return Summary(

@@ -11,7 +11,6 @@ import re
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -20,6 +19,7 @@ import httpx
 from producer.auth0.first_entry import PER_PAGE, FirstEntry
 from producer.auth0.response import BODY_CAP, DEADLINE, HttpxAsk, object_in, place, words_in
 from producer.auth0.token import Token
+from producer.cursor import Page, PageSource
 from shared.errors import Auth0Unavailable, CheckpointUnknown, CredentialsRefused, PageInvalid, ScopeMissing
 from shared.event import Event, slice_page
 from shared.logging import get_logger
@@ -30,18 +30,11 @@ _NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?(?=[\s;,]|$)', re.IG
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    events: list[Event]
-    #: The URL of the page after this one; None where Auth0 named none that may be followed.
-    following: str | None
-
-
 class _Rejected(Auth0Unavailable):
     """400 or 404, from Auth0 itself."""
 
 
-class Auth0Logs:
+class Auth0Logs(PageSource):
     """One tenant's log. `base_url` such as `https://acme.eu.auth0.com`; `batch_size` entries a page, at most 100; `deadline` in
     seconds, for one request; `body_cap` in bytes; `clock` in seconds, for the age of the token.
 

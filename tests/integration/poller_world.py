@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from producer.auth0.client import Auth0Logs
-from producer.poller import Counts, Poller
+from producer.observer import ProducerCounts
+from producer.poller import Poller
 from producer.selection import Selection
 from shared.event import Event, slice_page
 from shared.log_types import table
@@ -56,7 +57,7 @@ class World:
             deadline=5,
         )
         selection = Selection(levels=LEVELS, level=LEVEL)
-        self.poller = Poller(logs=logs, selection=selection, poll_interval=60, jitter=lambda: jitter)
+        self.poller = Poller(source=logs, selection=selection, poll_interval=60, jitter=lambda: jitter)
 
     @asynccontextmanager
     async def publishing(self) -> AsyncIterator[SqlitePublisher]:
@@ -67,7 +68,7 @@ class World:
             yield publisher
         finally:
             await publisher.close()
-            await poller._logs.close()
+            await poller._source.close()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -117,10 +118,10 @@ class World:
         return slice_page(b"[" + b",".join(map(self.tenant.log.raw, span)) + b"]")
 
     @property
-    def truth(self) -> tuple[dict[str, bytes], Counts]:
+    def truth(self) -> tuple[dict[str, bytes], ProducerCounts]:
         """What has to be in the log, and how it has to be counted, by the tenant's own account."""
         passed: dict[str, bytes] = {}
-        counts = Counts(throttled=sum(seen.status == 429 for seen in self.tenant.requests))
+        counts = ProducerCounts(throttled=sum(seen.status == 429 for seen in self.tenant.requests))
         for event in self.events:
             counts.fetched += 1
             counts.unknown_types += event.type not in LEVELS

@@ -1,0 +1,118 @@
+"""What the producer does, as its loop tells it: to counts and to our own log. Metrics are one more `ProducerObserver`.
+
+An observer is called in the event loop, at most a few times a page; it must neither raise nor wait.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from producer.cursor import Page
+from shared.errors import RateLimited
+from shared.logging import get_logger
+from shared.transport.port import Checkpoint
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedPage:
+    """What became of a page; its checkpoint is written."""
+
+    fetched: int
+    #: Events that are new in the transport; those that a page cut short had left there already are not published again.
+    published: int
+    #: Events that did not pass, by reason.
+    filtered: Mapping[str, int]
+    #: Events whose type is not in our table; no level filters them out.
+    unknown_types: int
+    checkpoint: Checkpoint
+
+
+class ProducerObserver:
+    """An observer overrides the methods that it needs; the others do nothing. Waits are in seconds."""
+
+    def leading(self, checkpoint: Checkpoint) -> None:
+        """This is the active poller from now on; it goes on after `checkpoint`."""
+
+    def standing_by(self) -> None:
+        """Another poller is the active one."""
+
+    def renewal_failed(self, error: Exception) -> None:
+        """The lease could not be renewed during a wait."""
+
+    def page_fetched(self, page: Page) -> None:
+        """A page with events arrived; nothing of it is published yet."""
+
+    def page_published(self, page: PublishedPage) -> None:
+        """Every event of a page was acknowledged, and the checkpoint moved."""
+
+    def publish_abandoned(self) -> None:
+        """A stop came, and the transport did not take the page in its time."""
+
+    def went_back(self, before: Checkpoint, now: Checkpoint) -> None:
+        """The page that was published ends before the checkpoint that it followed."""
+
+    def rate_limited(self, error: RateLimited) -> None:
+        """Auth0 returned 429; the next turn comes after `error.wait`."""
+
+    def turn_failed(self, error: Exception, failures: int, wait: float) -> None:
+        """A turn failed, for the `failures`-th time in a row; the checkpoint stays, the next turn comes after `wait`."""
+
+
+@dataclass(slots=True)
+class ProducerCounts(ProducerObserver):
+    """Sums since the start of this process. A page counts when its checkpoint is written."""
+
+    fetched: int = 0
+    published: int = 0
+    #: Events that did not pass, by reason.
+    filtered: Counter[str] = field(default_factory=Counter)
+    #: Events whose type is not in our table; no level filters them out.
+    unknown_types: int = 0
+    #: Responses of 429.
+    throttled: int = 0
+
+    def page_published(self, page: PublishedPage) -> None:
+        self.fetched += page.fetched
+        self.published += page.published
+        self.filtered.update(page.filtered)
+        self.unknown_types += page.unknown_types
+
+    def rate_limited(self, _error: RateLimited) -> None:
+        self.throttled += 1
+
+
+class ProducerLog(ProducerObserver):
+    """One line of our own log for each outcome."""
+
+    def leading(self, checkpoint: Checkpoint) -> None:
+        log.info("polling Auth0", checkpoint=checkpoint.log_id or "none: from the oldest entry")
+
+    def standing_by(self) -> None:
+        log.warning("another poller has taken over: standing by")
+
+    def renewal_failed(self, error: Exception) -> None:
+        log.error("the lease cannot be renewed", reason=str(error))
+
+    def page_fetched(self, page: Page) -> None:
+        if not page.ascends:
+            first, events = page.events[0].log_id, len(page.events)
+            log.warning("a page whose log ids do not ascend; taken in Auth0's order", first=first, events=events)
+
+    def page_published(self, page: PublishedPage) -> None:
+        log.debug("page published", events=page.fetched, published=page.published, checkpoint=page.checkpoint.log_id)
+
+    def publish_abandoned(self) -> None:
+        log.warning("stopped while the log does not take a page: the checkpoint stays, the page will be fetched again")
+
+    def went_back(self, before: Checkpoint, now: Checkpoint) -> None:
+        log.warning("Auth0 went back behind the checkpoint; its order is followed", before=before.log_id, now=now.log_id)
+
+    def rate_limited(self, error: RateLimited) -> None:
+        log.warning("Auth0 asks us to wait", reason=str(error), wait=round(error.wait, 1))
+
+    def turn_failed(self, error: Exception, failures: int, wait: float) -> None:
+        log.error("polling failed, the checkpoint stays", reason=str(error), failures=failures, wait=round(wait, 1))
