@@ -17,7 +17,8 @@ from consumer.partitions.window import Window
 from shared.documents.skip import Hand, Member, Request, Step, Table
 from shared.errors import PublishFailed, TransportUnusable
 from shared.logging import get_logger
-from shared.transport.port import Control, Transport
+from shared.transport.port import Table as Control
+from shared.transport.port import Transport
 
 _EVERY: Final = 2.0  # seconds
 _OPEN_AGAIN: Final = 60.0  # seconds

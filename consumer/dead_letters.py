@@ -14,10 +14,11 @@ from typing import Final
 from consumer.partitions.partition import Delivery
 from shared import failpoints
 from shared.backoff import Doubling
+from shared.documents import dead_letter as documents
 from shared.errors import PublishFailed, TransportUnusable
 from shared.logging import get_logger
 from shared.masking import masked
-from shared.transport.port import DeadLetter, DeadLetters
+from shared.transport.port import DeadLetter, Table
 
 _PAUSES: Final = Doubling(1.0, 30.0)  # seconds, after failures in a row
 
@@ -27,10 +28,10 @@ log = get_logger(__name__)
 class DeadLetterWriter:
     """`buried` is called in the event loop once a letter is acknowledged, unless the delivery was abandoned."""
 
-    def __init__(self, open_letters: Callable[[], Awaitable[DeadLetters]], buried: Callable[[Delivery], None]) -> None:
+    def __init__(self, open_letters: Callable[[], Awaitable[Table]], buried: Callable[[Delivery], None]) -> None:
         self._open_letters = open_letters
         self._buried = buried
-        self._letters: DeadLetters | None = None
+        self._letters: Table | None = None
         self._opening = asyncio.Lock()
         self._tasks: dict[Delivery, asyncio.Task[None]] = {}
 
@@ -64,7 +65,7 @@ class DeadLetterWriter:
             async with self._opening:
                 if self._letters is None:
                     self._letters = await self._open_letters()
-            await self._letters.put(letter)
+            await documents.put(self._letters, letter)
         except (PublishFailed, TransportUnusable) as error:
             log.error("a dead letter could not be written; the position stays", log_id=letter.log_id, reason=str(error))
             return False

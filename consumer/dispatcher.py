@@ -29,7 +29,7 @@ from shared.errors import RecordInvalid
 from shared.logging import get_logger
 from shared.rate_limiter import RateLimiter
 from shared.record import Record, log_id_of
-from shared.transport.port import DeadLetters
+from shared.transport.port import Table
 
 _SHORT: Final = 1.0  # seconds without a further connection when no descriptor was left for one
 _SAID: Final = 30.0  # seconds between two lines about it
@@ -61,7 +61,7 @@ class Dispatcher:
         policy: Policy,
         breaker: Breaker,
         blocked: Callable[[], bool],
-        open_letters: Callable[[], Awaitable[DeadLetters]],
+        open_letters: Callable[[], Awaitable[Table]],
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

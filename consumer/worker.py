@@ -23,7 +23,7 @@ from consumer.webhook import Webhook
 from shared import failpoints
 from shared.logging import get_logger
 from shared.record import Record
-from shared.transport.port import DeadLetters, Member, PartitionRecords, Position, RebalanceListener, Transport
+from shared.transport.port import Member, PartitionRecords, Position, RebalanceListener, Table, Transport
 from shared.waiting import Stopped, unless_stopped
 
 _POLL_WAIT: Final = 0.1  # seconds; also how soon a stop is seen
@@ -163,7 +163,7 @@ class Worker(RebalanceListener):
         """We slept through our session: the partitions may be somebody else's by now, the next poll will tell."""
         return self._clock() - self._polled > self._session
 
-    async def _open_letters(self) -> DeadLetters:
+    async def _open_letters(self) -> Table:
         if self._transport is None:
             raise RuntimeError("the worker does not run")
         return await self._transport.dead_letters()

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from shared.documents import dead_letter
 from shared.documents.skip import SKEW, Answer, Request, Table, Word, has_ended, outstanding
 from shared.errors import PublishFailed, TransportUnusable
-from shared.transport.port import Control, DeadLetters, Transport
+from shared.transport.port import Table as Control
+from shared.transport.port import Transport
 
 _LOOK_EVERY: Final = 0.5  # seconds
 #: Seconds within which every consumer looks at the table, while all is well.
@@ -95,8 +97,8 @@ async def skip(
         await control.close()
 
 
-async def _is_dead(letters: DeadLetters, log_id: str) -> bool:
-    return any(letter.log_id == log_id for letter in await letters.all())
+async def _is_dead(dead_letters: Control, log_id: str) -> bool:
+    return any([found.log_id == log_id async for found in dead_letter.scan(dead_letters)])
 
 
 class _Operator:

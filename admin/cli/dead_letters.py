@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from admin.cli.output import say, show_json, show_table
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-    from typing import Any
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from admin.actions.dead_letters import Choice
-    from shared.transport.port import DeadLetter, DeadLetters, Transport
+    from shared.transport.port import DeadLetter, Transport
 
-    Action = Callable[[DeadLetters, Sequence[DeadLetter]], AsyncIterator[DeadLetter]]
-
-T = TypeVar("T")
+    Action = Callable[[Transport, Sequence[DeadLetter]], AsyncIterator[DeadLetter]]
 
 commands = typer.Typer(name="dead-letters", help="Events that are not delivered any more.", no_args_is_help=True)
 
@@ -33,25 +31,29 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @commands.command("list")
-def list_letters(
+def list_dead_letters(
     types: Types = None, since: Since = None, until: Until = None, reason: Reason = "", as_json: Json = False
 ) -> None:
     """List dead letters, the oldest first."""
+    from admin.cli.context import with_transport
+
     choice = _choice(None, types, since, until, reason)
-    letters = _on_letters(lambda letters: _chosen(letters, choice))
+    found = with_transport(lambda transport: _chosen(transport, choice))
     if as_json:
-        show_json([_fields(letter) for letter in letters])
+        show_json(list(map(_fields, found)))
     else:
-        _print_table(letters)
+        _print_table(found)
 
 
 @commands.command()
 def show(log_id: Annotated[str, typer.Argument(help="The log id.")]) -> None:
     """Show one dead letter with its event, as JSON."""
+    from admin.cli.context import with_transport
+
     choice = _choice([log_id], None, None, None, "")
-    (letter,) = _on_letters(lambda letters: _chosen(letters, choice))
-    event = (letter.record.value or b"").decode("utf-8", "backslashreplace")
-    show_json({**_fields(letter), "offset": letter.record.offset, "event": event})
+    (found,) = with_transport(lambda transport: _chosen(transport, choice))
+    event = (found.record.value or b"").decode("utf-8", "backslashreplace")
+    show_json({**_fields(found), "offset": found.record.offset, "event": event})
 
 
 @commands.command()
@@ -69,7 +71,7 @@ def retry(
     from admin.actions import dead_letters as actions
 
     choice = _narrowed(_choice(log_ids, types, since, until, reason), everything=everything)
-    _act(choice, "Send", "again", "sent again", yes=yes, action=lambda letters, which: actions.retry(letters, which, rate=rate))
+    _act(choice, "Send", "again", "sent again", yes=yes, action=partial(actions.retry, rate=rate))
 
 
 @commands.command()
@@ -92,47 +94,35 @@ def purge(
 def _act(choice: Choice, verb: str, how: str, done: str, *, yes: bool, action: Action) -> None:
     """Count first, ask, then act; what was done before an error is said too."""
     from admin.cli.confirm import confirm
+    from admin.cli.context import with_transport
 
-    async def work(letters: DeadLetters) -> None:
-        which = await _chosen(letters, choice)
+    async def work(transport: Transport) -> None:
+        which = await _chosen(transport, choice)
         if not which:
             say("no dead letter matches; nothing was done")
         elif confirm(f"{verb} {_count(which)} {how}?", yes=yes):
             count = 0
             try:
-                async for _ in action(letters, which):
+                async for _ in action(transport, which):
                     count += 1
             finally:
                 say(f"{count} of {_count(which)} {done}")
 
-    _on_letters(work)
+    with_transport(work)
 
 
-async def _chosen(letters: DeadLetters, choice: Choice) -> Sequence[DeadLetter]:
+async def _chosen(transport: Transport, choice: Choice) -> Sequence[DeadLetter]:
     """Raises `ConfigurationError` for an id that is no dead letter."""
     from admin.actions import dead_letters as actions
     from shared.errors import ConfigurationError
 
-    found = await actions.chosen(letters, choice)
-    unknown = set(choice.log_ids) - {letter.log_id for letter in found}
+    found = await actions.chosen(transport, choice)
+    unknown = set(choice.log_ids) - {dead_letter.log_id for dead_letter in found}
     if unknown:
         raise ConfigurationError(
             [f"{log_id} is no dead letter (`auth0-webhooks dead-letters list`)" for log_id in sorted(unknown)]
         )
     return found
-
-
-def _on_letters(work: Callable[[DeadLetters], Coroutine[Any, Any, T]]) -> T:
-    from admin.cli.context import with_transport
-
-    async def opened(transport: Transport) -> T:
-        letters = await transport.dead_letters()
-        try:
-            return await work(letters)
-        finally:
-            await letters.close()
-
-    return with_transport(opened)
 
 
 def _choice(
@@ -155,28 +145,28 @@ def _utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
-def _count(letters: Sequence[DeadLetter]) -> str:
-    return f"{len(letters)} dead letter{'' if len(letters) == 1 else 's'}"
+def _count(found: Sequence[DeadLetter]) -> str:
+    return f"{len(found)} dead letter{'' if len(found) == 1 else 's'}"
 
 
-def _fields(letter: DeadLetter) -> dict[str, object]:
+def _fields(dead_letter: DeadLetter) -> dict[str, object]:
     from admin.actions.dead_letters import type_of
 
     return {
-        "log_id": letter.log_id,
-        "type": type_of(letter),
-        "time": datetime.fromtimestamp(letter.time, UTC).isoformat(timespec="seconds"),
-        "attempts": letter.attempts,
-        "status": letter.status,
-        "reason": letter.reason,
-        "partition": letter.partition,
+        "log_id": dead_letter.log_id,
+        "type": type_of(dead_letter),
+        "time": datetime.fromtimestamp(dead_letter.time, UTC).isoformat(timespec="seconds"),
+        "attempts": dead_letter.attempts,
+        "status": dead_letter.status,
+        "reason": dead_letter.reason,
+        "partition": dead_letter.partition,
     }
 
 
-def _print_table(letters: Sequence[DeadLetter]) -> None:
-    if letters:
-        rows = map(_fields, letters)
+def _print_table(found: Sequence[DeadLetter]) -> None:
+    if found:
+        rows = map(_fields, found)
         names = ("log_id", "type", "time", "attempts", "status", "reason")
         heads = ("log id", "type", "set aside", "attempts", "status", "reason")
         show_table(heads, ([fields[name] or "-" for name in names] for fields in rows))
-    say(_count(letters))
+    say(_count(found))

@@ -4,26 +4,48 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Final
 
 from shared.errors import RecordInvalid
+from shared.logging import get_logger
 from shared.record import Record
-from shared.transport.port import DeadLetter
+from shared.transport.port import DeadLetter, Table
 
 VERSION: Final = 1
 
+log = get_logger(__name__)
 
-def dump(letter: DeadLetter) -> bytes:
-    record = letter.record
+
+async def put(table: Table, dead_letter: DeadLetter) -> None:
+    """Store it under its log id. Raises `PublishFailed`."""
+    await table.put(dead_letter.log_id, dump(dead_letter))
+
+
+async def scan(table: Table) -> AsyncIterator[DeadLetter]:
+    """Every dead letter, in no order. One that cannot be read is left out and logged. Raises `TransportUnusable`."""
+    async for row in table.scan():
+        try:
+            dead_letter = parse(row.document)
+            if dead_letter.log_id != row.key:
+                raise RecordInvalid("its key is not its log id, so it could never be removed")
+        except RecordInvalid as error:
+            log.warning("a dead letter cannot be read and is left out", log_id=row.key, at=row.at, reason=str(error))
+        else:
+            yield dead_letter
+
+
+def dump(dead_letter: DeadLetter) -> bytes:
+    record = dead_letter.record
     document = {
         "v": VERSION,
-        "log_id": letter.log_id,
-        "reason": letter.reason,
-        "attempts": letter.attempts,
-        "status": letter.status,
-        "time": letter.time,
-        "partition": letter.partition,
+        "log_id": dead_letter.log_id,
+        "reason": dead_letter.reason,
+        "attempts": dead_letter.attempts,
+        "status": dead_letter.status,
+        "time": dead_letter.time,
+        "partition": dead_letter.partition,
         "offset": record.offset,
         "timestamp": record.timestamp,
         "key": _text(record.key),
@@ -34,13 +56,13 @@ def dump(letter: DeadLetter) -> bytes:
 
 
 def parse(document: bytes) -> DeadLetter:
-    """Raises `RecordInvalid`, saying why, for what is no letter of ours or of a newer version."""
+    """Raises `RecordInvalid`, saying why, for what is no dead letter of ours or of a newer version."""
     try:
         fields = json.loads(document)
         if fields["v"] != VERSION:
             raise RecordInvalid(f"its version is {fields['v']!r}, this release knows {VERSION}: upgrade auth0-webhooks")
         time = float(fields["time"])
-        datetime.fromtimestamp(time, UTC)  # whoever lists letters shows it
+        datetime.fromtimestamp(time, UTC)  # a list of dead letters shows it
         record = Record(
             offset=int(fields["offset"]),
             key=_bytes(fields["key"]),

@@ -17,7 +17,7 @@ Left out on purpose: transactions, exactly-once, seeking by the consumer, severa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -187,39 +187,36 @@ class DeadLetter:
     time: float
 
 
-class DeadLetters(Protocol):
-    """Where records go that are not delivered any more. Used by the consumer, and by an operator beside it."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A document of a table."""
 
-    async def put(self, letter: DeadLetter) -> None:
-        """Keep a letter under its log id; acknowledged when it returns. Raises `PublishFailed`."""
-
-    async def all(self) -> Sequence[DeadLetter]:
-        """Every letter, the oldest first. One that cannot be read is left out, with a line in the log."""
-
-    async def retry(self, letter: DeadLetter) -> bool:
-        """Append the letter's record to the log again, then remove the letter; acknowledged both. Raises `PublishFailed`.
-
-        False: another operator was quicker, as far as the log can tell, and nothing was appended.
-        """
-
-    async def remove(self, log_id: str) -> None:
-        """Remove a letter; nothing happens if there is none. Raises `PublishFailed`."""
-
-    async def close(self) -> None:
-        """Idempotent."""
+    key: str
+    document: bytes
+    #: Where it is stored, for a log line about it.
+    at: str
 
 
-class Control(Protocol):
-    """What operators and consumers tell each other: small documents by key, the newest of each key counts."""
+class Table(Protocol):
+    """Documents by key; the newest of each key counts. Consumers write and read it, and operators beside them.
+
+    A table knows nothing of what its documents say: `shared.documents` does. A new kind of document is a new table, not a method.
+    """
 
     async def put(self, key: str, document: bytes) -> None:
-        """Acknowledged when it returns. Raises `PublishFailed`."""
+        """Store a document in place of the one before; acknowledged when it returns. Raises `PublishFailed`."""
 
     async def delete(self, key: str) -> None:
         """Acknowledged when it returns; nothing happens if there is none. Raises `PublishFailed`."""
 
+    def scan(self) -> AsyncIterator[Row]:
+        """Every document, in no order: memory is needed for the keys and for a few documents, however large they all are.
+
+        What is written meanwhile may be missed; what is there all the time is not. Raises `TransportUnusable`.
+        """
+
     async def snapshot(self) -> Mapping[str, bytes]:
-        """All documents as of now. Cheap enough to be called every second. Raises `TransportUnusable`."""
+        """All documents as of now, where they are small. Cheap enough to be called every second. Raises `TransportUnusable`."""
 
     async def close(self) -> None:
         """Idempotent."""
@@ -243,11 +240,18 @@ class Transport(Protocol):
         Raises `TransportUnusable`, also when the log allows one consumer and has one.
         """
 
-    async def dead_letters(self) -> DeadLetters:
-        """Raises `TransportUnusable`."""
+    async def dead_letters(self) -> Table:
+        """Records that are not delivered any more, by log id. Raises `TransportUnusable`."""
 
-    async def control(self) -> Control:
-        """Raises `TransportUnusable`."""
+    async def retry_dead_letter(self, dead_letter: DeadLetter) -> bool:
+        """Append its record to the log again, then delete the dead letter; both are acknowledged. Raises `PublishFailed`.
+
+        Returns False if another operator was quicker, as far as the log can tell, and nothing was appended. A dead letter that
+        the event has become once more in the meantime stays.
+        """
+
+    async def control(self) -> Table:
+        """What operators and consumers tell each other, in small documents. Raises `TransportUnusable`."""
 
     async def progress(self) -> Mapping[int, Progress]:
         """Every partition, by number. Raises `TransportUnusable`."""

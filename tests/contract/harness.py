@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from shared.documents import dead_letter as documents
 from shared.event import Event, slice_page
 from shared.record import Record, headers_of, key_of
-from shared.transport.port import Checkpoint, DeadLetter, Member, PartitionRecords, Position, RebalanceListener, Transport
+from shared.transport.port import Checkpoint, DeadLetter, Member, PartitionRecords, Position, RebalanceListener, Table, Transport
 from tests.support.logs import Log
 
 
@@ -39,6 +40,41 @@ class RecordingHandler(RebalanceListener):
             self.starts.pop(partition, None)
 
 
+class DeadLetters:
+    """The dead letters of a log, as its consumers and operators use them."""
+
+    def __init__(self, transport: Transport, table: Table) -> None:
+        self._transport = transport
+        self._table = table
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, transport: Transport) -> AsyncIterator[DeadLetters]:
+        found = cls(transport, await transport.dead_letters())
+        try:
+            yield found
+        finally:
+            await found.close()
+
+    async def put(self, *dead_letters: DeadLetter) -> None:
+        for one in dead_letters:
+            await documents.put(self._table, one)
+
+    async def all(self) -> list[DeadLetter]:
+        """The oldest first."""
+        return sorted([one async for one in documents.scan(self._table)], key=lambda one: one.time)
+
+    async def retry(self, dead_letter: DeadLetter) -> bool:
+        return await self._transport.retry_dead_letter(dead_letter)
+
+    async def remove(self, log_id: str) -> None:
+        await self._table.delete(log_id)
+
+    async def close(self) -> None:
+        await self._table.close()
+        await self._transport.close()
+
+
 def event(number: int, *, user: str = "", extra: str = "") -> Event:
     raw = f'{{"log_id":"900{number:053d}","type":"s","date":"2026-11-20T00:00:00.000Z","user_id":"{user}"{extra}}}'
     return slice_page(f"[{raw}]".encode())[0]
@@ -48,7 +84,7 @@ def events(start: int, stop: int) -> list[Event]:
     return [event(number, user=f"auth0|{number % 7}") for number in range(start, stop)]
 
 
-def letter_of(sent: Event, *, time: float = 1.7e9) -> DeadLetter:
+def dead_letter_of(sent: Event, *, time: float = 1.7e9) -> DeadLetter:
     offset = int(sent.log_id[3:])
     record = Record(offset=offset, key=key_of(sent), value=sent.raw, headers=headers_of(sent), timestamp=1.7e9)
     return DeadLetter(

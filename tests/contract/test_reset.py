@@ -7,12 +7,13 @@ import pytest
 from shared.errors import TransportUnusable
 from shared.transport.port import OLDEST, Repeats, Transport
 from tests.contract.harness import (
+    DeadLetters,
     RecordingHandler,
     checkpoint_of,
+    dead_letter_of,
     event,
     events,
     joined,
-    letter_of,
     log_ids,
     publish,
     read,
@@ -60,10 +61,9 @@ async def test_what_came_into_the_log_after_the_reset_is_recognised(log: Log) ->
     transport = log.transport()
     await publish(transport, events(0, 5))
     said = await _reset(transport)
-    letters = await transport.dead_letters()
-    await letters.put(letter_of(event(3)))
-    await letters.retry(letter_of(event(3)))
-    await letters.close()
+    async with DeadLetters.opened(log.transport()) as dead_letters:
+        await dead_letters.put(dead_letter_of(event(3)))
+        await dead_letters.retry(dead_letter_of(event(3)))
     publisher = await transport.publisher()
     await publisher.acquire()
     assert await publisher.publish(events(0, 5), checkpoint_of(events(0, 5))) == max(0, said.most - 1)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
+from admin.actions.dead_letters import Choice, chosen
 from shared import failpoints
 from shared.transport.port import Checkpoint
 from simulator.journal import ReceivedCall
@@ -342,10 +343,6 @@ async def _stored(world: World) -> tuple[Checkpoint | None, frozenset[str]]:
     """The checkpoint, and the log ids with a dead letter, read anew."""
     transport = world.place.transport()
     try:
-        letters = await transport.dead_letters()
-        try:
-            return await transport.checkpoint(), frozenset(letter.log_id for letter in await letters.all())
-        finally:
-            await letters.close()
+        return await transport.checkpoint(), frozenset(found.log_id for found in await chosen(transport, Choice()))
     finally:
         await transport.close()

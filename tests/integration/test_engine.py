@@ -15,6 +15,7 @@ from admin.actions.skip import SkipOutcome, skip
 from consumer.policy import Ordering
 from consumer.scheduling.batch import Batching, Form
 from consumer.scheduling.circuit_breaker import BreakerState
+from shared.documents.dead_letter import put
 from shared.documents.skip import Answer, Request, Word
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
@@ -273,12 +274,14 @@ async def test_every_copy_of_an_event_that_stands_in_the_log_several_times_is_sk
     first = worker(receiver.url, how=policy(max_attempts=1))
     async with running(first, log_in(tmp_path)):
         await until(lambda: first.counts.dead == 1)
-    letters = await log_in(tmp_path).dead_letters()
-    (letter,) = await letters.all()
-    await letters.retry(letter)
-    await letters.put(letter)
-    await letters.retry(letter)
-    await letters.close()
+    log = log_in(tmp_path)
+    (letter,) = await dead(tmp_path)
+    await log.retry_dead_letter(letter)
+    dead_letters = await log.dead_letters()
+    await put(dead_letters, letter)
+    await dead_letters.close()
+    await log.retry_dead_letter(letter)
+    await log.close()
     one = worker(receiver.url, how=policy(cap=60))
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.in_window == 2)

@@ -15,7 +15,7 @@ from consumer.scheduling.circuit_breaker import Breaker
 from consumer.worker import Worker
 from shared.backoff import Backoff
 from shared.record import Record
-from shared.transport.port import Control, Member, PartitionRecords, Position
+from shared.transport.port import Member, PartitionRecords, Position, Table
 from shared.transport.sqlite.transport import SqliteTransport
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
@@ -158,7 +158,7 @@ async def test_an_unexpected_error_while_skips_are_followed_ends_the_worker_afte
     tmp_path: Path, receiver: Receiver
 ) -> None:
     class Log(SqliteTransport):
-        async def control(self) -> Control:
+        async def control(self) -> Table:
             await receiver.journal.wait_for(3, timeout=5)
             raise LookupError("a bug")
 

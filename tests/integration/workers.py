@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from admin.actions.dead_letters import Choice, chosen
 from consumer.http.client import HttpWebhook
 from consumer.policy import Ordering, Policy
 from consumer.scheduling.batch import Batching
@@ -83,11 +84,7 @@ async def committed(path: Path) -> int:
 
 
 async def dead(path: Path) -> Sequence[DeadLetter]:
-    letters = await log_in(path).dead_letters()
-    try:
-        return await letters.all()
-    finally:
-        await letters.close()
+    return await chosen(log_in(path), Choice())
 
 
 async def until(condition: Callable[[], bool], within: float = 10) -> None:

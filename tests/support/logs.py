@@ -21,13 +21,13 @@ from shared.transport.kafka.topics import topics
 from shared.transport.port import (
     Checkpoint,
     Consumers,
-    Control,
-    DeadLetters,
+    DeadLetter,
     Member,
     Progress,
     Publisher,
     RebalanceListener,
     Repeats,
+    Table,
     Transport,
 )
 from tests.support.kafka.broker import Broker
@@ -101,10 +101,13 @@ class _EachByItsRole(Transport):
     async def member(self, listener: RebalanceListener) -> Member:
         return await self._consumer.member(listener)
 
-    async def dead_letters(self) -> DeadLetters:
+    async def dead_letters(self) -> Table:
         return await self._admin.dead_letters()
 
-    async def control(self) -> Control:
+    async def retry_dead_letter(self, dead_letter: DeadLetter) -> bool:
+        return await self._admin.retry_dead_letter(dead_letter)
+
+    async def control(self) -> Table:
         return await self._consumer.control()
 
     async def progress(self) -> Mapping[int, Progress]:

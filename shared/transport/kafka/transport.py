@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Collection, Mapping
+from typing import Final
 
 from shared.logging import get_logger
 from shared.settings import TransportSettings
@@ -15,22 +16,24 @@ from shared.transport.kafka.group.member import KafkaMember
 from shared.transport.kafka.publish.active_poller import ActivePoller
 from shared.transport.kafka.publish.publisher import KafkaPublisher
 from shared.transport.kafka.topics import checkpoint_recovery
-from shared.transport.kafka.topics.control import KafkaControl
-from shared.transport.kafka.topics.dead_letters import Archive, KafkaDeadLetters
 from shared.transport.kafka.topics.progress import Onlooker
+from shared.transport.kafka.topics.table import DeadLetterTopic, KafkaTable, TableTopic
 from shared.transport.kafka.topics.topics import verify
 from shared.transport.port import (
     Checkpoint,
     Consumers,
-    Control,
-    DeadLetters,
+    DeadLetter,
     Member,
     Progress,
     Publisher,
     RebalanceListener,
     Repeats,
+    Table,
     Transport,
 )
+
+#: Seconds; the control table is read every second or two, beside the work of a consumer.
+CONTROL_BOUND: Final = 3.0
 
 log = get_logger(__name__)
 
@@ -50,6 +53,7 @@ class KafkaTransport(Transport):
         self._patience = Patience(patience)
         self._concurrent_calls = concurrent_calls
         self._onlooker = Onlooker(settings)
+        self._dead_letters = DeadLetterTopic(settings)
         self._looking: ClientThread | None = None
 
     async def publisher(self) -> Publisher:
@@ -81,16 +85,23 @@ class KafkaTransport(Transport):
         finally:
             thread.stop()
 
-    async def dead_letters(self) -> DeadLetters:
-        return KafkaDeadLetters(Archive(self._settings), await self._thread("kafka-letters", (self._settings.dead_topic,)))
+    async def dead_letters(self) -> Table:
+        topic = DeadLetterTopic(self._settings)
+        return KafkaTable(topic, await self._thread("kafka-dead-letters", (self._settings.dead_topic,)))
 
-    async def control(self) -> Control:
-        return KafkaControl(self._settings, await self._thread("kafka-control", (self._settings.control_topic,)))
+    async def retry_dead_letter(self, dead_letter: DeadLetter) -> bool:
+        await self._look().run(self._dead_letters.retry, dead_letter)
+        return True
+
+    async def control(self) -> Table:
+        topic = TableTopic(self._settings, self._settings.control_topic, bound=CONTROL_BOUND)
+        return KafkaTable(topic, await self._thread("kafka-control", (self._settings.control_topic,)))
 
     async def close(self) -> None:
         looking, self._looking = self._looking, None
         if looking is not None:
             await looking.run(self._onlooker.close)
+            await looking.run(self._dead_letters.close)
             looking.stop()
 
     def _look(self) -> ClientThread:

@@ -1,58 +1,67 @@
-"""Dead letters and the control table of the embedded log."""
+"""The tables of the embedded log."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
-from shared.documents import dead_letter
-from shared.errors import PublishFailed, RecordInvalid, TransportUnusable
-from shared.logging import get_logger
-from shared.transport.port import Control, DeadLetter, DeadLetters
+from shared.errors import PublishFailed, TransportUnusable
+from shared.transport.port import DeadLetter, Row, Table
 from shared.transport.sqlite.file import Connection, File, T, transaction
 
-log = get_logger(__name__)
+#: Bytes of documents that a scan holds at a time.
+_STRETCH: Final = 4 << 20
 
 
-class SqliteDeadLetters(DeadLetters):
-    def __init__(self, file: File) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statements:
+    """What is done with one table of the schema."""
+
+    put: str
+    delete: str
+    rows: str
+    #: Rows with a larger key, in the same order.
+    more_rows: str
+
+
+DEAD_LETTERS: Final = Statements(
+    # The time is what an older release sorts by.
+    put="INSERT OR REPLACE INTO dead_letter (log_id, time, document) VALUES (?, strftime('%s', 'now'), ?)",
+    delete="DELETE FROM dead_letter WHERE log_id = ?",
+    rows="SELECT log_id, document FROM dead_letter ORDER BY log_id",
+    more_rows="SELECT log_id, document FROM dead_letter WHERE log_id > ? ORDER BY log_id",
+)
+CONTROL: Final = Statements(
+    put="INSERT OR REPLACE INTO control (key, document) VALUES (?, ?)",
+    delete="DELETE FROM control WHERE key = ?",
+    rows="SELECT key, document FROM control ORDER BY key",
+    more_rows="SELECT key, document FROM control WHERE key > ? ORDER BY key",
+)
+
+
+class SqliteTable(Table):
+    def __init__(self, file: File, statements: Statements) -> None:
         self._file = file
-
-    async def put(self, letter: DeadLetter) -> None:
-        await write(self._file, _put_letter, letter)
-
-    async def all(self) -> Sequence[DeadLetter]:
-        found = []
-        for log_id, document in await self._file.run(_letters):
-            try:
-                found.append(dead_letter.parse(document))
-            except RecordInvalid as error:
-                log.warning("a dead letter cannot be read and is left out", log_id=log_id, reason=str(error))
-        return found
-
-    async def retry(self, letter: DeadLetter) -> bool:
-        return await write(self._file, _retry, letter)
-
-    async def remove(self, log_id: str) -> None:
-        await write(self._file, _remove_letter, log_id)
-
-    async def close(self) -> None:
-        await self._file.close()
-
-
-class SqliteControl(Control):
-    def __init__(self, file: File) -> None:
-        self._file = file
+        self._statements = statements
 
     async def put(self, key: str, document: bytes) -> None:
-        await write(self._file, _put_document, key, document)
+        await write(self._file, _execute, self._statements.put, key, document)
 
     async def delete(self, key: str) -> None:
-        await write(self._file, _delete_document, key)
+        await write(self._file, _execute, self._statements.delete, key)
+
+    async def scan(self) -> AsyncIterator[Row]:
+        rows = await self._file.run(_stretch, self._statements.rows)
+        while rows:
+            for key, document in rows:
+                yield Row(key, document, str(self._file.path))
+            rows = await self._file.run(_stretch, self._statements.more_rows, rows[-1][0])
 
     async def snapshot(self) -> Mapping[str, bytes]:
-        return dict(await self._file.run(_documents))
+        return dict(await self._file.run(_rows, self._statements.rows))
 
     async def close(self) -> None:
         await self._file.close()
@@ -66,37 +75,34 @@ async def write(file: File, work: Callable[..., T], *arguments: object) -> T:
         raise PublishFailed(str(error)) from None
 
 
-def _put_letter(connection: Connection, letter: DeadLetter) -> None:
-    values = (letter.log_id, letter.time, dead_letter.dump(letter))
-    connection.execute("INSERT OR REPLACE INTO dead_letter VALUES (?, ?, ?)", values)
-
-
-def _letters(connection: Connection) -> list[tuple[str, bytes]]:
-    return connection.execute("SELECT log_id, document FROM dead_letter ORDER BY time, log_id").fetchall()
-
-
-def _retry(connection: Connection, letter: DeadLetter) -> bool:
-    record = letter.record
+def retry_dead_letter(connection: Connection, dead_letter: DeadLetter) -> bool:
+    """Returns False if the dead letter is not there any more."""
+    record = dead_letter.record
     headers = json.dumps([(name, value.decode("ascii", "backslashreplace")) for name, value in record.headers])
     insert = "INSERT INTO record (log_id, again, key, value, headers, timestamp) VALUES (?, 1, ?, ?, ?, ?)"
     with transaction(connection):
-        there = _remove_letter(connection, letter.log_id) > 0  # another operator may have been quicker
+        there = _execute(connection, DEAD_LETTERS.delete, dead_letter.log_id) > 0
         if there:
-            connection.execute(insert, (letter.log_id, record.key, record.value, headers, time.time()))
+            connection.execute(insert, (dead_letter.log_id, record.key, record.value, headers, time.time()))
     return there
 
 
-def _remove_letter(connection: Connection, log_id: str) -> int:
-    return connection.execute("DELETE FROM dead_letter WHERE log_id = ?", (log_id,)).rowcount
+def _execute(connection: Connection, statement: str, *values: object) -> int:
+    """Returns the number of rows that were written."""
+    return connection.execute(statement, values).rowcount
 
 
-def _put_document(connection: Connection, key: str, document: bytes) -> None:
-    connection.execute("INSERT OR REPLACE INTO control VALUES (?, ?)", (key, document))
+def _rows(connection: Connection, query: str) -> list[tuple[str, bytes]]:
+    return connection.execute(query).fetchall()
 
 
-def _delete_document(connection: Connection, key: str) -> None:
-    connection.execute("DELETE FROM control WHERE key = ?", (key,))
-
-
-def _documents(connection: Connection) -> list[tuple[str, bytes]]:
-    return connection.execute("SELECT key, document FROM control").fetchall()
+def _stretch(connection: Connection, query: str, *values: object) -> list[tuple[str, bytes]]:
+    """The first rows, as many as the memory of a scan has room for, at least one if there are any."""
+    rows: list[tuple[str, bytes]] = []
+    size = 0
+    for row in connection.execute(query, values):
+        rows.append(row)
+        size += len(row[1])
+        if size > _STRETCH:
+            break
+    return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -9,13 +10,13 @@ from shared.transport.port import (
     OLDEST,
     Checkpoint,
     Consumers,
-    Control,
-    DeadLetters,
+    DeadLetter,
     Member,
     Progress,
     Publisher,
     RebalanceListener,
     Repeats,
+    Table,
     Transport,
 )
 from shared.transport.sqlite.file import File
@@ -23,7 +24,7 @@ from shared.transport.sqlite.member import SqliteMember
 from shared.transport.sqlite.paths import resolved
 from shared.transport.sqlite.progress import PARTITION, checkpoint, progress, repeats
 from shared.transport.sqlite.publisher import SqlitePublisher, store_checkpoint
-from shared.transport.sqlite.tables import SqliteControl, SqliteDeadLetters, write
+from shared.transport.sqlite.tables import CONTROL, DEAD_LETTERS, SqliteTable, retry_dead_letter, write
 
 
 class SqliteTransport(Transport):
@@ -39,7 +40,9 @@ class SqliteTransport(Transport):
         self._path = resolved(path)
         self._retention = retention_days * 86_400
         self._concurrent_calls = concurrent_calls
-        self._onlooker: File | None = None
+        #: What looks, and what retries a dead letter; opened when it is first needed.
+        self._file: File | None = None
+        self._opening = asyncio.Lock()
 
     async def publisher(self) -> Publisher:
         return SqlitePublisher(await File.open(self._path))
@@ -52,17 +55,20 @@ class SqliteTransport(Transport):
             await file.close()
             raise
 
-    async def dead_letters(self) -> DeadLetters:
-        return SqliteDeadLetters(await File.open(self._path))
+    async def dead_letters(self) -> Table:
+        return SqliteTable(await File.open(self._path), DEAD_LETTERS)
 
-    async def control(self) -> Control:
-        return SqliteControl(await File.open(self._path))
+    async def retry_dead_letter(self, dead_letter: DeadLetter) -> bool:
+        return await write(await self._opened(), retry_dead_letter, dead_letter)
+
+    async def control(self) -> Table:
+        return SqliteTable(await File.open(self._path), CONTROL)
 
     async def progress(self) -> Mapping[int, Progress]:
-        return {PARTITION: await (await self._looking()).run(progress)}
+        return {PARTITION: await (await self._opened()).run(progress)}
 
     async def checkpoint(self) -> Checkpoint | None:
-        return await (await self._looking()).run(checkpoint, self._path)
+        return await (await self._opened()).run(checkpoint, self._path)
 
     async def consumers(self) -> Consumers:
         return Consumers(group="", members=None)
@@ -79,10 +85,11 @@ class SqliteTransport(Transport):
             await file.close()
 
     async def close(self) -> None:
-        if self._onlooker is not None:
-            await self._onlooker.close()
+        if self._file is not None:
+            await self._file.close()
 
-    async def _looking(self) -> File:
-        if self._onlooker is None:
-            self._onlooker = await File.open(self._path)
-        return self._onlooker
+    async def _opened(self) -> File:
+        async with self._opening:
+            if self._file is None:
+                self._file = await File.open(self._path)
+            return self._file

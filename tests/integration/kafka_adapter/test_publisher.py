@@ -21,7 +21,7 @@ from shared.record import headers_of, key_of
 from shared.settings import TransportSettings
 from shared.transport.kafka.topics import checkpoint_recovery
 from shared.transport.kafka.topics.checkpoints import KEY
-from shared.transport.kafka.topics.producer import Writer
+from shared.transport.kafka.topics.producer import RecordProducer
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import OLDEST, Repeats
 from tests.contract.harness import checkpoint_of, events
@@ -206,7 +206,7 @@ async def test_a_retried_dead_letter_is_read_by_one_takeover_and_by_none_after_i
 ) -> None:
     await fill(settings, 100)
     again = events(0, 1)[0]
-    writer = Writer(settings)
+    writer = RecordProducer(settings)
     writer.write(settings.topic, key_of(again), again.raw, headers_of(again))
     writer.close()
     for first in (100, 120):

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from shared.settings import TransportSettings
+from shared.transport.kafka import transport
 from shared.transport.kafka.client import clients
-from shared.transport.kafka.topics import follower, producer
+from shared.transport.kafka.topics import producer
 from tests.integration.kafka_adapter.conftest import _sockets_are_closed as _sockets_are_closed
 from tests.integration.kafka_adapter.conftest import lines as lines
 from tests.integration.kafka_adapter.conftest import settings_on
@@ -33,6 +34,6 @@ def its_settings(patient: Broker, names: Names) -> TransportSettings:
 @pytest.fixture(autouse=True)
 def _shorter_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clients, "REQUEST_TIMEOUT", 1.0)
-    monkeypatch.setattr(follower, "BOUND", 1.5)
+    monkeypatch.setattr(transport, "CONTROL_BOUND", 1.5)
     monkeypatch.setattr(producer, "DELIVERY", 2.0)
     monkeypatch.setattr(producer, "BOUND", 3.0)

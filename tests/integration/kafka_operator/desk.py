@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -14,20 +14,16 @@ from shared.settings import TransportSettings
 from shared.transport.kafka.client.clients import administrator
 from shared.transport.kafka.topics.topics import show
 from shared.transport.kafka.transport import KafkaTransport
-from shared.transport.port import Control, DeadLetter, DeadLetters
+from shared.transport.port import DeadLetter, Table
+from tests.contract.harness import DeadLetters
+
+
+def dead_letters_of(settings: TransportSettings) -> AbstractAsyncContextManager[DeadLetters]:
+    return DeadLetters.opened(KafkaTransport(settings))
 
 
 @asynccontextmanager
-async def letters_of(settings: TransportSettings) -> AsyncIterator[DeadLetters]:
-    letters = await KafkaTransport(settings).dead_letters()
-    try:
-        yield letters
-    finally:
-        await letters.close()
-
-
-@asynccontextmanager
-async def control_of(settings: TransportSettings) -> AsyncIterator[Control]:
+async def control_of(settings: TransportSettings) -> AsyncIterator[Table]:
     control = await KafkaTransport(settings).control()
     try:
         yield control
@@ -35,7 +31,7 @@ async def control_of(settings: TransportSettings) -> AsyncIterator[Control]:
         await control.close()
 
 
-def letter(number: int, value: bytes = b"{}", **more: Any) -> DeadLetter:
+def dead_letter(number: int, value: bytes = b"{}", **more: Any) -> DeadLetter:
     record = Record(offset=number, key=b"user", value=value, headers=[("v", b"1"), ("x", b"\xff")], timestamp=1.0)
     given = {"log_id": f"id-{number}", "attempts": 3, "status": 500, "reason": "no", "time": 1.7e9 + number, **more}
     return DeadLetter(record=record, partition=0, **given)
@@ -53,7 +49,7 @@ def clean_at_once(settings: TransportSettings, topic: str) -> None:
 
 
 def write(settings: TransportSettings, topic: str, *records: tuple[bytes, bytes | None]) -> list[int]:
-    """As another program would; answers the offsets."""
+    """As another program would; returns the offsets."""
     producer = KafkaProducer(bootstrap_servers=list(settings.bootstrap_servers))
     try:
         sent = [producer.send(topic, value, key) for key, value in records]

@@ -1,4 +1,4 @@
-"""Brokers that go and come back under letters and the control table."""
+"""Brokers that go and come back under dead letters and the control table."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import pytest
 
 from shared.errors import PublishFailed, TransportUnusable
 from shared.settings import TransportSettings
-from tests.integration.kafka_operator.desk import control_of, letter, letters_of
+from tests.integration.kafka_operator.desk import control_of, dead_letter, dead_letters_of
 from tests.support.kafka.broker import Broker
 
 
 async def test_a_broker_that_was_away_in_between_costs_nothing(patient: Broker, its_settings: TransportSettings) -> None:
-    async with letters_of(its_settings) as letters, control_of(its_settings) as control:
-        await letters.put(letter(1))
+    async with dead_letters_of(its_settings) as dead_letters, control_of(its_settings) as control:
+        await dead_letters.put(dead_letter(1))
         await control.put("a", b"1")
         assert await control.snapshot() == {"a": b"1"}
         patient.kill()
         patient.start()
-        await letters.put(letter(2))
+        await dead_letters.put(dead_letter(2))
         await control.put("b", b"2")
         assert await control.snapshot() == {"a": b"1", "b": b"2"}
-        assert await letters.all() == [letter(1), letter(2)]
+        assert await dead_letters.all() == [dead_letter(1), dead_letter(2)]
 
 
 async def test_while_the_broker_is_frozen_all_fails_soon_and_heals_with_it(
     patient: Broker, its_settings: TransportSettings
 ) -> None:
-    async with letters_of(its_settings) as letters, control_of(its_settings) as control:
-        await letters.put(letter(1))
+    async with dead_letters_of(its_settings) as dead_letters, control_of(its_settings) as control:
+        await dead_letters.put(dead_letter(1))
         await control.put("a", b"1")
         assert await control.snapshot() == {"a": b"1"}
         patient.freeze()
@@ -38,23 +38,23 @@ async def test_while_the_broker_is_frozen_all_fails_soon_and_heals_with_it(
             await control.snapshot()
         assert time.monotonic() - began < 12
         with pytest.raises(PublishFailed, match=r"Kafka failed while writing to topic .*dead"):
-            await letters.put(letter(2))
+            await dead_letters.put(dead_letter(2))
         patient.thaw()
-        await letters.put(letter(2))
-        assert await letters.all() == [letter(1), letter(2)]
+        await dead_letters.put(dead_letter(2))
+        assert await dead_letters.all() == [dead_letter(1), dead_letter(2)]
         assert await control.snapshot() == {"a": b"1"}
         await control.put("a", b"2")
         assert await control.snapshot() == {"a": b"2"}
 
 
 async def test_closing_is_quick_while_the_broker_is_frozen(patient: Broker, its_settings: TransportSettings) -> None:
-    async with letters_of(its_settings) as letters, control_of(its_settings) as control:
-        await letters.put(letter(1))
+    async with dead_letters_of(its_settings) as dead_letters, control_of(its_settings) as control:
+        await dead_letters.put(dead_letter(1))
         await control.put("a", b"1")
         await control.snapshot()
         patient.freeze()
         began = time.monotonic()
-        await letters.close()
+        await dead_letters.close()
         await control.close()
         assert time.monotonic() - began < 12
         patient.thaw()

@@ -10,7 +10,7 @@ import pytest
 from shared.errors import PublishFailed, TransportUnusable
 from shared.transport.kafka.topics import checkpoint_recovery, topics
 from shared.transport.port import Checkpoint
-from tests.integration.kafka_operator.desk import control_of, letter, letters_of
+from tests.integration.kafka_operator.desk import control_of, dead_letter, dead_letters_of
 from tests.support.kafka.fixtures import Names
 from tests.support.kafka.principals import Principal, log_settings
 from tests.support.kafka.secured import SecuredBroker
@@ -28,42 +28,42 @@ def _denied(somebody: Principal, operation: str, topic: str) -> str:
     return re.escape(f"{somebody.name} has no right to {operation} on topic {topic}")
 
 
-async def test_the_consumer_writes_letters_and_follows_the_table(made: Create) -> None:
+async def test_the_consumer_writes_dead_letters_and_follows_the_table(made: Create) -> None:
     consumer = made("consumer").settings
-    async with letters_of(consumer) as letters, control_of(consumer) as control:
-        await letters.put(letter(1))
+    async with dead_letters_of(consumer) as dead_letters, control_of(consumer) as control:
+        await dead_letters.put(dead_letter(1))
         await control.put("skip/1", b"1")
         assert await control.snapshot() == {"skip/1": b"1"}
         await control.delete("skip/1")
         assert await control.snapshot() == {}
 
 
-async def test_the_consumer_neither_reads_letters_nor_retries(made: Create) -> None:
+async def test_the_consumer_neither_reads_dead_letters_nor_retries(made: Create) -> None:
     consumer = made("consumer")
-    async with letters_of(consumer.settings) as letters:
-        await letters.put(letter(1))
+    async with dead_letters_of(consumer.settings) as dead_letters:
+        await dead_letters.put(dead_letter(1))
         with pytest.raises(TransportUnusable, match=_denied(consumer, "READ", consumer.settings.dead_topic)):
-            await letters.all()
+            await dead_letters.all()
         with pytest.raises(PublishFailed, match=_denied(consumer, "WRITE", consumer.settings.topic)):
-            await letters.retry(letter(1))
+            await dead_letters.retry(dead_letter(1))
 
 
 async def test_the_administrator_does_it_all(made: Create) -> None:
     admin = made("admin").settings
-    async with letters_of(admin) as letters, control_of(admin) as control:
-        await letters.put(letter(1))
-        await letters.put(letter(2))
-        await letters.retry(letter(1))
-        assert await letters.all() == [letter(2)]
-        await letters.remove("id-2")
+    async with dead_letters_of(admin) as dead_letters, control_of(admin) as control:
+        await dead_letters.put(dead_letter(1))
+        await dead_letters.put(dead_letter(2))
+        await dead_letters.retry(dead_letter(1))
+        assert await dead_letters.all() == [dead_letter(2)]
+        await dead_letters.remove("id-2")
         await control.put("skip/1", b"1")
         assert await control.snapshot() == {"skip/1": b"1"}
 
 
 async def test_the_administrator_makes_a_lost_checkpoint_anew_and_a_viewer_does_not(made: Create) -> None:
     admin, viewer = made("admin").settings, made("viewer")
-    async with letters_of(admin) as letters:
-        await letters.retry(letter(1))
+    async with dead_letters_of(admin) as dead_letters:
+        await dead_letters.retry(dead_letter(1))
     with pytest.raises(TransportUnusable, match="holds 0 different events"):
         checkpoint_recovery.derive(admin)
     checkpoint_recovery.store(admin, Checkpoint(log_id="1"), {0: 1})
@@ -76,11 +76,11 @@ async def test_the_administrator_makes_a_lost_checkpoint_anew_and_a_viewer_does_
 async def test_the_viewer_reads_and_changes_nothing(made: Create) -> None:
     await _filled(made("consumer"))
     viewer = made("viewer")
-    async with letters_of(viewer.settings) as letters, control_of(viewer.settings) as control:
-        assert await letters.all() == [letter(1)]
+    async with dead_letters_of(viewer.settings) as dead_letters, control_of(viewer.settings) as control:
+        assert await dead_letters.all() == [dead_letter(1)]
         assert await control.snapshot() == {"skip/1": b"1"}
         with pytest.raises(PublishFailed, match=_denied(viewer, "WRITE", viewer.settings.dead_topic)):
-            await letters.remove("id-1")
+            await dead_letters.remove("id-1")
         with pytest.raises(PublishFailed, match=_denied(viewer, "WRITE", viewer.settings.control_topic)):
             await control.delete("skip/1")
 
@@ -89,18 +89,18 @@ async def test_rights_lost_and_given_back_under_way_are_noticed_without_a_restar
     consumer = made("consumer")
     dead, table = consumer.settings.dead_topic, consumer.settings.control_topic
     rights = [acl for acl in consumer.acls if acl.resource_pattern.resource_name in (dead, table)]
-    async with letters_of(consumer.settings) as letters, control_of(consumer.settings) as control:
-        await letters.put(letter(1))
+    async with dead_letters_of(consumer.settings) as dead_letters, control_of(consumer.settings) as control:
+        await dead_letters.put(dead_letter(1))
         assert await control.snapshot() == {}
         for right in rights:
             consumer.lose(right)
         with pytest.raises(PublishFailed, match=_denied(consumer, "WRITE", dead)):
-            await letters.put(letter(2))
+            await dead_letters.put(dead_letter(2))
         with pytest.raises(TransportUnusable, match=_denied(consumer, "READ", table)):
             await control.snapshot()
         for right in rights:
             consumer.regain(right)
-        await letters.put(letter(2))
+        await dead_letters.put(dead_letter(2))
         assert await control.snapshot() == {}
 
 
@@ -119,6 +119,6 @@ async def test_a_table_that_may_not_be_read_is_never_silence(made: Create) -> No
 
 
 async def _filled(consumer: Principal) -> None:
-    async with letters_of(consumer.settings) as letters, control_of(consumer.settings) as control:
-        await letters.put(letter(1))
+    async with dead_letters_of(consumer.settings) as dead_letters, control_of(consumer.settings) as control:
+        await dead_letters.put(dead_letter(1))
         await control.put("skip/1", b"1")

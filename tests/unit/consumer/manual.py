@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from consumer.dispatcher import Dispatcher
@@ -14,14 +14,13 @@ from consumer.scheduling.batch import Batching
 from consumer.scheduling.circuit_breaker import Breaker
 from consumer.webhook import Attempt, Call, OnResponse, Webhook
 from shared.backoff import Backoff
+from shared.documents import dead_letter
 from shared.errors import PublishFailed
 from shared.record import Record
 from shared.transport.port import (
     Checkpoint,
     Consumers,
-    Control,
     DeadLetter,
-    DeadLetters,
     Member,
     PartitionRecords,
     Position,
@@ -29,6 +28,8 @@ from shared.transport.port import (
     Publisher,
     RebalanceListener,
     Repeats,
+    Row,
+    Table,
     Transport,
 )
 
@@ -86,13 +87,14 @@ class ManualWebhook(Webhook):
         self.open.pop(call)(call, attempt)
 
 
-class ManualDeadLetters(DeadLetters):
+class ManualDeadLetters(Table):
     """Letters that are written and not acknowledged yet."""
 
     def __init__(self) -> None:
         self.open: dict[str, tuple[DeadLetter, asyncio.Future[None]]] = {}
 
-    async def put(self, letter: DeadLetter) -> None:
+    async def put(self, key: str, document: bytes) -> None:
+        letter = dead_letter.parse(document)
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.open[letter.log_id] = letter, answer
         try:
@@ -108,13 +110,13 @@ class ManualDeadLetters(DeadLetters):
     def refuse(self, log_id: str) -> None:
         self.open.pop(log_id)[1].set_exception(PublishFailed("the log takes no letters"))
 
-    async def all(self) -> Sequence[DeadLetter]:
+    async def delete(self, key: str) -> None:
         raise NotImplementedError
 
-    async def retry(self, letter: DeadLetter) -> bool:
+    def scan(self) -> AsyncIterator[Row]:
         raise NotImplementedError
 
-    async def remove(self, log_id: str) -> None:
+    async def snapshot(self) -> Mapping[str, bytes]:
         raise NotImplementedError
 
     async def close(self) -> None:
@@ -144,8 +146,11 @@ class ManualTransport(Transport, Member):
         answer = self._store(positions)
         return answer if isinstance(answer, bool) else await answer
 
-    async def dead_letters(self) -> DeadLetters:
+    async def dead_letters(self) -> Table:
         return self.letters
+
+    async def retry_dead_letter(self, dead_letter: DeadLetter) -> bool:
+        raise NotImplementedError
 
     async def consumers(self) -> Consumers:
         raise NotImplementedError
@@ -162,7 +167,7 @@ class ManualTransport(Transport, Member):
     async def member(self, listener: RebalanceListener) -> Member:
         raise NotImplementedError
 
-    async def control(self) -> Control:
+    async def control(self) -> Table:
         raise NotImplementedError
 
     async def progress(self) -> Mapping[int, Progress]:

@@ -9,7 +9,7 @@ import pytest
 from consumer.dead_letters import DeadLetterWriter
 from consumer.partitions.partition import Delivery, Partition
 from shared.record import Record
-from shared.transport.port import DeadLetters, Position
+from shared.transport.port import Position, Table
 from tests.unit.consumer.manual import ManualDeadLetters, ManualLoop
 
 
@@ -23,7 +23,7 @@ def loop() -> Iterator[ManualLoop]:
 def test_a_letter_that_is_refused_is_written_again_after_pauses_that_double_up_to_half_a_minute(loop: ManualLoop) -> None:
     written_letters, written = ManualDeadLetters(), list[Delivery]()
 
-    async def letters() -> DeadLetters:
+    async def letters() -> Table:
         return written_letters
 
     writer = DeadLetterWriter(letters, written.append)

@@ -17,7 +17,7 @@ from consumer.scheduling.batch import Batching, Form
 from consumer.webhook import Attempt
 from shared.documents.skip import ANSWERS, REQUESTS, SKEW, VERSION, Answer, Hand, Member, Request, Table, Word
 from shared.errors import TransportUnusable
-from shared.transport.port import Control
+from shared.transport.port import Table as Control
 from shared.transport.sqlite.transport import SqliteTransport
 from tests.unit.consumer.manual import DispatcherSetup, ManualLoop
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -26,10 +26,12 @@ from consumer.policy import Policy
 from consumer.scheduling.circuit_breaker import Breaker
 from consumer.webhook import Attempt, Call
 from shared.backoff import Backoff
+from shared.documents import dead_letter
 from shared.documents.skip import Table
 from shared.errors import PublishFailed, TransportUnusable
 from shared.record import Record
-from shared.transport.port import Control, DeadLetter, DeadLetters, Position
+from shared.transport.port import DeadLetter, Position, Row
+from shared.transport.port import Table as Control
 from tests.unit.consumer.manual import ManualDeadLetters, ManualLoop, ManualTransport, ManualWebhook
 
 WITHIN: Final = 10.0
@@ -62,6 +64,9 @@ class Client(Control):
     async def delete(self, key: str) -> None:
         await self._access(key, None)
 
+    def scan(self) -> AsyncIterator[Row]:
+        raise NotImplementedError
+
     async def snapshot(self) -> Mapping[str, bytes]:
         self.seen = await self._access(None, None)
         return self.seen
@@ -93,7 +98,7 @@ class Consumer:
         self.dead_letters = writes.of(self)
         self.looking: asyncio.Task[None] | None = None
 
-    async def _open_letters(self) -> DeadLetters:
+    async def _open_letters(self) -> Control:
         return self.dead_letters
 
 
@@ -108,7 +113,7 @@ class Operator(ManualTransport):
         self._accesses = accesses
         self._dead = dead
 
-    async def dead_letters(self) -> DeadLetters:
+    async def dead_letters(self) -> Control:
         return Written(self._dead)
 
     async def control(self) -> Control:
@@ -120,8 +125,9 @@ class Written(ManualDeadLetters):
         super().__init__()
         self._dead = dead
 
-    async def all(self) -> Sequence[DeadLetter]:
-        return self._dead
+    async def scan(self) -> AsyncIterator[Row]:
+        for letter in self._dead:
+            yield Row(letter.log_id, dead_letter.dump(letter), "")
 
 
 class Letters:
@@ -134,10 +140,11 @@ class Letters:
         machine = self._machine
 
         class Told(ManualDeadLetters):
-            async def put(self, letter: DeadLetter) -> None:
+            async def put(self, key: str, document: bytes) -> None:
+                letter = dead_letter.parse(document)
                 machine.begins(consumer, letter)
                 try:
-                    await super().put(letter)
+                    await super().put(key, document)
                 except asyncio.CancelledError:
                     machine.strays.append(letter)
                     raise

@@ -22,7 +22,7 @@ from shared.transport.kafka.client.errors import Access, translated
 from shared.transport.kafka.publish.recovery import Tail, log_ids
 from shared.transport.kafka.topics.checkpoints import KEY
 from shared.transport.kafka.topics.groups import members, patiently
-from shared.transport.kafka.topics.producer import Writer
+from shared.transport.kafka.topics.producer import RecordProducer
 from shared.transport.kafka.topics.reader import Extent, extents, reading
 from shared.transport.kafka.topics.topics import verify
 from shared.transport.port import OLDEST, Checkpoint, Repeats
@@ -56,11 +56,11 @@ def derive(settings: TransportSettings) -> tuple[Checkpoint, dict[int, int]]:
 
 def store(settings: TransportSettings, checkpoint: Checkpoint, ends: dict[int, int]) -> None:
     """For the next poller that takes over. One that leads already goes on from its own. Raises `PublishFailed`."""
-    writer = Writer(settings)
+    producer = RecordProducer(settings)
     try:
-        writer.write(settings.checkpoint_topic, KEY, documents.dump(checkpoint, ends))
+        producer.write(settings.checkpoint_topic, KEY, documents.dump(checkpoint, ends))
     finally:
-        writer.close()
+        producer.close()
 
 
 def repeats(settings: TransportSettings) -> Repeats:

@@ -28,7 +28,7 @@ _MAX_REQUEST: Final = 100 * 1024 * 1024
 _SMALL: Final = 64 * 1024
 
 
-class Writer:
+class RecordProducer:
     def __init__(self, settings: TransportSettings) -> None:
         self._settings = settings
         self._producer: QuietProducer | None = None

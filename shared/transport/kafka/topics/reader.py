@@ -1,9 +1,9 @@
-"""Reads a stretch of a topic once, outside of any group. Everything here blocks, for 10 s at most without progress."""
+"""Reads a stretch of a topic once, outside of any group. Everything here blocks, for `BOUND` at most without progress."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,20 +15,14 @@ from kafka.structs import TopicPartition
 from shared.errors import Transient, TransportUnusable
 from shared.settings import TransportSettings
 from shared.transport.kafka.client import internals
-from shared.transport.kafka.client.clients import build
+from shared.transport.kafka.client.clients import BUILD_BOUND, build
 from shared.transport.kafka.client.errors import Access, translated
 
-_BOUND: Final = 10.0
-_BOUND_MS: Final = 10_000
+#: Seconds for each question to the brokers.
+BOUND: Final = 10.0
 _POLL_MS: Final = 50
 #: Of a fetch that has nothing to bring.
 _FETCH_WAIT_MS: Final = 20
-_ARGUMENTS: Final[dict[str, Any]] = {
-    "group_id": None,
-    "enable_auto_commit": False,
-    "auto_offset_reset": "none",
-    "fetch_max_wait_ms": _FETCH_WAIT_MS,
-}
 
 
 class Unreachable(Transient):
@@ -43,11 +37,24 @@ class Extent:
     end: int
 
 
+def new_reader(settings: TransportSettings, *, bound: float = BUILD_BOUND) -> KafkaConsumer:
+    """To be closed with `internals.close`. Raises `TransportUnusable`."""
+    return build(
+        KafkaConsumer,
+        settings,
+        bound=bound,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        fetch_max_wait_ms=_FETCH_WAIT_MS,
+    )
+
+
 @contextmanager
 def reader(settings: TransportSettings) -> Iterator[KafkaConsumer]:
     """Raises `Unreachable`."""
     try:
-        consumer = build(KafkaConsumer, settings, **_ARGUMENTS)
+        consumer = new_reader(settings)
     except TransportUnusable as error:
         raise Unreachable(str(error)) from error
     try:
@@ -58,7 +65,7 @@ def reader(settings: TransportSettings) -> Iterator[KafkaConsumer]:
 
 @contextmanager
 def reading(settings: TransportSettings, topic: str, doing: str) -> Iterator[KafkaConsumer]:
-    """A `reader` of one topic, for whom every failure is final. `doing` as for `translated`. Raises `TransportUnusable`."""
+    """A `reader` of one topic, for which every failure is final. `doing` as for `translated`. Raises `TransportUnusable`."""
     try:
         with translated(settings, doing, Access("READ", f"topic {topic}")), reader(settings) as consumer:
             yield consumer
@@ -68,14 +75,19 @@ def reading(settings: TransportSettings, topic: str, doing: str) -> Iterator[Kaf
 
 def extents(consumer: KafkaConsumer, topic: str) -> dict[int, Extent]:
     """Every partition of the topic. Raises `KafkaError`."""
-    partitions = [TopicPartition(topic, number) for number in sorted(_partitions(consumer, topic))]
-    begins = consumer.beginning_offsets(partitions, timeout_ms=_BOUND_MS)
-    ends = consumer.end_offsets(partitions, timeout_ms=_BOUND_MS)
+    found = internals.partitions(consumer, topic, BOUND)
+    if not found:
+        raise UnknownTopicOrPartitionError(f"topic {topic} is not there, or not readable")
+    partitions = [TopicPartition(topic, number) for number in sorted(found)]
+    begins = consumer.beginning_offsets(partitions, timeout_ms=BOUND * 1000)
+    ends = consumer.end_offsets(partitions, timeout_ms=BOUND * 1000)
     return {partition.partition: Extent(begins[partition], ends[partition]) for partition in partitions}
 
 
 def read(consumer: KafkaConsumer, partition: TopicPartition, begin: int, end: int) -> Iterator[Any]:
     """The library's records of [begin, end); there may be fewer than that, even none. Raises `KafkaError`."""
+    if begin >= end:
+        return
     consumer.assign([partition])
     consumer.seek(partition, begin)
     position, moved = begin, time.monotonic()
@@ -83,28 +95,21 @@ def read(consumer: KafkaConsumer, partition: TopicPartition, begin: int, end: in
     while position < end:
         records = consumer.poll(_POLL_MS).get(partition, ())
         yield from (record for record in records if record.offset < end)
-        before, position = position, consumer.position(partition, timeout_ms=_BOUND_MS)
+        before, position = position, consumer.position(partition, timeout_ms=BOUND * 1000)
         moved = time.monotonic() if position > before else moved
-        if time.monotonic() - moved > _BOUND:
+        if time.monotonic() - moved > BOUND:
             raise KafkaTimeoutError(f"{partition.topic}-{partition.partition}: nothing comes from offset {position} on, of {end}")
 
 
-def probe(consumer: KafkaConsumer, partition: TopicPartition, offset: int) -> None:
+def probe(consumer: KafkaConsumer, partition: TopicPartition, offset: int, bound: float = BOUND) -> None:
     """One fetch from an offset that may be the end, so that a missing right shows now and not when there is something to read.
 
     Raises `KafkaError`.
     """
     consumer.assign([partition])
     consumer.seek(partition, offset)
-    deadline = time.monotonic() + _BOUND
+    deadline = time.monotonic() + bound
     while consumer.highwater(partition) is None:
         consumer.poll(_POLL_MS)
         if time.monotonic() > deadline:
-            raise KafkaTimeoutError(f"{partition.topic}-{partition.partition} cannot be read: no answer")
-
-
-def _partitions(consumer: KafkaConsumer, topic: str) -> Collection[int]:
-    found = internals.partitions(consumer, topic, _BOUND)
-    if not found:
-        raise UnknownTopicOrPartitionError(f"topic {topic} is not there, or not readable")
-    return found
+            raise KafkaTimeoutError(f"{partition.topic}-{partition.partition} cannot be read: no answer within {bound:g} s")
