@@ -22,7 +22,7 @@ demo: $(BIN)/.installed
 # Three at a time, also on two cores: most of a test is waiting. The broker's jars are fetched first, since that may take longer
 # than a test may; without them Kafka tests say what is missing.
 test: $(BIN)/.installed
-	@$(BIN)/python -m tests.support.kafka.jars >/dev/null 2>&1 || true
+	@$(BIN)/python -m tests.support.kafka.broker >/dev/null 2>&1 || true
 	$(BIN)/pytest -n 3 --dist worksteal
 
 # Replicas that come and go, brokers that are killed and frozen: minutes, most of them waiting for sessions to end.

@@ -45,7 +45,7 @@ def demo() -> None:
     live = sys.stdout.isatty()
 
     async def work(stop: asyncio.Event) -> None:
-        with _Screen() if live else _Lines() as show:
+        with _Screen() if live else _PlainLines() as show:
             summaries.append(await play(stop, show, plan=Plan(), every=0.1 if live else 1.0))
 
     run(work, grace=20)
@@ -70,7 +70,7 @@ class _Screen:
         self._live.__exit__(None, None, None)
 
 
-class _Lines:
+class _PlainLines:
     """A plain line for each look, where nobody watches a terminal."""
 
     def __enter__(self) -> Callable[[Snapshot], None]:

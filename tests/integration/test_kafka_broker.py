@@ -137,7 +137,8 @@ def test_a_broker_that_cannot_start_is_tried_again_with_other_ports(taken_port: 
 def test_two_test_runs_never_take_the_same_port() -> None:
     code = "from tests.support.kafka.broker import free_port; print(*(free_port() for _ in range(100)), flush=True); input()"
     runs = [
-        subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
+        subprocess.Popen([sys.executable, "-c", code], env=guarded(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
     ]
     first, second = ({*run.stdout.readline().split()} for run in runs if run.stdout)
     for run in runs:

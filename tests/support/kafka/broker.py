@@ -260,3 +260,8 @@ def _listeners(port: int, controller: int) -> dict[str, str]:
         "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
     }
+
+
+if __name__ == "__main__":  # fills the cache of jars and classes
+    with JarsBroker():
+        pass

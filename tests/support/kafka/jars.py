@@ -1,6 +1,6 @@
 """Apache Kafka's own jars, fetched once by Maven into the user's cache, and what makes a broker start from them in a second.
 
-`python -m tests.support.kafka.jars` fills the cache ahead of a test run. Several test runs may do it at the same time:
+`python -m tests.support.kafka.broker` fills the cache ahead of a test run. Several test runs may do it at the same time:
 a lock file makes the others wait. Recipe and figures: a format run copied instead of repeated, and a class archive (AppCDS),
 take the start from 3 s to 1 s; an archive belongs to one JVM and one class path, so its name carries `java -version`. The
 folder's name carries what is fetched: another checkout with other jars must not replace them under a broker that loads classes.
@@ -158,10 +158,3 @@ def _run(command: list[str], *, cwd: str, seconds: float) -> subprocess.Complete
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, returncode=1, stdout="")
-
-
-if __name__ == "__main__":
-    from tests.support.kafka.broker import JarsBroker
-
-    with JarsBroker():
-        pass
