@@ -1,6 +1,6 @@
-"""The webhook call, our own HTTP/1.1 client: a pool of kept-alive connections, driven by callbacks.
+"""Our own HTTP/1.1 client for the webhook: a pool of kept-alive connections, driven by callbacks.
 
-A call on an open connection makes no task, no future and no timer; only opening a connection has a task. The worker bounds the
+A call on an open connection makes no task, no future and no timer; only opening a connection is a task. The worker bounds the
 open calls, so the pool has no limit of its own. Everything happens in the event loop that the client was made in.
 """
 
@@ -11,30 +11,30 @@ import ssl
 from collections.abc import Mapping
 from typing import Protocol
 
-from consumer.http.connect import Direct, Route
-from consumer.http.connection import Connection, Owner
+from consumer.http.connect import DirectRoute, Route
+from consumer.http.connection import Connection, ConnectionPool
 from consumer.http.errors import NoConnection, NoDescriptor
-from consumer.http.proxy import Proxied
-from consumer.http.request import RequestForm, Sign
-from consumer.http.url import Origin, login_of, target_of
+from consumer.http.proxy import ProxyRoute
+from consumer.http.request import RequestTemplate, Sign
+from consumer.http.url import Url
 from consumer.webhook import Attempt, Call, OnResponse, Webhook
 
 
 class _Cancellable(Protocol):
-    """Where a call is: on a connection, in the task that opens one, or in a handle of the loop."""
+    """What a call waits for: a connection, the task that opens one, or a handle of the loop."""
 
     def cancel(self) -> object: ...
 
 
-class HttpWebhook(Webhook, Owner):
-    """POSTs the event's bytes to `url`, with `webhook-id` and `webhook-attempt` behind the `headers` of every request.
+class HttpWebhook(Webhook, ConnectionPool):
+    """POSTs the event's bytes to `url`, with `webhook-id` and `webhook-attempt` after the `headers` of every request.
 
-    `timeout` bounds the whole attempt, `connect_timeout` its connection with TLS, in seconds. A client certificate and private
-    authorities come in through `tls`. `proxy` is a URL, user and password may stand in it. `allow_private=False` refuses private
-    and loopback addresses; link-local and metadata addresses are refused always. `one_request`: no call is ever sent twice, since
-    its receiver counts requests; a connection that may have died while it was idle is closed instead of tried.
+    `timeout` bounds the whole attempt, `connect_timeout` the connection and its TLS handshake, in seconds. `tls` holds a client
+    certificate and private authorities. `proxy` is a URL that may contain user and password. `allow_private=False` refuses
+    private and loopback addresses; link-local and metadata addresses are refused always. `one_request`: no call is ever sent
+    twice, because the receiver counts requests; a connection that may have broken while it was idle is closed instead of tried.
 
-    Raises `ValueError` for a URL or header that is none.
+    Raises `ValueError` for an invalid URL or header.
     """
 
     def __init__(
@@ -50,33 +50,37 @@ class HttpWebhook(Webhook, Owner):
         sign: Sign | None = None,
         one_request: bool = False,
     ) -> None:
-        target = Origin.of(url)
+        webhook = Url.of(url)
+        target = webhook.target
         self._route: Route
         if proxy:
-            self._route = Proxied(target, proxy=proxy, tls=tls, allow_private=allow_private)
+            proxy_url = Url.of(proxy)
+            self._route = ProxyRoute(webhook, proxy=proxy_url, tls=tls, allow_private=allow_private)
+            if not webhook.secure:
+                target = f"http://{webhook.host_header}{target}"
+                if proxy_url.basic_login:
+                    headers = {**headers, "Proxy-Authorization": proxy_url.basic_login}
         else:
-            self._route = Direct(target, tls=tls, allow_private=allow_private)
-        self._form = _form(url, target, headers, proxy, sign)
+            self._route = DirectRoute(webhook, tls=tls, allow_private=allow_private)
+        self._template = RequestTemplate(target=target, host=webhook.host_header, headers=headers, sign=sign)
         self._timeout = timeout
         self._connect_timeout = connect_timeout
         self._one_request = one_request
         self._loop = asyncio.get_running_loop()
         self._calls: dict[Call, _Cancellable] = {}
         self._connections: set[Connection] = set()
-        #: In the order of their last calls; the newest is used first, so that those too many grow old and close.
+        #: In the order of their last calls; the newest is used first, so that surplus ones reach their idle limit and close.
         self._idle: dict[Connection, None] = {}
         self._opening: set[asyncio.Task[None]] = set()
-        self._quiet = asyncio.Event()
-
-    # The port.
+        self._all_closed = asyncio.Event()
 
     def send(self, call: Call, on_response: OnResponse) -> None:
         now = self._loop.time()
         try:
-            request = self._form.fill(call)
+            request = self._template.fill(call)
         except ValueError:
             attempt = Attempt(None, "its log id cannot stand in a header")
-            self._calls[call] = self._loop.call_soon(self.over, call, on_response, attempt)
+            self._calls[call] = self._loop.call_soon(self.on_result, call, on_response, attempt)
             return
         while self._idle:
             connection, _ = self._idle.popitem()
@@ -86,79 +90,69 @@ class HttpWebhook(Webhook, Owner):
                 self._calls[call] = connection
                 connection.begin(call, on_response, request, now, now + self._timeout)
                 return
-        self._open(call, on_response, request, now + self._timeout)
+        self._send_on_new(call, on_response, request, now + self._timeout)
 
     def cancel(self, call: Call) -> None:
         self._calls.pop(call).cancel()
 
     async def close(self) -> None:
-        # All of it before the first await: no call may land while we wait.
-        ends: tuple[_Cancellable, ...] = (*self._calls.values(), *self._connections)
+        # All of it before the first await: no call may get a result while we wait.
+        open_ones: tuple[_Cancellable, ...] = (*self._calls.values(), *self._connections)
         self._calls.clear()
-        self._quiet.clear()
-        for one in ends:
+        self._all_closed.clear()
+        for one in open_ones:
             one.cancel()
         await asyncio.gather(*self._opening, return_exceptions=True)
         if self._connections:
-            await self._quiet.wait()
+            await self._all_closed.wait()
 
-    # What its connections say.
+    # Called by the connections.
 
-    def idle(self, connection: Connection) -> None:
+    def on_idle(self, connection: Connection) -> None:
         self._idle[connection] = None
 
-    def again(self, call: Call, on_response: OnResponse, deadline: float) -> None:
-        self._open(call, on_response, self._form.fill(call), deadline)
+    def on_stale(self, call: Call, on_response: OnResponse, deadline: float) -> None:
+        self._send_on_new(call, on_response, self._template.fill(call), deadline)
 
-    def over(self, call: Call, on_response: OnResponse, attempt: Attempt) -> None:
+    def on_result(self, call: Call, on_response: OnResponse, attempt: Attempt) -> None:
         del self._calls[call]
         on_response(call, attempt)
 
-    def gone(self, connection: Connection) -> None:
+    def on_closed(self, connection: Connection) -> None:
         self._idle.pop(connection, None)
         self._connections.discard(connection)
         if not self._connections:
-            self._quiet.set()
+            self._all_closed.set()
 
-    # A new connection.
-
-    def _open(self, call: Call, on_response: OnResponse, request: bytes, deadline: float) -> None:
-        task = self._loop.create_task(self._begin(call, on_response, request, deadline))
+    def _send_on_new(self, call: Call, on_response: OnResponse, request: bytes, deadline: float) -> None:
+        task = self._loop.create_task(self._connect_and_send(call, on_response, request, deadline))
         self._calls[call] = task
         self._opening.add(task)
-        task.add_done_callback(self._opened)
+        task.add_done_callback(self._on_opened)
 
-    def _opened(self, task: asyncio.Task[None]) -> None:
+    def _on_opened(self, task: asyncio.Task[None]) -> None:
         self._opening.discard(task)
         if not task.cancelled():
-            task.result()  # a mistake of ours: raised here it reaches the loop's exception handler, in a task it would be unseen
+            task.result()  # a bug: raised here it reaches the loop's exception handler, in the task it would be lost
 
-    async def _begin(self, call: Call, on_response: OnResponse, request: bytes, deadline: float) -> None:
-        patience = min(deadline - self._loop.time(), self._connect_timeout)
+    async def _connect_and_send(self, call: Call, on_response: OnResponse, request: bytes, deadline: float) -> None:
+        allowed = min(deadline - self._loop.time(), self._connect_timeout)
         try:
-            connection = await self._route.open(self._connection, self._loop.time() + patience)
-        except NoConnection as problem:
-            sent = not isinstance(problem, NoDescriptor)
-            attempt = Attempt(None, str(problem), sent=sent, cause=problem.cause)
+            connection = await self._route.open(self._new_connection, self._loop.time() + allowed)
+        except NoConnection as failure:
+            sent = not isinstance(failure, NoDescriptor)
+            attempt = Attempt(None, str(failure), sent=sent, cause=failure.cause)
         except TimeoutError:
-            attempt = Attempt(None, f"no connection within {patience:.3g} s", timed_out=True)
-        except Exception as error:  # noqa: BLE001  a library's surprise costs this attempt: a call never stays open
+            attempt = Attempt(None, f"no connection within {allowed:.3g} s", timed_out=True)
+        except Exception as error:  # noqa: BLE001  whatever a library raises costs this attempt: a call never stays open
             attempt = Attempt(None, f"no connection: {type(error).__name__}")
         else:
             self._connections.add(connection)
             self._calls[call] = connection
             connection.begin(call, on_response, request, self._loop.time(), deadline)
             return
-        # From the loop, like every other result: what `on_response` raises must not end unseen in a task.
-        self._calls[call] = self._loop.call_soon(self.over, call, on_response, attempt)
+        # From the loop, like every other result: an exception of `on_response` must not be lost in a task.
+        self._calls[call] = self._loop.call_soon(self.on_result, call, on_response, attempt)
 
-    def _connection(self) -> Connection:
+    def _new_connection(self) -> Connection:
         return Connection(self, self._timeout)
-
-
-def _form(url: str, target: Origin, headers: Mapping[str, str], proxy: str | None, sign: Sign | None) -> RequestForm:
-    path = target_of(url)
-    if proxy and not target.secure:
-        path = f"http://{target.header}{path}"
-        headers = {**headers, "Proxy-Authorization": login_of(proxy)} if login_of(proxy) else headers
-    return RequestForm(target=path, host=target.header, headers=headers, sign=sign)

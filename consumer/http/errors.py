@@ -1,4 +1,8 @@
-"""What went wrong, in a few words that an operator can act on. No payload, no header, no credential is ever quoted."""
+"""Failures of a connection, in a few words that an operator can act on. No payload, no header, no credential is ever quoted.
+
+NoConnection        there is no connection to send the request on
+└── NoDescriptor    because no file descriptor is left
+"""
 
 from __future__ import annotations
 
@@ -20,11 +24,11 @@ class NoConnection(Exception):
 
 
 class NoDescriptor(NoConnection):
-    """There is none because this process, or the system, has no file descriptor left for it."""
+    """This process, or the system, has no file descriptor left for a connection."""
 
 
 def no_connection(error: OSError | ValueError) -> NoConnection:
-    """For what was raised while a connection was opened."""
+    """Returns the failure to raise for an error that occurred while a connection was opened."""
     match error:
         case ssl.SSLCertVerificationError():
             return NoConnection(f"its certificate is not accepted: {error.verify_message}", Cause.CERTIFICATE)
@@ -35,9 +39,9 @@ def no_connection(error: OSError | ValueError) -> NoConnection:
             return NoDescriptor("no file descriptor is left for a connection")
         case socket.gaierror():
             return NoConnection(f"no address for its name: {error.strerror}", Cause.NO_ADDRESS)
-        case ValueError():  # behind those above, one of which is a ValueError too
+        case ValueError():  # after the errors above, one of which is a ValueError too
             return NoConnection("no address for its name: it is no host name", Cause.NO_ADDRESS)
-        case ConnectionError() if not error.errno:  # asyncio's own, in the middle of a handshake
+        case ConnectionError() if not error.errno:  # raised by asyncio in the middle of a handshake
             return NoConnection("no connection: it was closed during the TLS handshake")
         case ConnectionRefusedError():
             return NoConnection(f"no connection: {_system_words(error)}", Cause.NOT_LISTENING)
@@ -45,11 +49,11 @@ def no_connection(error: OSError | ValueError) -> NoConnection:
             return NoConnection(f"no connection: {_system_words(error)}")
 
 
-def broken(error: Exception | None, *, begun: bool) -> str:
-    """For a connection that ended while an answer was due. `begun`: some of it had come."""
+def connection_lost(error: Exception | None, *, started: bool) -> str:
+    """Returns why a connection ended while a response was due. `started`: some of the response had arrived."""
     match error:
         case None:
-            return "the connection was closed " + ("within the head of the answer" if begun else "before an answer")
+            return "the connection was closed " + ("within the head of the response" if started else "before a response")
         case ssl.SSLError():
             return f"the connection broke: {_tls_words(error)}"
         case OSError():

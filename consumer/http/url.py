@@ -1,4 +1,4 @@
-"""Where a URL points: scheme, host and port."""
+"""The URL of the webhook or of a proxy, in the parts that a connection and a request need."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ _PORTS: Final = {"http": 80, "https": 443}
 _USERINFO: Final = re.compile(r"^((?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]+)?[^/\\]*@")
 
 
-class Origin(NamedTuple):
-    """`host` is as a resolver wants it, an IPv6 address without its brackets."""
-
+class Url(NamedTuple):
     secure: bool
+    #: As a resolver expects it: an IPv6 address without its brackets.
     host: str
     port: int
+    #: Path and query as they stand in the URL: nothing is quoted again.
+    target: str
+    #: User and password as the value of an authorization header; empty without them.
+    basic_login: str
 
     @classmethod
     def of(cls, url: str) -> Self:
@@ -26,43 +29,37 @@ class Origin(NamedTuple):
         parts = urlsplit(url)
         if parts.scheme not in _PORTS or not parts.hostname:
             raise ValueError("an http or https URL with a host is needed")
-        return cls(parts.scheme == "https", parts.hostname, parts.port or _PORTS[parts.scheme])
+        return cls(
+            secure=parts.scheme == "https",
+            host=parts.hostname,
+            port=parts.port or _PORTS[parts.scheme],
+            target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+            basic_login=_basic_login(parts),
+        )
 
     @property
     def authority(self) -> str:
         """Host and port, as CONNECT names them."""
-        return f"{self._bracketed}:{self.port}"
+        return f"{self._bracketed_host}:{self.port}"
 
     @property
-    def header(self) -> str:
-        """What stands in `Host`: without the port where it is the scheme's own."""
-        return self._bracketed if self.port == _PORTS[self.scheme] else self.authority
+    def host_header(self) -> str:
+        """The value of `Host`: without the port where it is the default of the scheme."""
+        return self._bracketed_host if self.port == _PORTS["https" if self.secure else "http"] else self.authority
 
     @property
-    def scheme(self) -> str:
-        return "https" if self.secure else "http"
-
-    @property
-    def _bracketed(self) -> str:
+    def _bracketed_host(self) -> str:
         return f"[{self.host}]" if ":" in self.host else self.host
 
 
-def target_of(url: str) -> str:
-    """Path and query as they stand in the URL: nothing is quoted again."""
-    parts: SplitResult = urlsplit(url)
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-def login_of(url: str) -> str:
-    """The value of `Proxy-Authorization` for the user and password in a proxy's URL; empty without them."""
-    parts = urlsplit(url)
+def _basic_login(parts: SplitResult) -> str:
     if parts.username is None:
         return ""
     login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return f"Basic {base64.b64encode(login.encode()).decode()}"
 
 
-def shown(url: str) -> str:
-    """A URL that another side chose, as it may stand in a log: without userinfo, query and fragment, however broken it is."""
+def loggable(url: str) -> str:
+    """Returns a URL that another side chose in a form fit for a log: no userinfo, query or fragment, however broken it is."""
     bare = _USERINFO.sub(r"\1", masked(url).partition("?")[0].partition("#")[0])
     return excerpt("".join(char if char.isprintable() else " " for char in bare), 200)

@@ -194,7 +194,7 @@ _GivenUp = Mapping[str, Collection[str | None]]
 def _given_up(member: Member) -> _GivenUp:
     found: dict[str, set[str | None]] = {}
     for line in member.lines():
-        if "log_id" in line and str(line.get("outcome", "")).startswith("no answer within"):
+        if "log_id" in line and str(line.get("outcome", "")).startswith("no response within"):
             found.setdefault(line["log_id"], set()).add(str(line["attempt"]))
     return found
 

@@ -1,4 +1,4 @@
-"""The worker's place, in few words: sends deliveries and waits for what comes of them."""
+"""A small stand-in for the worker: sends deliveries and waits for their results."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def delivery(log_id: str = "900", body: bytes = b"{}", attempt: int = 1) -> Deli
 class Caller:
     def __init__(self, webhook: Webhook) -> None:
         self.webhook = webhook
-        #: How many results came, of whichever call.
-        self.landed = 0
+        #: How many results there were so far.
+        self.results = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -34,15 +34,15 @@ class Caller:
         await self.webhook.close()
 
     def start(self, one: Delivery) -> asyncio.Future[Attempt]:
-        """Send it; a second result of the same call would be an error of the loop."""
+        """Send it. A second result of the same call raises in the loop, which fails the test."""
         result: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
 
-        def landed(sent: Delivery, attempt: Attempt) -> None:
+        def on_response(sent: Delivery, attempt: Attempt) -> None:
             assert sent is one
-            self.landed += 1
+            self.results += 1
             result.set_result(attempt)
 
-        self.webhook.send(one, landed)
+        self.webhook.send(one, on_response)
         assert not result.done()  # later, never within `send`
         return result
 
@@ -50,10 +50,10 @@ class Caller:
         return await asyncio.wait_for(self.start(delivery(log_id, body, attempt)), 20)
 
     async def calls(self, count: int) -> list[Attempt]:
-        """So many at once."""
+        """Send `count` calls at once."""
         return await asyncio.gather(*(self.call(str(number)) for number in range(count)))
 
     async def no_connections_left(self, server: Server, most: int = 0) -> None:
-        async with asyncio.timeout(5):
-            while len(server.connections) > most:  # noqa: ASYNC110  nobody announces it
+        async with asyncio.timeout(20):
+            while len(server.connections) > most:  # noqa: ASYNC110  the server has no event for it
                 await asyncio.sleep(0.005)

@@ -1,4 +1,4 @@
-"""Both sides of TLS, right and wrong."""
+"""TLS contexts for servers and clients, right and wrong ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import trustme
 
 
 class Certificates:
-    """A certificate authority that the clients trust, and another one that nobody does."""
+    """A certificate authority that the clients trust, and one that they do not."""
 
     def __init__(self) -> None:
         self._trusted, self._foreign = trustme.CA(), trustme.CA()
@@ -40,7 +40,7 @@ class Certificates:
         return context
 
     def strict_server(self) -> ssl.SSLContext:
-        """Wants a certificate of the client's own."""
+        """Requires a client certificate."""
         context = self.server()
         self._trusted.configure_trust(context)
         context.verify_mode = ssl.CERT_REQUIRED

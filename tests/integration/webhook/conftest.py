@@ -1,4 +1,4 @@
-"""Every test here runs on both event loops; what asks for `tls` in plain and TLS."""
+"""Every test here runs on both event loops; a test with the fixture `tls` runs in plain HTTP and in TLS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.integration.webhook.certificates import Certificates
 from tests.integration.webhook.servers import receiving
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.SelectorEventLoop}
-with suppress(ImportError):  # it is an extra
+with suppress(ImportError):  # an optional dependency
     from uvloop import new_event_loop as uvloop
 
     LOOPS["uvloop"] = uvloop
@@ -37,8 +37,8 @@ def tls(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(autouse=True)
-async def nothing_fails_unseen() -> AsyncIterator[None]:
-    """What the loop would only log, such as an error in a protocol's callback, fails the test."""
+async def no_unhandled_error() -> AsyncIterator[None]:
+    """Fails the test for what the loop only logs, such as an error in a callback of a protocol."""
     seen: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: seen.append(context))
     yield
@@ -59,7 +59,7 @@ async def plain_receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 async def caller(receiver: Receiver, certificates: Certificates) -> AsyncIterator[Caller]:
-    """Calls the receiver, with more time than anything here takes."""
+    """Calls the receiver, with more time than a call here takes."""
     async with Caller(
         HttpWebhook(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.usual_client)
     ) as caller:
@@ -69,7 +69,6 @@ async def caller(receiver: Receiver, certificates: Certificates) -> AsyncIterato
 
 @pytest.fixture
 async def plain_caller(plain_receiver: Receiver) -> AsyncIterator[Caller]:
-    """With our own client."""
     async with Caller(HttpWebhook(url=plain_receiver.url, headers={}, timeout=10, connect_timeout=5)) as caller:
         yield caller
     await caller.no_connections_left(plain_receiver)

@@ -1,4 +1,4 @@
-"""A forward proxy for tests: notes the heads it gets, and passes on."""
+"""A forward proxy for tests: records the heads it gets, and forwards everything."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from tests.integration.webhook.servers import raw_server
 
 
 class Proxy:
-    """`answer` to CONNECT; anything but 200 ends there."""
+    """Sends `response` to CONNECT; opens the tunnel after a 200 only."""
 
-    def __init__(self, answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> None:
+    def __init__(self, response: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> None:
         self.heads: list[str] = []
         self.address = ""
-        self._answer = answer
+        self._response = response
 
     async def _play(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         self.heads.append(head.decode())
         method, target, _ = head.split(b" ", 2)
         if method == b"CONNECT":
-            writer.write(self._answer)
+            writer.write(self._response)
             await writer.drain()
-            if b" 200 " not in self._answer:
+            if b" 200 " not in self._response:
                 return
-            place, first = target, b""
+            address, first = target, b""
         else:
-            place, first = target.split(b"/")[2], head
-        host, _, port = place.decode().rpartition(":")
+            address, first = target.split(b"/")[2], head
+        host, _, port = address.decode().rpartition(":")
         await self._join(host, int(port), first, reader, writer)
 
     async def _join(self, host: str, port: int, first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

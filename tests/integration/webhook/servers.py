@@ -1,4 +1,4 @@
-"""Far ends for a test: the simulator's receiver, and a server that can misbehave before it has read a request."""
+"""Receivers for a test: the simulator's, and a server that can misbehave before it has read a request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Play = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @asynccontextmanager
 async def raw_server(play: Play, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """Its host and port. A connection is closed when its `play` ends."""
+    """Yields its host and port. A connection is closed when its `play` ends."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -48,5 +48,5 @@ async def receiving(
     await receiver.start(host)
     try:
         yield receiver
-    finally:  # uvloop waits for ever for a server that nobody stopped
+    finally:  # uvloop waits for ever for a server that was not stopped
         await receiver.stop()

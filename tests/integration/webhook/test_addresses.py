@@ -1,4 +1,4 @@
-"""Where our own client connects to, and where never."""
+"""The addresses that our client connects to, and those that it never does."""
 
 from __future__ import annotations
 
@@ -7,41 +7,43 @@ from math import inf
 
 import pytest
 
-from consumer.http import addresses
-from consumer.http.addresses import Address
+from consumer.http import connect
 from consumer.http.client import HttpWebhook
-from consumer.http.connect import Direct
+from consumer.http.connect import Address, DirectRoute, Resolver
 from simulator.receiver import Receiver
 from tests.integration.webhook.caller import Caller
 
 
+def _resolver(webhook: HttpWebhook) -> Resolver:
+    assert isinstance(webhook._route, DirectRoute)
+    return webhook._route._resolver
+
+
 async def test_one_address_after_the_other_is_tried_and_the_one_that_works_comes_first(plain_receiver: Receiver) -> None:
-    nobody, somebody = ("127.0.0.1", 1), ("127.0.0.1", plain_receiver.port)
+    closed, listening = ("127.0.0.1", 1), ("127.0.0.1", plain_receiver.port)
     webhook = HttpWebhook(url="http://several.invalid", headers={}, timeout=5, connect_timeout=5)
-    assert isinstance(webhook._route, Direct)
-    known = webhook._route._addresses
-    known._known = [Address(socket.AF_INET, nobody), Address(socket.AF_INET, somebody)]
-    known._until = inf
+    resolver = _resolver(webhook)
+    resolver._addresses = [Address(socket.AF_INET, closed), Address(socket.AF_INET, listening)]
+    resolver._until = inf
     async with Caller(webhook) as caller:
         assert (await caller.call()).status == 200
-        assert [address.place for address in await known.get()] == [somebody, nobody]
+        assert [address.sockaddr for address in await resolver.resolve()] == [listening, closed]
         await plain_receiver.stop()
         await caller.call()
         assert (await caller.call()).problem.startswith("no ")
-        assert known._until == 0 or known._problem  # asked again
+        assert resolver._until == 0 or resolver._error  # looked up again
 
 
 async def test_a_name_that_had_no_address_is_looked_up_again(plain_receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failure counts for a second, so that fifty calls do not ask fifty times, and not for as long as an address does."""
-    monkeypatch.setattr(addresses, "_FAILURE_REMEMBERED", 0.0)
+    """A failure is remembered for a second, so that fifty calls make one query, and not for as long as an address is."""
+    monkeypatch.setattr(connect, "_FAILURE_REMEMBERED", 0.0)
     webhook = HttpWebhook(url=plain_receiver.url, headers={}, timeout=5, connect_timeout=5)
-    assert isinstance(webhook._route, Direct)
-    known = webhook._route._addresses
-    there = known._origin
+    resolver = _resolver(webhook)
+    url = resolver._url
     async with Caller(webhook) as caller:
-        known._origin = there._replace(host="x" * 70)  # no name has such a part: it fails without asking anybody
+        resolver._url = url._replace(host="x" * 70)  # no name has such a label: it fails without a query
         assert (await caller.call()).problem.startswith("no address for its name")
-        known._origin = there
+        resolver._url = url
         assert (await caller.call()).status == 200
 
 
@@ -56,7 +58,7 @@ REFUSED = [
     "http://[64:ff9b::a9fe:a9fe]",
     "http://[2002:a9fe:a9fe::]",
     "http://100.100.100.200",
-    "http://2852039166",  # not a usual form of an address, but what resolvers make of it counts
+    "http://2852039166",  # not a usual form of an address: what the resolver makes of it counts
 ]
 
 

@@ -1,10 +1,13 @@
-"""What both clients do alike when all is well, and when a call is broken off."""
+"""Calls of our client that succeed, and calls that are broken off."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 
+import pytest
+
+from consumer.http import connection
 from consumer.http.client import HttpWebhook
 from simulator.receiver import Receiver
 from simulator.wire import HttpResponse
@@ -37,7 +40,7 @@ async def test_a_large_body_arrives(caller: Caller, receiver: Receiver) -> None:
 
 
 async def test_connections_are_used_again(caller: Caller, receiver: Receiver) -> None:
-    receiver.latency = 0.01
+    receiver.latency = 0.05  # all twenty must have arrived before the first response, on a busy machine too
     for _ in range(4):
         assert all(attempt.status == 200 for attempt in await caller.calls(20))
         assert len(receiver.connections) == 20
@@ -51,7 +54,7 @@ async def test_a_receiver_that_always_closes_gets_every_call(caller: Caller, rec
     assert len(receiver.journal.delivered) == 10
 
 
-async def test_nobody_there_is_no_connection() -> None:
+async def test_a_port_where_nothing_listens_is_no_connection() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -82,20 +85,23 @@ async def test_a_broken_off_call_has_no_result_and_its_connection_ends(caller: C
     receiver.script.add(faults.hang_before_headers(), times=3)
     sent = [delivery(str(number)) for number in range(3)]
     results = [caller.start(one) for one in sent]
-    await receiver.journal.wait_until(lambda journal: len(journal) == 4, timeout=5)
+    await receiver.journal.wait_until(lambda journal: len(journal) == 4, timeout=20)
     for one in sent:
         caller.webhook.cancel(one)
     await caller.no_connections_left(receiver)
     assert not any(result.done() for result in results)
     assert (await caller.call()).status == 200
-    assert caller.landed == 2
+    assert caller.results == 2
 
 
-async def test_a_call_broken_off_within_its_answer_has_no_result(caller: Caller, receiver: Receiver) -> None:
+async def test_a_call_broken_off_within_its_response_has_no_result(
+    caller: Caller, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "BODY_TIMEOUT", 60.0)
     receiver.script.in_order(faults_floods.drip_body(0.005))
     one = delivery()
     result = caller.start(one)
-    await receiver.journal.wait_until(lambda journal: len(journal) == 1, timeout=5)
+    await receiver.journal.wait_until(lambda journal: len(journal) == 1, timeout=20)
     await asyncio.sleep(0.02)
     caller.webhook.cancel(one)
     await caller.no_connections_left(receiver)
@@ -107,13 +113,13 @@ async def test_closing_ends_everything_without_a_result(receiver: Receiver, cert
     await caller.calls(3)
     receiver.script.in_order(faults.hang_before_headers())
     caller.start(delivery("open"))
-    await receiver.journal.wait_until(lambda journal: len(journal) == 4, timeout=5)
+    await receiver.journal.wait_until(lambda journal: len(journal) == 4, timeout=20)
     for _ in range(5):
         caller.start(delivery("opening"))
     await caller.webhook.close()
     await caller.webhook.close()
     await caller.no_connections_left(receiver)
-    assert caller.landed == 3
+    assert caller.results == 3
 
 
 async def test_no_address_of_a_redirect_is_ever_called(caller: Caller, receiver: Receiver) -> None:

@@ -1,4 +1,4 @@
-"""What the client sees of a cause, of real far ends that are not what the URL says."""
+"""The causes that the client reports for real receivers that are not what the URL says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.http.client import HttpWebhook
-from consumer.http.url import shown
+from consumer.http.url import loggable
 from consumer.webhook import Attempt, Cause
 from shared import masking
 from simulator.receiver import Receiver
@@ -120,15 +120,15 @@ async def test_a_redirect_says_where_it_leads(plain_caller: Caller, plain_receiv
         ("", ""),
     ],
 )
-def test_userinfo_and_query_are_never_shown(location: str, safe: str) -> None:
-    assert shown(location) == safe
+def test_userinfo_and_query_are_never_loggable(location: str, safe: str) -> None:
+    assert loggable(location) == safe
 
 
 @given(st.text(max_size=300), st.text(max_size=300))
-def test_whatever_a_redirect_leads_to_can_be_shown(before: str, after: str) -> None:
+def test_whatever_a_redirect_leads_to_can_be_loggable(before: str, after: str) -> None:
     masking.use(["canary-canary"])
     try:
-        told = shown(f"{before}canary-canary{after}")
+        told = loggable(f"{before}canary-canary{after}")
     finally:
         masking.use([])
     assert "canary" not in told.replace(before, "").replace(after, "")

@@ -1,4 +1,4 @@
-"""Many calls broken off, and answers without an end: nothing is left behind."""
+"""Many calls broken off, and responses without an end: nothing is left behind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support import faults_floods
 
 
 async def _break_off(caller: Caller, count: int) -> None:
-    """Bursts of calls, each broken off somewhere between its first and its last moment."""
+    """Send bursts of calls, and break each off at a random moment."""
     dice = random.Random(1)
     for _ in range(count // 25):
         sent = [delivery(str(number)) for number in range(25)]
@@ -30,10 +30,10 @@ async def _break_off(caller: Caller, count: int) -> None:
 
 
 async def _is_well(caller: Caller, receiver: Receiver) -> None:
-    landed = caller.landed
+    before = caller.results
     for _ in range(5):
         assert all(attempt.status == 200 for attempt in await caller.calls(20))
-    assert caller.landed == landed + 100
+    assert caller.results == before + 100
     await caller.no_connections_left(receiver, most=20)
 
 

@@ -1,4 +1,4 @@
-"""Whatever a receiver sends, each call gets exactly one result, and nothing is raised in the loop (the conftest looks)."""
+"""Whatever a receiver sends, each call gets exactly one result, and nothing is raised in the loop (the conftest checks it)."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ heads = st.builds(
     st.lists(headers, max_size=6),
     st.sampled_from([b"\r\n", b"\n", b""]),
 )
-answers = st.one_of(
+responses = st.one_of(
     st.binary(max_size=200),
     st.builds(lambda *parts: b"".join(parts), heads, bodies),
     st.builds(lambda first, then, body: first * 3 + then + body, heads, heads, bodies),
@@ -102,13 +102,13 @@ FLOODS = (
 )
 
 
-def _sends(answer: bytes, cuts: list[int]) -> Play:
+def _sends(response: bytes, cuts: list[int]) -> Play:
     async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n{}")
-        places = [0, *sorted(cut % (len(answer) + 1) for cut in cuts), len(answer)]
-        with suppress(RuntimeError):  # what uvloop raises where asyncio says nothing: the client has closed meanwhile
-            for start, end in pairwise(places):
-                writer.write(answer[start:end])
+        offsets = [0, *sorted(cut % (len(response) + 1) for cut in cuts), len(response)]
+        with suppress(RuntimeError):  # raised by uvloop, not by asyncio, if the client has closed meanwhile
+            for start, end in pairwise(offsets):
+                writer.write(response[start:end])
                 await asyncio.sleep(0)
             writer.write_eof()
             await reader.read()
@@ -130,14 +130,14 @@ async def _calls(play: Play) -> None:
             caller.webhook.cancel(broken_off)
             await caller.call("3")
         assert not result.done()
-        assert caller.landed == 4
+        assert caller.results == 4
 
 
 @settings(suppress_health_check=list(HealthCheck))
-@given(answers, st.lists(st.integers(0, 10**6), max_size=5))
+@given(responses, st.lists(st.integers(0, 10**6), max_size=5))
 @example(b"HTTP/1.1 503 X\r\nRetry-After: Wed, 21 Oct 99999999999999999999 07:28:00 GMT\r\n\r\n", [])
-async def test_each_call_has_one_result_whatever_is_answered(answer: bytes, cuts: list[int]) -> None:
-    await _calls(_sends(answer, cuts))
+async def test_each_call_has_one_result_whatever_the_response(response: bytes, cuts: list[int]) -> None:
+    await _calls(_sends(response, cuts))
 
 
 async def test_each_call_has_one_result_whatever_floods_it() -> None:

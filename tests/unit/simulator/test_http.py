@@ -1,4 +1,4 @@
-"""The small HTTP server: what it understands, and that it ends."""
+"""The small HTTP server: what it understands, and that it stops."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ async def talk(server: Server, sent: bytes) -> bytes:
     """Send raw bytes and read until the server closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(sent)
-    answer = await reader.read()
+    response = await reader.read()
     writer.close()
-    return answer
+    return response
 
 
-async def test_pipelined_requests_are_answered_in_order_on_one_connection() -> None:
+async def test_pipelined_requests_get_their_responses_in_order_on_one_connection() -> None:
     first = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
     second = b"GET /b%20c?d=e HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     async with serving(echo) as server:
-        answer = await talk(server, first + second)
-    assert answer.index(b"POST /a b'hi'") < answer.index(b"GET /b c b''")
-    assert answer.count(b"Connection: close") == 1
+        response = await talk(server, first + second)
+    assert response.index(b"POST /a b'hi'") < response.index(b"GET /b c b''")
+    assert response.count(b"Connection: close") == 1
 
 
 async def test_a_request_that_comes_in_pieces_is_put_together() -> None:
@@ -63,21 +63,21 @@ async def test_what_is_not_http_gets_a_400() -> None:
         assert (await talk(server, b"\x16\x03\x01 hello\r\n\r\n")).startswith(b"HTTP/1.1 400 Bad Request\r\n")
 
 
-async def test_an_answer_to_head_has_no_body() -> None:
+async def test_a_response_to_head_has_no_body() -> None:
     async with serving(echo) as server:
-        answer = await talk(server, b"HEAD /a HTTP/1.0\r\n\r\n")
-    assert answer.endswith(b"\r\n\r\n")
-    assert b"Content-Length: 11\r\n" in answer
+        response = await talk(server, b"HEAD /a HTTP/1.0\r\n\r\n")
+    assert response.endswith(b"\r\n\r\n")
+    assert b"Content-Length: 11\r\n" in response
 
 
 async def test_the_body_of_a_client_that_waits_for_permission_arrives() -> None:
     async with serving(echo) as server:
-        answer = await talk(server, b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi")
-    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+        response = await talk(server, b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi")
+    assert response.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
 
 
 class Hanging:
-    """A handler that never answers, and tells when it begins and when it ends."""
+    """A handler that never responds, and reports when it begins and when it ends."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
@@ -111,7 +111,7 @@ async def test_a_handler_ends_when_its_client_goes_away() -> None:
         writer.write(b"GET / HTTP/1.1\r\n\r\n")
         await hang.begun.wait()
         writer.close()
-        await asyncio.wait_for(hang.ended.wait(), 2)
+        await asyncio.wait_for(hang.ended.wait(), 20)
         assert server.open_calls.now == 0
 
 
@@ -127,7 +127,7 @@ async def test_a_handler_that_fails_is_reported_and_its_client_sees_the_end() ->
     assert reports == ["broken"]
 
 
-async def test_so_is_one_that_fails_without_waiting() -> None:
+async def test_a_plain_handler_that_fails_is_reported_too() -> None:
     reports: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(str(context["exception"])))
 
@@ -139,7 +139,7 @@ async def test_so_is_one_that_fails_without_waiting() -> None:
     assert reports == ["broken"]
 
 
-async def test_a_raw_answer_is_passed_on_byte_for_byte() -> None:
+async def test_a_raw_response_is_passed_on_byte_for_byte() -> None:
     def odd(_request: HttpRequest, exchange: Exchange) -> None:
         exchange.send(b"HTTP/1.1 999 What\r\n\r\n")
 
@@ -171,7 +171,7 @@ async def test_tls() -> None:
     server = Server(echo, tls=context)
     await server.start()
     async with httpx.AsyncClient(verify=trusting) as client:
-        answer = await client.post(server.url + "/a", content=b"hi")
+        response = await client.post(server.url + "/a", content=b"hi")
     await server.stop()
     assert server.url.startswith("https://")
-    assert answer.text == "POST /a b'hi'"
+    assert response.text == "POST /a b'hi'"

@@ -7,9 +7,9 @@ from simulator.rate_limit import Bucket, RatePlan
 
 def test_a_burst_then_the_steady_rate() -> None:
     bucket = Bucket(RatePlan(2, 0.5), now=100.0)
-    verdicts = [bucket.take(now) for now in (100.0, 100.0, 100.0, 101.9, 102.0)]
-    assert [verdict.allowed for verdict in verdicts] == [True, True, False, False, True]
-    assert [verdict.remaining for verdict in verdicts] == [1, 0, 0, 0, 0]
+    admissions = [bucket.take(now) for now in (100.0, 100.0, 100.0, 101.9, 102.0)]
+    assert [admission.allowed for admission in admissions] == [True, True, False, False, True]
+    assert [admission.remaining for admission in admissions] == [1, 0, 0, 0, 0]
 
 
 def test_reset_is_when_the_bucket_is_full_again() -> None:

@@ -37,7 +37,7 @@ class Sdk:
     def checkpoint(self, log_id: str, take: int) -> tuple[list[str], str]:
         """The ids of a page, and its `Link`.
 
-        The SDK has no method of its own for it: `logs.list` passes `from` on, but expects the object that a search answers.
+        The SDK has no method of its own for it: `logs.list` passes `from` on, but expects the object that a search responses.
         A page by checkpoint is a list, whatever `include_totals` says, and comes out as the body of an error with status 200.
         """
         with pytest.raises(ParsingError) as caught:
