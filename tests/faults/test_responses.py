@@ -101,7 +101,7 @@ def test_what_a_receiver_reads_only_when_the_callers_time_is_over_was_repeated_f
         run_on(world.receiver, stand_still())
         world.all_delivered(within=30)
         assert process.stop() == 0
-        assert "no answer within" in process.child.text
+        assert "no response within" in process.child.text
         assert len(world.receiver.journal) > len(world.expected)
         verdict = judged(world)
         assert verdict.wrong == []

@@ -11,7 +11,7 @@ ALL = [
     *map(Attempt, (204, 302, 401, 403, 404, 405, 410, 413)),
     *(Attempt(None, "no connection", cause=cause) for cause in Cause),
 ]
-SILENT = [*map(Attempt, (300, 400, 408, 422, 429, 500, 502, 503)), Attempt(None, "no answer within 30 s", timed_out=True)]
+SILENT = [*map(Attempt, (300, 400, 408, 422, 429, 500, 502, 503)), Attempt(None, "no response within 30 s", timed_out=True)]
 
 
 def _advice() -> Advice:

@@ -25,5 +25,5 @@ def test_other_success_codes_count_when_the_operator_says_so() -> None:
 
 
 def test_silence_is_a_busy_receiver_and_a_broken_connection_is_not() -> None:
-    assert classify(Attempt(None, "no answer within 30 s", timed_out=True), frozenset({200})) is Outcome.BUSY
+    assert classify(Attempt(None, "no response within 30 s", timed_out=True), frozenset({200})) is Outcome.BUSY
     assert classify(Attempt(None, "connection refused"), frozenset({200})) is Outcome.FAILED

@@ -44,7 +44,7 @@ FAILURES: Final = (
     Attempt(302),
     Attempt(503, retry_after=6.0),
     Attempt(429, retry_after=1e6),
-    Attempt(None, "no answer within 5 s", timed_out=True),
+    Attempt(None, "no response within 5 s", timed_out=True),
     Attempt(None, "connection reset"),
 )
 
