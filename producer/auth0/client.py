@@ -10,27 +10,32 @@ from __future__ import annotations
 import re
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import httpx
 
-from producer.auth0.first_entry import PER_PAGE, FirstEntry
-from producer.auth0.response import BODY_CAP, DEADLINE, HttpxAsk, object_in, place, words_in
+from producer.auth0.response import BODY_CAP, DEADLINE, BoundedClient, error_text, json_object, without_query
 from producer.auth0.token import Token
 from producer.cursor import Page, PageSource
 from shared.errors import Auth0Unavailable, CheckpointUnknown, CredentialsRefused, PageInvalid, ScopeMissing
-from shared.event import Event, slice_page
+from shared.event import Event, log_id_time, slice_page
 from shared.logging import get_logger
 from shared.masking import excerpt
 
+PER_PAGE: Final = 100
+#: Auth0 shows no more than 1,000 results of one search.
+MOST_PAGES: Final = 10
+#: An id's moment is cut to the second; the clock that dates an entry may be another one than that of the log.
+_LEEWAY: Final = timedelta(seconds=2)
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?(?=[\s;,]|$)', re.IGNORECASE)
 
 log = get_logger(__name__)
 
 
-class _Rejected(Auth0Unavailable):
+class _NotAccepted(Auth0Unavailable):
     """400 or 404, from Auth0 itself."""
 
 
@@ -56,21 +61,13 @@ class Auth0Logs(PageSource):
         body_cap: int = BODY_CAP,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(DEADLINE, connect=10.0),
-            follow_redirects=False,
-            trust_env=False,
-            proxy=proxy,
-            verify=tls or True,
-        )
-        peer = "AUTH0_PROXY" if proxy else "AUTH0_DOMAIN"
-        self._ask = HttpxAsk(self._client, deadline=deadline, body_cap=body_cap, peer=peer)
+        self._http = BoundedClient(proxy=proxy, tls=tls, deadline=deadline, body_cap=body_cap)
         self._url = f"{base_url}/api/v2/logs"
         self._batch_size = batch_size
         self._warned = False
-        self._search = FirstEntry()
+        self._search = FirstEntrySearch()
         self._token = Token(
-            self._ask,
+            self._http,
             url=f"{base_url}/oauth/token",
             client_id=client_id,
             client_secret=client_secret,
@@ -78,50 +75,48 @@ class Auth0Logs(PageSource):
             clock=clock,
         )
 
+    async def first(self) -> Event | None:
+        """Returns the oldest entry that the tenant still has. After an error the next call goes on where this one was."""
+        while not (self._search.found or self._search.exhausted):
+            url = f"{self._url}?{urlencode({'sort': 'date:1', 'page': self._search.page, 'per_page': PER_PAGE})}"
+            response, body = await self._get(url)
+            self._search.add(_events(response, body, url))
+        search, self._search = self._search, FirstEntrySearch()
+        if search.exhausted and search.event:
+            log.warning("too many entries at the begin of the log to be sure of the first one", first=search.event.log_id)
+        return search.event
+
     async def after(self, log_id: str) -> Page:
-        """The page of entries that are newer than `log_id`. Raises also `CheckpointUnknown`."""
         try:
             return await self.follow(f"{self._url}?{urlencode({'from': log_id, 'take': self._batch_size})}")
-        except _Rejected as error:
-            # What an unknown `from` gets is not documented; what the entry itself gets is: 404.
+        except _NotAccepted as error:
+            # The response to an unknown `from` is not documented; that to an unknown entry is: 404.
             if await self._knows(log_id):
                 raise
             raise CheckpointUnknown(log_id, str(error)) from None
 
     async def follow(self, url: str) -> Page:
-        """The page at the URL that the page before it named."""
-        answer, body = await self._get(url)
-        return Page(_events(answer, body, url), self._following(answer))
-
-    async def first(self) -> Event | None:
-        """The oldest entry that the tenant still has; None in an empty log. After an error it goes on where it was."""
-        while not (self._search.found or self._search.exhausted):
-            url = f"{self._url}?{urlencode({'sort': 'date:1', 'page': self._search.page, 'per_page': PER_PAGE})}"
-            answer, body = await self._get(url)
-            self._search.add(_events(answer, body, url))
-        search, self._search = self._search, FirstEntry()
-        if search.exhausted and search.event:
-            log.warning("too many entries at the begin of the log to be sure of the first one", first=search.event.log_id)
-        return search.event
+        response, body = await self._get(url)
+        return Page(_events(response, body, url), self._following(response))
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._http.close()
 
     async def _knows(self, log_id: str) -> bool:
         try:
             await self._get(f"{self._url}/{quote(log_id, safe='')}")
-        except _Rejected:
+        except _NotAccepted:
             return False
         return True
 
     async def _get(self, url: str) -> tuple[httpx.Response, bytes]:
-        answer, body = await self._authorized(url)
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
-            self._token.refuse()
-            answer, body = await self._authorized(url)
-        match answer.status_code:
+        response, body = await self._authorized(url)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            self._token.discard()
+            response, body = await self._authorized(url)
+        match response.status_code:
             case httpx.codes.OK:
-                return answer, body
+                return response, body
             case httpx.codes.UNAUTHORIZED:
                 raise CredentialsRefused(
                     f"{self._url} refuses a fresh token (401): AUTH0_AUDIENCE must be the Management API of this very tenant, "
@@ -129,50 +124,93 @@ class Auth0Logs(PageSource):
                     "dashboard under Applications → APIs → Auth0 Management API"
                 )
             case status:
-                raise self._unexpected(status, object_in(body))
+                raise self._unexpected(status, json_object(body))
 
-    def _unexpected(self, status: int, said: dict[str, Any] | None) -> Exception:
-        heard = f"{self._url} answered {status}{words_in(said or {})}"
-        if said is None:
-            return Auth0Unavailable(f"{heard} with something that is no JSON object: a proxy in between?")
+    def _unexpected(self, status: int, fields: dict[str, Any] | None) -> Exception:
+        what = f"{self._url} returned {status}{error_text(fields or {})}"
+        if fields is None:
+            return Auth0Unavailable(f"{what} with something that is no JSON object: a proxy in between?")
         match status:
             case httpx.codes.FORBIDDEN:
                 return ScopeMissing(
-                    f"{heard}: the application lacks the scope read:logs. Grant it in the Auth0 dashboard under "
+                    f"{what}: the application lacks the scope read:logs. Grant it in the Auth0 dashboard under "
                     "Applications → APIs → Auth0 Management API → Machine to Machine Applications → your application"
                 )
             case httpx.codes.BAD_REQUEST | httpx.codes.NOT_FOUND:
-                return _Rejected(heard)
+                return _NotAccepted(what)
             case _:
-                return Auth0Unavailable(heard)
+                return Auth0Unavailable(what)
 
     async def _authorized(self, url: str) -> tuple[httpx.Response, bytes]:
-        return await self._ask("GET", url, headers={"Authorization": f"Bearer {await self._token.value()}"})
+        return await self._http.request("GET", url, headers={"Authorization": f"Bearer {await self._token.value()}"})
 
-    def _following(self, answer: httpx.Response) -> str | None:
-        match = _NEXT.search(answer.headers.get("link", ""))
+    def _following(self, response: httpx.Response) -> str | None:
+        match = _NEXT.search(response.headers.get("link", ""))
         if match is None:
             return None
         try:
-            url = answer.url.join(match[1])
+            url = response.url.join(match[1])
         except httpx.InvalidURL:
             return None
         if _origin(url) == _origin(httpx.URL(self._url)):
             return str(url)
-        # The token goes where the request goes: never to another origin. Said once, since every page can be so.
+        # The token goes where the request goes: never to another origin. Logged once, since it may be so on every page.
         if not self._warned:
-            log.warning("Auth0's next page lies at another origin; asking by checkpoint instead", url=place(str(url)))
+            log.warning("Auth0's next page lies at another origin; asking by checkpoint instead", url=without_query(str(url)))
             self._warned = True
         return None
+
+
+class FirstEntrySearch:
+    """Finds where a tenant's log begins, among the results of a search by date. Pure.
+
+    Auth0 gives a log in the order of ids, but does not tell its first id; the oldest entries by date can be asked for. An entry
+    that reached the log late has a later id and an earlier date, and a busy tenant has more than a page of them. So the search
+    goes on until no entry with a smaller id can be left: such a one came into the log, and therefore happened, before the moment
+    that the smallest id so far carries.
+    """
+
+    def __init__(self) -> None:
+        #: The page to ask for next, from 0.
+        self.page = 0
+        #: The smallest id so far; None in an empty log.
+        self.event: Event | None = None
+        #: `event` is the first one of the log.
+        self.found = False
+
+    @property
+    def exhausted(self) -> bool:
+        """There are no more pages to ask for; an older entry than `event` cannot be ruled out."""
+        return not self.found and self.page == MOST_PAGES
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Takes the next page of the oldest entries by date."""
+        self.page += 1
+        known = [self.event] if self.event else []
+        self.event = min((*known, *events), key=lambda event: event.log_id, default=None)
+        self.found = len(events) < PER_PAGE or self._nothing_smaller_follows(events[-1])
+
+    def _nothing_smaller_follows(self, last: Event) -> bool:
+        arrived, happened = log_id_time(self.event.log_id) if self.event else None, _parsed(last.date)
+        # Ids or dates of another form: the first page is the best there is.
+        return arrived is None or happened is None or happened > arrived + _LEEWAY
+
+
+def _parsed(date: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(date)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _origin(url: httpx.URL) -> tuple[str, bytes, bytes]:
     return url.scheme, url.netloc, url.userinfo
 
 
-def _events(answer: httpx.Response, body: bytes, url: str) -> list[Event]:
+def _events(response: httpx.Response, body: bytes, url: str) -> list[Event]:
     try:
         return slice_page(body)
     except PageInvalid as error:
-        kind = excerpt(answer.headers.get("content-type", "no content type"), 80)
-        raise PageInvalid(f"{place(url)} answered 200 ({kind}, {len(body)} bytes), but {error}") from None
+        kind = excerpt(response.headers.get("content-type", "no content type"), 80)
+        raise PageInvalid(f"{without_query(url)} returned 200 ({kind}, {len(body)} bytes), but {error}") from None

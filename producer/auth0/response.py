@@ -1,4 +1,4 @@
-"""One request to Auth0 and its whole answer, under a deadline and a size cap, as values and our errors.
+"""One request to Auth0 and its complete response, under a deadline and a size cap, as values and our errors.
 
 The one place where httpx's exceptions stop. Redirects are not followed: the token would travel with them.
 """
@@ -12,7 +12,7 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import httpx
 
@@ -22,66 +22,62 @@ from shared.masking import excerpt
 from shared.retry_after import http_date, retry_after, whole_seconds
 from shared.tls import speaks_something_else
 
-DEADLINE: Final = 30.0  # seconds for one request, answer included; below the time a lease lasts without renewal
+DEADLINE: Final = 30.0  # seconds for one request, response included; below the time a lease lasts without renewal
 BODY_CAP: Final = 64 * 1024 * 1024  # 100 entries with 200 kB of details each are 20 MB
 _WAIT_UNKNOWN: Final = 10.0  # seconds, where a 429 does not say how long
 _WAIT_LEAST: Final = 1.0
 _WAIT_MOST: Final = 300.0
 
 
-class Ask(Protocol):
-    async def __call__(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, json: Mapping[str, str] | None = None
-    ) -> tuple[httpx.Response, bytes]:
-        """The answer and its body.
+class BoundedClient:
+    """`deadline` in seconds, for one request; `body_cap` in bytes."""
 
-        Raises `Auth0Unavailable` when no whole answer arrives and for 5xx, `RateLimited` for 429.
-        """
-
-
-class HttpxAsk(Ask):
-    """`peer` is the setting that says who is connected to. Cookies are refused: none is needed, and one that is not ASCII breaks
-    every later request.
-    """
-
-    def __init__(
-        self,
-        client: httpx.AsyncClient,
-        *,
-        deadline: float = DEADLINE,
-        body_cap: int = BODY_CAP,
-        peer: str = "AUTH0_DOMAIN",
-    ) -> None:
-        client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        self._client = client
-        self._peer = peer
+    def __init__(self, *, proxy: str | None, tls: ssl.SSLContext | None, deadline: float, body_cap: int) -> None:
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(DEADLINE, connect=10.0),
+            follow_redirects=False,
+            trust_env=False,
+            proxy=proxy,
+            verify=tls or True,
+        )
+        # Cookies are refused: none is needed, and one that is not ASCII breaks every later request.
+        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        #: The setting that says where connections go.
+        self._peer = "AUTH0_PROXY" if proxy else "AUTH0_DOMAIN"
         self._deadline = deadline
         self._body_cap = body_cap
 
-    async def __call__(
+    async def request(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, json: Mapping[str, str] | None = None
     ) -> tuple[httpx.Response, bytes]:
+        """Returns the response and its body.
+
+        Raises `Auth0Unavailable` when no complete response arrives and for 5xx, `RateLimited` for 429.
+        """
         try:
             async with (
                 asyncio.timeout(self._deadline),
-                self._client.stream(method, url, headers=headers, json=json) as answer,
+                self._client.stream(method, url, headers=headers, json=json) as response,
             ):
-                # Before the body: an answer that hangs or breaks off has still said how long to wait.
-                _expect_served(answer, url)
-                return answer, await self._read(answer)
+                # Before the body: a response that hangs or breaks off has still said how long to wait.
+                _expect_served(response, url)
+                return response, await self._read(response)
         except TimeoutError:
-            raise Auth0Unavailable(f"{place(url)} gave no whole answer within {self._deadline:g} s") from None
+            raise Auth0Unavailable(f"{without_query(url)} gave no complete response within {self._deadline:g} s") from None
         except WebhooksError:
             raise
         except Exception as error:  # noqa: BLE001  the library's errors, and what it forgets to make one of them
-            raise Auth0Unavailable(f"no answer from {place(url)}: {self._reason(error)}") from None
+            raise Auth0Unavailable(f"no response from {without_query(url)}: {self._reason(error)}") from None
+
+    async def close(self) -> None:
+        await self._client.aclose()
 
     def _reason(self, error: Exception) -> str:
-        advice = next(filter(None, map(self._advice, _origins(error))), "")
+        advice = next(filter(None, map(self._advice, _causes(error))), "")
         return (excerpt(str(error), 300) or type(error).__name__) + advice
 
     def _advice(self, error: BaseException) -> str:
-        """Where to look, if this exception tells."""
+        """Returns where to look, if this exception tells."""
         match error:
             case ssl.SSLCertVerificationError():
                 return ": name the authority to trust in AUTH0_CA_FILE"
@@ -96,22 +92,22 @@ class HttpxAsk(Ask):
             case _:
                 return ""
 
-    async def _read(self, answer: httpx.Response) -> bytes:
+    async def _read(self, response: httpx.Response) -> bytes:
         parts: list[bytes] = []
         size = 0
-        async for part in answer.aiter_bytes():
+        async for part in response.aiter_bytes():
             size += len(part)
             if size > self._body_cap:
-                cap = f"{self._body_cap / 1_048_576:g} MiB"
-                raise Auth0Unavailable(f"the answer of {place(str(answer.url))} is larger than {cap}: lower BATCH_SIZE")
+                where, cap = without_query(str(response.url)), f"{self._body_cap / 1_048_576:g} MiB"
+                raise Auth0Unavailable(f"the response of {where} is larger than {cap}: lower BATCH_SIZE")
             parts.append(part)
         return b"".join(parts)
 
 
 def wait_of(headers: Mapping[str, str], now: float) -> float:
-    """Seconds to wait after a 429: `Retry-After` (seconds or a date), else `x-ratelimit-reset` (Unix seconds), within bounds.
+    """Returns the seconds to wait after a 429: `Retry-After` (seconds or a date), else `x-ratelimit-reset` (Unix seconds).
 
-    `now` in Unix seconds; the answer's own `Date` is preferred, so that a clock that is off does no harm.
+    They are bounded. `now` in Unix seconds; the response's own `Date` is preferred, so that a clock that is off does no harm.
     """
     here = http_date(headers.get("date", ""), now) or now
     seconds = retry_after(headers.get("retry-after", ""), here)
@@ -120,8 +116,8 @@ def wait_of(headers: Mapping[str, str], now: float) -> float:
     return _WAIT_UNKNOWN if seconds is None else min(max(seconds, _WAIT_LEAST), _WAIT_MOST)
 
 
-def object_in(body: bytes) -> dict[str, Any] | None:
-    """The body as a JSON object; None: it is none, so somebody else than Auth0 may have answered."""
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """Returns the body as a JSON object; None where it is none, so it may not come from Auth0."""
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):
@@ -129,28 +125,28 @@ def object_in(body: bytes) -> dict[str, Any] | None:
     return fields if isinstance(fields, dict) else None
 
 
-def words_in(fields: Mapping[str, Any]) -> str:
-    """What Auth0 says in the object of an error, as ` (…)` in one line; empty where it says nothing."""
-    words = fields.get("error_description") or fields.get("message")
-    if not isinstance(words, str):
+def error_text(fields: Mapping[str, Any]) -> str:
+    """Returns what Auth0 says in the object of an error, as ` (…)` in one line; empty where it says nothing."""
+    text = fields.get("error_description") or fields.get("message")
+    if not isinstance(text, str):
         return ""
-    return f" ({excerpt(''.join(char if char.isprintable() else ' ' for char in words), 200)})"
+    return f" ({excerpt(''.join(char if char.isprintable() else ' ' for char in text), 200)})"
 
 
-def place(url: str) -> str:
-    """A URL as it may stand in a message: without its query."""
+def without_query(url: str) -> str:
+    """Returns a URL as it may stand in a message."""
     return url.partition("?")[0]
 
 
-def _expect_served(answer: httpx.Response, url: str) -> None:
-    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-        wait = wait_of(answer.headers, time.time())
-        raise RateLimited(f"{place(url)} answered 429: the tenant's rate limit is reached", wait=wait)
-    if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise Auth0Unavailable(f"{place(url)} answered {answer.status_code}")
+def _expect_served(response: httpx.Response, url: str) -> None:
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        wait = wait_of(response.headers, time.time())
+        raise RateLimited(f"{without_query(url)} returned 429: the tenant's rate limit is reached", wait=wait)
+    if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        raise Auth0Unavailable(f"{without_query(url)} returned {response.status_code}")
 
 
-def _origins(error: BaseException | None) -> Iterator[BaseException]:
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     """An exception, and those that it was made of."""
     while error is not None:
         yield error

@@ -1,4 +1,4 @@
-"""The access token for the Management API: fetched by client credentials, kept, renewed before it expires.
+"""The access token for the Management API: fetched by client credentials, reused, renewed before it expires.
 
 Tokens are metered on some plans, so there is one request at a time and none while a token is good.
 Source: Auth0's documentation of `POST /oauth/token` and of the Management API's tokens.
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import httpx
 
-from producer.auth0.response import Ask, object_in, words_in
+from producer.auth0.response import BoundedClient, error_text, json_object
 from shared import masking
 from shared.errors import Auth0Unavailable, CredentialsRefused
 from shared.logging import get_logger
@@ -22,7 +22,7 @@ from shared.masking import excerpt
 
 _RENEW_AT: Final = 0.9  # of the token's life
 _DEFAULT_LIFE: Final = 3600.0  # seconds, where Auth0 does not say
-_SHORTEST_LIFE: Final = 10.0  # however short Auth0 says: never a request per page
+_SHORTEST_LIFE: Final = 10.0  # also where Auth0 says less: never a request per page
 _LONGEST_LIFE: Final = 30 * 86_400.0  # what Auth0 allows
 # What RFC 6750 lets a bearer token be. Anything else breaks the header, and the HTTP library's complaint would quote it.
 _USABLE: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
@@ -33,7 +33,7 @@ log = get_logger(__name__)
 class Token:
     def __init__(
         self,
-        ask: Ask,
+        http: BoundedClient,
         *,
         url: str,
         client_id: str,
@@ -41,7 +41,7 @@ class Token:
         audience: str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ask = ask
+        self._http = http
         self._url = url
         self._form = {
             "grant_type": "client_credentials",
@@ -54,28 +54,28 @@ class Token:
         self._renew_at = 0.0
 
     async def value(self) -> str:
-        """A token that is good now. Raises `CredentialsRefused`, `RateLimited` and `Auth0Unavailable`."""
+        """Returns a token that is good now. Raises `CredentialsRefused`, `RateLimited` and `Auth0Unavailable`."""
         if not self._value or self._clock() >= self._renew_at:
             await self._fetch()
         return self._value
 
-    def refuse(self) -> None:
-        """The API did not accept the token: the next call fetches another."""
+    def discard(self) -> None:
+        """The API did not accept the token: the next `value` fetches another one."""
         self._value = ""
 
     async def _fetch(self) -> None:
-        answer, body = await self._ask("POST", self._url, json=self._form)
-        heard, fields = f"{self._url} answered {answer.status_code}", object_in(body)
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            raise CredentialsRefused(f"{heard}: no Auth0 tenant answers there. Look at AUTH0_DOMAIN")
+        response, body = await self._http.request("POST", self._url, json=self._form)
+        status, fields = response.status_code, json_object(body)
+        what = f"{self._url} returned {status}"
+        if status == httpx.codes.NOT_FOUND:
+            raise CredentialsRefused(f"{what}: there is no Auth0 tenant there. Look at AUTH0_DOMAIN")
         if fields is None:
-            raise Auth0Unavailable(f"{heard} with something that is no JSON object: a proxy in between?")
-        if answer.status_code in (400, 401, 403):
-            heard += words_in(fields)
-            raise CredentialsRefused(f"{heard}: {self._advice(answer.status_code, fields)}")
+            raise Auth0Unavailable(f"{what} with something that is no JSON object: a proxy in between?")
+        if status in (400, 401, 403):
+            raise CredentialsRefused(f"{what}{error_text(fields)}: {self._advice(status, fields)}")
         value = fields.get("access_token")
-        if answer.status_code != httpx.codes.OK or not isinstance(value, str) or not _USABLE.fullmatch(value):
-            raise Auth0Unavailable(f"{heard} without a usable access_token")
+        if status != httpx.codes.OK or not isinstance(value, str) or not _USABLE.fullmatch(value):
+            raise Auth0Unavailable(f"{what} without a usable access_token")
         life = _life(fields.get("expires_in"))
         self._renew_at = self._clock() + life * _RENEW_AT
         self._value = value

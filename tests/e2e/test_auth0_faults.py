@@ -1,4 +1,4 @@
-"""An Auth0 that refuses, is away, or answers nonsense: what the person who started us reads, and that nothing is lost."""
+"""An Auth0 that refuses, is away, or responds nonsense: what the operator reads, and that nothing is lost."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_tenant_that_is_not_there_yet_is_waited_for(stack_of: StackOf) -> None
     port = stack.tenant.port
     run_on(stack.tenant, stack.tenant.stop())
     process = stack.start("run")
-    process.says("no answer from http://127.0.0.1")
+    process.says("no response from http://127.0.0.1")
     run_on(stack.tenant, stack.tenant.start(port=port))
     stack.delivered(30)
     assert process.stop() == 0

@@ -43,7 +43,7 @@ APPLICATION: Final = Application(client_id="client", client_secret=SECRET)
 
 
 @dataclass(slots=True)
-class Clock:
+class TokenClock:
     now: float = 1_800_000_000.0
 
     def __call__(self) -> float:
@@ -59,10 +59,10 @@ def log_id(number: int) -> str:
 
 
 @dataclass(slots=True)
-class World:
+class Auth0Setup:
     """A tenant with 30 entries; clients of it read five a page."""
 
-    clock: Clock = field(default_factory=Clock)
+    clock: TokenClock = field(default_factory=TokenClock)
     tenant: Tenant = field(init=False)
     clients: list[Auth0Logs] = field(default_factory=list)
 
@@ -100,18 +100,18 @@ class World:
 
     @property
     def statuses(self) -> list[int]:
-        """Of the answers at the log's endpoint."""
+        """Of the responses of the log's endpoint."""
         return [seen.status for seen in self.tenant.requests if seen.path == LOGS]
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    world = World()
-    await world.tenant.start()
-    yield world
-    for client in world.clients:
+async def auth0() -> AsyncIterator[Auth0Setup]:
+    auth0 = Auth0Setup()
+    await auth0.tenant.start()
+    yield auth0
+    for client in auth0.clients:
         await client.close()
-    await world.tenant.stop()
+    await auth0.tenant.stop()
 
 
 @asynccontextmanager
@@ -119,11 +119,11 @@ async def elsewhere() -> AsyncIterator[tuple[Server, list[HttpRequest]]]:
     """Another origin, which notes what it is asked."""
     got: list[HttpRequest] = []
 
-    def answer(request: HttpRequest, exchange: Exchange) -> None:
+    def respond(request: HttpRequest, exchange: Exchange) -> None:
         got.append(request)
         exchange.respond(HttpResponse.json_bytes(200, b"[]"))
 
-    server = Server(answer)
+    server = Server(respond)
     await server.start()
     try:
         yield server, got
@@ -147,9 +147,9 @@ def ids(start: int, stop: int) -> list[str]:
 def grant(**fields: object) -> HttpFault:
     """A token like the usual one, but for these fields; None takes one away."""
 
-    def change(answer: HttpResponse) -> HttpResponse:
-        changed = json.loads(answer.body) | fields
-        return HttpResponse.json(answer.status, {name: value for name, value in changed.items() if value is not None})
+    def change(response: HttpResponse) -> HttpResponse:
+        changed = json.loads(response.body) | fields
+        return HttpResponse.json(response.status, {name: value for name, value in changed.items() if value is not None})
 
     return HttpFault(name="grant", change=change)
 
@@ -157,9 +157,9 @@ def grant(**fields: object) -> HttpFault:
 def linked(link: Callable[[str], str]) -> HttpFault:
     """The usual page, with a `Link` made out of the usual one's URL."""
 
-    def change(answer: HttpResponse) -> HttpResponse:
-        match = re.search(r"<(.*?)>", answer.header("Link") or "")
-        return answer.with_header("Link", link(match[1])) if match else answer
+    def change(response: HttpResponse) -> HttpResponse:
+        match = re.search(r"<(.*?)>", response.header("Link") or "")
+        return response.with_header("Link", link(match[1])) if match else response
 
     return HttpFault(name="linked", change=change)
 
@@ -167,46 +167,46 @@ def linked(link: Callable[[str], str]) -> HttpFault:
 # The token.
 
 
-async def test_one_token_serves_many_pages(world: World) -> None:
-    logs = world.logs()
+async def test_one_token_serves_many_pages(auth0: Auth0Setup) -> None:
+    logs = auth0.logs()
     assert await read_on(logs) == await read_on(logs) == ids(1, 30)
-    assert world.tokens == 1
+    assert auth0.tokens == 1
 
 
-async def test_a_token_is_renewed_before_it_expires(world: World) -> None:
-    world.tenant.tokens.application = replace(APPLICATION, lifetime=100)
-    logs, start = world.logs(), world.clock.now
+async def test_a_token_is_renewed_before_it_expires(auth0: Auth0Setup) -> None:
+    auth0.tenant.tokens.application = replace(APPLICATION, lifetime=100)
+    logs, start = auth0.logs(), auth0.clock.now
     for moment, tokens in ((0, 1), (89, 1), (91, 2), (99, 2), (180, 2), (182, 3)):
-        world.clock.now = start + moment
+        auth0.clock.now = start + moment
         await logs.after(log_id(0))
-        assert world.tokens == tokens, moment
-    assert set(world.statuses) == {200}
+        assert auth0.tokens == tokens, moment
+    assert set(auth0.statuses) == {200}
 
 
-async def test_the_shortest_life_costs_no_token_for_each_page(world: World) -> None:
-    world.tenant.tokens.application = replace(APPLICATION, lifetime=1)
-    assert await read_on(world.logs()) == ids(1, 30)
-    assert world.tokens == 1
+async def test_the_shortest_life_costs_no_token_for_each_page(auth0: Auth0Setup) -> None:
+    auth0.tenant.tokens.application = replace(APPLICATION, lifetime=1)
+    assert await read_on(auth0.logs()) == ids(1, 30)
+    assert auth0.tokens == 1
 
 
-async def test_a_token_that_is_refused_is_replaced_once(world: World) -> None:
-    logs = world.logs()
+async def test_a_token_that_is_refused_is_replaced_once(auth0: Auth0Setup) -> None:
+    logs = auth0.logs()
     await logs.after(log_id(0))
-    world.tenant.tokens.revoke()
+    auth0.tenant.tokens.revoke()
     assert await read_on(logs) == ids(1, 30)
-    assert world.tokens == 2
-    assert world.statuses.count(401) == 1
+    assert auth0.tokens == 2
+    assert auth0.statuses.count(401) == 1
 
 
-async def test_a_second_refusal_is_no_loop(world: World) -> None:
-    world.tenant.faults.add(faults.status(401, body=b'{"statusCode":401,"error":"Unauthorized","message":"Bad audience"}'))
-    logs = world.logs()
+async def test_a_second_refusal_is_no_loop(auth0: Auth0Setup) -> None:
+    auth0.tenant.faults.add(faults.status(401, body=b'{"statusCode":401,"error":"Unauthorized","message":"Bad audience"}'))
+    logs = auth0.logs()
     for tries in (1, 2, 3):
         with pytest.raises(CredentialsRefused, match=r"AUTH0_AUDIENCE.*dashboard under Applications → APIs"):
             await logs.after(log_id(0))
-        assert world.statuses == [401, 401] * tries
-        assert world.tokens == 1 + tries
-    world.tenant.faults.clear()
+        assert auth0.statuses == [401, 401] * tries
+        assert auth0.tokens == 1 + tries
+    auth0.tenant.faults.clear()
     assert await read_on(logs) == ids(1, 30)
 
 
@@ -223,95 +223,99 @@ async def test_a_second_refusal_is_no_loop(world: World) -> None:
     ],
 )
 async def test_what_has_to_be_done_in_the_dashboard_is_told_apart(
-    world: World, change: dict[str, object], error: type[WebhooksError], words: str
+    auth0: Auth0Setup, change: dict[str, object], error: type[WebhooksError], words: str
 ) -> None:
-    world.tenant.tokens.application = replace(APPLICATION, **change)  # type: ignore[arg-type]
+    auth0.tenant.tokens.application = replace(APPLICATION, **change)  # type: ignore[arg-type]
     with pytest.raises(error, match=re.escape(words)):
-        await world.logs().after(log_id(0))
+        await auth0.logs().after(log_id(0))
 
 
-async def test_an_application_without_client_credentials_is_told_so(world: World) -> None:
+async def test_an_application_without_client_credentials_is_told_so(auth0: Auth0Setup) -> None:
     said = b'{"error":"unauthorized_client","error_description":"Grant type \'client_credentials\' not allowed for the client."}'
-    world.tenant.token_faults.add(faults.status(403, body=said))
+    auth0.tenant.token_faults.add(faults.status(403, body=said))
     with pytest.raises(CredentialsRefused, match=r"not allowed for the client\.\).*Advanced Settings → Grant Types"):
-        await world.logs().after(log_id(0))
+        await auth0.logs().after(log_id(0))
 
 
 @pytest.mark.parametrize(
     "life", [None, 0, -5, 1e308, 10**400, "86400", "soon", True, [], {}, float("nan"), float("inf"), float("-inf")], ids=repr
 )
-async def test_whatever_the_life_of_a_token_is_said_to_be(world: World, life: object) -> None:
+async def test_whatever_the_life_of_a_token_is_said_to_be(auth0: Auth0Setup, life: object) -> None:
     """It is used for several pages, and not for ever."""
-    world.tenant.token_faults.add(grant(expires_in=life))
-    logs = world.logs()
+    auth0.tenant.token_faults.add(grant(expires_in=life))
+    logs = auth0.logs()
     assert await read_on(logs) == ids(1, 30)
-    assert world.tokens == 1
-    world.clock.now += 31 * 86_400
-    world.tenant.tokens.revoke()
+    assert auth0.tokens == 1
+    auth0.clock.now += 31 * 86_400
+    auth0.tenant.tokens.revoke()
     await logs.after(log_id(0))
-    assert world.tokens == 2
-    assert world.statuses.count(401) == 0
+    assert auth0.tokens == 2
+    assert auth0.statuses.count(401) == 0
 
 
 @pytest.mark.parametrize("token", [None, "", 7, "two words", "line\nbreak", "é", "\ud83d", ["x"]], ids=repr)
-async def test_a_token_that_cannot_be_one_is_an_answer_we_cannot_read(world: World, token: object) -> None:
+async def test_a_token_that_cannot_be_one_is_a_response_we_cannot_read(auth0: Auth0Setup, token: object) -> None:
     """Such a token once ended the process, or stood in the message of the HTTP library."""
-    world.tenant.token_faults.add(grant(access_token=token), times=1)
-    logs = world.logs()
-    with pytest.raises(Auth0Unavailable, match=r"/oauth/token answered 200 without a usable access_token$"):
+    auth0.tenant.token_faults.add(grant(access_token=token), times=1)
+    logs = auth0.logs()
+    with pytest.raises(Auth0Unavailable, match=r"/oauth/token returned 200 without a usable access_token$"):
         await logs.after(log_id(0))
     assert await read_on(logs) == ids(1, 30)
 
 
 TOKEN_TROUBLE: Final[dict[str, tuple[HttpFault, type[WebhooksError], str]]] = {
-    "429": (faults.status(429, headers=(("Retry-After", "7"),)), RateLimited, "answered 429"),
-    "500": (faults.status(500), Auth0Unavailable, "answered 500"),
-    "html": (tenant_faults.html(), Auth0Unavailable, "answered 200 with something that is no JSON object"),
-    "html 403": (faults.status(403, body=b"<html>blocked</html>"), Auth0Unavailable, "answered 403 with something"),
-    "html 401": (faults.status(401, body=b"<html>sign in</html>"), Auth0Unavailable, "answered 401 with something"),
+    "429": (faults.status(429, headers=(("Retry-After", "7"),)), RateLimited, "returned 429"),
+    "500": (faults.status(500), Auth0Unavailable, "returned 500"),
+    "html": (tenant_faults.html(), Auth0Unavailable, "returned 200 with something that is no JSON object"),
+    "html 403": (faults.status(403, body=b"<html>blocked</html>"), Auth0Unavailable, "returned 403 with something"),
+    "html 401": (faults.status(401, body=b"<html>sign in</html>"), Auth0Unavailable, "returned 401 with something"),
     "html 404": (
         faults.status(404, body=b"Not found."),
         CredentialsRefused,
-        "no Auth0 tenant answers there. Look at AUTH0_DOMAIN",
+        "there is no Auth0 tenant there. Look at AUTH0_DOMAIN",
     ),
     "list": (faults.status(200, body=b"[]"), Auth0Unavailable, "no JSON object"),
     "deep": (faults.status(200, body=b"[" * 200_000), Auth0Unavailable, "no JSON object"),
-    "hang": (faults.hang_before_headers(), Auth0Unavailable, "no whole answer within 0.4 s"),
-    "hang in the body": (faults.hang_after_headers(), Auth0Unavailable, "no whole answer within 0.4 s"),
-    "drip": (faults.drip(0.01), Auth0Unavailable, "no whole answer within 0.4 s"),
-    "cut": (faults.short_body(), Auth0Unavailable, "no answer from"),
-    "reset": (faults.reset_before_headers(), Auth0Unavailable, "no answer from"),
-    "garbage": (faults.status(200, headers=(("Content-Encoding", "gzip"),), body=b"no gzip"), Auth0Unavailable, "no answer from"),
+    "hang": (faults.hang_before_headers(), Auth0Unavailable, "no complete response within 0.4 s"),
+    "hang in the body": (faults.hang_after_headers(), Auth0Unavailable, "no complete response within 0.4 s"),
+    "drip": (faults.drip(0.01), Auth0Unavailable, "no complete response within 0.4 s"),
+    "cut": (faults.short_body(), Auth0Unavailable, "no response from"),
+    "reset": (faults.reset_before_headers(), Auth0Unavailable, "no response from"),
+    "garbage": (
+        faults.status(200, headers=(("Content-Encoding", "gzip"),), body=b"no gzip"),
+        Auth0Unavailable,
+        "no response from",
+    ),
 }
 
 
 @pytest.mark.parametrize(("fault", "error", "words"), TOKEN_TROUBLE.values(), ids=TOKEN_TROUBLE)
-async def test_trouble_at_the_token_endpoint(world: World, fault: HttpFault, error: type[WebhooksError], words: str) -> None:
-    world.tenant.token_faults.add(fault)
-    logs = world.logs(deadline=0.4)
+async def test_trouble_at_the_token_endpoint(auth0: Auth0Setup, fault: HttpFault, error: type[WebhooksError], words: str) -> None:
+    auth0.tenant.token_faults.add(fault)
+    logs = auth0.logs(deadline=0.4)
     with pytest.raises(error, match=re.escape(words)) as caught:
         await logs.after(log_id(0))
     assert "/oauth/token" in str(caught.value)
-    assert world.statuses == []
-    world.tenant.token_faults.clear()
+    assert auth0.statuses == []
+    auth0.tenant.token_faults.clear()
     assert await read_on(logs) == ids(1, 30)
 
 
-async def test_neither_secret_nor_token_stands_in_a_message(world: World) -> None:
+async def test_neither_secret_nor_token_stands_in_a_message(auth0: Auth0Setup) -> None:
     """Also when the other side hands the secret back to us."""
     echo = json.dumps({"error": "access_denied", "error_description": f"wrong secret {SECRET}\u202e\n"}).encode()
     token = [faults.status(401, body=echo), *(fault for fault, _, _ in TOKEN_TROUBLE.values()), grant(access_token="bad\ntoken")]
     page = [*map(faults.status, (400, 401, 401, 403, 404, 500)), tenant_faults.html(), faults.short_body()]
-    logs, said = world.logs(deadline=0.3), []
+    logs, said = auth0.logs(deadline=0.3), []
     masking.use([SECRET])  # as the process does at its start
     with capture_logs() as lines:
         for fault in token:
-            world.tenant.token_faults.in_order(fault)
+            auth0.tenant.token_faults.in_order(fault)
             with pytest.raises(WebhooksError) as caught:
                 await logs.after(log_id(0))
             said.append(repr(caught.value))
         for fault in page:
-            world.tenant.faults.in_order(fault, fault)
+            auth0.tenant.faults.in_order(fault, fault)
             with pytest.raises(WebhooksError) as caught:
                 await logs.after(log_id(0))
             said.append(repr(caught.value))
@@ -320,11 +324,11 @@ async def test_neither_secret_nor_token_stands_in_a_message(world: World) -> Non
     assert not any(canary in told for canary in (SECRET, "simulated-token", "bad"))
 
 
-async def test_a_token_that_the_api_hands_back_is_masked(world: World) -> None:
-    logs = world.logs()
+async def test_a_token_that_the_api_hands_back_is_masked(auth0: Auth0Setup) -> None:
+    logs = auth0.logs()
     await logs.after(log_id(0))
     echo = json.dumps({"message": "x" * 190 + " simulated-token-1 lacks the scope"}).encode()
-    world.tenant.faults.in_order(faults.status(403, body=echo))
+    auth0.tenant.faults.in_order(faults.status(403, body=echo))
     with pytest.raises(ScopeMissing, match=r"x \*\*\* lacks") as caught:
         await logs.after(log_id(0))
     assert "simul" not in str(caught.value)
@@ -333,46 +337,46 @@ async def test_a_token_that_the_api_hands_back_is_masked(world: World) -> None:
 # Pages.
 
 
-async def test_the_first_entry_is_the_oldest_by_id(world: World) -> None:
+async def test_the_first_entry_is_the_oldest_by_id(auth0: Auth0Setup) -> None:
     """Entries that reached the log late have later ids and earlier dates; beginning there would skip the ones before."""
-    world.tenant.log = ListedLog(
+    auth0.tenant.log = ListedLog(
         [entry(number) for number in range(20)] + [entry(number, date="2026-11-19T00:00:00.000Z") for number in range(20, 25)]
     )
-    logs = world.logs()
+    logs = auth0.logs()
     first = await logs.first()
     assert first is not None
     assert first.log_id == log_id(0)
     assert first.raw == entry(0)
     assert await read_on(logs) == ids(1, 25)
-    assert world.tenant.requests[1].target == f"{LOGS}?sort=date%3A1&page=0&per_page=100"
+    assert auth0.tenant.requests[1].target == f"{LOGS}?sort=date%3A1&page=0&per_page=100"
 
 
-async def test_the_first_entry_is_found_behind_a_page_of_late_ones_also_when_the_tenant_asks_to_wait(world: World) -> None:
+async def test_the_first_entry_is_found_behind_a_page_of_late_ones_also_when_the_tenant_asks_to_wait(auth0: Auth0Setup) -> None:
     dates = ["2026-11-20T00:00:00.000Z"] * 20 + ["2026-11-19T23:59:00.000Z"] * 230
     ids = [f"90020261120000000{number:039d}" for number in range(250)]
-    world.tenant.log = ListedLog(
+    auth0.tenant.log = ListedLog(
         f'{{"log_id":"{log_id}","type":"s","date":"{date}"}}'.encode() for log_id, date in zip(ids, dates, strict=True)
     )
-    world.tenant.faults.in_order(None, faults.status(429))
-    logs = world.logs()
+    auth0.tenant.faults.in_order(None, faults.status(429))
+    logs = auth0.logs()
     with pytest.raises(RateLimited):
         await logs.first()
     first = await logs.first()
     assert first is not None
     assert first.log_id == ids[0]
-    pages = [re.search(r"[?&]page=(\d+)", request.target) for request in world.tenant.requests[1:]]
+    pages = [re.search(r"[?&]page=(\d+)", request.target) for request in auth0.tenant.requests[1:]]
     assert [page and page[1] for page in pages] == ["0", "1", "1", "2"]
 
 
-async def test_an_empty_log_has_no_first_entry(world: World) -> None:
-    world.tenant.log = ListedLog()
-    assert await world.logs().first() is None
+async def test_an_empty_log_has_no_first_entry(auth0: Auth0Setup) -> None:
+    auth0.tenant.log = ListedLog()
+    assert await auth0.logs().first() is None
 
 
-async def test_only_the_first_request_is_built_by_hand(world: World) -> None:
-    world.tenant.faults.add(linked(lambda url: f'<{url}&opaque=%20a%2Fb;c>; rel="next"'))
-    assert await read_on(world.logs(), 20) == ids(21, 30)
-    targets = [seen.target for seen in world.tenant.requests if seen.path == LOGS]
+async def test_only_the_first_request_is_built_by_hand(auth0: Auth0Setup) -> None:
+    auth0.tenant.faults.add(linked(lambda url: f'<{url}&opaque=%20a%2Fb;c>; rel="next"'))
+    assert await read_on(auth0.logs(), 20) == ids(21, 30)
+    targets = [seen.target for seen in auth0.tenant.requests if seen.path == LOGS]
     assert targets == [
         f"{LOGS}?from={log_id(20)}&take=5",
         f"{LOGS}?from={log_id(25)}&take=5&opaque=%20a%2Fb;c",
@@ -380,26 +384,26 @@ async def test_only_the_first_request_is_built_by_hand(world: World) -> None:
     ]
 
 
-async def test_an_empty_page_leads_to_itself(world: World) -> None:
-    logs = world.logs()
+async def test_an_empty_page_leads_to_itself(auth0: Auth0Setup) -> None:
+    logs = auth0.logs()
     page = await logs.after(log_id(29))
     assert page.events == []
-    assert page.following == f"{world.tenant.url}{LOGS}?from={log_id(29)}&take=5"
-    assert isinstance(world.tenant.log, ListedLog)
-    world.tenant.log.append(entry(30))
+    assert page.following == f"{auth0.tenant.url}{LOGS}?from={log_id(29)}&take=5"
+    assert isinstance(auth0.tenant.log, ListedLog)
+    auth0.tenant.log.append(entry(30))
     assert [event.log_id for event in (await logs.follow(page.following)).events] == [log_id(30)]
 
 
-async def test_a_short_page_is_not_the_end(world: World) -> None:
+async def test_a_short_page_is_not_the_end(auth0: Auth0Setup) -> None:
     """Auth0 may give fewer than were asked for."""
 
-    def two(answer: HttpResponse) -> HttpResponse:
-        raws = answer.body.strip(b"[]").replace(b"},{", b"}\n{").split(b"\n")[:2]
-        link = f'<{LOGS}?from={json.loads(raws[-1])["log_id"]}&take=5>; rel="next"' if raws[0] else answer.header("Link")
+    def two(response: HttpResponse) -> HttpResponse:
+        raws = response.body.strip(b"[]").replace(b"},{", b"}\n{").split(b"\n")[:2]
+        link = f'<{LOGS}?from={json.loads(raws[-1])["log_id"]}&take=5>; rel="next"' if raws[0] else response.header("Link")
         return HttpResponse.json_bytes(200, b"[" + b",".join(raws) + b"]", (("Link", link or ""),))
 
-    world.tenant.faults.add(HttpFault(name="two", change=two))
-    assert await read_on(world.logs()) == ids(1, 30)
+    auth0.tenant.faults.add(HttpFault(name="two", change=two))
+    assert await read_on(auth0.logs()) == ids(1, 30)
 
 
 @pytest.mark.parametrize(
@@ -414,10 +418,10 @@ async def test_a_short_page_is_not_the_end(world: World) -> None:
         lambda url: f'<?{url.partition("?")[2]}>; rel="next"',
     ],
 )
-async def test_a_link_is_followed_however_it_is_written(world: World, link: Callable[[str], str]) -> None:
-    world.tenant.faults.add(linked(link))
-    page = await world.logs().after(log_id(0))
-    assert page.following == f"{world.tenant.url}{LOGS}?from={log_id(5)}&take=5"
+async def test_a_link_is_followed_however_it_is_written(auth0: Auth0Setup, link: Callable[[str], str]) -> None:
+    auth0.tenant.faults.add(linked(link))
+    page = await auth0.logs().after(log_id(0))
+    assert page.following == f"{auth0.tenant.url}{LOGS}?from={log_id(5)}&take=5"
 
 
 @pytest.mark.parametrize(
@@ -438,32 +442,32 @@ async def test_a_link_is_followed_however_it_is_written(world: World, link: Call
     ],
     ids=lambda link: link[:40],
 )
-async def test_what_is_no_link_of_this_tenant_is_not_followed(world: World, link: str) -> None:
+async def test_what_is_no_link_of_this_tenant_is_not_followed(auth0: Auth0Setup, link: str) -> None:
     """Some of these once ended the process with the URL parser's own exception."""
-    host = world.tenant.url.partition("://")[2]
-    world.tenant.faults.add(linked(lambda _: link.replace("{host}", host)))
-    page = await world.logs().after(log_id(0))
+    host = auth0.tenant.url.partition("://")[2]
+    auth0.tenant.faults.add(linked(lambda _: link.replace("{host}", host)))
+    page = await auth0.logs().after(log_id(0))
     assert page.following is None
     assert [event.log_id for event in page.events] == ids(1, 6)
 
 
-async def test_no_link_at_all_is_no_trouble(world: World) -> None:
-    world.tenant.faults.add(tenant_faults.without_link())
-    assert await read_on(world.logs()) == ids(1, 30)
+async def test_no_link_at_all_is_no_trouble(auth0: Auth0Setup) -> None:
+    auth0.tenant.faults.add(tenant_faults.without_link())
+    assert await read_on(auth0.logs()) == ids(1, 30)
 
 
-async def test_the_token_never_goes_to_another_origin(world: World) -> None:
+async def test_the_token_never_goes_to_another_origin(auth0: Auth0Setup) -> None:
     async with elsewhere() as (other, got):
-        world.tenant.faults.add(tenant_faults.foreign_link(other.url))
+        auth0.tenant.faults.add(tenant_faults.foreign_link(other.url))
         with capture_logs() as lines:
-            assert await read_on(world.logs()) == ids(1, 30)
-        world.tenant.faults.clear()
-        world.tenant.faults.add(faults.redirect(f"{other.url}/api/v2/logs"))
-        with pytest.raises(Auth0Unavailable, match="answered 302"):
-            await world.logs().after(log_id(0))
-        world.tenant.token_faults.add(faults.redirect(f"{other.url}/oauth/token", 307))
-        with pytest.raises(Auth0Unavailable, match="/oauth/token answered 307"):
-            await world.logs().after(log_id(0))
+            assert await read_on(auth0.logs()) == ids(1, 30)
+        auth0.tenant.faults.clear()
+        auth0.tenant.faults.add(faults.redirect(f"{other.url}/api/v2/logs"))
+        with pytest.raises(Auth0Unavailable, match="returned 302"):
+            await auth0.logs().after(log_id(0))
+        auth0.tenant.token_faults.add(faults.redirect(f"{other.url}/oauth/token", 307))
+        with pytest.raises(Auth0Unavailable, match="/oauth/token returned 307"):
+            await auth0.logs().after(log_id(0))
         assert got == []
     assert [line["event"] for line in lines if line["log_level"] == "warning"] == [
         "Auth0's next page lies at another origin; asking by checkpoint instead"
@@ -471,65 +475,65 @@ async def test_the_token_never_goes_to_another_origin(world: World) -> None:
 
 
 @pytest.mark.parametrize("unknown_from", ["400", "404"])
-async def test_an_id_that_the_tenant_does_not_know(world: World, unknown_from: str) -> None:
-    world.tenant.log = ListedLog([entry(number) for number in range(10, 20)])
-    world.tenant._unknown_from = unknown_from  # type: ignore[assignment]
+async def test_an_id_that_the_tenant_does_not_know(auth0: Auth0Setup, unknown_from: str) -> None:
+    auth0.tenant.log = ListedLog([entry(number) for number in range(10, 20)])
+    auth0.tenant._unknown_from = unknown_from  # type: ignore[assignment]
     with pytest.raises(
         CheckpointUnknown,
-        match=rf"checkpoint's log id {log_id(0)}.*answered {unknown_from} \(The log event given as from.*stop the producer.*"
+        match=rf"checkpoint's log id {log_id(0)}.*returned {unknown_from} \(The log event given as from.*stop the producer.*"
         r"`auth0-webhooks checkpoint reset --yes`, start it",
     ):
-        await world.logs().after(log_id(0))
+        await auth0.logs().after(log_id(0))
 
 
 @pytest.mark.parametrize("status", [400, 404])
-async def test_a_page_that_is_refused_though_the_entry_is_known_is_no_reason_to_reset(world: World, status: int) -> None:
-    world.tenant.faults.add(faults.status(status, body=b'{"message":"no"}'), times=1)
-    with pytest.raises(Auth0Unavailable, match=rf"answered {status} \(no\)"):
-        await world.logs().after(log_id(0))
-    assert world.tenant.requests[-1].target == f"{LOGS}/{log_id(0)}"
+async def test_a_page_that_is_refused_though_the_entry_is_known_is_no_reason_to_reset(auth0: Auth0Setup, status: int) -> None:
+    auth0.tenant.faults.add(faults.status(status, body=b'{"message":"no"}'), times=1)
+    with pytest.raises(Auth0Unavailable, match=rf"returned {status} \(no\)"):
+        await auth0.logs().after(log_id(0))
+    assert auth0.tenant.requests[-1].target == f"{LOGS}/{log_id(0)}"
 
 
-async def test_a_checkpoint_that_is_no_auth0_id_is_asked_for_as_it_is(world: World) -> None:
-    with pytest.raises(CheckpointUnknown, match="answered 400"):
-        await world.logs().after("a&b=c#d/é?")
-    targets = [seen.target for seen in world.tenant.requests[-2:]]
+async def test_a_checkpoint_that_is_no_auth0_id_is_asked_for_as_it_is(auth0: Auth0Setup) -> None:
+    with pytest.raises(CheckpointUnknown, match="returned 400"):
+        await auth0.logs().after("a&b=c#d/é?")
+    targets = [seen.target for seen in auth0.tenant.requests[-2:]]
     assert targets == [f"{LOGS}?from=a%26b%3Dc%23d%2F%C3%A9%3F&take=5", f"{LOGS}/a%26b%3Dc%23d%2F%C3%A9%3F"]
 
 
 PAGE_TROUBLE: Final[dict[str, tuple[HttpFault, type[WebhooksError], str]]] = {
-    "500": (faults.status(500), Auth0Unavailable, "answered 500"),
-    "502 html": (faults.status(502, body=b"<html>"), Auth0Unavailable, "answered 502"),
-    "204": (faults.status(204), Auth0Unavailable, "answered 204"),
+    "500": (faults.status(500), Auth0Unavailable, "returned 500"),
+    "502 html": (faults.status(502, body=b"<html>"), Auth0Unavailable, "returned 502"),
+    "204": (faults.status(204), Auth0Unavailable, "returned 204"),
     "403 html": (faults.status(403, body=b"<html>blocked"), Auth0Unavailable, "403 with something that is no JSON object"),
     "400 html": (faults.status(400, body=b"<html>bad"), Auth0Unavailable, "400 with something that is no JSON object"),
-    "html": (tenant_faults.html(), PageInvalid, "answered 200 (text/html, 109 bytes), but expected a JSON array"),
+    "html": (tenant_faults.html(), PageInvalid, "returned 200 (text/html, 109 bytes), but expected a JSON array"),
     "object": (tenant_faults.json_object(), PageInvalid, "a JSON object"),
     "truncated": (tenant_faults.truncated_json(), PageInvalid, "breaks off or is damaged"),
     "empty body": (faults.status(200), PageInvalid, "(no content type, 0 bytes), but expected a JSON array of log entries"),
     "without id": (tenant_faults.without_id(), PageInvalid, "entry 0 of the page has no usable log_id"),
-    "close": (faults.close(), Auth0Unavailable, "no answer from"),
-    "cut headers": (faults.cut_headers(), Auth0Unavailable, "no answer from"),
-    "cut body": (faults.short_body(), Auth0Unavailable, "no answer from"),
-    "reset": (faults.reset_after_headers(), Auth0Unavailable, "no answer from"),
-    "hang": (faults.hang_before_headers(), Auth0Unavailable, "no whole answer within 0.4 s"),
-    "hang in the body": (faults.hang_after_headers(), Auth0Unavailable, "no whole answer within 0.4 s"),
-    "drip": (faults.drip(0.005), Auth0Unavailable, "no whole answer within 0.4 s"),
+    "close": (faults.close(), Auth0Unavailable, "no response from"),
+    "cut headers": (faults.cut_headers(), Auth0Unavailable, "no response from"),
+    "cut body": (faults.short_body(), Auth0Unavailable, "no response from"),
+    "reset": (faults.reset_after_headers(), Auth0Unavailable, "no response from"),
+    "hang": (faults.hang_before_headers(), Auth0Unavailable, "no complete response within 0.4 s"),
+    "hang in the body": (faults.hang_after_headers(), Auth0Unavailable, "no complete response within 0.4 s"),
+    "drip": (faults.drip(0.005), Auth0Unavailable, "no complete response within 0.4 s"),
     "too large": (faults.status(200, body=b" " * 5000), Auth0Unavailable, "larger than 0.00390625 MiB: lower BATCH_SIZE"),
 }
 
 
 @pytest.mark.parametrize(("fault", "error", "words"), PAGE_TROUBLE.values(), ids=PAGE_TROUBLE)
-async def test_what_comes_instead_of_a_page(world: World, fault: HttpFault, error: type[WebhooksError], words: str) -> None:
-    world.tenant.faults.add(fault)
-    logs = world.logs(deadline=0.4, body_cap=4096)
+async def test_what_comes_instead_of_a_page(auth0: Auth0Setup, fault: HttpFault, error: type[WebhooksError], words: str) -> None:
+    auth0.tenant.faults.add(fault)
+    logs = auth0.logs(deadline=0.4, body_cap=4096)
     async with asyncio.timeout(2):
         with pytest.raises(error, match=re.escape(words)) as caught:
             await logs.after(log_id(0))
     assert "take=" not in str(caught.value)
-    world.tenant.faults.clear()
+    auth0.tenant.faults.clear()
     assert await read_on(logs) == ids(1, 30)
-    assert world.tokens == 1
+    assert auth0.tokens == 1
 
 
 # 429.
@@ -539,44 +543,44 @@ async def test_what_comes_instead_of_a_page(world: World, fault: HttpFault, erro
     ("header", "value", "wait"),
     [("Retry-After", "7", 7), ("x-ratelimit-reset", "1793833207", 7), ("x-none", "", 10)],
 )
-async def test_a_429_says_how_long_to_wait(world: World, header: str, value: str, wait: float) -> None:
+async def test_a_429_says_how_long_to_wait(auth0: Auth0Setup, header: str, value: str, wait: float) -> None:
     dated = (("Date", "Wed, 04 Nov 2026 23:00:00 GMT"), (header, value))
-    world.tenant.faults.add(faults.status(429, headers=dated))
+    auth0.tenant.faults.add(faults.status(429, headers=dated))
     with pytest.raises(RateLimited) as caught:
-        await world.logs().after(log_id(0))
+        await auth0.logs().after(log_id(0))
     assert caught.value.wait == wait
 
 
-async def test_a_429_whose_body_never_comes_says_it_too(world: World) -> None:
-    """It once counted as no answer, and was asked for again too early."""
+async def test_a_429_whose_body_never_comes_says_it_too(auth0: Auth0Setup) -> None:
+    """It once counted as no response, and was asked for again too early."""
     limited = HttpResponse(429, b"{}", (("Retry-After", "7"),))
-    world.tenant.faults.add(replace(faults.hang_after_headers(), change=lambda _: limited))
+    auth0.tenant.faults.add(replace(faults.hang_after_headers(), change=lambda _: limited))
     with pytest.raises(RateLimited) as caught:
-        await world.logs(deadline=5).after(log_id(0))
+        await auth0.logs(deadline=5).after(log_id(0))
     assert caught.value.wait == 7
 
 
 # The connection.
 
 
-async def test_a_tenant_that_is_not_there(world: World) -> None:
-    await world.tenant.stop()
-    logs = world.logs()
-    with pytest.raises(Auth0Unavailable, match=r"no answer from http://127.0.0.1:\d+/oauth/token: \w+"):
+async def test_a_tenant_that_is_not_there(auth0: Auth0Setup) -> None:
+    await auth0.tenant.stop()
+    logs = auth0.logs()
+    with pytest.raises(Auth0Unavailable, match=r"no response from http://127.0.0.1:\d+/oauth/token: \w+"):
         await logs.after(log_id(0))
-    await world.tenant.start(port=world.tenant.port)
+    await auth0.tenant.start(port=auth0.tenant.port)
     assert await read_on(logs) == ids(1, 30)
 
 
-async def test_an_authority_that_is_not_trusted_names_the_setting(world: World) -> None:
+async def test_an_authority_that_is_not_trusted_names_the_setting(auth0: Auth0Setup) -> None:
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
-    secured = Tenant(world.tenant.log, application=APPLICATION, clock=world.clock, tls=context)
+    secured = Tenant(auth0.tenant.log, application=APPLICATION, clock=auth0.clock, tls=context)
     await secured.start()
     url = f"https://localhost:{secured.port}"
     with pytest.raises(Auth0Unavailable, match=r"CERTIFICATE_VERIFY_FAILED.*AUTH0_CA_FILE"):
-        await world.logs(url=url).after(log_id(0))
+        await auth0.logs(url=url).after(log_id(0))
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
-    assert await read_on(world.logs(url=url, tls=trust)) == ids(1, 30)
+    assert await read_on(auth0.logs(url=url, tls=trust)) == ids(1, 30)
     await secured.stop()

@@ -1,4 +1,4 @@
-"""Whatever Auth0, or what stands in front of it, answers: only our errors come out of the client, and the next page is read."""
+"""Whatever Auth0, or what stands in front of it, responds: only our errors come out of the client, and the next page is read."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ tokens = st.builds(
 )
 bodies = st.one_of(words, tokens, st.binary(max_size=60), st.sampled_from([PAGE, b"", b"[" * 3000, b"9" * 5000, b"\xff\xfe"]))
 lengths = st.sampled_from([lambda body: b"Content-Length: %d\r\n" % len(body), lambda _: b""])
-answers = st.builds(
+responses = st.builds(
     lambda status, fields, body, length: b"HTTP/1.1 %b X\r\n%b%b\r\n%b" % (status, b"".join(fields), length(body), body),
     statuses,
     st.lists(headers, max_size=4),
@@ -77,7 +77,7 @@ answers = st.builds(
 )
 
 
-def _answers(answer: bytes, *, to_token: bool) -> Play:
+def _responds(response: bytes, *, to_token: bool) -> Play:
     async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
@@ -85,8 +85,8 @@ def _answers(answer: bytes, *, to_token: bool) -> Play:
             if length := re.search(rb"content-length: (\d+)", head.lower()):
                 await reader.readexactly(int(length[1]))
             if asks_token == to_token:
-                writer.write(answer)
-                return await writer.drain()  # what follows it is anybody's guess, so the connection ends
+                writer.write(response)
+                return await writer.drain()  # what follows it is undefined, so the connection ends
             body = TOKEN if asks_token else PAGE
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
@@ -94,12 +94,12 @@ def _answers(answer: bytes, *, to_token: bool) -> Play:
 
 
 @settings(suppress_health_check=list(HealthCheck))
-@given(answer=answers, to_token=st.booleans())
-@example(answer="HTTP/1.1 200 OK\r\nSet-Cookie: a=\xe9\r\nContent-Length: 2\r\n\r\n[]".encode("latin-1"), to_token=False)
-@example(answer="HTTP/1.1 503 OK\r\nSet-Cookie: a=\xe9\r\nContent-Length: 0\r\n\r\n".encode("latin-1"), to_token=True)
-async def test_only_our_errors_come_out(answer: bytes, to_token: bool) -> None:
+@given(response=responses, to_token=st.booleans())
+@example(response="HTTP/1.1 200 OK\r\nSet-Cookie: a=\xe9\r\nContent-Length: 2\r\n\r\n[]".encode("latin-1"), to_token=False)
+@example(response="HTTP/1.1 503 OK\r\nSet-Cookie: a=\xe9\r\nContent-Length: 0\r\n\r\n".encode("latin-1"), to_token=True)
+async def test_only_our_errors_come_out(response: bytes, to_token: bool) -> None:
     """A cookie that is not ASCII raised `UnicodeEncodeError` out of every later request, and ended the process."""
-    async with raw_server(_answers(answer, to_token=to_token)) as address:
+    async with raw_server(_responds(response, to_token=to_token)) as address:
         logs = Auth0Logs(
             base_url=f"http://{address}", client_id="c", client_secret="s", audience="a", batch_size=5, tls=TLS, deadline=20
         )

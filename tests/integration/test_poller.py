@@ -28,12 +28,12 @@ from simulator.rate_limit import RatePlan
 from simulator.tenant import Tenant
 from simulator.tenant_log import GeneratedLog, ListedLog, TenantLog
 from simulator.wire import HttpResponse
-from tests.integration.poller_world import APPLICATION, WatchedPublisher, World
+from tests.integration.pollers import APPLICATION, PollerSetup, WatchedPublisher
 from tests.support import faults, tenant_faults
 
-WorldOf = Callable[..., Awaitable[World]]
+SetupOf = Callable[..., Awaitable[PollerSetup]]
 
-#: Where nobody listens.
+#: Where nothing listens.
 ELSEWHERE: Final = "http://127.0.0.1:9"
 FAULTS: Final = (
     faults.status(500),
@@ -59,21 +59,21 @@ FAULTS: Final = (
 
 
 @pytest.fixture
-async def world_of(tmp_path: Path) -> AsyncIterator[WorldOf]:
-    """Makes the world around a tenant's log; without one it has 230 entries as they come, a third of them edge cases."""
-    worlds: list[World] = []
+async def setup_of(tmp_path: Path) -> AsyncIterator[SetupOf]:
+    """Makes the setup around a tenant's log; without one it has 230 entries as they come, a third of them edge cases."""
+    setups: list[PollerSetup] = []
 
-    async def make(log: TenantLog | None = None, *, seed: int = 0, **options: Any) -> World:
+    async def make(log: TenantLog | None = None, *, seed: int = 0, **options: Any) -> PollerSetup:
         log = log or GeneratedLog(origin=time.time(), backlog=230, entries=Entries(seed=seed, edge_cases=0.3))
         tenant = Tenant(log, application=APPLICATION, seed=seed, **options)
         await tenant.start()
-        worlds.append(World(tenant, tmp_path / f"log-{len(worlds)}.db"))
-        return worlds[-1]
+        setups.append(PollerSetup(tenant, tmp_path / f"log-{len(setups)}.db"))
+        return setups[-1]
 
     yield make
-    for world in worlds:
-        await world.log.close()
-        await world.tenant.stop()
+    for setup in setups:
+        await setup.log.close()
+        await setup.tenant.stop()
 
 
 def entry(number: int, *, kind: str = "s", date: str = "2026-11-20T00:00:00.000Z") -> bytes:
@@ -91,9 +91,9 @@ def entries(start: int, stop: int, *, kind: str = "s") -> ListedLog:
 def reordered(order: Callable[[list[bytes]], list[bytes]]) -> HttpFault:
     """The usual page, its entries in another order."""
 
-    def change(answer: HttpResponse) -> HttpResponse:
-        raws = order([event.raw for event in slice_page(answer.body)])
-        return HttpResponse(answer.status, b"[" + b",".join(raws) + b"]", answer.headers)
+    def change(response: HttpResponse) -> HttpResponse:
+        raws = order([event.raw for event in slice_page(response.body)])
+        return HttpResponse(response.status, b"[" + b",".join(raws) + b"]", response.headers)
 
     return HttpFault(name="reordered", change=change)
 
@@ -102,8 +102,8 @@ def leading_to(number: int) -> HttpFault:
     """The usual page, whose link leads to what is newer than this entry."""
     return HttpFault(
         name="misleading link",
-        change=lambda answer: answer.with_header(
-            "Link", re.sub(r"from=\d+", f"from={log_id(number)}", answer.header("Link") or "")
+        change=lambda response: response.with_header(
+            "Link", re.sub(r"from=\d+", f"from={log_id(number)}", response.header("Link") or "")
         ),
     )
 
@@ -111,99 +111,99 @@ def leading_to(number: int) -> HttpFault:
 # Nothing lost, nothing twice.
 
 
-async def test_every_event_is_stored_once_and_counted(world_of: WorldOf) -> None:
-    world = await world_of()
-    async with world.publishing() as publisher:
-        assert set(await world.to_the_end(publisher)) == {0.0}
-    await world.has_all_in_order()
-    assert world.poller.counts.unknown_types > 0
-    assert len(world.poller.counts.filtered) == 2
+async def test_every_event_is_stored_once_and_counted(setup_of: SetupOf) -> None:
+    setup = await setup_of()
+    async with setup.publishing() as publisher:
+        assert set(await setup.to_the_end(publisher)) == {0.0}
+    await setup.has_all_in_order()
+    assert setup.poller.counts.unknown_types > 0
+    assert len(setup.poller.counts.filtered) == 2
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-async def test_one_kind_of_trouble(world_of: WorldOf, fault: HttpFault) -> None:
+async def test_one_kind_of_trouble(setup_of: SetupOf, fault: HttpFault) -> None:
     """Once, then twice in a row, then later again; each failed turn is followed by a wait."""
-    world = await world_of()
-    world.tenant.faults.in_order(None, None, fault, None, None, None, fault, fault)
-    world.tenant.faults.in_order(*[None] * 5, fault)
-    async with world.publishing() as publisher:
-        waits = await world.to_the_end(publisher)
-    await world.has_all_in_order()
-    assert world.tenant.faults.fired[fault.name] == 4
+    setup = await setup_of()
+    setup.tenant.faults.in_order(None, None, fault, None, None, None, fault, fault)
+    setup.tenant.faults.in_order(*[None] * 5, fault)
+    async with setup.publishing() as publisher:
+        waits = await setup.to_the_end(publisher)
+    await setup.has_all_in_order()
+    assert setup.tenant.faults.fired[fault.name] == 4
     assert waits.count(0.0) == 13  # the oldest entry, and twelve pages of the others
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_all_kinds_of_trouble_at_random(world_of: WorldOf, seed: int) -> None:
-    world = await world_of(seed=seed)
-    world.tenant.faults.in_order(None)  # refused credentials at the very start would be the end
-    world.tenant.faults.sometimes(0.5, *FAULTS)
-    world.tenant.token_faults.in_order(None)
-    world.tenant.token_faults.sometimes(0.5, faults.status(500), faults.status(429), tenant_faults.html(), faults.close())
-    async with world.publishing() as publisher:
-        await world.to_the_end(publisher)
-    await world.has_all_in_order()
-    assert len(world.tenant.faults.fired) > 3
+async def test_all_kinds_of_trouble_at_random(setup_of: SetupOf, seed: int) -> None:
+    setup = await setup_of(seed=seed)
+    setup.tenant.faults.in_order(None)  # refused credentials at the very start would be the end
+    setup.tenant.faults.sometimes(0.5, *FAULTS)
+    setup.tenant.token_faults.in_order(None)
+    setup.tenant.token_faults.sometimes(0.5, faults.status(500), faults.status(429), tenant_faults.html(), faults.close())
+    async with setup.publishing() as publisher:
+        await setup.to_the_end(publisher)
+    await setup.has_all_in_order()
+    assert len(setup.tenant.faults.fired) > 3
 
 
-async def test_restarts_lose_nothing(world_of: WorldOf) -> None:
-    world = await world_of()
+async def test_restarts_lose_nothing(setup_of: SetupOf) -> None:
+    setup = await setup_of()
     fetched = 0
     for _ in range(4):
-        async with world.publishing() as publisher:
+        async with setup.publishing() as publisher:
             for _ in range(3):
-                await world.poller.turn(publisher)
-        fetched += world.poller.counts.fetched
-        world.restart()
-    async with world.publishing() as publisher:
-        await world.to_the_end(publisher)
-    assert await world.stored() == world.truth[0]
-    assert fetched + world.poller.counts.fetched == 230
+                await setup.poller.turn(publisher)
+        fetched += setup.poller.counts.fetched
+        setup.restart()
+    async with setup.publishing() as publisher:
+        await setup.to_the_end(publisher)
+    assert await setup.stored() == setup.truth[0]
+    assert fetched + setup.poller.counts.fetched == 230
 
 
-async def test_an_entry_that_comes_late_is_stored(world_of: WorldOf) -> None:
-    world = await world_of(log := entries(0, 30))
-    async with world.publishing() as publisher:
-        await world.to_the_end(publisher)
+async def test_an_entry_that_comes_late_is_stored(setup_of: SetupOf) -> None:
+    setup = await setup_of(log := entries(0, 30))
+    async with setup.publishing() as publisher:
+        await setup.to_the_end(publisher)
         log.append(entry(30, date="2026-11-01T00:00:00.000Z"))
-        await world.to_the_end(publisher)
-    await world.has_all_in_order()
+        await setup.to_the_end(publisher)
+    await setup.has_all_in_order()
 
 
 # The checkpoint.
 
 
-async def test_an_empty_page_keeps_the_checkpoint_and_is_asked_for_again(world_of: WorldOf) -> None:
-    world = await world_of(log := entries(0, 5))
-    async with world.publishing() as publisher:
-        await world.to_the_end(publisher)
+async def test_an_empty_page_keeps_the_checkpoint_and_is_asked_for_again(setup_of: SetupOf) -> None:
+    setup = await setup_of(log := entries(0, 5))
+    async with setup.publishing() as publisher:
+        await setup.to_the_end(publisher)
         for _ in range(2):
-            assert await world.poller.turn(publisher) == (True, 60)
-            assert world.checkpoint == log_id(4)
-        assert world.asked[2:] == [f"from={log_id(4)}&take=20"] * 3
+            assert await setup.poller.turn(publisher) == (True, 60)
+            assert setup.checkpoint == log_id(4)
+        assert setup.asked[2:] == [f"from={log_id(4)}&take=20"] * 3
         log.append(entry(5))
-        assert await world.poller.turn(publisher) == (False, 0)
-    await world.has_all_in_order()
+        assert await setup.poller.turn(publisher) == (False, 0)
+    await setup.has_all_in_order()
 
 
-async def test_a_log_without_entries_has_no_checkpoint(world_of: WorldOf) -> None:
-    world = await world_of(log := ListedLog())
-    async with world.publishing() as publisher:
-        assert await world.poller.turn(publisher) == (True, 60)
-        assert world.checkpoint is None
+async def test_a_log_without_entries_has_no_checkpoint(setup_of: SetupOf) -> None:
+    setup = await setup_of(log := ListedLog())
+    async with setup.publishing() as publisher:
+        assert await setup.poller.turn(publisher) == (True, 60)
+        assert setup.checkpoint is None
         log.append(entry(0))
-        assert await world.poller.turn(publisher) == (False, 0)
-        assert world.checkpoint == log_id(0)
+        assert await setup.poller.turn(publisher) == (False, 0)
+        assert setup.checkpoint == log_id(0)
 
 
-async def test_pages_in_which_everything_is_filtered_out_move_the_checkpoint(world_of: WorldOf) -> None:
-    world = await world_of(entries(0, 50, kind="sapi"))
-    async with world.publishing() as publisher:
+async def test_pages_in_which_everything_is_filtered_out_move_the_checkpoint(setup_of: SetupOf) -> None:
+    setup = await setup_of(entries(0, 50, kind="sapi"))
+    async with setup.publishing() as publisher:
         for last in (0, 20, 40, 49):
-            assert await world.poller.turn(publisher) == (False, 0)
-            assert world.checkpoint == log_id(last)
-    assert await world.stored() == {}
-    assert world.poller.counts.filtered == {"management API": 50}
+            assert await setup.poller.turn(publisher) == (False, 0)
+            assert setup.checkpoint == log_id(last)
+    assert await setup.stored() == {}
+    assert setup.poller.counts.filtered == {"management API": 50}
 
 
 LIMITS: Final[dict[str, tuple[str, str]]] = {
@@ -213,139 +213,139 @@ LIMITS: Final[dict[str, tuple[str, str]]] = {
 
 
 @pytest.mark.parametrize("how", LIMITS)
-async def test_what_cannot_be_stored_leaves_the_checkpoint_and_is_tried_again(world_of: WorldOf, how: str) -> None:
-    world = await world_of()
+async def test_what_cannot_be_stored_leaves_the_checkpoint_and_is_tried_again(setup_of: SetupOf, how: str) -> None:
+    setup = await setup_of()
     tight, roomy = LIMITS[how]
-    async with world.publishing() as publisher:
+    async with setup.publishing() as publisher:
         for _ in range(3):
-            await world.poller.turn(publisher)
-        before, fetched = world.checkpoint, world.poller.counts.fetched
+            await setup.poller.turn(publisher)
+        before, fetched = setup.checkpoint, setup.poller.counts.fetched
         await publisher._file.run(lambda connection: connection.execute(tight).fetchall())
-        with closing(sqlite3.connect(world.path, isolation_level=None)) as other:
+        with closing(sqlite3.connect(setup.path, isolation_level=None)) as other:
             if "holds" in how:
                 other.execute("BEGIN IMMEDIATE")
             with capture_logs() as lines:
-                assert [await world.poller.turn(publisher) for _ in range(3)] == [(False, 1), (False, 2), (False, 4)]
+                assert [await setup.poller.turn(publisher) for _ in range(3)] == [(False, 1), (False, 2), (False, 4)]
         assert [line["event"] for line in lines if line["log_level"] == "error"] == ["polling failed, the checkpoint stays"] * 3
-        assert (world.checkpoint, world.poller.counts.fetched) == (before, fetched)
+        assert (setup.checkpoint, setup.poller.counts.fetched) == (before, fetched)
         await publisher._file.run(lambda connection: connection.execute(roomy).fetchall())
-        await world.to_the_end(publisher)
-    await world.has_all_in_order()
+        await setup.to_the_end(publisher)
+    await setup.has_all_in_order()
 
 
 # Pages that are odd.
 
 
-async def test_an_id_that_is_twice_on_a_page_is_stored_once(world_of: WorldOf) -> None:
-    world = await world_of(entries(0, 41))
-    world.tenant.faults.in_order(None, reordered(lambda raws: [*raws[:5], *raws[2:]]))
-    async with world.publishing() as publisher:
+async def test_an_id_that_is_twice_on_a_page_is_stored_once(setup_of: SetupOf) -> None:
+    setup = await setup_of(entries(0, 41))
+    setup.tenant.faults.in_order(None, reordered(lambda raws: [*raws[:5], *raws[2:]]))
+    async with setup.publishing() as publisher:
         with capture_logs() as lines:
-            await world.to_the_end(publisher)
-    assert list(await world.stored()) == [log_id(number) for number in range(41)]
+            await setup.to_the_end(publisher)
+    assert list(await setup.stored()) == [log_id(number) for number in range(41)]
     assert [line["log_level"] for line in lines if "do not ascend" in line["event"]] == ["warning"]
-    assert world.poller.counts.published == 41
+    assert setup.poller.counts.published == 41
 
 
-async def test_a_page_whose_ids_do_not_ascend_is_stored_as_it_is(world_of: WorldOf) -> None:
-    world = await world_of(entries(0, 41))
-    world.tenant.faults.in_order(None, reordered(lambda raws: raws[::-1]))
-    async with world.publishing() as publisher:
+async def test_a_page_whose_ids_do_not_ascend_is_stored_as_it_is(setup_of: SetupOf) -> None:
+    setup = await setup_of(entries(0, 41))
+    setup.tenant.faults.in_order(None, reordered(lambda raws: raws[::-1]))
+    async with setup.publishing() as publisher:
         with capture_logs() as lines:
-            assert await world.poller.turn(publisher) == (False, 0)
-            assert await world.poller.turn(publisher) == (False, 0)
-            assert world.checkpoint == log_id(1)
-        await world.to_the_end(publisher)
-    assert list(await world.stored()) == [log_id(number) for number in (0, *range(20, 0, -1), *range(21, 41))]
+            assert await setup.poller.turn(publisher) == (False, 0)
+            assert await setup.poller.turn(publisher) == (False, 0)
+            assert setup.checkpoint == log_id(1)
+        await setup.to_the_end(publisher)
+    assert list(await setup.stored()) == [log_id(number) for number in (0, *range(20, 0, -1), *range(21, 41))]
     assert sum("do not ascend" in line["event"] for line in lines) == 1
 
 
-async def test_a_link_that_leads_to_the_same_page_does_not_spin(world_of: WorldOf) -> None:
+async def test_a_link_that_leads_to_the_same_page_does_not_spin(setup_of: SetupOf) -> None:
     """Its page is asked for once more, then by checkpoint."""
-    world = await world_of(entries(0, 60))
-    world.tenant.faults.in_order(None, leading_to(0))
-    async with world.publishing() as publisher:
-        assert await world.to_the_end(publisher) == [0, 0, 1, 0, 0]
-    await world.has_all_in_order()
+    setup = await setup_of(entries(0, 60))
+    setup.tenant.faults.in_order(None, leading_to(0))
+    async with setup.publishing() as publisher:
+        assert await setup.to_the_end(publisher) == [0, 0, 1, 0, 0]
+    await setup.has_all_in_order()
 
 
-async def test_a_link_that_leads_backwards_does_not_spin(world_of: WorldOf) -> None:
+async def test_a_link_that_leads_backwards_does_not_spin(setup_of: SetupOf) -> None:
     """A circle of links would be gone round for ever without a pause."""
-    world = await world_of(entries(0, 60))
-    world.tenant.faults.in_order(None, None, leading_to(0))
-    async with world.publishing() as publisher:
+    setup = await setup_of(entries(0, 60))
+    setup.tenant.faults.in_order(None, None, leading_to(0))
+    async with setup.publishing() as publisher:
         with capture_logs() as lines:
-            assert await world.to_the_end(publisher) == [0, 0, 0, 60, 0, 0]
-    assert list(await world.stored()) == [log_id(number) for number in range(60)]
+            assert await setup.to_the_end(publisher) == [0, 0, 0, 60, 0, 0]
+    assert list(await setup.stored()) == [log_id(number) for number in range(60)]
     assert sum("went back" in line["event"] for line in lines) == 1
 
 
-async def test_a_tenant_that_answers_an_unknown_id_with_its_oldest_entries(world_of: WorldOf) -> None:
-    world = await world_of(log := entries(0, 60), unknown_from="oldest")
-    async with world.publishing() as publisher:
+async def test_a_tenant_that_returns_for_an_unknown_id_its_oldest_entries(setup_of: SetupOf) -> None:
+    setup = await setup_of(log := entries(0, 60), unknown_from="oldest")
+    async with setup.publishing() as publisher:
         for _ in range(2):
-            await world.poller.turn(publisher)
+            await setup.poller.turn(publisher)
         log.forget(30)
-        await world.to_the_end(publisher)
-    assert list(await world.stored()) == [log_id(number) for number in (*range(21), *range(30, 60))]
+        await setup.to_the_end(publisher)
+    assert list(await setup.stored()) == [log_id(number) for number in (*range(21), *range(30, 60))]
 
 
 @pytest.mark.parametrize("unknown_from", ["400", "404"])
 async def test_a_checkpoint_that_the_tenant_forgot_is_said_with_the_way_on_and_after_it_nothing_is_lost(
-    world_of: WorldOf, unknown_from: str
+    setup_of: SetupOf, unknown_from: str
 ) -> None:
-    world = await world_of(log := entries(0, 60), unknown_from=unknown_from)
-    async with world.publishing() as publisher:
+    setup = await setup_of(log := entries(0, 60), unknown_from=unknown_from)
+    async with setup.publishing() as publisher:
         for _ in range(2):
-            await world.poller.turn(publisher)
+            await setup.poller.turn(publisher)
         log.forget(30)
-        world.poller._cursor = world.poller._cursor.without_link()  # as after a restart
+        setup.poller._cursor = setup.poller._cursor.without_link()  # as after a restart
         with capture_logs() as lines:
             for _ in range(3):
-                assert not (await world.poller.turn(publisher))[0]
+                assert not (await setup.poller.turn(publisher))[0]
     loud = [line["reason"] for line in lines if line["log_level"] == "error"]
     assert all(log_id(20) in line and "stop the producer, run `auth0-webhooks checkpoint reset --yes`" in line for line in loud)
     assert len(loud) == 3
-    assert await world.log.reset_checkpoint(lambda repeats: repeats.most == 0)
-    world.restart()
-    async with world.publishing() as publisher:
-        await world.to_the_end(publisher)
-    assert list(await world.stored()) == [log_id(number) for number in (*range(21), *range(30, 60))]
-    assert world.checkpoint == log_id(59)
+    assert await setup.log.reset_checkpoint(lambda repeats: repeats.most == 0)
+    setup.restart()
+    async with setup.publishing() as publisher:
+        await setup.to_the_end(publisher)
+    assert list(await setup.stored()) == [log_id(number) for number in (*range(21), *range(30, 60))]
+    assert setup.checkpoint == log_id(59)
 
 
 # Waiting.
 
 
-async def test_waits_grow_to_a_minute_and_begin_anew_after_a_page(world_of: WorldOf) -> None:
-    world = await world_of()
+async def test_waits_grow_to_a_minute_and_begin_anew_after_a_page(setup_of: SetupOf) -> None:
+    setup = await setup_of()
     for jitter, first in ((1.0, 1.0), (0.0, 0.5)):
-        world.restart(jitter=jitter)
-        world.tenant.faults.add(faults.status(500), times=8)
-        async with world.publishing() as publisher:
-            waits = [(await world.poller.turn(publisher))[1] for _ in range(9)]
+        setup.restart(jitter=jitter)
+        setup.tenant.faults.add(faults.status(500), times=8)
+        async with setup.publishing() as publisher:
+            waits = [(await setup.poller.turn(publisher))[1] for _ in range(9)]
             assert waits == [*(first * factor for factor in (1, 2, 4, 8, 16, 32, 60, 60)), 0]
-            world.tenant.faults.add(faults.status(500), times=1)
-            assert (await world.poller.turn(publisher))[1] == first
+            setup.tenant.faults.add(faults.status(500), times=1)
+            assert (await setup.poller.turn(publisher))[1] == first
 
 
-async def test_after_a_429_nothing_is_asked_before_the_time(world_of: WorldOf) -> None:
-    """One request in 1.25 s: whoever comes too early is refused once more."""
-    worlds = [await world_of(entries(0, 1), plan=RatePlan(1, 0.8), retry_after=retry_after) for retry_after in (True, False)]
-    await asyncio.gather(*(world.poller.run(world.log, asyncio.Event(), once=True) for world in worlds))
-    for world in worlds:
-        assert [seen.status for seen in world.tenant.requests] == [200, 200, 429, 200]
-        await world.has_all_in_order()
+async def test_after_a_429_nothing_is_asked_before_the_time(setup_of: SetupOf) -> None:
+    """One request in 1.25 s: one that comes too early is refused once more."""
+    setups = [await setup_of(entries(0, 1), plan=RatePlan(1, 0.8), retry_after=retry_after) for retry_after in (True, False)]
+    await asyncio.gather(*(setup.poller.run(setup.log, asyncio.Event(), once=True) for setup in setups))
+    for setup in setups:
+        assert [seen.status for seen in setup.tenant.requests] == [200, 200, 429, 200]
+        await setup.has_all_in_order()
 
 
-async def test_after_a_429_the_same_page_is_asked_for(world_of: WorldOf) -> None:
-    world = await world_of()
-    world.tenant.faults.in_order(None, None, faults.status(429, headers=(("Retry-After", "7"),)))
-    async with world.publishing() as publisher:
-        assert [await world.poller.turn(publisher) for _ in range(3)] == [(False, 0), (False, 0), (False, 7)]
-        await world.to_the_end(publisher)
-    assert world.asked[2] == world.asked[3]
-    await world.has_all_in_order()
+async def test_after_a_429_the_same_page_is_asked_for(setup_of: SetupOf) -> None:
+    setup = await setup_of()
+    setup.tenant.faults.in_order(None, None, faults.status(429, headers=(("Retry-After", "7"),)))
+    async with setup.publishing() as publisher:
+        assert [await setup.poller.turn(publisher) for _ in range(3)] == [(False, 0), (False, 0), (False, 7)]
+        await setup.to_the_end(publisher)
+    assert setup.asked[2] == setup.asked[3]
+    await setup.has_all_in_order()
 
 
 # People have to act.
@@ -357,31 +357,31 @@ async def test_after_a_429_the_same_page_is_asked_for(world_of: WorldOf) -> None
     ids=["secret", "scope"],
 )
 async def test_what_a_person_has_to_do_ends_a_start_and_later_is_waited_for(
-    world_of: WorldOf, change: dict[str, str], error: type[WebhooksError]
+    setup_of: SetupOf, change: dict[str, str], error: type[WebhooksError]
 ) -> None:
-    world = await world_of()
-    world.tenant.tokens.application = replace(APPLICATION, **change)  # type: ignore[arg-type]
+    setup = await setup_of()
+    setup.tenant.tokens.application = replace(APPLICATION, **change)  # type: ignore[arg-type]
     with pytest.raises(error):
-        await world.poller.run(world.log, asyncio.Event())
-    world.restart()
-    world.tenant.tokens.application = APPLICATION
-    async with world.publishing() as publisher:
-        await world.poller.turn(publisher)
-        world.tenant.tokens.application = replace(APPLICATION, **change)  # type: ignore[arg-type]
-        world.tenant.tokens.revoke()
-        assert [await world.poller.turn(publisher) for _ in range(2)] == [(False, 1), (False, 2)]
-        world.tenant.tokens.application = APPLICATION
-        await world.to_the_end(publisher)
-    await world.has_all_in_order()
+        await setup.poller.run(setup.log, asyncio.Event())
+    setup.restart()
+    setup.tenant.tokens.application = APPLICATION
+    async with setup.publishing() as publisher:
+        await setup.poller.turn(publisher)
+        setup.tenant.tokens.application = replace(APPLICATION, **change)  # type: ignore[arg-type]
+        setup.tenant.tokens.revoke()
+        assert [await setup.poller.turn(publisher) for _ in range(2)] == [(False, 1), (False, 2)]
+        setup.tenant.tokens.application = APPLICATION
+        await setup.to_the_end(publisher)
+    await setup.has_all_in_order()
 
 
-async def test_a_second_poller_of_the_same_log_is_refused(world_of: WorldOf) -> None:
-    world = await world_of()
-    async with world.publishing() as publisher:
-        await world.poller.turn(publisher)
-        world.restart()
+async def test_a_second_poller_of_the_same_log_is_refused(setup_of: SetupOf) -> None:
+    setup = await setup_of()
+    async with setup.publishing() as publisher:
+        await setup.poller.turn(publisher)
+        setup.restart()
         with pytest.raises(TransportUnusable, match="already has a poller"):
-            await world.poller.run(world.log, asyncio.Event())
+            await setup.poller.run(setup.log, asyncio.Event())
 
 
 # Stopping.
@@ -390,21 +390,21 @@ async def test_a_second_poller_of_the_same_log_is_refused(world_of: WorldOf) -> 
 @pytest.mark.parametrize(
     "fault", [faults.hang_before_headers(), faults.hang_after_headers(), faults.drip(0.05)], ids=lambda f: f.name
 )
-async def test_a_stop_breaks_off_a_request_at_once(world_of: WorldOf, fault: HttpFault) -> None:
-    world = await world_of()
-    world.tenant.faults.in_order(None, fault)
-    async with world.running():
-        await world.until_asked(2)
-    assert world.checkpoint == world.events[0].log_id
+async def test_a_stop_breaks_off_a_request_at_once(setup_of: SetupOf, fault: HttpFault) -> None:
+    setup = await setup_of()
+    setup.tenant.faults.in_order(None, fault)
+    async with setup.running():
+        await setup.until_asked(2)
+    assert setup.checkpoint == setup.events[0].log_id
 
 
-async def test_a_stop_breaks_off_the_request_for_a_token(world_of: WorldOf) -> None:
-    world = await world_of()
-    world.tenant.token_faults.add(faults.hang_before_headers())
-    async with world.running(), asyncio.timeout(5):
-        while not world.tenant.requests:  # noqa: ASYNC110  nobody announces it
+async def test_a_stop_breaks_off_the_request_for_a_token(setup_of: SetupOf) -> None:
+    setup = await setup_of()
+    setup.tenant.token_faults.add(faults.hang_before_headers())
+    async with setup.running(), asyncio.timeout(5):
+        while not setup.tenant.requests:  # noqa: ASYNC110  nothing announces it
             await asyncio.sleep(0.005)
-    assert world.asked == []
+    assert setup.asked == []
 
 
 @pytest.mark.parametrize(
@@ -412,20 +412,20 @@ async def test_a_stop_breaks_off_the_request_for_a_token(world_of: WorldOf) -> N
     [None, faults.status(500), faults.status(429, headers=(("Retry-After", "200"),))],
     ids=["the end of the log", "500", "429"],
 )
-async def test_a_stop_breaks_off_every_wait_at_once(world_of: WorldOf, fault: HttpFault | None) -> None:
-    world = await world_of(entries(0, 1))
-    world.tenant.faults.in_order(None, fault)
-    async with world.running():
-        await world.until_asked(2)
-        await asyncio.sleep(0.02)  # the answer has come, and the wait has begun
-    assert len(world.asked) == 2
+async def test_a_stop_breaks_off_every_wait_at_once(setup_of: SetupOf, fault: HttpFault | None) -> None:
+    setup = await setup_of(entries(0, 1))
+    setup.tenant.faults.in_order(None, fault)
+    async with setup.running():
+        await setup.until_asked(2)
+        await asyncio.sleep(0.02)  # the response has come, and the wait has begun
+    assert len(setup.asked) == 2
 
 
-async def test_a_log_that_does_not_take_a_page_holds_up_no_stop(world_of: WorldOf, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_log_that_does_not_take_a_page_holds_up_no_stop(setup_of: SetupOf, monkeypatch: pytest.MonkeyPatch) -> None:
     """On Kafka a page to a silent broker has 35 s; that was waited for, beyond every grace."""
     monkeypatch.setattr("producer.poller._LAST_PAGE", 0.05)
-    world, stop = await world_of(), asyncio.Event()
-    async with world.publishing() as publisher:
+    setup, stop = await setup_of(), asyncio.Event()
+    async with setup.publishing() as publisher:
         silent = WatchedPublisher(publisher)
         silent.silent = True
 
@@ -433,27 +433,27 @@ async def test_a_log_that_does_not_take_a_page_holds_up_no_stop(world_of: WorldO
             async def publisher(self) -> Publisher:
                 return silent
 
-        running = asyncio.create_task(world.poller.run(Silent(world.path, retention_days=1), stop))
+        running = asyncio.create_task(setup.poller.run(Silent(setup.path, retention_days=1), stop))
         await silent.publishing.wait()
         stop.set()
         async with asyncio.timeout(10):
             await running
-    assert world.checkpoint is None
-    assert not await world.stored()
-    world.restart()
-    async with world.publishing() as publisher:
-        await world.to_the_end(publisher)
-    await world.has_all_in_order()
+    assert setup.checkpoint is None
+    assert not await setup.stored()
+    setup.restart()
+    async with setup.publishing() as publisher:
+        await setup.to_the_end(publisher)
+    await setup.has_all_in_order()
 
 
-async def test_once_ends_at_an_empty_page(world_of: WorldOf) -> None:
-    world = await world_of()
+async def test_once_ends_at_an_empty_page(setup_of: SetupOf) -> None:
+    setup = await setup_of()
     for asked in (14, 15):
         async with asyncio.timeout(5):
-            await world.poller.run(world.log, asyncio.Event(), once=True)
-        assert len(world.asked) == asked
-        assert await world.stored() == world.truth[0]
-        world.restart()
+            await setup.poller.run(setup.log, asyncio.Event(), once=True)
+        assert len(setup.asked) == asked
+        assert await setup.stored() == setup.truth[0]
+        setup.restart()
 
 
 # The lease.
@@ -465,41 +465,41 @@ def often_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("often_renewed")
-async def test_the_lease_is_renewed_while_a_page_is_long_in_coming(world_of: WorldOf) -> None:
+async def test_the_lease_is_renewed_while_a_page_is_long_in_coming(setup_of: SetupOf) -> None:
     """A token and a page that both take their whole deadline would outlast it."""
-    world = await world_of()
-    async with world.publishing() as real:
+    setup = await setup_of()
+    async with setup.publishing() as real:
         publisher = WatchedPublisher(real)
-        await world.poller.turn(publisher)
-        world.tenant.faults.add(faults.slow(0.3), times=1)
-        assert await world.poller.turn(publisher) == (False, 0)
+        await setup.poller.turn(publisher)
+        setup.tenant.faults.add(faults.slow(0.3), times=1)
+        assert await setup.poller.turn(publisher) == (False, 0)
         assert publisher.renewals >= 3
 
 
 @pytest.mark.usefixtures("often_renewed")
-async def test_a_lease_that_is_lost_while_a_page_is_fetched_ends_the_fetching(world_of: WorldOf) -> None:
-    world = await world_of()
-    async with world.publishing() as real:
+async def test_a_lease_that_is_lost_while_a_page_is_fetched_ends_the_fetching(setup_of: SetupOf) -> None:
+    setup = await setup_of()
+    async with setup.publishing() as real:
         publisher = WatchedPublisher(real)
-        await world.poller.turn(publisher)
-        world.tenant.faults.add(faults.hang_before_headers(), times=1)
+        await setup.poller.turn(publisher)
+        setup.tenant.faults.add(faults.hang_before_headers(), times=1)
         publisher.trouble = LeaseLost("another")
-        assert await world.poller.turn(publisher) == (False, 0)
-        await world.to_the_end(publisher)
+        assert await setup.poller.turn(publisher) == (False, 0)
+        await setup.to_the_end(publisher)
         assert publisher.leads == 2
-    await world.has_all_in_order()
+    await setup.has_all_in_order()
 
 
 @pytest.mark.usefixtures("often_renewed")
 @pytest.mark.parametrize("trouble", [LeaseLost("another"), TransportUnusable("no right")], ids=repr)
-async def test_a_lease_that_is_lost_while_waiting_is_asked_for_again(world_of: WorldOf, trouble: Exception) -> None:
+async def test_a_lease_that_is_lost_while_waiting_is_asked_for_again(setup_of: SetupOf, trouble: Exception) -> None:
     """A right that was taken away in the middle of a wait once ended the process."""
-    world = await world_of(entries(0, 3))
-    async with world.publishing() as real:
+    setup = await setup_of(entries(0, 3))
+    async with setup.publishing() as real:
         publisher = WatchedPublisher(real)
-        await world.to_the_end(publisher)
+        await setup.to_the_end(publisher)
         publisher.trouble = trouble
         async with asyncio.timeout(2):
-            await world.poller._wait(publisher, 60)
-        assert await world.poller.turn(publisher) == (True, 60)
+            await setup.poller._wait(publisher, 60)
+        assert await setup.poller.turn(publisher) == (True, 60)
         assert publisher.leads == 2

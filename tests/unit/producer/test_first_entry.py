@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.auth0.first_entry import MOST_PAGES, PER_PAGE, FirstEntry
+from producer.auth0.client import MOST_PAGES, PER_PAGE, FirstEntrySearch
 from shared.event import Event
 
 _BEGIN = datetime(2026, 11, 25, 9, 27, 50, tzinfo=UTC)
@@ -19,9 +19,9 @@ def _event(number: int, arrived: float, late: float = 0.0) -> Event:
     return Event(raw=b"{}", log_id=log_id, type="s", date=date, user_id="", tenant="")
 
 
-def _searched(events: list[Event]) -> FirstEntry:
+def _searched(events: list[Event]) -> FirstEntrySearch:
     by_date = sorted(events, key=lambda event: event.date)
-    search = FirstEntry()
+    search = FirstEntrySearch()
     while not (search.found or search.exhausted):
         search.add(by_date[search.page * PER_PAGE : (search.page + 1) * PER_PAGE])
     return search
@@ -69,6 +69,6 @@ def test_dates_and_ids_of_another_form_end_the_search_with_the_first_page() -> N
         Event(raw=b"{}", log_id="901", type="s", date="yesterday", user_id="", tenant=""),
         Event(raw=b"{}", log_id="100", type="s", date=plain[0].date, user_id="", tenant=""),
     ):
-        search = FirstEntry()
+        search = FirstEntrySearch()
         search.add([*plain[1:], other])
         assert search.found

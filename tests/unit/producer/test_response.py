@@ -1,4 +1,4 @@
-"""What an answer says about waiting, and what can be read out of the body of an error."""
+"""What a response says about waiting, and what can be read out of the body of an error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.auth0.response import object_in, wait_of, words_in
+from producer.auth0.response import error_text, json_object, wait_of
 
 NOW = 1_800_000_000
 seconds = st.integers(0, 10**9)
@@ -40,7 +40,7 @@ def test_a_full_bucket_is_waited_for(wait: int, fraction: float) -> None:
 
 
 @given(st.integers(1, 300), skews)
-def test_a_clock_that_is_off_does_no_harm_when_the_answer_is_dated(wait: int, skew: int) -> None:
+def test_a_clock_that_is_off_does_no_harm_when_the_response_is_dated(wait: int, skew: int) -> None:
     dated = {"date": _http_date(NOW)}
     assert wait_of(dated | {"x-ratelimit-reset": str(NOW + wait)}, NOW + skew) == wait
     assert wait_of(dated | {"retry-after": _http_date(NOW + wait)}, NOW + skew) == wait
@@ -91,24 +91,24 @@ def test_whatever_the_headers_are_the_wait_is_bounded(headers: dict[str, str]) -
 
 @given(st.dictionaries(st.text(), st.integers() | st.text() | st.none()))
 def test_an_object_is_read(fields: dict[str, object]) -> None:
-    assert object_in(json.dumps(fields).encode()) == fields
+    assert json_object(json.dumps(fields).encode()) == fields
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"null", b'"x"', b"<html>", b'{"a":', b"\xff\xfe", b"[" * 200_000, b'{"a":' * 200_000, b"9" * 5000]
 )
 def test_what_is_no_object_is_none(body: bytes) -> None:
-    assert object_in(body) is None
+    assert json_object(body) is None
 
 
 @given(st.text(min_size=1))
 def test_words_are_one_printable_line(words: str) -> None:
-    said = words_in({"message": words})
+    said = error_text({"message": words})
     assert said.isprintable()
     assert len(said) <= 203
 
 
 def test_words_come_from_both_kinds_of_errors() -> None:
-    assert words_in({"error": "access_denied", "error_description": "Unauthorized"}) == " (Unauthorized)"
-    assert words_in({"statusCode": 400, "error": "Bad Request", "message": "no such log"}) == " (no such log)"
-    assert words_in({"message": None}) == words_in({"message": {"a": 1}}) == words_in({}) == ""
+    assert error_text({"error": "access_denied", "error_description": "Unauthorized"}) == " (Unauthorized)"
+    assert error_text({"statusCode": 400, "error": "Bad Request", "message": "no such log"}) == " (no such log)"
+    assert error_text({"message": None}) == error_text({"message": {"a": 1}}) == error_text({}) == ""

@@ -121,10 +121,10 @@ def test_what_is_no_page_is_refused_with_a_reason(body: bytes, words: str) -> No
 
 
 def test_the_key_is_the_user_and_without_one_the_event_itself() -> None:
-    user, nobody, null = slice_page(
+    user, without, null = slice_page(
         b'[{"_id":"1","user_id":"auth0|7","user_name":"n"},{"_id":"2","user_id":"","user_name":"App"},{"_id":"3","user_id":null}]'
     )
-    assert [event.key for event in (user, nobody, null)] == ["auth0|7", "2", "3"]
+    assert [event.key for event in (user, without, null)] == ["auth0|7", "2", "3"]
 
 
 def test_log_id_comes_before_the_older_id() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from consumer.dead_letters import _letter
 from consumer.partitions.partition import Delivery, Partition
-from producer.auth0.response import words_in
+from producer.auth0.response import error_text
 from shared import masking
 from shared.documents.checkpoint import parse
 from shared.errors import PageInvalid, RecordInvalid, TransportUnusable
@@ -110,7 +110,7 @@ def _dead_letter(why: str) -> str:
 
 SECRET_ASCII = "SECRET-" + "abcdefghijklmnop" * 2
 CUTS: dict[str, Callable[[str], str]] = {
-    "Auth0's words": lambda text: words_in({"error_description": text}),
+    "Auth0's words": lambda text: error_text({"error_description": text}),
     "what stands instead of a page": lambda text: _page_error(text.encode()),
     "what stands behind a page": lambda text: _page_error(b"[] " + text.encode()),
     "an entry that is none": lambda text: _page_error(b'["' + text.encode() + b'"]'),

@@ -35,7 +35,7 @@ TLS: Final = ssl.create_default_context()
 
 
 @dataclass(slots=True)
-class World:
+class PollerSetup:
     tenant: Tenant
     path: Path
     poller: Poller = field(init=False)
@@ -151,7 +151,7 @@ class World:
     async def until_asked(self, times: int) -> None:
         """Wait until the tenant got so many requests for pages."""
         async with asyncio.timeout(5):
-            while len(self.asked) < times:  # noqa: ASYNC110  nobody announces it
+            while len(self.asked) < times:  # noqa: ASYNC110  nothing announces it
                 await asyncio.sleep(0.005)
 
 
