@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from consumer.dispatcher import Dispatcher
-from consumer.partitions.partition import Delivery, Skip
+from consumer.partitions.partition import Delivery, SkipState
 from consumer.partitions.window import Window
 from shared.documents.skip import Hand, Member, Request, Step, Table
 from shared.errors import PublishFailed, TransportUnusable
@@ -135,11 +135,11 @@ class ControlRequests:
     def _state(self, delivery: Delivery) -> Hand:
         partition = delivery.partition
         if partition.pending.get(delivery.record.offset) is not delivery:
-            return Hand.DEAD if delivery.skip is Skip.DEAD else Hand.DELIVERED
+            return Hand.DEAD if delivery.skip is SkipState.DEAD else Hand.DELIVERED
         if not partition.live:
             # A call that is still open may end with a 200 until the partition has gone.
-            open_still = delivery.skip is Skip.ASKED and self._window.owned.get(partition.number) is partition
-            return Hand.WAITING if open_still else Hand.UNCERTAIN if delivery.skip is Skip.GOING else Hand.LOST
+            open_still = delivery.skip is SkipState.REQUESTED and self._window.owned.get(partition.number) is partition
+            return Hand.WAITING if open_still else Hand.UNCERTAIN if delivery.skip is SkipState.WRITING else Hand.LOST
         return _HANDS[delivery.skip]
 
     def _act(self, step: Step) -> None:
@@ -154,4 +154,10 @@ class ControlRequests:
             del self._hands[log_id]
 
 
-_HANDS: Final = {None: Hand.LOST, Skip.ASKED: Hand.WAITING, Skip.FREE: Hand.FREE, Skip.GOING: Hand.GOING, Skip.DEAD: Hand.DEAD}
+_HANDS: Final = {
+    None: Hand.LOST,
+    SkipState.REQUESTED: Hand.WAITING,
+    SkipState.WITHHELD: Hand.FREE,
+    SkipState.WRITING: Hand.GOING,
+    SkipState.DEAD: Hand.DEAD,
+}

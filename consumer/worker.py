@@ -1,4 +1,4 @@
-"""The consumer's loop: polls, hands records to the dispatcher, commits what is done, and gives partitions back in order.
+"""The consumer's loop: polls, hands records to the dispatcher, commits what is completed, and gives partitions back in order.
 
 One event loop owns everything here. The loop itself only polls; deliveries move by callbacks, and commits are made beside them.
 """
@@ -10,10 +10,13 @@ import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from consumer.control import ControlRequests
-from consumer.dispatcher import Counts, Dispatcher
+from consumer.delivery_log import ConsumerLog
+from consumer.dispatcher import Dispatcher
+from consumer.observer import ConsumerCounts, ConsumerObserver, Observers
 from consumer.partitions.commits import Commits
 from consumer.partitions.partition import Partition
 from consumer.partitions.window import Window
@@ -27,19 +30,35 @@ from shared.transport.port import Member, PartitionRecords, Position, RebalanceL
 from shared.waiting import Stopped, unless_stopped
 
 _POLL_WAIT: Final = 0.1  # seconds; also how soon a stop is seen
-_HELD_WAIT: Final = 0.05  # the same with some partitions held: they may have to go on before another one brings anything
+_PAUSED_WAIT: Final = 0.05  # the same with some partitions paused: they may have to go on before another one has records
 _IDLE_WAIT: Final = 0.5  # the same with nothing under way: half the CPU of an idle consumer; records end the wait at once
 _POLL_LIMIT: Final = 200  # records; larger polls make the calls uneven
-#: Seconds without a poll while all partitions are held: a poll that may bring nothing would not notice that there is room again.
+#: Seconds without a poll while all partitions are paused: a poll that may return nothing would not notice new room.
 _ROOM_WAIT: Final = 0.25
 
 log = get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerState:
+    """One moment of a worker."""
+
+    breaker: BreakerState
+    #: Events that are taken and not yet completed.
+    in_window: int
+    #: Open calls.
+    in_flight: int
+    #: Calls that wait for their next attempt.
+    waiting_for_retry: int
+    #: Events that are completed while an earlier one of their partition is not.
+    done_beyond: int
+
+
 class Worker(RebalanceListener):
     """Delivers one member's records.
 
-    `window` in records, `commit_interval` and `drain_timeout` in seconds, `jitter` draws from [0, 1).
+    `window` in records, `commit_interval` and `drain_timeout` in seconds, `jitter` draws from [0, 1). `observers` are told
+    beside the counts and our own log.
     """
 
     def __init__(
@@ -51,20 +70,25 @@ class Worker(RebalanceListener):
         window: int,
         commit_interval: float,
         drain_timeout: float,
+        observers: Sequence[ConsumerObserver] = (),
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._drain_timeout = drain_timeout
         self._clock = clock
+        self._breaker = breaker
         self._has_room = asyncio.Event()
+        self.counts = ConsumerCounts()
+        observer = Observers(self.counts, ConsumerLog(policy.success), *observers)
         self._window = Window(window, most=_POLL_LIMIT, on_room=self._has_room.set, on_many=lambda: self._commits.look())
-        self._commits = Commits(self._window, interval=commit_interval, clock=clock)
+        self._commits = Commits(self._window, interval=commit_interval, observer=observer, clock=clock)
         self._dispatcher = Dispatcher(
             webhook=webhook,
             policy=policy,
             breaker=breaker,
             blocked=self._asleep,
             open_letters=self._open_letters,
+            observer=observer,
             jitter=jitter,
             clock=clock,
         )
@@ -76,7 +100,7 @@ class Worker(RebalanceListener):
     # -- the loop
 
     async def run(self, transport: Transport, stop: asyncio.Event) -> None:
-        """Deliver until `stop` is set; then drain, commit and leave. Raises `TransportUnusable`."""
+        """Delivers until `stop` is set; then drains, commits and leaves. Raises `TransportUnusable`."""
         self._transport = transport
         try:
             member = await unless_stopped(stop, transport.member(self))
@@ -87,7 +111,7 @@ class Worker(RebalanceListener):
                 while not stop.is_set():
                     await self.turn(member)
                     if following.done():
-                        following.result()  # raises what nobody expected: the process ends, and is started again
+                        following.result()  # raises an unexpected error: the process ends, and its supervisor starts it again
             finally:
                 await member.close()
                 following.cancel()
@@ -100,19 +124,19 @@ class Worker(RebalanceListener):
             await self._dispatcher.close()
 
     async def turn(self, member: Member) -> None:
-        """One round: poll, start what can start."""
+        """One round: polls, and starts what can start."""
         self._commits.serve(member)
-        paused = await self._hold()
-        wait = _HELD_WAIT if paused else _POLL_WAIT if self._window.taken else _IDLE_WAIT
-        batches = await member.poll(wait=wait, limit=self._window.limit, paused=paused)
+        paused = await self._paused()
+        wait = _PAUSED_WAIT if paused else _POLL_WAIT if self._window.taken else _IDLE_WAIT
+        polled = await member.poll(wait=wait, limit=self._window.limit, paused=paused)
         self._polled, self._session = self._clock(), member.session  # in this order: we may be frozen in between
-        for batch in batches:
+        for one in polled:
             failpoints.at("after-poll")
-            self._accept(batch)
+            self._accept(one)
         self._dispatcher.launch()
 
-    async def _hold(self) -> Collection[int]:
-        """The partitions to take nothing from; if these are all, wait a little for room first."""
+    async def _paused(self) -> Collection[int]:
+        """Returns the partitions to take nothing from; if these are all, waits a little for room first."""
         deadline = self._clock() + _ROOM_WAIT
         while True:
             self._has_room.clear()
@@ -125,11 +149,10 @@ class Worker(RebalanceListener):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._has_room.wait(), left)
 
-    def _accept(self, batch: PartitionRecords) -> None:
-        partition = self._window.owned.get(batch.partition)
-        if partition is None or not partition.live:
-            return
-        self._take(partition, [*partition.parked, *batch.records] if partition.parked else batch.records)
+    def _accept(self, polled: PartitionRecords) -> None:
+        partition = self._window.owned.get(polled.partition)
+        if partition is not None and partition.live:
+            self._take(partition, [*partition.parked, *polled.records] if partition.parked else polled.records)
 
     def _take(self, partition: Partition, records: Sequence[Record]) -> None:
         ledger, partition.parked = partition.ledger, ()
@@ -142,7 +165,7 @@ class Worker(RebalanceListener):
                 self._dispatcher.take(partition, record)
 
     def _unpark(self) -> None:
-        """Take what waits for room in a commit, as far as there is some."""
+        """Takes what waits for room in a commit, as far as there is some."""
         for partition in self._window.owned.values():
             if partition.parked and partition.live:
                 self._take(partition, partition.parked)
@@ -160,7 +183,7 @@ class Worker(RebalanceListener):
         partition.crowded = True
 
     def _asleep(self) -> bool:
-        """We slept through our session: the partitions may be somebody else's by now, the next poll will tell."""
+        """We slept through our session: another member may own the partitions by now; the next poll will tell."""
         return self._clock() - self._polled > self._session
 
     async def _open_letters(self) -> Table:
@@ -168,40 +191,22 @@ class Worker(RebalanceListener):
             raise RuntimeError("the worker does not run")
         return await self._transport.dead_letters()
 
-    # -- what an onlooker may know
-
     @property
-    def counts(self) -> Counts:
-        return self._dispatcher.counts
-
-    @property
-    def breaker(self) -> BreakerState:
-        return self._dispatcher.breaker
-
-    @property
-    def in_window(self) -> int:
-        """Events that are taken and not yet done."""
-        return self._window.taken
-
-    @property
-    def in_flight(self) -> int:
-        return self._dispatcher.in_flight
-
-    @property
-    def waiting_for_retry(self) -> int:
-        return self._dispatcher.waiting_for_retry
-
-    @property
-    def done_beyond(self) -> int:
-        """Events that are done while an earlier one of their partition is not."""
-        return self._window.beyond
+    def state(self) -> WorkerState:
+        return WorkerState(
+            breaker=self._breaker.state,
+            in_window=self._window.taken,
+            in_flight=self._dispatcher.in_flight,
+            waiting_for_retry=self._dispatcher.waiting_for_retry,
+            done_beyond=self._window.beyond,
+        )
 
     @property
     def idle_for(self) -> float:
-        """Seconds since the loop last came round: a few tenths while all is well."""
+        """Seconds since the last poll returned: a few tenths while all is well."""
         return self._clock() - self._polled
 
-    # -- the group's side
+    # -- the rebalance listener
 
     def assigned(self, partition: int, position: Position) -> None:
         ledger = self._window.add(partition, position, self._transport.metadata_limit if self._transport else None).ledger
@@ -221,9 +226,9 @@ class Worker(RebalanceListener):
         self._dispatcher.share(calls)
 
     async def revoked(self, partitions: Collection[int]) -> Mapping[int, Position]:
-        """Let open calls end, break off what is left after the drain timeout; nothing new starts meanwhile."""
+        """Waits for the open calls, and cancels what is left after the drain timeout; nothing new starts meanwhile."""
         leaving = self._window.retire(partitions)
-        self._dispatcher.forget_dead()
+        self._dispatcher.drop_dead()
         failpoints.at("in-revoked")
         await self._drain(leaving)
         failpoints.at("drained")
@@ -250,4 +255,4 @@ class Worker(RebalanceListener):
 
     def _drop(self, leaving: Sequence[Partition]) -> None:
         self._window.drop(leaving)
-        self._dispatcher.forget_dead()
+        self._dispatcher.drop_dead()

@@ -200,20 +200,20 @@ class _Scene:
         now = time.monotonic()
         while self._times and self._times[0] < now - _RATE_OVER:
             self._times.popleft()
-        elapsed = time.time() - self._began
+        elapsed, state = time.time() - self._began, worker.state
         return Snapshot(
             elapsed=elapsed,
             fetched=poller.counts.fetched,
             total=self._plan.total,
             filtered=Counter(poller.counts.filtered),
             stored=poller.counts.published,
-            in_flight=worker.in_flight,
-            waiting_for_retry=worker.waiting_for_retry,
+            in_flight=state.in_flight,
+            waiting_for_retry=state.waiting_for_retry,
             delivered=worker.counts.delivered,
             failed_attempts=worker.counts.failed_attempts,
             rate=len(self._times) / max(0.5, min(elapsed, _RATE_OVER)),
             outage=now < self._outage_until,
-            probing=worker.breaker is not BreakerState.CLOSED,
+            probing=state.breaker is not BreakerState.CLOSED,
             last=tuple(self._last),
         )
 

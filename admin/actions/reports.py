@@ -72,12 +72,12 @@ def _waiting(loops: Sequence[Poller | Worker]) -> Iterator[str]:
         if isinstance(loop, Poller):
             if not loop.leading:
                 yield "the lease of the active poller"
-        elif loop.breaker is not BreakerState.CLOSED:
+        elif (state := loop.state).breaker is not BreakerState.CLOSED:
             yield "the webhook to be up again"
-        elif loop.waiting_for_retry:
-            yield f"the next attempts at {loop.waiting_for_retry} events"
-        elif loop.in_flight:
-            yield f"responses to {loop.in_flight} calls"
+        elif state.waiting_for_retry:
+            yield f"the next attempts at {state.waiting_for_retry} events"
+        elif state.in_flight:
+            yield f"responses to {state.in_flight} calls"
 
 
 def _transport(settings: Settings) -> dict[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
+from consumer.observer import ConsumerObserver
 from consumer.partitions.window import Window
 from shared import failpoints
 from shared.transport.port import Member
@@ -23,9 +24,10 @@ _SPACING: Final = 0.1
 class Commits:
     """`interval` in seconds: no completed event waits longer for its commit to begin."""
 
-    def __init__(self, window: Window, *, interval: float, clock: Callable[[], float]) -> None:
+    def __init__(self, window: Window, *, interval: float, observer: ConsumerObserver, clock: Callable[[], float]) -> None:
         self._window = window
         self._interval = interval
+        self._observer = observer
         self._clock = clock
         self._began = clock()
         #: The last commit worked.
@@ -80,10 +82,13 @@ class Commits:
         now = self._window.snapshot()
         moved = {owned.number: position for owned, (position, _) in now.items() if position != owned.committed}
         self._works = not moved or await member.commit(moved)
-        if self._works:
-            if moved:
-                failpoints.at("after-commit")
-            self._window.committed(now)
+        if not self._works:
+            self._observer.commit_failed(moved)
+            return
+        if moved:
+            failpoints.at("after-commit")
+            self._observer.positions_committed(moved)
+        self._window.committed(now)
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._under_way = None

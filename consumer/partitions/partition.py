@@ -15,15 +15,15 @@ from shared.record import Record
 from shared.transport.port import Position
 
 
-class Skip(Enum):
+class SkipState(Enum):
     """How far an event is that an operator wants set aside."""
 
     #: It is withheld as soon as it is the head of its key's queue and no call carries it.
-    ASKED = auto()
+    REQUESTED = auto()
     #: Nothing of it starts; whether it is set aside is decided now.
-    FREE = auto()
+    WITHHELD = auto()
     #: Its dead letter is being written.
-    GOING = auto()
+    WRITING = auto()
     #: Its dead letter is acknowledged.
     DEAD = auto()
 
@@ -41,7 +41,7 @@ class Delivery(Call):
         #: The status of its last response.
         self.status: int | None = None
         #: None: no operator asks for it.
-        self.skip: Skip | None = None
+        self.skip: SkipState | None = None
         #: It goes in a call of its own, also where events are sent in batches.
         self.alone = False
         #: False: it is no record of ours. It is never sent and stands in no key's queue.

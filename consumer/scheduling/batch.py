@@ -69,6 +69,16 @@ def _body(parts: Sequence[Delivery], form: Form) -> bytes:
     return b"".join(part.body.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n" for part in parts)
 
 
+def parts_of(call: Delivery | Batch) -> Sequence[Delivery]:
+    """The events that a call carries."""
+    return call.parts if isinstance(call, Batch) else (call,)
+
+
+def is_leaving(call: Delivery | Batch) -> bool:
+    """Whether it carries an event of a partition that is about to go."""
+    return any(not part.partition.live for part in parts_of(call))
+
+
 def heads_of(parts: Sequence[Delivery]) -> list[Delivery]:
     """Takes a batch apart: returns the head of each key's queue; the others wait behind theirs again."""
     queues: dict[tuple[Partition, bytes | int], list[Delivery]] = {}

@@ -1,29 +1,29 @@
-"""Whose turn it is: what is ready, what is tried again, and what is gathered into a batch.
+"""Which call is next: events that are ready, calls that are retried, and events that are gathered into a batch.
 
-An event comes here when it is at the head of its lane, and stays the head of its lane until it is done.
+An event comes here as the head of its key's queue, and stays the head until it is completed.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from consumer.partitions.partition import Delivery
 from consumer.policy import is_about_the_event
-from consumer.scheduling.batch import Batch, Batching, heads_of
+from consumer.scheduling.batch import Batch, Batching, heads_of, is_leaving, parts_of
 from consumer.scheduling.retry_queue import RetryQueue, is_free
 
 
 class ReadyQueue:
-    """`due` is called in the event loop when a waiting call has become ready again. `limited`: attempts have a limit."""
+    """`on_due` is called in the event loop when a waiting call has become ready again. `limited`: attempts have a limit."""
 
-    def __init__(self, batching: Batching | None, due: Callable[[], None], *, limited: bool) -> None:
+    def __init__(self, batching: Batching | None, on_due: Callable[[], None], *, limited: bool) -> None:
         self._batching = batching
         self._limited = limited
-        #: Whether the last probe that was no fresh event was chosen for its attempts.
+        #: Whether the last probe without a fresh event was chosen for its attempts.
         self._ending = False
-        self._due = due
+        self._on_due = on_due
         self._ready: deque[Delivery] = deque()
         #: Batches that are tried again go as they are, before new ones are made.
         self._again: deque[Batch] = deque()
@@ -35,48 +35,48 @@ class ReadyQueue:
         return len(self._retries)
 
     def add(self, delivery: Delivery) -> None:
-        """It has become the head of its lane. Nothing happens if its partition is about to go."""
+        """It has passed the stage. Does nothing if its partition is about to go."""
         if delivery.partition.live:
             self._enqueue(delivery)
 
     def put_back(self, call: Delivery | Batch) -> None:
-        """It was broken off: what is left of it is next."""
+        """It was cancelled: what is left of it is next."""
         self._ready.extendleft(head for head in heads_of(parts_of(call)) if head.partition.live)
 
-    def later(self, call: Delivery | Batch, delay: float) -> None:
+    def retry_in(self, call: Delivery | Batch, delay: float) -> None:
         """It is ready again in `delay` seconds."""
         self._retries.add(call, delay)
 
     def retry_now(self) -> None:
-        """All who wait are ready now, or at the moment that the receiver asked for."""
+        """All that wait are ready now, or at the moment that the receiver asked for."""
         for call in self._retries.pop_all():
             self._enqueue(call)
 
     def next(self, now: float, *, probing: bool = False) -> tuple[Delivery | Batch | None, float]:
-        """The next call; or None, and the seconds until there may be one (0: until something happens).
+        """Returns the next call; or None, and the seconds until there may be one (0: when something else happens).
 
-        `probing`: take one that has never failed, else any that the receiver lets go: a probe must not wait for a backoff.
+        `probing`: one that has never failed, else any that the receiver's `Retry-After` allows: a probe waits for no backoff.
         """
-        fresh = probing and self._bring_a_fresh_one_forward()
-        if probing and not fresh and (call := self._nearest_to_its_end()):
+        fresh = probing and self._move_a_fresh_one_forward()
+        if probing and not fresh and (call := self._closest_to_its_last_attempt()):
             return call, 0.0
         if probing and not self._ready and not self._again:
             return self._retries.pop()
         if self._again and not fresh:
             return self._again.popleft(), 0.0
         if not self._ready:
-            self._lingering_since = None  # what a batch was waiting with may have been set aside
+            self._lingering_since = None  # the events that a batch waited with may have been set aside
             return None, 0.0
         if self._batching is None or self._ready[0].alone:
             return self._ready.popleft(), 0.0
         return self._gather(self._batching, now)
 
-    def left(self, call: Delivery | Batch) -> float:
-        """Seconds that it still waits for its next attempt; 0 if it does not wait."""
-        return self._retries.left(call)
+    def retry_due_in(self, call: Delivery | Batch) -> float:
+        """Seconds until its next attempt; 0 if it does not wait for one."""
+        return self._retries.due_in(call)
 
     def remove(self, delivery: Delivery) -> Delivery | Batch | None:
-        """Take an event out of its turn: the call that carried it; None if it is not here (behind another, or under way)."""
+        """Takes an event out. Returns the call that carried it; None if it is not here (behind another, or in an open call)."""
         if delivery in self._ready:
             self._ready.remove(delivery)
             return delivery
@@ -87,18 +87,18 @@ class ReadyQueue:
         return next(iter(self._retries.remove(lambda call: delivery in parts_of(call))), None)
 
     def drop_dead(self) -> None:
-        """Drop what belongs to partitions that are dead; what else was in a batch with it is ready anew."""
-        broken = [*self._retries.remove(is_dying), *filter(is_dying, self._again)]
-        self._again = deque(batch for batch in self._again if not is_dying(batch))
+        """Drops the events of partitions that are about to go; what else was in a batch with one is ready anew."""
+        cut = [*self._retries.remove(is_leaving), *filter(is_leaving, self._again)]
+        self._again = deque(batch for batch in self._again if not is_leaving(batch))
         self._ready = deque(delivery for delivery in self._ready if delivery.partition.live)
-        for call in broken:
+        for call in cut:
             for head in heads_of(parts_of(call)):
                 self.add(head)
 
-    def _bring_a_fresh_one_forward(self) -> bool:
-        """The newest, since what an earlier owner left open among much that is done may be what always fails.
+    def _move_a_fresh_one_forward(self) -> bool:
+        """The newest, since what an earlier owner left open among many completed events may be what always fails.
 
-        Events that failed say little about the webhook: a dozen poisoned ones would keep the breaker open for everybody.
+        Events that failed say little about the webhook: a dozen poisoned ones would keep the breaker open for all others.
         """
         fresh = next((delivery for delivery in reversed(self._ready) if not delivery.failed), None)
         if fresh is None:
@@ -107,16 +107,16 @@ class ReadyQueue:
         self._ready.appendleft(fresh)
         return True
 
-    def _nearest_to_its_end(self) -> Delivery | None:
-        """Every other time, of those that a receiver read and refused, the one with the most attempts.
+    def _closest_to_its_last_attempt(self) -> Delivery | None:
+        """Every other time, of those that a receiver read and rejected, the one with the most attempts.
 
-        The sooner it comes to its dead letter, the sooner an event behind it shows that the webhook is well. To take them in turn
-        would spend every attempt of a window full of poison first. The other times somebody else may show it.
+        The sooner it becomes a dead letter, the sooner an event behind it shows that the webhook is up. To take them in turn
+        would spend every attempt of a window full of poison first. The other times another event may show it.
         """
         self._ending = self._limited and not self._ending
         alone = (call for call in (*self._ready, *self._retries) if isinstance(call, Delivery))
-        refused = (call for call in alone if is_about_the_event(call.status) and is_free(call))
-        call = max(refused, key=lambda call: call.attempt, default=None) if self._ending else None
+        rejected = (call for call in alone if is_about_the_event(call.status) and is_free(call))
+        call = max(rejected, key=lambda call: call.attempt, default=None) if self._ending else None
         if call is not None:
             self.remove(call)
         return call
@@ -132,7 +132,7 @@ class ReadyQueue:
 
     def _back(self, call: Delivery | Batch) -> None:
         self._enqueue(call)
-        self._due()
+        self._on_due()
 
     def _enqueue(self, call: Delivery | Batch) -> None:
         if not is_free(call):
@@ -141,12 +141,3 @@ class ReadyQueue:
             self._again.append(call)
         else:
             self._ready.append(call)
-
-
-def parts_of(call: Delivery | Batch) -> Sequence[Delivery]:
-    return call.parts if isinstance(call, Batch) else (call,)
-
-
-def is_dying(call: Delivery | Batch) -> bool:
-    """It carries an event of a partition that is about to go."""
-    return any(not part.partition.live for part in parts_of(call))

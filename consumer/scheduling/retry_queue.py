@@ -14,10 +14,10 @@ C = TypeVar("C", bound=Call)
 
 
 class RetryQueue(Generic[C]):
-    """`due` is called in the event loop with each call whose time has come."""
+    """`on_due` is called in the event loop with each call that is due."""
 
-    def __init__(self, due: Callable[[C], None]) -> None:
-        self._due = due
+    def __init__(self, on_due: Callable[[C], None]) -> None:
+        self._on_due = on_due
         self._heap: list[tuple[float, int, C]] = []
         self._order = count()
         self._timer: asyncio.TimerHandle | None = None
@@ -29,19 +29,19 @@ class RetryQueue(Generic[C]):
         return (call for _, _, call in self._heap)
 
     def add(self, call: C, delay: float) -> None:
-        """Give `call` back after `delay` seconds."""
+        """`call` is due in `delay` seconds."""
         when = asyncio.get_running_loop().time() + delay
         heapq.heappush(self._heap, (when, next(self._order), call))
         if self._heap[0][2] is call:
             self._arm()
 
-    def left(self, call: C) -> float:
+    def due_in(self, call: C) -> float:
         """Seconds until it is due; 0 if it is not here."""
         now = asyncio.get_running_loop().time()
         return next((max(0.0, when - now) for when, _, one in self._heap if one is call), 0.0)
 
     def pop(self) -> tuple[C | None, float]:
-        """The one that would be due next, now; or None, and the seconds until the receiver lets one go (0: none waits)."""
+        """Returns the one that is due next; or None, and the seconds until `Retry-After` allows one (0: none waits)."""
         first = min((entry for entry in self._heap if is_free(entry[2])), default=None)
         if first is None:
             now = asyncio.get_running_loop().time()
@@ -50,14 +50,14 @@ class RetryQueue(Generic[C]):
         return first[2], 0.0
 
     def pop_all(self) -> Iterable[C]:
-        """All of them now, in the order in which they would have been due."""
+        """Takes out all of them. Returns them in the order in which they would have been due."""
         calls = [call for _, _, call in sorted(self._heap)]
         self._heap.clear()
         self._arm()
         return calls
 
     def remove(self, unwanted: Callable[[C], bool]) -> list[C]:
-        """Take out those that `unwanted` is true of."""
+        """Takes out those that `unwanted` is true of. Returns them."""
         removed = [entry[2] for entry in self._heap if unwanted(entry[2])]
         if removed:
             self._heap = [entry for entry in self._heap if not unwanted(entry[2])]
@@ -73,10 +73,10 @@ class RetryQueue(Generic[C]):
     def _fire(self) -> None:
         now = asyncio.get_running_loop().time()
         while self._heap and self._heap[0][0] <= now:
-            self._due(heapq.heappop(self._heap)[2])
+            self._on_due(heapq.heappop(self._heap)[2])
         self._arm()
 
 
 def is_free(call: Call) -> bool:
-    """Whether what the receiver asked for has passed."""
+    """Whether the moment that the receiver asked for is past."""
     return not call.not_before or call.not_before <= asyncio.get_running_loop().time()

@@ -105,14 +105,14 @@ async def test_a_dead_webhook_is_probed_one_call_at_a_time_and_comes_back(tmp_pa
     await publish(log_in(tmp_path), sent)
     one = worker(receiver.url, breaker_failures=5, probe_interval=0.1)
     async with running(one, log_in(tmp_path)):
-        await until(lambda: one.breaker is BreakerState.OPEN)
+        await until(lambda: one.state.breaker is BreakerState.OPEN)
         calls = len(receiver.journal)
         assert calls <= 5 + 5
         await asyncio.sleep(1.0)
         assert 1 <= len(receiver.journal) - calls <= 8  # probes at 0.1, 0.2, 0.4, 0.5, 0.5 s
         receiver.script.clear()
         await receiver.journal.wait_for(200, timeout=20)
-        assert one.breaker is BreakerState.CLOSED
+        assert one.state.breaker is BreakerState.CLOSED
     assert receiver.journal.duplicates == ()
     assert receiver.journal.disorder() == []
 
@@ -127,7 +127,7 @@ async def test_calls_that_hang_from_before_an_outage_do_not_slow_the_way_back(tm
     one = worker(receiver.url, timeout=60.0, drain_timeout=0.1, breaker_failures=5, probe_interval=0.05)
     async with running(one, log_in(tmp_path, calls=8)):
         await until(lambda: one.counts.delivered == 55)
-        assert one.in_flight == 5
+        assert one.state.in_flight == 5
 
 
 async def test_an_outage_spends_no_attempts(tmp_path: Path, receiver: Receiver) -> None:
@@ -181,7 +181,7 @@ async def test_410_opens_the_breaker_at_once(tmp_path: Path, receiver: Receiver)
     await publish(log_in(tmp_path), [event(number) for number in range(20)])
     one = worker(receiver.url, probe_interval=0.2)
     async with running(one, log_in(tmp_path, calls=1)):
-        await until(lambda: one.breaker is BreakerState.OPEN)
+        await until(lambda: one.state.breaker is BreakerState.OPEN)
         assert len(receiver.journal) == 1
         await receiver.journal.wait_for(20, timeout=20)
 
@@ -216,7 +216,7 @@ async def test_the_position_waits_for_the_dead_letters_acknowledgement(tmp_path:
     async with running(one, log_in(tmp_path)):
         await receiver.journal.wait_for(13, timeout=20)  # all but the poisoned user's three
         await asyncio.sleep(0.3)
-        assert (one.counts.dead, one.in_window) == (0, 3)
+        assert (one.counts.dead, one.state.in_window) == (0, 3)
         other.execute("ALTER TABLE hidden RENAME TO dead_letter")
         await receiver.journal.wait_for(19, timeout=20)
     other.close()
@@ -230,7 +230,7 @@ async def test_an_operator_skips_a_blocking_event(tmp_path: Path, receiver: Rece
     await publish(log_in(tmp_path), sent)
     one = worker(receiver.url, how=policy(cap=60))
     async with running(one, log_in(tmp_path)):
-        await until(lambda: one.waiting_for_retry == 1)
+        await until(lambda: one.state.waiting_for_retry == 1)
         assert await _skip(tmp_path, sent[0].log_id) is SkipOutcome.SET_ASIDE
         await receiver.journal.wait_for(29, timeout=20)
     (letter,) = await dead(tmp_path)
@@ -244,7 +244,7 @@ async def test_a_skip_that_is_withdrawn_while_the_call_is_open_leaves_the_event_
     await publish(log_in(tmp_path), sent)
     one = worker(receiver.url, timeout=4.0)
     async with running(one, log_in(tmp_path)):
-        await until(lambda: one.in_flight == 1)
+        await until(lambda: one.state.in_flight == 1)
         stop = asyncio.Event()
         asking = asyncio.create_task(_skip(tmp_path, sent[0].log_id, stop=stop))
         await until(lambda: any(delivery.skip for delivery in one._window.owned[0].pending.values()))
@@ -262,7 +262,7 @@ async def test_a_skip_of_an_event_that_is_delivered_meanwhile_says_so(tmp_path: 
     await publish(log_in(tmp_path), sent)
     one = worker(receiver.url)
     async with running(one, log_in(tmp_path)):
-        await until(lambda: one.in_flight == 1)
+        await until(lambda: one.state.in_flight == 1)
         assert await _skip(tmp_path, sent[0].log_id) is SkipOutcome.DELIVERED
     assert await dead(tmp_path) == []
 
@@ -284,9 +284,9 @@ async def test_every_copy_of_an_event_that_stands_in_the_log_several_times_is_sk
     await log.close()
     one = worker(receiver.url, how=policy(cap=60))
     async with running(one, log_in(tmp_path)):
-        await until(lambda: one.in_window == 2)
+        await until(lambda: one.state.in_window == 2)
         assert await _skip(tmp_path, letter.log_id) is SkipOutcome.SET_ASIDE
-        await until(lambda: one.in_window == 0)
+        await until(lambda: one.state.in_window == 0)
     assert len(await dead(tmp_path)) == 1
 
 

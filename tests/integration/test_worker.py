@@ -59,7 +59,7 @@ async def test_the_window_bounds_what_is_taken_while_the_webhook_is_down(tmp_pat
     async with running(one, log_in(tmp_path)):
         for _ in range(20):
             await asyncio.sleep(0.05)
-            assert one.in_window <= 40
+            assert one.state.in_window <= 40
         assert one.counts.taken == 40
         assert one.counts.failed_attempts > 10
         receiver.script.clear()
@@ -74,7 +74,7 @@ async def test_one_blocked_user_does_not_fill_the_window_of_the_others(tmp_path:
     one = worker(receiver.url, window=20)
     async with running(one, log_in(tmp_path)):
         await receiver.journal.wait_for(399, timeout=20)
-        await until(lambda: one.done_beyond == 399)
+        await until(lambda: one.state.done_beyond == 399)
     assert await committed(tmp_path) == 1
     receiver.script.clear()
     async with running(worker(receiver.url, window=20), log_in(tmp_path)):
@@ -102,7 +102,7 @@ async def test_at_the_drain_timeout_calls_are_broken_off_and_made_again_later(tm
     await publish(log_in(tmp_path), events(0, 10))
     one = worker(receiver.url, drain_timeout=0.2)
     async with running(one, log_in(tmp_path)):
-        await until(lambda: one.in_flight == 5)
+        await until(lambda: one.state.in_flight == 5)
     assert await committed(tmp_path) == 1
     async with running(worker(receiver.url), log_in(tmp_path)):
         await receiver.journal.wait_for(10, timeout=20)
@@ -148,7 +148,7 @@ async def test_while_positions_cannot_be_stored_no_more_than_the_window_is_sent(
     for _ in range(20):
         await one.turn(member)
     assert len(receiver.journal) == 20
-    assert one.in_window == 0
+    assert one.state.in_window == 0
     await member.close()
     await one._dispatcher.close()
     await log.close()
@@ -199,7 +199,7 @@ async def test_a_result_that_comes_after_the_partition_was_lost_changes_nothing(
     one._dispatcher.launch()
     one.lost([0])
     one.assigned(0, Position(0))
-    assert one.in_flight == 0
+    assert one.state.in_flight == 0
     await asyncio.sleep(0.2)
     assert one.counts.delivered == 0
     assert await one.revoked([0]) == {0: Position(0)}
@@ -223,9 +223,9 @@ async def test_a_member_that_slept_through_its_session_sends_nothing(receiver: R
     one._accept(PartitionRecords(0, [Record(0, b"k", b"{}", [("v", b"1"), ("log-id", b"a")], 0.0)]))
     now[0] += 6.1
     one._dispatcher.launch()
-    assert one.in_flight == 0
+    assert one.state.in_flight == 0
     one._polled = now[0]
     one._dispatcher.launch()
-    assert one.in_flight == 1
+    assert one.state.in_flight == 1
     one.lost([0])
     await one._dispatcher.close()

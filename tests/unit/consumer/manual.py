@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from typing import Any
 
 from consumer.dispatcher import Dispatcher
+from consumer.observer import Observers
 from consumer.partitions.partition import Delivery
 from consumer.partitions.window import Window
 from consumer.policy import Policy
 from consumer.scheduling.batch import Batching
 from consumer.scheduling.circuit_breaker import Breaker
+from consumer.scheduling.stage import Stage
 from consumer.webhook import Attempt, Call, OnResponse, Webhook
 from shared.backoff import Backoff
 from shared.documents import dead_letter
@@ -67,7 +69,7 @@ class ManualLoop(asyncio.SelectorEventLoop):
 
 
 class ManualWebhook(Webhook):
-    """`sending` is told of each call that starts; `land` ends one."""
+    """`sending` is told of each call that starts; `respond` ends one."""
 
     def __init__(self, sending: Callable[[Call], None]) -> None:
         self._sending = sending
@@ -83,7 +85,7 @@ class ManualWebhook(Webhook):
     async def close(self) -> None:
         self.open.clear()
 
-    def land(self, call: Call, attempt: Attempt) -> None:
+    def respond(self, call: Call, attempt: Attempt) -> None:
         self.open.pop(call)(call, attempt)
 
 
@@ -188,6 +190,7 @@ class DispatcherSetup:
         max_attempts: int | None = None,
         calls: int = 1,
         failures: int = 1000,
+        stage: Callable[[Callable[[Delivery], None]], Stage] = Stage,
     ) -> None:
         self.loop = loop
         #: Whether the process stands still for longer than its session as soon as it sends.
@@ -201,6 +204,8 @@ class DispatcherSetup:
             breaker=Breaker(failures=failures, probe_interval=5, longest=20),
             blocked=lambda: self.blocked,
             open_letters=self._open_letters,
+            observer=Observers(),
+            stage=stage,
             jitter=lambda: 1.0,
             clock=loop.time,
         )
@@ -213,10 +218,10 @@ class DispatcherSetup:
     async def _open_letters(self) -> ManualDeadLetters:
         return self.dead_letters
 
-    def take(self, number: int, log_id: str) -> Delivery:
+    def take(self, number: int, log_id: str, *, key: bytes | None = None) -> Delivery:
         partition = self.window.owned.get(number) or self.window.add(number, Position(0))
         offset = len(partition.pending)
         partition.ledger.take(offset)
-        record = Record(offset, log_id.encode(), b"{}", [("v", b"1"), ("log-id", log_id.encode())], 0.0)
+        record = Record(offset, key or log_id.encode(), b"{}", [("v", b"1"), ("log-id", log_id.encode())], 0.0)
         self.dispatcher.take(partition, record)
         return partition.pending[offset]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumer.advice import Advice, cause_of
+from consumer.delivery_log import Advice, cause_of
 from consumer.webhook import Attempt, Cause
 
 ALL = [

@@ -25,12 +25,12 @@ def test_what_waited_goes_as_soon_as_the_breaker_closes(loop: ManualLoop) -> Non
     waiting = [setup.take(0, "a"), setup.take(0, "b")]
     loop.settle(setup.dispatcher.launch)
     for event in waiting:
-        loop.settle(partial(setup.webhook.land, event, Attempt(500)))  # tried again in 8 s
+        loop.settle(partial(setup.webhook.respond, event, Attempt(500)))  # tried again in 8 s
     probe = setup.take(0, "c")
     loop.now += 5.1
     loop.settle()
     assert list(setup.webhook.open) == [probe]
-    loop.settle(lambda: setup.webhook.land(probe, Attempt(200)))
+    loop.settle(lambda: setup.webhook.respond(probe, Attempt(200)))
     assert list(setup.webhook.open) == waiting[:1]
 
 
@@ -39,14 +39,14 @@ def test_what_the_receiver_asked_to_wait_does_not_go_when_the_breaker_closes(loo
     first, second, asked = (setup.take(0, log_id) for log_id in "abc")
     loop.settle(setup.dispatcher.launch)
     for event in (first, second):
-        loop.settle(partial(setup.webhook.land, event, Attempt(500)))
+        loop.settle(partial(setup.webhook.respond, event, Attempt(500)))
     probe = setup.take(0, "d")
     loop.now += 5.1
     loop.settle()
     assert probe in setup.webhook.open
-    loop.settle(lambda: setup.webhook.land(asked, Attempt(503, retry_after=6.0)))
-    loop.settle(lambda: setup.webhook.land(probe, Attempt(200)))
-    loop.settle(lambda: setup.webhook.land(first, Attempt(200)))
+    loop.settle(lambda: setup.webhook.respond(asked, Attempt(503, retry_after=6.0)))
+    loop.settle(lambda: setup.webhook.respond(probe, Attempt(200)))
+    loop.settle(lambda: setup.webhook.respond(first, Attempt(200)))
     assert list(setup.webhook.open) == [second]
     loop.now += 6.1
     loop.settle()

@@ -92,7 +92,7 @@ class WorkerSetup:
         while self.due and self.due[0][0] <= self.loop.now + 1e-9:
             self.answered += 1
             self.uncommitted.append(self.loop.now)
-            self.webhook.land(self.due.pop(0)[1], Attempt(200))
+            self.webhook.respond(self.due.pop(0)[1], Attempt(200))
 
     @property
     def repeats(self) -> int:

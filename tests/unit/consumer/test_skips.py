@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.control import ControlRequests
-from consumer.partitions.partition import Skip
+from consumer.partitions.partition import SkipState
 from consumer.scheduling.batch import Batching, Form
 from consumer.webhook import Attempt
 from shared.documents.skip import ANSWERS, REQUESTS, SKEW, VERSION, Answer, Hand, Member, Request, Table, Word
@@ -41,10 +41,10 @@ def test_a_skip_outlives_the_call_that_is_broken_off_for_another_partition(loop:
     (batch,) = setup.webhook.open
     assert batch.log_id == "a+2"
     loop.settle(lambda: setup.dispatcher.skip(skipped))
-    assert skipped.skip is Skip.ASKED
+    assert skipped.skip is SkipState.REQUESTED
     leaving = setup.window.retire([1])
     loop.settle(lambda: setup.dispatcher.cancel(leaving))
-    loop.settle(setup.dispatcher.forget_dead)
+    loop.settle(setup.dispatcher.drop_dead)
     assert not setup.webhook.open
     loop.settle(lambda: setup.dispatcher.set_aside(skipped, "skipped by kim: it"))
     assert list(setup.dead_letters.open) == ["a"]
@@ -55,8 +55,8 @@ def test_a_withdrawn_skip_gives_the_event_back_to_its_backoff(loop: ManualLoop) 
     event = setup.take(0, "a")
     loop.settle(setup.dispatcher.launch)
     loop.settle(lambda: setup.dispatcher.skip(event))
-    loop.settle(lambda: setup.webhook.land(event, Attempt(500)))
-    assert event.skip is Skip.FREE
+    loop.settle(lambda: setup.webhook.respond(event, Attempt(500)))
+    assert event.skip is SkipState.WITHHELD
     loop.now += 5
     loop.settle()
     loop.settle(lambda: setup.dispatcher.keep(event))
@@ -77,7 +77,7 @@ def test_a_withdrawn_skip_leaves_a_batch_under_way_whole(loop: ManualLoop) -> No
     (batch,) = setup.webhook.open
     loop.settle(lambda: setup.dispatcher.skip(event))
     loop.settle(lambda: setup.dispatcher.keep(event))
-    loop.settle(lambda: setup.webhook.land(batch, Attempt(500)))
+    loop.settle(lambda: setup.webhook.respond(batch, Attempt(500)))
     loop.now += 8.1
     loop.settle()
     assert list(setup.webhook.open) == [batch]
@@ -89,7 +89,7 @@ def test_the_last_attempt_of_an_event_whose_partition_goes_begins_no_dead_letter
     event = setup.take(0, "a")
     loop.settle(setup.dispatcher.launch)
     setup.window.retire([0])
-    loop.settle(lambda: setup.webhook.land(event, Attempt(500)))
+    loop.settle(lambda: setup.webhook.respond(event, Attempt(500)))
     assert not setup.dead_letters.open
 
 

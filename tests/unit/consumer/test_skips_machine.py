@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from admin.actions.skip import SkipOutcome, SkipReport, skip
 from consumer.control import ControlRequests
 from consumer.dispatcher import Dispatcher
+from consumer.observer import Observers
 from consumer.partitions.window import Window
 from consumer.policy import Policy
 from consumer.scheduling.circuit_breaker import Breaker
@@ -90,6 +91,7 @@ class Consumer:
             breaker=Breaker(failures=1000, probe_interval=5, longest=20),
             blocked=lambda: False,
             open_letters=self._open_letters,
+            observer=Observers(),
             jitter=lambda: 0.5,
             clock=loop.time,
         )
@@ -337,7 +339,7 @@ class SkipsMachine(RuleBasedStateMachine):
         if good:
             self.delivered.add(delivery.record.offset)
             self.answered.add(delivery.record.offset)
-        self.loop.settle(lambda: consumer.webhook.land(call, Attempt(200 if good else 500)))
+        self.loop.settle(lambda: consumer.webhook.respond(call, Attempt(200 if good else 500)))
 
     @precondition(lambda self: self.steps % 4 == 0)
     @rule(seconds=st.sampled_from([6.0, 6.0, 12.0, 100.0]))
@@ -375,13 +377,13 @@ class SkipsMachine(RuleBasedStateMachine):
         assert self.owner
         consumer, self.owner = self.owner, None
         leaving = consumer.window.retire([0])
-        self.loop.settle(consumer.dispatcher.forget_dead)
+        self.loop.settle(consumer.dispatcher.drop_dead)
         if drained:
             for call in list(consumer.webhook.open):
                 self.lands(consumer, call, good=True)
         self.loop.settle(lambda: consumer.dispatcher.cancel(leaving))
         consumer.window.drop(leaving)
-        self.loop.settle(consumer.dispatcher.forget_dead)
+        self.loop.settle(consumer.dispatcher.drop_dead)
         if committed:
             self.ended = set(self.delivered)
 

@@ -18,11 +18,10 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from consumer.partitions.partition import Delivery, Partition, Skip
+from consumer.partitions.partition import Delivery, Partition, SkipState
 from consumer.policy import Ordering, Policy
-from consumer.scheduling.batch import Batching, Form
+from consumer.scheduling.batch import Batching, Form, parts_of
 from consumer.scheduling.circuit_breaker import Breaker, BreakerState
-from consumer.scheduling.ready_queue import parts_of
 from consumer.webhook import Attempt, Call
 from consumer.worker import Worker
 from shared import commit_metadata
@@ -172,9 +171,9 @@ class WorkerMachine(RuleBasedStateMachine):
         assert len(self.webhook.open) < self.share, "more calls than the share"
         assert self.loop.now >= self.short_until or len(self.webhook.open) < self.room, "a connection that cannot be had"
         assert self.loop.now - self.polled <= self.transport.session, "a call though the session is over"
-        assert self.worker.breaker is not BreakerState.OPEN, "a call that is no probe"
+        assert self.worker.state.breaker is not BreakerState.OPEN, "a call that is no probe"
         assert all(self.loop.now >= self.not_before.get(part, 0.0) for part in parts), "sooner than the receiver asked for"
-        if self.worker.breaker is BreakerState.HALF_OPEN:
+        if self.worker.state.breaker is BreakerState.HALF_OPEN:
             self.probe = call
             assert self.loop.now >= self.floor, "a probe sooner than the receiver asked for"
         else:
@@ -286,7 +285,7 @@ class WorkerMachine(RuleBasedStateMachine):
         if not turn.done():
             self.time_passes(0.3)  # it waited for room in the window
         turn.result()
-        assert self.worker.in_window <= WINDOW
+        assert self.worker.state.in_window <= WINDOW
 
     @precondition(lambda self: self.webhook.open)
     @rule(data=st.data())
@@ -314,19 +313,19 @@ class WorkerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def find_no_descriptor(self, data: st.DataObject) -> None:
         call = data.draw(st.sampled_from(list(self.webhook.open)))
-        before, attempt, failed = self.worker.breaker, call.attempt, call.failed
+        before, attempt, failed = self.worker.state.breaker, call.attempt, call.failed
         self.short_until = self.loop.now + 1.0
         self.room = len(self.webhook.open) - 1
         self.land(call, Attempt(None, "no file descriptor is left", sent=False))
         assert (call.attempt, call.failed) == (attempt, failed), "no request went out, so there was no attempt"
-        assert self.worker.breaker in (before, BreakerState.OPEN), "it says nothing about the webhook"
-        assert self.worker.breaker is before or before is BreakerState.HALF_OPEN
+        assert self.worker.state.breaker in (before, BreakerState.OPEN), "it says nothing about the webhook"
+        assert self.worker.state.breaker is before or before is BreakerState.HALF_OPEN
 
     def fail(self, call: Call, attempt: Attempt) -> None:
         self.current &= set(self.webhook.open)
-        closed, before = self.worker.breaker is BreakerState.CLOSED and call in self.current, call.attempt
+        closed, before = self.worker.state.breaker is BreakerState.CLOSED and call in self.current, call.attempt
         refused_again = call is self.probe and call in self.failed and attempt.status in (422, 500)
-        spent = closed or (self.worker.breaker is BreakerState.HALF_OPEN and refused_again)
+        spent = closed or (self.worker.state.breaker is BreakerState.HALF_OPEN and refused_again)
         self.failed |= {call, *self.parts(call)}
         if isinstance(call, Delivery):
             self.spent[call] += spent
@@ -338,17 +337,17 @@ class WorkerMachine(RuleBasedStateMachine):
         assert call.attempt == before + spent, "attempts are spent while the breaker is closed, or by the only ones who are left"
 
     def land(self, call: Call, attempt: Attempt) -> None:
-        before = self.worker.breaker
+        before = self.worker.state.breaker
         if attempt.status == 200:
             self.floor = 0.0
             if before is not BreakerState.CLOSED:
                 self.ramp = 1
             elif self.ramp is not None:
                 self.ramp = self.ramp * 2 if self.ramp * 2 < self.share else None
-        self.loop.settle(lambda: self.webhook.land(call, attempt))
-        if self.worker.breaker is BreakerState.OPEN and call in self.current:
+        self.loop.settle(lambda: self.webhook.respond(call, attempt))
+        if self.worker.state.breaker is BreakerState.OPEN and call in self.current:
             self.current.clear()
-        if before is not BreakerState.CLOSED and self.worker.breaker is BreakerState.CLOSED:
+        if before is not BreakerState.CLOSED and self.worker.state.breaker is BreakerState.CLOSED:
             waiting = [self.parts(call) for call in self.worker._dispatcher._ready_queue._retries]
             assert all(self.not_before.get(parts[0], 0.0) > self.loop.now for parts in waiting), (
                 "waits though the webhook is back"
@@ -417,7 +416,7 @@ class WorkerMachine(RuleBasedStateMachine):
         log_id = data.draw(st.sampled_from(list(self.transport.letters.open)))
         self.loop.settle(lambda: self.transport.letters.refuse(log_id))
 
-    @precondition(lambda self: self.worker.in_window)
+    @precondition(lambda self: self.worker.state.in_window)
     @rule(data=st.data())
     def skip(self, data: st.DataObject) -> None:
         self.ask_for(data.draw(st.sampled_from(self.pending())))
@@ -431,7 +430,7 @@ class WorkerMachine(RuleBasedStateMachine):
     def set_aside(self, data: st.DataObject) -> None:
         """Whether it is free or not; while it is not, nothing may come of it."""
         delivery = data.draw(st.sampled_from(sorted(self.skipped, key=lambda one: one.log_id)))
-        if delivery.skip is Skip.FREE and delivery.partition.live:
+        if delivery.skip is SkipState.WITHHELD and delivery.partition.live:
             self.permitted.add(delivery)
         self.loop.settle(lambda: self.worker._dispatcher.set_aside(delivery, "skipped by kim: malformed"))
 
@@ -515,7 +514,7 @@ class WorkerMachine(RuleBasedStateMachine):
     @invariant()
     def no_event_waits_while_it_may_go(self) -> None:
         asleep = self.loop.now - self.polled > self.transport.session or self.loop.now < self.short_until
-        closed = self.worker.breaker is BreakerState.CLOSED
+        closed = self.worker.state.breaker is BreakerState.CLOSED
         if asleep or not closed or len(self.webhook.open) >= self.share or not self.has_room():
             return
         queue = self.worker._dispatcher._ready_queue
