@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, and what it found in `bench/results.json`, `docs/benchmarks.md` and `docs/benchmarks.svg`.
+"""`make bench`: runs every benchmark and writes `bench/results.json`, `docs/benchmarks.md` and `docs/benchmarks.svg`.
 
 python -m bench [--rounds 3] [--seconds 4] [--backlog 200000]      about 15 minutes
 python -m bench --backlog 1000000                                  the large backlog
@@ -24,7 +24,7 @@ from typing import Final
 from bench import scenarios
 from bench.events import events
 from bench.logs import KafkaLog, SqliteLog, broker
-from bench.measure import Sample, Span, client, consumer, wrk_call
+from bench.measure import Measurement, Span, client, consumer, wrk_call
 from bench.plot import svg
 from bench.processes import ROOT
 from bench.report import markdown
@@ -36,13 +36,13 @@ RESULTS: Final = ROOT / "bench" / "results.json"
 CALLS: Final = (5, 50)
 LATENCIES: Final = (0.0, 0.02, 0.1)
 HOT: Final = (0.0, 0.01, 0.1)
-#: Events a second that no cell comes near, so that no run reaches the end of its log.
+#: Events a second, far above the rate of any cell, so that no run reaches the end of its log.
 _FASTEST: Final = 20_000
 
 
 def main() -> None:
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # else what we started would outlive us
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # else the processes that we started would outlive us
     command = " ".join(["python -m bench", *sys.argv[1:]])
     if not arguments.report:
         _measure(arguments, command).save(RESULTS)
@@ -60,40 +60,41 @@ def _measure(arguments: argparse.Namespace, command: str) -> Results:
         count = round(_FASTEST * (long + 4))
         logs = KafkaLog(kafka, events(count)), SqliteLog(folder, events(count // 2))
         hot = {part: KafkaLog(kafka, events(round(3_000 * (long + 4)), hot=part)) for part in HOT}
-        samples: list[tuple[Cell, Sample]] = []
+        measurements: list[tuple[Cell, Measurement]] = []
         for number in range(arguments.rounds):
             results.load.append(os.getloadavg()[0])
-            _say(f"round {number + 1}, load {results.load[-1]:.1f}")
+            _print(f"round {number + 1}, load {results.load[-1]:.1f}")
             if call := wrk_call(folder, seconds=3):
                 results.wrk.append(call)
-            for cell, sample in _round(*logs, folder, long):
-                _say(f"  {cell}: {sample.cpu_per_call:.1f} µs, {sample.rate:.0f}/s, share {sample.share(cell.concurrency):.3f}")
-                samples.append((cell, sample))
+            for cell, measurement in _round(*logs, folder, long):
+                share = measurement.share(cell.concurrency)
+                _print(f"  {cell}: {measurement.cpu_per_call:.1f} µs, {measurement.rate:.0f}/s, share {share:.3f}")
+                measurements.append((cell, measurement))
             for part, log in hot.items():
-                sample = scenarios.hot_key(log, folder, Span(warm=3, long=long))
-                results.hot.append((part, sample.rate, sample.share(scenarios.HOT_CALLS)))
-                _say(f"  hot user {part:.0%}: {sample.rate:.0f}/s")
-            results.rows = rows(samples)
-            results.save(RESULTS)  # a run that is broken off has its rounds
+                measurement = scenarios.hot_key(log, folder, Span(warm=3, long=long))
+                results.hot.append((part, measurement.rate, measurement.share(scenarios.HOT_CALLS)))
+                _print(f"  hot user {part:.0%}: {measurement.rate:.0f}/s")
+            results.rows = rows(measurements)
+            results.save(RESULTS)  # a run that is broken off keeps its rounds
     return results
 
 
 def _quiet(results: Results, kafka: Broker, folder: Path, arguments: argparse.Namespace) -> None:
-    """What is measured while nothing else of ours runs."""
+    """Measure what needs an idle machine."""
     results.idle["Kafka"] = scenarios.idle(KafkaLog(kafka), folder, 20, "idle-kafka")
     results.idle["SQLite"] = scenarios.idle(SqliteLog(folder), folder, 20, "idle-sqlite")
-    _say(f"idle: {results.idle}")
+    _print(f"idle: {results.idle}")
     results.visible["Kafka"], results.visible["SQLite"] = scenarios.both_visible(kafka, folder, arguments.visible)
-    _say(f"visible: {results.visible}")
+    _print(f"visible: {results.visible}")
     count: int = arguments.backlog
     results.backlogs["Kafka"] = scenarios.backlog(KafkaLog(kafka, events(count)), folder, count, 30)
     fewer = min(count, 50_000)
     results.backlogs["SQLite"] = scenarios.backlog(SqliteLog(folder, events(fewer)), folder, fewer, 30)
-    _say(f"backlogs: {results.backlogs}")
+    _print(f"backlogs: {results.backlogs}")
 
 
-def _round(kafka: KafkaLog, sqlite: SqliteLog, folder: Path, long: float) -> Iterator[tuple[Cell, Sample]]:
-    """Whoever is compared with each other comes one right after the other."""
+def _round(kafka: KafkaLog, sqlite: SqliteLog, folder: Path, long: float) -> Iterator[tuple[Cell, Measurement]]:
+    """Measure everything once; what is compared with each other runs one right after the other."""
     for latency, calls in product(LATENCIES, CALLS):
         span, joined = Span(warm=2, long=long), Span(warm=4, long=long)
         for who in ("own", "aiohttp"):
@@ -114,7 +115,7 @@ def _machine() -> str:
 
 
 def _commit() -> str:
-    """What is checked out; empty outside of a repository."""
+    """Returns the commit that is checked out; empty outside of a repository."""
     git = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, env=guarded(), capture_output=True, text=True, check=False
     )
@@ -130,13 +131,13 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Run the benchmarks and write docs/benchmarks.md.")
     parser.add_argument("--rounds", type=int, default=3, help="how often each cell is measured")
     parser.add_argument("--seconds", type=float, default=4.0, help="how long each measurement takes")
-    parser.add_argument("--backlog", type=int, default=200_000, help="events that wait behind a dead webhook")
-    parser.add_argument("--visible", type=int, default=100, help="events whose way from Auth0 to the 200 is timed")
-    parser.add_argument("--report", action="store_true", help="measure nothing, write the report of what was found last")
+    parser.add_argument("--backlog", type=int, default=200_000, help="events that wait while the webhook is down")
+    parser.add_argument("--visible", type=int, default=100, help="events whose time from Auth0 to the 200 is measured")
+    parser.add_argument("--report", action="store_true", help="measure nothing, write the report from the last results")
     return parser.parse_args()
 
 
-def _say(words: str) -> None:
+def _print(words: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {words}", flush=True)
 
 

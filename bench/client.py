@@ -1,4 +1,4 @@
-"""A client without a log, in a process of its own: as many calls open as it may, one after the other on each.
+"""A client without a log, in a process of its own: it keeps as many calls open as it may.
 
     python -m bench.client own|aiohttp URL CALLS WARM SECONDS      prints `result JSON`
 
@@ -25,13 +25,13 @@ from consumer.signing import Signing
 from consumer.webhook import Attempt, Call
 
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-#: What the consumer sends with every call.
+#: The headers that the consumer sends with every call.
 HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "auth0-webhooks/bench"}
 
 
 @dataclass(slots=True)
 class Meter:
-    """What one process did between two moments."""
+    """The work of one process between two moments."""
 
     calls: int = 0
     failures: int = 0
@@ -56,9 +56,9 @@ async def own(url: str, calls: int, meter: Meter, stop: asyncio.Event) -> None:
     payload, numbers = body(), count()
 
     def next_call() -> None:
-        webhook.send(Call(log_id_of(next(numbers)), payload), landed)
+        webhook.send(Call(log_id_of(next(numbers)), payload), on_response)
 
-    def landed(_: Call, attempt: Attempt) -> None:
+    def on_response(_: Call, attempt: Attempt) -> None:
         meter.calls += 1
         meter.failures += attempt.status != 200
         if not stop.is_set():
@@ -78,10 +78,10 @@ async def library(url: str, calls: int, meter: Meter, stop: asyncio.Event) -> No
             log_id = log_id_of(next(numbers))
             lines = sign(log_id.encode(), payload).decode().splitlines()
             headers = {**HEADERS, "webhook-id": log_id, "webhook-attempt": "1", **dict(line.split(": ", 1) for line in lines)}
-            async with session.post(url, data=payload, headers=headers, allow_redirects=False) as answer:
-                await answer.read()
+            async with session.post(url, data=payload, headers=headers, allow_redirects=False) as response:
+                await response.read()
             meter.calls += 1
-            meter.failures += answer.status != 200
+            meter.failures += response.status != 200
 
     timeout = aiohttp.ClientTimeout(total=30, sock_connect=5)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as session:

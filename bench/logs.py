@@ -1,4 +1,4 @@
-"""The logs of the benchmarks: filled once, read by many consumers. What names them are settings, as environment variables."""
+"""The logs of the benchmarks: filled once, read by many consumers. Each is named by settings, as environment variables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.kafka.broker import Broker, JarsBroker
 
 Environ = Mapping[str, str]
 _PAGE: Final = 100  # events, as the producer gets them from Auth0
-#: Side by side: a page takes 50 ms, most of it waiting. The order of one user's events does not matter here.
+#: In parallel: a page takes 50 ms, most of it waiting. The order of a user's events does not matter here.
 _PRODUCERS: Final = 4
 
 
@@ -40,7 +40,7 @@ class KafkaLog:
             list(pool.map(lambda _: _fill(settings, pages), range(_PRODUCERS)))
 
     def environ(self) -> Environ:
-        """A new group, from the beginning."""
+        """Returns the settings of a new group, which reads from the beginning."""
         group = f"bench-{uuid.uuid4().hex[:8]}"
         return {**self._broker.environment, "KAFKA_TOPIC": self._topic, "KAFKA_GROUP": group}
 
@@ -54,7 +54,7 @@ class SqliteLog:
         asyncio.run(self._fill(events))
 
     def environ(self) -> Environ:
-        """A copy in which nothing is delivered yet, in the place of the one from before."""
+        """Replace the last copy by a new one, in which nothing is delivered yet. Returns its settings."""
         for old in self._folder.glob(f"{self._file.stem}-copy.db*"):
             old.unlink()
         copy = self._folder / f"{self._file.stem}-copy.db"
@@ -73,7 +73,7 @@ class SqliteLog:
 
 @contextmanager
 def broker() -> Iterator[Broker]:
-    """Apache Kafka from its jars, with room for a million events in memory that is not the heap's."""
+    """Run Apache Kafka from its jars."""
     with JarsBroker() as broker:
         yield broker
 

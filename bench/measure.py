@@ -1,4 +1,4 @@
-"""One measurement: so many events, in so much time, for so much CPU."""
+"""One measurement: how many events, in how much time, for how much CPU."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from typing import Final
 from bench.client import HEADERS, SECRET
 from bench.events import body, log_id_of
 from bench.logs import KafkaLog, SqliteLog
-from bench.processes import COMMAND, Process, module, running
-from bench.receiver import FarEnd, far_end
+from bench.processes import COMMAND, MeasuredProcess, module, running
+from bench.receiver import ReceiverProcess, receiver_process
 from tests.support.process_guard import guarded
 
 _START: Final = 40.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Measurement:
     calls: int
     #: Seconds.
     seconds: float
-    #: Of CPU, of all processes of ours together.
+    #: Seconds of CPU, of all our processes together.
     cpu: float
-    #: From request to answer, as the receiver measured it, in seconds.
+    #: From request to response, as the receiver measured it, in seconds.
     latency: float
     #: The most calls that the receiver had open at once.
     most_open: int
@@ -50,13 +50,13 @@ class Sample:
         return self.cpu / self.calls * 1e6
 
     def share(self, concurrency: int) -> float:
-        """Of the rate that so many calls, always open, would have."""
+        """Returns the part of the rate that this many calls, always open, would reach."""
         return self.rate * self.latency / concurrency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """When to look, in seconds: after `warm`, for `long`."""
+    """When to measure, in seconds: after `warm`, for `long`."""
 
     warm: float
     long: float
@@ -64,12 +64,12 @@ class Span:
 
 def consumer(
     log: KafkaLog | SqliteLog, folder: Path, *, concurrency: int, latency: float, span: Span, replicas: int = 1, **settings: str
-) -> Sample:
-    """`consume` against the receiver."""
-    with far_end(latency, folder) as end, ExitStack() as exits:
+) -> Measurement:
+    """Measure `consume` against the receiver."""
+    with receiver_process(latency, folder) as receiver, ExitStack() as exits:
         environ = {
             **log.environ(),
-            "WEBHOOK_URL": end.url,
+            "WEBHOOK_URL": receiver.url,
             "WEBHOOK_SECRET": SECRET,
             "WEBHOOK_CONCURRENT_CALLS": str(concurrency),
             **settings,
@@ -80,52 +80,52 @@ def consumer(
         ]
         for process in processes:
             _settled(process)
-        _first_call(end)
+        _first_call(receiver)
         time.sleep(span.warm)
-        before, since = end.count()
+        before, since = receiver.count()
         spent = sum(process.cpu for process in processes)
         time.sleep(span.long)
-        after, until = end.count()
+        after, until = receiver.count()
         spent = sum(process.cpu for process in processes) - spent
         rss = max(process.rss_most for process in processes)
-        seen = end.summary(since, until)
-    if seen["refused"]:
-        raise RuntimeError(f"{seen['refused']} calls were not answered 200")
-    return Sample(
+        summary = receiver.summary(since, until)
+    if summary["refused"]:
+        raise RuntimeError(f"{summary['refused']} calls did not get a 200")
+    return Measurement(
         calls=after - before,
         seconds=(until - since) / 1e9,
         cpu=spent,
-        latency=seen["latency"],
-        most_open=seen["most_open"],
-        duplicates=seen["duplicates"],
+        latency=summary["latency"],
+        most_open=summary["most_open"],
+        duplicates=summary["duplicates"],
         rss=rss,
     )
 
 
-def client(kind: str, folder: Path, *, concurrency: int, latency: float, span: Span) -> Sample:
-    """`own` or `aiohttp`, without a log."""
-    with far_end(latency, folder) as end:
-        command = module("bench.client", kind, end.url, concurrency, span.warm, span.long)
+def client(kind: str, folder: Path, *, concurrency: int, latency: float, span: Span) -> Measurement:
+    """Measure the client `own` or `aiohttp`, without a log."""
+    with receiver_process(latency, folder) as receiver:
+        command = module("bench.client", kind, receiver.url, concurrency, span.warm, span.long)
         with running(command, folder, {}, name="client") as process:
             result = json.loads(process.line("result ", within=span.warm + span.long + 30).removeprefix("result "))
             process.wait(20)
-        seen = end.summary(result["since"], result["until"])
+        summary = receiver.summary(result["since"], result["until"])
     if result["failures"]:
-        raise RuntimeError(f"{result['failures']} calls were not answered 200")
-    return Sample(
+        raise RuntimeError(f"{result['failures']} calls did not get a 200")
+    return Measurement(
         calls=result["calls"],
         seconds=(result["until"] - result["since"]) / 1e9,
         cpu=result["cpu"],
-        latency=seen["latency"],
-        most_open=seen["most_open"],
-        duplicates=seen["duplicates"],
+        latency=summary["latency"],
+        most_open=summary["most_open"],
+        duplicates=summary["duplicates"],
     )
 
 
 def wrk_call(folder: Path, *, seconds: float) -> float | None:
-    """The CPU of one call by `wrk`, the same request on 50 connections without latency, in µs; None without wrk or nginx.
+    """Returns the CPU of one call by `wrk`, the same request on 50 connections without latency, in µs; None without wrk or nginx.
 
-    Against nginx: a receiver that is slower than wrk lets it wait more often, which makes its calls dearer and us look better.
+    Against nginx: with a receiver slower than wrk, wrk waits more often, its calls cost more, and our figures look better.
     """
     if shutil.which("wrk") is None or shutil.which("nginx") is None:
         return None
@@ -147,7 +147,7 @@ def wrk_call(folder: Path, *, seconds: float) -> float | None:
 
 @contextmanager
 def _nginx(folder: Path) -> Iterator[str]:
-    """One worker that reads the request and answers 200."""
+    """Run one worker that reads the request and responds with 200."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -171,8 +171,8 @@ def _nginx(folder: Path) -> Iterator[str]:
         yield f"http://{address}/"
 
 
-def _settled(process: Process) -> None:
-    process.line("", within=_START)  # it has said something
+def _settled(process: MeasuredProcess) -> None:
+    process.line("", within=_START)  # its first output
     deadline = time.monotonic() + _START
     while "concurrent calls of this member" not in process.text:
         if time.monotonic() > deadline or not process.alive:
@@ -180,9 +180,9 @@ def _settled(process: Process) -> None:
         time.sleep(0.05)
 
 
-def _first_call(end: FarEnd) -> None:
+def _first_call(receiver: ReceiverProcess) -> None:
     deadline = time.monotonic() + _START
-    while not end.count()[0]:
+    while not receiver.count()[0]:
         if time.monotonic() > deadline:
-            raise TimeoutError("no call came")
+            raise TimeoutError("no call arrived")
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""The plot of the benchmarks: an SVG, written by hand so that nothing has to be installed for it."""
+"""The plot of the benchmarks: an SVG, written by hand so that it needs no library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PANEL: Final = 210
 _LEFT: Final = 60
 _GROUP: Final = 128
 _BAR: Final = 26
-#: With a white rim, so that it can be read across a line.
+#: With a white rim, so that it is readable across a line.
 _LABEL: Final = 'text-anchor="middle" font-size="9" stroke="white" stroke-width="3" paint-order="stroke"'
 _GROUPS: Final = ((5, 0.0), (50, 0.0), (5, 0.02), (50, 0.02), (5, 0.1), (50, 0.1))
 
@@ -82,15 +82,15 @@ def _panel(
     groups: Sequence[tuple[int, float]],
     aims: Sequence[tuple[int, float]],
 ) -> list[str]:
-    """`aims`: a group's place, and the value that the first bar of it should reach, or stay below."""
+    """`aims`: the index of a group, and the value that its first bar should reach, or stay below."""
     most = max(max(map(max, values)), *(value for _, value in aims), 0.01) * 1.08
     bottom = top + 20 + _PANEL - 40
     scale = (bottom - top - 20) / most
     parts = [f'<text x="{_LEFT}" y="{top + 8}" font-weight="bold">{title}</text>']
     parts.append(f'<line x1="{_LEFT}" y1="{bottom}" x2="{_WIDTH - 20}" y2="{bottom}" stroke="#444"/>')
     labels = []
-    for place, (bars, (calls, latency)) in enumerate(zip(values, groups, strict=True)):
-        x = _LEFT + 10 + place * _GROUP
+    for index, (bars, (calls, latency)) in enumerate(zip(values, groups, strict=True)):
+        x = _LEFT + 10 + index * _GROUP
         for number, (value, series) in enumerate(zip(bars, _SERIES, strict=True)):
             left, y = x + number * _BAR, bottom - value * scale
             parts.append(f'<rect x="{left}" y="{y:.1f}" width="{_BAR - 3}" height="{value * scale:.1f}" fill="{series.color}"/>')
@@ -98,8 +98,8 @@ def _panel(
             labels.append(f'<text x="{left + (_BAR - 3) / 2}" y="{y - 3:.1f}" {_LABEL}>{text}</text>')
         middle = x + 2 * _BAR
         parts.append(f'<text x="{middle}" y="{bottom + 15}" text-anchor="middle">{latency * 1000:g} ms, {calls} calls</text>')
-    for place, value in aims:
-        x, y = _LEFT + 4 + place * _GROUP, bottom - value * scale
+    for index, value in aims:
+        x, y = _LEFT + 4 + index * _GROUP, bottom - value * scale
         line = f'x1="{x}" y1="{y:.1f}" x2="{x + 4 * _BAR + 8}" y2="{y:.1f}"'
         parts.append(f'<line {line} stroke="#222" stroke-dasharray="4 3"/>')
     return [*parts, *labels]

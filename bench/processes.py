@@ -1,4 +1,4 @@
-"""Processes under measurement: started with an environment of their own, watched through /proc, ended by us."""
+"""Processes under measurement: started with an environment of their own, observed through /proc, stopped by us."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
-class Process:
+class MeasuredProcess:
     """One process; its output goes to a file."""
 
     def __init__(self, command: Sequence[str], folder: Path, environ: Mapping[str, str], *, name: str) -> None:
@@ -61,11 +61,11 @@ class Process:
 
     @property
     def rss_most(self) -> float:
-        """The most there was at any time, in MB."""
+        """The maximum so far, in MB."""
         return self._status("VmHWM")
 
     def line(self, beginning: str, *, within: float = 30) -> str:
-        """Wait for a line of its output that begins so. Raises TimeoutError with the output."""
+        """Waits for a line of its output that begins like this. Raises TimeoutError with the output."""
         deadline = time.monotonic() + within
         while True:
             for line in self.text.splitlines():
@@ -76,11 +76,11 @@ class Process:
             time.sleep(0.02)
 
     def wait(self, within: float = 600) -> None:
-        """Wait for its end. Raises RuntimeError with the output if it failed."""
+        """Waits for its end. Raises RuntimeError with the output if it failed."""
         if self._popen.wait(within):
             raise RuntimeError(self.text[-3000:])
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """SIGTERM, and SIGKILL after ten seconds. Idempotent."""
         if self.alive:
             self._popen.send_signal(signal.SIGTERM)
@@ -98,14 +98,14 @@ class Process:
 
 
 @contextmanager
-def running(command: Sequence[str], folder: Path, environ: Mapping[str, str], *, name: str) -> Iterator[Process]:
-    process = Process(command, folder, environ, name=name)
+def running(command: Sequence[str], folder: Path, environ: Mapping[str, str], *, name: str) -> Iterator[MeasuredProcess]:
+    process = MeasuredProcess(command, folder, environ, name=name)
     try:
         yield process
     finally:
-        process.end()
+        process.stop()
 
 
 def module(name: str, *arguments: object) -> list[str]:
-    """The command line of one of our own modules."""
+    """Returns the command line of one of our own modules."""
     return [sys.executable, "-m", name, *map(str, arguments)]

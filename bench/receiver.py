@@ -1,10 +1,10 @@
-"""The webhook of the benchmarks: `simulator.receiver` in a process of its own, with a second port to ask it from.
+"""The webhook of the benchmarks: `simulator.receiver` in a process of its own, with a second port for questions.
 
     python -m bench.receiver LATENCY      prints `webhook URL` and `control URL`
 
-GET /count     calls answered so far, and the receiver's monotonic clock in ns
-GET /summary?since=NS&until=NS      what lies between the two: calls, duplicates, the mean time from request to answer in seconds
-GET /landed?id=LOG_ID     when it was first answered, in ns; 0: not yet
+GET /count     calls so far, and the receiver's monotonic clock in ns
+GET /summary?since=NS&until=NS      between the two: calls, duplicates, the mean time from request to response in seconds
+GET /responded?id=LOG_ID     when the first response to it began, in ns; 0: none yet
 """
 
 from __future__ import annotations
@@ -26,50 +26,50 @@ from simulator.receiver import Receiver
 from simulator.wire import HttpRequest, HttpResponse
 
 
-class FarEnd:
-    """It, as the bench sees it."""
+class ReceiverProcess:
+    """The receiver, as the benchmarks see it."""
 
     def __init__(self, webhook: str, control: str) -> None:
         self.url = webhook
         self._control = control
 
     def count(self) -> tuple[int, int]:
-        """Calls answered so far, and when that was, in ns of the monotonic clock, which all processes of a machine share."""
-        answer = self._ask("count")
-        return answer["calls"], answer["now"]
+        """Returns the calls so far and the time, in ns of the monotonic clock, which all processes of a machine share."""
+        counted = self._get("count")
+        return counted["calls"], counted["now"]
 
     def summary(self, since: int, until: int) -> Mapping[str, Any]:
-        return self._ask(f"summary?since={since}&until={until}")
+        return self._get(f"summary?since={since}&until={until}")
 
-    def landed(self, log_id: str) -> int:
-        """When the event was first answered, in ns; 0: not yet."""
-        answered: int = self._ask(f"landed?id={log_id}")["answered"]
-        return answered
+    def responded(self, log_id: str) -> int:
+        """Returns when the first response to the event began, in ns; 0: none yet."""
+        at: int = self._get(f"responded?id={log_id}")["at"]
+        return at
 
-    def _ask(self, what: str) -> Mapping[str, Any]:
-        with urllib.request.urlopen(f"{self._control}/{what}", timeout=30) as answer:
-            found: Mapping[str, Any] = json.load(answer)
+    def _get(self, path: str) -> Mapping[str, Any]:
+        with urllib.request.urlopen(f"{self._control}/{path}", timeout=30) as response:
+            found: Mapping[str, Any] = json.load(response)
             return found
 
 
 @contextmanager
-def far_end(latency: float, folder: Path) -> Iterator[FarEnd]:
+def receiver_process(latency: float, folder: Path) -> Iterator[ReceiverProcess]:
     """`latency` in seconds."""
-    with running(module("bench.receiver", latency), folder, {}, name="far-end") as process:
+    with running(module("bench.receiver", latency), folder, {}, name="receiver") as process:
         webhook, control = (process.line(f"{name} ").split()[1] for name in ("webhook", "control"))
-        yield FarEnd(webhook, control)
+        yield ReceiverProcess(webhook, control)
 
 
-def _answers(receiver: Receiver) -> Server:
+def _control_server(receiver: Receiver) -> Server:
     def control(request: HttpRequest, exchange: Exchange) -> None:
         since, until = (int(request.parameters.get(name, "0")) for name in ("since", "until"))
         match request.path:
             case "/count":
                 found: Mapping[str, Any] = {"calls": len(receiver.journal), "now": time.monotonic_ns()}
-            case "/landed":
+            case "/responded":
                 wanted = request.parameters["id"]
                 times = [one.answered_ns for one in receiver.journal.all if one.call.log_id == wanted]
-                found = {"answered": times[0] if times else 0}
+                found = {"at": times[0] if times else 0}
             case _:
                 found = _summary(receiver, since, until)
         exchange.respond(HttpResponse.json(200, found))
@@ -91,7 +91,7 @@ def _summary(receiver: Receiver, since: int, until: int) -> Mapping[str, Any]:
 
 async def _serve(stop: asyncio.Event) -> None:
     receiver = Receiver(latency=float(sys.argv[1]), keep_bodies=False, parse=False)
-    control = _answers(receiver)
+    control = _control_server(receiver)
     for server in (receiver, control):
         await server.start()
     print(f"webhook {receiver.url}/hook\ncontrol {control.url}", flush=True)

@@ -1,4 +1,4 @@
-"""`docs/benchmarks.md`, from the results."""
+"""Writes `docs/benchmarks.md` from the results."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Final
 
-from bench.results import Cell, Results, Row
+from bench.results import Cell, ResultRow, Results
 
 _CELLS: Final = [(latency, calls) for latency in (0.0, 0.02, 0.1) for calls in (5, 50)]
 _HOW: Final = """\
-Each round measures every line once, in turn, so that what else the machine does hits all of them alike; figures are medians over
-the rounds. The receiver is `simulator.receiver` in a process of its own, Kafka 4.3 a single broker of its own from the jars, with
-a topic of six partitions; all share the cores. Events are 1,500 bytes, of 10,000 users, gzip as our producer writes them; calls
+Each round measures every line once, in turn, so that other work of the machine affects all of them alike; figures are medians
+over the rounds. The receiver is `simulator.receiver` in a process of its own, Kafka 4.3 a single broker from the jars, with a
+topic of six partitions; all share the cores. Events are 1,500 bytes, of 10,000 users, gzip as our producer writes them; calls
 are signed, order is kept per user, settings are the defaults but for `WEBHOOK_CONCURRENT_CALLS`. CPU is that of all our processes
 in user and kernel mode, from `/proc`, after some seconds of warming up. *Share* is events a second ÷ (calls ÷ latency), with the
 latency as the receiver measured it (a timer of 20 ms takes 20.5 to 22 ms on a busy machine). *Our client alone* is
@@ -33,7 +33,7 @@ def markdown(results: Results, command: str) -> str:
             "",
             "<!-- Written by `make bench`; do not edit. -->",
             "",
-            *_surroundings(results, command),
+            *_conditions(results, command),
             "",
             "![CPU per event and share of the possible rate](benchmarks.svg)",
             "",
@@ -60,13 +60,13 @@ def markdown(results: Results, command: str) -> str:
     )
 
 
-def _surroundings(results: Results, command: str) -> Iterator[str]:
+def _conditions(results: Results, command: str) -> Iterator[str]:
     at = f" at commit {results.commit}" if results.commit else ""
     yield f"{results.date}, `{command}`{at}, {len(results.load)} rounds. {results.machine}."
     yield ""
     if results.load:
         yield f"Load average at the start of each round: {', '.join(f'{load:.1f}' for load in results.load)}. "
-        yield "Much above 2 means that others worked beside us: read ratios, not microseconds."
+        yield "Much above 2 means that other work was running: read ratios, not microseconds."
     if results.unit:
         spread = f"{min(results.wrk):.1f} to {max(results.wrk):.1f}"
         yield ""
@@ -76,11 +76,11 @@ def _surroundings(results: Results, command: str) -> Iterator[str]:
 def _aims(results: Results) -> Iterator[str]:
     yield "| what | aim | found | |"
     yield "|---|---|---|---|"
-    for what, aim, found, reached in _judged(results):
+    for what, aim, found, reached in _against_aims(results):
         yield f"| {what} | {aim} | {found} | {'reached' if reached else '**missed**'} |"
 
 
-def _judged(results: Results) -> Iterator[tuple[str, str, str, bool]]:
+def _against_aims(results: Results) -> Iterator[tuple[str, str, str, bool]]:
     unit = results.unit
     for latency, calls, most in ((0.02, 50, 9.0), (0.0, 50, 7.0), (0.0, 5, 7.0)):
         row = results.row(Cell("kafka", 1, calls, latency))
@@ -102,7 +102,7 @@ def _judged(results: Results) -> Iterator[tuple[str, str, str, bool]]:
         yield what, "p50 < 0.7 s, p99 < 1.5 s", found, delays.p50 < 0.7 and delays.p99 < 1.5
     for name, backlog in results.backlogs.items():
         what = f"memory on {name}, {backlog.events:,} events waiting and the webhook down for {backlog.seconds:g} s"
-        memory = f"{backlog.early:.0f} MB at its begin, {backlog.late:.0f} MB at its end, {backlog.most:.0f} at most"
+        memory = f"{backlog.early:.0f} MB at its start, {backlog.late:.0f} MB at its end, {backlog.most:.0f} at most"
         found = f"{memory}; CPU {backlog.cpu:.1%}"
         yield what, "< 150 MB, flat", found, backlog.most < 150 and backlog.late - backlog.early < 5
     once = all(row.duplicates == 0 for row in results.rows)
@@ -138,7 +138,7 @@ def _sqlite(results: Results) -> Iterator[str]:
             yield _line(results, row, f"{latency * 1000:g} ms, {calls}", "consumer on SQLite", own)
 
 
-def _line(results: Results, row: Row, where: str, name: str, own: Row | None) -> str:
+def _line(results: Results, row: ResultRow, where: str, name: str, own: ResultRow | None) -> str:
     share = f"{row.share:.3f}" if row.latency else ""
     cost = f"{row.cpu:.0f} ({row.cpu_range[0]:.0f}–{row.cpu_range[1]:.0f})"
     calls = f"{row.cpu / results.unit:.1f}" if results.unit else ""

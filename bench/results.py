@@ -1,4 +1,4 @@
-"""What the benchmarks found, as it is kept in `results.json`; medians where there were several rounds."""
+"""The results of the benchmarks, medians over the rounds. The names of the fields are the keys in `results.json`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple, Self
 
-from bench.measure import Sample
+from bench.measure import Measurement
 from bench.scenarios import Backlog, Delays
 
 
@@ -25,8 +25,8 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One cell, the median of each figure over its rounds."""
+class ResultRow:
+    """One cell: the median of each figure over its rounds."""
 
     who: str
     replicas: int
@@ -38,7 +38,7 @@ class Row:
     share: float
     #: Microseconds of CPU an event.
     cpu: float
-    #: The least and the most of it.
+    #: Its minimum and maximum.
     cpu_range: tuple[float, float]
     most_open: int
     duplicates: int
@@ -51,14 +51,14 @@ class Results:
     machine: str
     date: str
     command: str
-    #: What was measured.
+    #: The commit that was measured.
     commit: str = ""
-    #: 1-minute load average at the start of each round: what else ran beside.
+    #: 1-minute load average at the start of each round: shows what else was running.
     load: list[float] = field(default_factory=list)
     #: Microseconds of CPU of one call by wrk, each round.
     wrk: list[float] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
-    #: Share of one user → what the rate was and what the share of concurrency ÷ latency.
+    rows: list[ResultRow] = field(default_factory=list)
+    #: Part of the events that one user has, the rate, and the share of concurrency ÷ latency.
     hot: list[tuple[float, float, float]] = field(default_factory=list)
     backlogs: dict[str, Backlog] = field(default_factory=dict)
     idle: dict[str, float] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Results:
         """The CPU of one call by wrk, in µs."""
         return median(self.wrk) if self.wrk else None
 
-    def row(self, cell: Cell) -> Row | None:
+    def row(self, cell: Cell) -> ResultRow | None:
         return next((row for row in self.rows if (row.who, row.replicas, row.concurrency, row.latency) == cell), None)
 
     def save(self, path: Path) -> None:
@@ -78,33 +78,33 @@ class Results:
     @classmethod
     def read(cls, path: Path) -> Self:
         fields: dict[str, Any] = json.loads(path.read_text())
-        fields["rows"] = [Row(**row) for row in fields["rows"]]
+        fields["rows"] = [ResultRow(**row) for row in fields["rows"]]
         fields["hot"] = [tuple(one) for one in fields["hot"]]
         fields["backlogs"] = {name: Backlog(**one) for name, one in fields["backlogs"].items()}
         fields["visible"] = {name: Delays(**one) for name, one in fields["visible"].items()}
         return cls(**fields)
 
 
-def rows(samples: Iterable[tuple[Cell, Sample]]) -> list[Row]:
-    found: dict[Cell, list[Sample]] = defaultdict(list)
-    for cell, sample in samples:
-        found[cell].append(sample)
+def rows(measurements: Iterable[tuple[Cell, Measurement]]) -> list[ResultRow]:
+    found: dict[Cell, list[Measurement]] = defaultdict(list)
+    for cell, measurement in measurements:
+        found[cell].append(measurement)
     return [_row(cell, each) for cell, each in found.items()]
 
 
-def _row(cell: Cell, samples: Sequence[Sample]) -> Row:
-    costs = [sample.cpu_per_call for sample in samples]
-    return Row(
+def _row(cell: Cell, measurements: Sequence[Measurement]) -> ResultRow:
+    costs = [measurement.cpu_per_call for measurement in measurements]
+    return ResultRow(
         who=cell.who,
         replicas=cell.replicas,
         concurrency=cell.concurrency,
         latency=cell.latency,
-        rounds=len(samples),
-        rate=median(sample.rate for sample in samples),
-        share=median(sample.share(cell.concurrency) for sample in samples),
+        rounds=len(measurements),
+        rate=median(measurement.rate for measurement in measurements),
+        share=median(measurement.share(cell.concurrency) for measurement in measurements),
         cpu=median(costs),
         cpu_range=(min(costs), max(costs)),
-        most_open=max(sample.most_open for sample in samples),
-        duplicates=sum(sample.duplicates for sample in samples),
-        rss=max(sample.rss for sample in samples),
+        most_open=max(measurement.most_open for measurement in measurements),
+        duplicates=sum(measurement.duplicates for measurement in measurements),
+        rss=max(measurement.rss for measurement in measurements),
     )

@@ -1,4 +1,4 @@
-"""The benchmarks beside the matrix: one hot user, a backlog with the webhook down, an idle consumer, the way of one event."""
+"""The benchmarks besides the matrix: one hot user, a backlog with the webhook down, an idle consumer, the delay of one event."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from typing import Final
 from bench.client import SECRET
 from bench.events import log_id_of
 from bench.logs import KafkaLog, SqliteLog
-from bench.measure import Sample, Span, consumer
-from bench.processes import COMMAND, Process, running
+from bench.measure import Measurement, Span, consumer
+from bench.processes import COMMAND, MeasuredProcess, running
 from simulator.receiver import Receiver
 from simulator.tenant import Tenant
 from simulator.tenant_log import ListedLog
@@ -31,15 +31,15 @@ HOT_CALLS: Final = 50
 _POLL_INTERVAL: Final = 1.0
 
 
-def hot_key(log: KafkaLog, folder: Path, span: Span) -> Sample:
-    """Of a log in which one user has more events than the others."""
+def hot_key(log: KafkaLog, folder: Path, span: Span) -> Measurement:
+    """Measure a log in which one user has more events than the others."""
     return consumer(log, folder, concurrency=HOT_CALLS, latency=HOT_LATENCY, span=span)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
     events: int
-    #: Resident memory in MB: when the window had filled, at the end, and the most there was.
+    #: Resident memory in MB: when the window was full, at the end, and the maximum.
     early: float
     late: float
     most: float
@@ -49,10 +49,10 @@ class Backlog:
 
 
 def backlog(log: KafkaLog | SqliteLog, folder: Path, count: int, seconds: float) -> Backlog:
-    """Nobody listens at the webhook."""
+    """Measure a consumer while nothing listens at the webhook."""
     environ = {**log.environ(), "WEBHOOK_URL": "http://127.0.0.1:9/hook", "WEBHOOK_SECRET": SECRET}
     with running([*COMMAND, "consume"], folder, {**environ, "WEBHOOK_CONCURRENT_CALLS": "50"}, name="backlog") as process:
-        _says(process, "breaker open")
+        _wait_for(process, "breaker open")
         time.sleep(5)
         early, spent = process.rss, process.cpu
         time.sleep(seconds)
@@ -67,10 +67,10 @@ def backlog(log: KafkaLog | SqliteLog, folder: Path, count: int, seconds: float)
 
 
 def idle(log: KafkaLog | SqliteLog, folder: Path, seconds: float, name: str) -> float:
-    """The part of a core that a consumer of an empty log takes."""
+    """Returns the part of a core that the consumer of an empty log uses."""
     environ = {**log.environ(), "WEBHOOK_URL": "http://127.0.0.1:9/hook", "WEBHOOK_SECRET": SECRET}
     with running([*COMMAND, "consume"], folder, environ, name=name) as process:
-        _says(process, "partition assigned")
+        _wait_for(process, "partition assigned")
         time.sleep(3)
         spent = process.cpu
         time.sleep(seconds)
@@ -87,8 +87,8 @@ class Delays:
     most: float
 
 
-def visible(log: KafkaLog | SqliteLog, folder: Path, samples: int, name: str) -> Delays:
-    """One entry after the other, at moments that have nothing to do with the poller's; the system is idle otherwise."""
+def visible(log: KafkaLog | SqliteLog, folder: Path, measurements: int, name: str) -> Delays:
+    """Measure one entry after the other, at moments independent of the poller's; the system is otherwise idle."""
     entries = ListedLog()
     tenant = Tenant(entries, application=Application(client_id="client", client_secret="canary"))
     with in_background(tenant, Receiver()) as (tenant, receiver), ExitStack() as exits:
@@ -104,15 +104,15 @@ def visible(log: KafkaLog | SqliteLog, folder: Path, samples: int, name: str) ->
         commands = ["produce", "consume"] if isinstance(log, KafkaLog) else ["run"]
         for command in commands:
             exits.enter_context(running([*COMMAND, command], folder, environ, name=f"{name}-{command}"))
-        delays = [_one(entries, receiver, number) for number in range(samples + 1)]
-    return _delays(delays[1:])  # the first one waited for the start
+        delays = [_one(entries, receiver, number) for number in range(measurements + 1)]
+    return _delays(delays[1:])  # the first one includes the start
 
 
-def both_visible(broker: Broker, folder: Path, samples: int) -> tuple[Delays, Delays]:
-    """On Kafka and on SQLite, at the same time: both sleep nearly always."""
+def both_visible(broker: Broker, folder: Path, measurements: int) -> tuple[Delays, Delays]:
+    """Measure on Kafka and on SQLite at the same time: both sleep nearly always."""
     with ThreadPoolExecutor(2) as pool:
-        kafka = pool.submit(visible, KafkaLog(broker), folder, samples, "kafka")
-        sqlite = pool.submit(visible, SqliteLog(folder), folder, samples, "sqlite")
+        kafka = pool.submit(visible, KafkaLog(broker), folder, measurements, "kafka")
+        sqlite = pool.submit(visible, SqliteLog(folder), folder, measurements, "sqlite")
         return kafka.result(), sqlite.result()
 
 
@@ -132,7 +132,7 @@ def _delays(delays: Sequence[float]) -> Delays:
     return Delays(count=len(delays), p50=cuts[49], p99=cuts[98], most=max(delays))
 
 
-def _says(process: Process, words: str, within: float = 40) -> None:
+def _wait_for(process: MeasuredProcess, words: str, within: float = 40) -> None:
     deadline = time.monotonic() + within
     while words not in process.text:
         if time.monotonic() > deadline or not process.alive:

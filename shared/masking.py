@@ -1,7 +1,7 @@
-"""Secrets, and foreign text in which they may stand: what a server echoes of them must not get into a log or a dead letter.
+"""Masks secrets in foreign text: a secret that a server echoes must not get into a log or a dead letter.
 
-Foreign text is masked before it is cut: half a secret is not found any more. So there is one way to quote it, `excerpt`. The
-secrets of a process are told by `use`, together with the log's configuration.
+Foreign text is masked before it is cut, because half a secret is not found any more: always quote it by `excerpt`. `use` sets the
+secrets of the process, when the log is configured.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import quote, quote_plus, unquote
 
 MASK: Final = "***"
-_LEAST: Final = 6  # characters of a secret's other form: shorter ones stand in every other line by accident
+_LEAST: Final = 6  # characters of a secret's other forms: shorter ones occur in other text by accident
 _ESCAPE: Final = re.compile(r"%[0-9A-F]{2}")
 
 
@@ -33,15 +33,15 @@ class Mask:
         return text
 
 
-_told: Final[dict[str, tuple[str, ...]]] = {}
+_secrets: Final[dict[str, tuple[str, ...]]] = {}
 _mask = Mask()
 
 
 def use(secrets: Iterable[str], *, of: str = "settings") -> None:
-    """From now on these are the process's secrets of that origin, beside those of others."""
+    """Replace the process's secrets of that origin; those of other origins stay."""
     global _mask
-    _told[of] = tuple(secrets)
-    _mask = Mask(secret for several in _told.values() for secret in several)
+    _secrets[of] = tuple(secrets)
+    _mask = Mask(secret for several in _secrets.values() for secret in several)
 
 
 def masked(text: str) -> str:
@@ -49,7 +49,7 @@ def masked(text: str) -> str:
 
 
 def excerpt(text: str, most: int) -> str:
-    """Foreign text as it may be shown: secrets masked, and only then cut to `most` characters."""
+    """Returns foreign text with its secrets masked, and only then cut to `most` characters."""
     text = masked(text)
     return text if len(text) <= most else f"{text[:most]}…"
 
@@ -76,7 +76,7 @@ def _other_forms(secret: str) -> Iterator[str]:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """What is secret by itself too: what stands behind `Bearer` or `Basic`, login and password in it, a key without prefix."""
+    """Yields the parts that are secret too: after `Bearer` or `Basic`, login and password in it, a key without its prefix."""
     scheme, _, credentials = secret.partition(" ")
     if credentials:
         yield credentials
@@ -88,11 +88,11 @@ def _parts(secret: str) -> Iterator[str]:
         yield login
         yield login.partition(":")[2]
     yield secret.removeprefix("whsec_")
-    yield unquote(secret)  # of a password in a URL
+    yield unquote(secret)  # a password in a URL
 
 
 def _in_base64(secret: bytes) -> Iterator[str]:
-    """What of the base64 of any text does not change with what stands around this secret, as in `Basic` user:secret."""
+    """Yields the base64 of a secret inside any text, as in `Basic` user:secret: the characters that the rest cannot change."""
     for before in range(3):
         start, end = (before * 8 + 5) // 6, (before + len(secret)) * 8 // 6
         coded = base64.b64encode(bytes(before) + secret).decode()[start:end]

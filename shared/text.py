@@ -1,10 +1,10 @@
-"""Text that comes from elsewhere, made fit for a terminal. Pure."""
+"""Foreign text, made safe for a terminal. Pure."""
 
 from __future__ import annotations
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    """Without what a terminal would act on: what is not printable (controls, bidi controls, line ends) is its escape.
+    """Returns the text with escapes for everything that is not printable (controls, bidi controls, line ends).
 
     `keep`: characters that stay as they are.
     """

@@ -1,8 +1,8 @@
-// A receiver for auth0-webhooks: believes only what is signed, and handles each event once. Node.js 18 or newer, no packages.
+// A receiver for auth0-webhooks: accepts only signed calls, and handles each event once. Node.js 18 or newer, no packages.
 //
 //     WEBHOOK_SECRET=whsec_... node receiver.mjs
 //
-// WEBHOOK_SECRET_PREVIOUS, if set, is accepted too; PORT (8080) is where it listens; SEEN (seen.txt) is the file of what is done.
+// WEBHOOK_SECRET_PREVIOUS, if set, is accepted too; PORT (8080) is where it listens; SEEN (seen.txt) is the file of the events that are done.
 
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
@@ -14,18 +14,18 @@ const keys = [WEBHOOK_SECRET, WEBHOOK_SECRET_PREVIOUS]
   .filter(Boolean)
   .map((secret) => Buffer.from(secret.replace(/^whsec_/, ''), 'base64'))
 const TOLERANCE = 300 // seconds between the sender's clock and ours
-const MOST_BYTES = 16 * 1024 * 1024
-const MOST_REMEMBERED = 500_000
+const MAX_BYTES = 16 * 1024 * 1024
+const MAX_REMEMBERED = 500_000
 
-// Log id -> the promise of its handling. The file outlives a restart; in your own service a unique key in your database,
+// Log id -> the promise of its handling. The file survives a restart; in your own service a unique key in your database,
 // written in the same transaction as the work, is better.
 const done = new Map()
 if (existsSync(SEEN)) {
   const ids = readFileSync(SEEN, 'utf8').split('\n').filter(Boolean)
-  for (const id of ids.slice(-MOST_REMEMBERED)) done.set(id, Promise.resolve())
+  for (const id of ids.slice(-MAX_REMEMBERED)) done.set(id, Promise.resolve())
 }
 
-// Your work. If it throws, the event comes again.
+// Your work. If it throws, the event will be sent again.
 async function handle(event) {
   console.log('handled', event.log_id, event.type)
 }
@@ -33,11 +33,11 @@ async function handle(event) {
 function once(event) {
   const id = event.log_id ?? event._id
   if (!done.has(id)) {
-    // Noted before it is finished, so that the same event beside it waits for this one instead of being handled too.
+    // Stored before it is finished, so that a second call with the same event waits for it instead of handling it too.
     const handling = handle(event).then(() => appendFileSync(SEEN, id + '\n'))
     handling.catch(() => done.delete(id))
     done.set(id, handling)
-    if (done.size > MOST_REMEMBERED) done.delete(done.keys().next().value)
+    if (done.size > MAX_REMEMBERED) done.delete(done.keys().next().value)
   }
   return done.get(id)
 }
@@ -59,10 +59,10 @@ async function receive(request) {
   let size = 0
   for await (const part of request) {
     size += part.length
-    if (size > MOST_BYTES) return 413
+    if (size > MAX_BYTES) return 413
     parts.push(part)
   }
-  const body = Buffer.concat(parts) // the bytes as they came: text that was parsed and written again has another signature
+  const body = Buffer.concat(parts) // the bytes as they arrived: text that was parsed and written again has another signature
   if (!genuine(request.headers, body)) return 401
   const content = JSON.parse(body)
   // One event, or the array of them that SEND_AS_BATCH=true sends.
@@ -74,10 +74,10 @@ const server = createServer(async (request, response) => {
   try {
     response.statusCode = await receive(request)
   } catch (error) {
-    console.error('not handled:', error) // whatever it is: the event comes again
+    console.error('not handled:', error) // the event will be sent again
     response.statusCode = 500
   }
   response.end()
 })
-server.keepAliveTimeout = 60_000 // milliseconds; longer than the 30 s after which the sender closes a quiet connection
+server.keepAliveTimeout = 60_000 // milliseconds; longer than the 30 s after which the sender closes an idle connection
 server.listen(Number(PORT), '127.0.0.1', () => console.log(`listening on http://127.0.0.1:${server.address().port}/`))

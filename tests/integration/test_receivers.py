@@ -1,4 +1,4 @@
-"""The receivers that we show to users, each as a process, called by our own client with our own signatures."""
+"""The example receivers of the documentation, each as a process, called by our own client with our own signatures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FOREIGN: Final = "whsec_bm90IG9uZSBvZiBvdXJzIGF0IGFsbCwgc29ycnkuLi4="
 
 @dataclass(slots=True)
 class Program:
-    """One receiver; what it says goes to a file, and it may be started again on what it remembers."""
+    """One receiver; its output goes to a file, and it may be started again with what it stored."""
 
     command: list[str]
     folder: Path
@@ -63,7 +63,7 @@ class Program:
 
     @property
     def handled(self) -> list[str]:
-        """The log ids, in the order of the work. All of it is there once the call is answered."""
+        """The log ids, in the order of the work. Complete as soon as the call has its response."""
         return [line.split()[1] for line in self.text.splitlines() if line.startswith("handled ")]
 
     @property
@@ -92,21 +92,21 @@ def running(program: Program) -> Program:
 
 
 class Sender:
-    """Calls whichever receiver runs at the moment."""
+    """Calls the receiver that runs at the moment."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._clients: list[HttpWebhook] = []
 
     async def send(self, *ids: str, sign: Sign | None, body: bytes = b"") -> int | None:
-        """One event, or a batch of them; the status of the answer."""
+        """Send one event, or a batch of them. Returns the status of the response."""
         webhook = HttpWebhook(url=self._program.url, headers={}, timeout=10, connect_timeout=5, sign=sign)
         self._clients.append(webhook)
         call = Call(ids[0], _entry(ids[0])) if len(ids) == 1 else Call(f"{ids[0]}+{len(ids)}", _array(ids))
         call.body = body or call.body
-        answered: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
-        webhook.send(call, lambda _, attempt: answered.set_result(attempt))
-        return (await asyncio.wait_for(answered, 20)).status
+        result: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
+        webhook.send(call, lambda _, attempt: result.set_result(attempt))
+        return (await asyncio.wait_for(result, 20)).status
 
     async def close(self) -> None:
         for webhook in self._clients:
@@ -209,5 +209,5 @@ async def test_what_cannot_be_handled_comes_again(running: Program, sender: Send
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_document_shows_the_programs_as_they_are(name: str) -> None:
+def test_the_document_contains_the_programs_as_they_are(name: str) -> None:
     assert f"\n{(DOCS / 'examples' / name).read_text()}```\n" in (DOCS / "receivers.md").read_text()

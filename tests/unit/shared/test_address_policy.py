@@ -25,8 +25,8 @@ NEVER = [
     "fd00:42::42",
     "192.0.0.192",
     "::ffff:0:169.254.169.254",
-    "2001:0:a9fe:a9fe::1",  # Teredo by way of it
-    "2001::5601:5601",  # Teredo, the other end
+    "2001:0:a9fe:a9fe::1",  # Teredo: the server
+    "2001::5601:5601",  # Teredo: the client
     "fd20:ce::254",
     "::ffff:169.254.169.254",
     "::ffff:100.100.100.200",
@@ -41,7 +41,7 @@ PRIVATE = [
     "172.16.5.4",
     "192.168.1.1",
     "100.64.0.1",
-    "0.0.0.0",  # where a connection ends up on this machine
+    "0.0.0.0",  # connects to this machine
     "224.0.0.1",
     "::1",
     "::",
@@ -68,7 +68,7 @@ def test_private_ones_are_refused_where_they_are_not_allowed(address: str) -> No
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "169.253.255.255", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"])
-def test_public_ones_never(address: str) -> None:
+def test_public_ones_are_never_refused(address: str) -> None:
     assert refusal(address, allow_private=False) == ""
 
 
@@ -84,7 +84,7 @@ def _inverted(address: int) -> int:
     return address ^ 0xFFFFFFFF
 
 
-#: How an IPv4 address can be written inside an IPv6 one: from it, and some bits that are free to choose.
+#: The forms of an IPv4 address inside an IPv6 one, made from it and from some bits that may have any value.
 FORMS: dict[str, Callable[[int, int], int]] = {
     "itself, mapped": lambda inner, _: 0xFFFF << 32 | inner,
     "translated": lambda inner, _: 0xFFFF << 48 | inner,

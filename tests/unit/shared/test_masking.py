@@ -1,4 +1,4 @@
-"""No part of a secret is left in foreign text, whatever the server made of it and wherever the text is cut."""
+"""No part of a secret is left in foreign text, in whatever form a server echoes it and wherever the text is cut."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECRET = "s3cr3t/with+signs&more=äöü-0123456789"
 
 
 @pytest.fixture(autouse=True)
-def _told() -> Iterator[None]:
+def _process_secret() -> Iterator[None]:
     masking.use([SECRET])
     yield
     masking.use([])
@@ -53,7 +53,7 @@ def test_an_echo_is_masked_in_every_spelling(echo: str) -> None:
 
 
 @given(st.binary(max_size=7), st.binary(max_size=7))
-def test_nothing_to_speak_of_is_left_of_a_secret_inside_base64(before: bytes, after: bytes) -> None:
+def test_next_to_nothing_is_left_of_a_secret_inside_base64(before: bytes, after: bytes) -> None:
     """As in `Basic` user:secret, with users of any length."""
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         text = encode(before + SECRET.encode() + after).decode()
@@ -63,7 +63,7 @@ def test_nothing_to_speak_of_is_left_of_a_secret_inside_base64(before: bytes, af
 
 
 @pytest.mark.parametrize(
-    ("told", "echoed"),
+    ("secret", "echoed"),
     [
         ("Bearer tok-0123456789", "tok-0123456789"),
         ("Basic " + base64.b64encode(b"me:hush-hush").decode(), "hush-hush"),
@@ -72,8 +72,8 @@ def test_nothing_to_speak_of_is_left_of_a_secret_inside_base64(before: bytes, af
         ("p%40ss%2Fword", "p@ss/word"),
     ],
 )
-def test_the_part_that_matters_is_masked_by_itself(told: str, echoed: str) -> None:
-    assert Mask([told])(f"not {echoed}!") == f"not {MASK}!"
+def test_the_part_that_matters_is_masked_by_itself(secret: str, echoed: str) -> None:
+    assert Mask([secret])(f"not {echoed}!") == f"not {MASK}!"
 
 
 def test_what_is_short_is_masked_as_it_is_and_in_no_other_form() -> None:
@@ -124,7 +124,7 @@ CUTS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("cut", CUTS)
 def test_a_secret_is_masked_before_anything_is_cut(cut: str) -> None:
-    """The words of an error were cut at 200 characters first: half a secret stood at their end and matched nothing."""
+    """The text of an error was first cut at 200 characters: half a secret at its end was not found."""
     masking.use([SECRET_ASCII])
     for start in range(320):
         shown = CUTS[cut]("x" * start + SECRET_ASCII)

@@ -1,4 +1,4 @@
-"""What both sides make of `Retry-After` and of a date in a header: seconds, or nothing; never an exception."""
+"""`Retry-After` and dates in headers, for both sides: seconds, or nothing; never an exception."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_year_of_two_digits_is_never_more_than_fifty_years_ahead(year: int, no
         "Mon, 01 Jan 0001 00:00:00 +0100", "Fri, 31 Dec 9999 23:59:59 -0100", "Wed, ２１ Oct 2015 07:28:00 GMT",
     ],
 )  # fmt: skip
-def test_what_is_neither_seconds_nor_a_date_says_nothing(text: str) -> None:
+def test_what_is_neither_seconds_nor_a_date_is_ignored(text: str) -> None:
     assert retry_after(text, NOW) is None
 
 
@@ -90,7 +90,7 @@ def test_what_is_neither_seconds_nor_a_date_says_nothing(text: str) -> None:
     ("text", "seconds"),
     [("0", 0), ("120", 120), (" 7 ", 7), ("007", 7), ("9" * 5000, LONGEST), ("0" * 5000 + "7", 7)],
 )
-def test_seconds_are_digits_alone_and_stay_a_number_to_count_with(text: str, seconds: float) -> None:
+def test_seconds_are_digits_alone_and_stay_finite(text: str, seconds: float) -> None:
     assert retry_after(text, NOW) == seconds
 
 
@@ -122,7 +122,7 @@ CLOSE = r"(Sun(day)?, )?\d{2}[ -](Jan|Feb|Nov|Dec)[ -](\d{4}|\d\d) \d\d:\d\d:\d\
     ),
     st.floats(0, 4e9),
 )
-def test_whatever_stands_there_it_is_a_wait_that_can_be_counted_with_or_nothing(text: str, now: float) -> None:
+def test_any_text_is_a_finite_wait_or_nothing(text: str, now: float) -> None:
     wait = retry_after(text, now)
     assert wait is None or 0 <= wait <= 1e12
     assert whole_seconds(text) is None or text.strip().isascii()
