@@ -2,7 +2,7 @@
 //
 //     WEBHOOK_SECRET=whsec_... node receiver.mjs
 //
-// WEBHOOK_SECRET_PREVIOUS, if set, is accepted too; PORT (8080) is where it listens; SEEN (seen.txt) is the file of the events that are done.
+// WEBHOOK_SECRET_PREVIOUS, if set, is accepted too; PORT (8080) is where it listens; SEEN (seen.txt) is the file of handled events.
 
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'

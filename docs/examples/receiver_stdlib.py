@@ -2,7 +2,7 @@
 
     WEBHOOK_SECRET=whsec_... python receiver_stdlib.py
 
-WEBHOOK_SECRET_PREVIOUS, if set, is accepted too; PORT (8080) is where it listens; SEEN (seen.db) is the file of the events that are done.
+WEBHOOK_SECRET_PREVIOUS, if set, is accepted too; PORT (8080) is where it listens; SEEN (seen.db) is the file of handled events.
 """
 
 from __future__ import annotations
