@@ -93,7 +93,7 @@ def _stop_on_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, grace
 
 def _end_blocked(grace: float) -> None:
     time.sleep(grace + _BLOCKED)
-    logging.last_words(f"the process hangs: it did not end within {grace + _BLOCKED:g} s after a signal; it is ended as it is")
+    logging.explain_exit(f"the process hangs: it did not end within {grace + _BLOCKED:g} s after a signal; it is ended as it is")
     logging.finish()
     os._exit(Exit.ENVIRONMENT)
 

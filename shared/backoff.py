@@ -1,12 +1,12 @@
-"""How long to wait before the next attempt: pauses that double, and what an event waits. Pure: the jitter is handed in.
+"""How long to wait before the next attempt, of anything and of an event. Pure: the jitter is handed in.
 
-An event waits a uniform draw between nothing and the ceiling of the attempt, so that thousands of waiting
-events do not come back in one beat. A receiver that says it is busy, or says nothing in time, gets four times as long. With the
-defaults (`WEBHOOK_BACKOFF_BASE` 1 s, `WEBHOOK_BACKOFF_CAP` 300 s) the ceilings in seconds are
+An event waits a uniform draw between zero and the ceiling of the attempt, so that thousands of waiting events do not come back at
+one moment. A receiver that is busy, or does not respond in time, gets four times as long. With the defaults
+(`WEBHOOK_BACKOFF_BASE` 1 s, `WEBHOOK_BACKOFF_CAP` 300 s) the ceilings in seconds are
 
     after attempt             1   2   3   4    5    6     7     8     9 and later
     any failure               1   2   4   8   16   32    64   128   256, then 300
-    429, 503, no answer yet   4   8  16  32   64  128   256   300   300
+    429, 503, no response     4   8  16  32   64  128   256   300   300
 
 `Retry-After` is a floor under the draw, itself never higher than the cap.
 """
@@ -45,15 +45,15 @@ class Backoff:
     cap: float
 
     def ceiling(self, attempts: int, *, busy: bool = False) -> float:
-        """The longest wait after `attempts` (1 or more) failed attempts, in seconds."""
+        """Returns the longest wait after `attempts` (1 or more) failed attempts, in seconds."""
         return Doubling(self.base * _BUSY if busy else self.base, self.cap).after(attempts)
 
     def delay(self, attempts: int, jitter: float, *, busy: bool = False, retry_after: float | None = None) -> float:
-        """The wait in seconds; `jitter` is a draw from [0, 1), `retry_after` what the receiver asked for."""
+        """Returns the wait in seconds; `jitter` is a draw from [0, 1), `retry_after` what the receiver asked for."""
         drawn = self.ceiling(attempts, busy=busy) * jitter
-        # On top of the receiver's wish, not instead: all who were told the same moment must not come at that moment.
+        # On top of `Retry-After`, not instead: calls that were told the same moment must not all come at that moment.
         return min(self.cap, self.floor(retry_after) + drawn)
 
     def floor(self, retry_after: float | None) -> float:
-        """The shortest wait in seconds, where the receiver asked for `retry_after`."""
+        """Returns the shortest wait in seconds, where the receiver asked for `retry_after`."""
         return 0.0 if retry_after is None else min(self.cap, max(retry_after, 0.0))

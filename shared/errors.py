@@ -2,16 +2,16 @@
 
 WebhooksError
 ├── ConfigurationError      a setting is missing, malformed or at odds with another    → exit code 2
-├── EnvironmentUnusable       something we need outside of us is not as it must be       → exit code 3
+├── EnvironmentUnusable     something outside of this process is not as it must be     → exit code 3
 │   ├── TransportUnusable   the log (SQLite file, Kafka) cannot be used as it is
-│   │   └── TransportUnreachable  it broke off or gave no answer, so nothing is known; a start tries again for a while
+│   │   └── TransportUnreachable  it broke off or did not respond, so nothing is known; a start tries again for a while
 │   ├── CredentialsRefused  Auth0 does not know this application, or it may not use the Management API
 │   └── ScopeMissing        Auth0 knows the application, but it may not read logs
-├── Transient               goes away by itself or by somebody else's hand; the caller waits and tries again
-│   ├── Auth0Unavailable    no usable answer from Auth0: connection, timeout, 5xx, an answer we cannot read
-│   ├── PageInvalid         an answer arrived that is no page of log entries
+├── Transient               passes by itself or is repaired elsewhere; the caller waits and tries again
+│   ├── Auth0Unavailable    no usable response from Auth0: connection, timeout, 5xx, a response we cannot read
+│   ├── PageInvalid         a response arrived that is no page of log entries
 │   ├── CheckpointUnknown   Auth0 does not know the log id to go on from; a person resets the checkpoint
-│   ├── RateLimited         Auth0 asks us to wait, and says how long
+│   ├── RateLimited         Auth0 asks us to wait, and for how long
 │   └── PublishFailed       not every record of a page was acknowledged; the checkpoint did not move
 ├── LeaseLost               another poller is the active one now
 └── RecordInvalid           a record in the topic that we did not write, or cannot read
@@ -43,7 +43,7 @@ class TransportUnusable(EnvironmentUnusable):
 
 
 class TransportUnreachable(TransportUnusable):
-    """The log broke off or gave no answer."""
+    """The log broke off or did not respond."""
 
 
 class CredentialsRefused(EnvironmentUnusable):
@@ -59,25 +59,25 @@ class Transient(WebhooksError):
 
 
 class Auth0Unavailable(Transient):
-    """No usable answer from Auth0."""
+    """No usable response from Auth0."""
 
 
 class PageInvalid(Transient):
-    """The answer is no page of log entries. Nothing of it was used and the checkpoint stays."""
+    """The response is no page of log entries. Nothing of it was used and the checkpoint stays."""
 
 
 class CheckpointUnknown(Transient):
     """Auth0 does not know the checkpoint's log id, or not any more. Until a person acts nothing new is read."""
 
-    def __init__(self, log_id: str, heard: str) -> None:
+    def __init__(self, log_id: str, status: str) -> None:
         super().__init__(
-            f"Auth0 does not know the checkpoint's log id {log_id}, or not any more ({heard}). Waiting does not help: stop the "
+            f"Auth0 does not know the checkpoint's log id {log_id}, or not any more ({status}). Waiting does not help: stop the "
             "producer, run `auth0-webhooks checkpoint reset --yes`, start it; it begins at the oldest entry that Auth0 still has"
         )
 
 
 class RateLimited(Transient):
-    """Auth0 answered 429; `wait` is in seconds from now."""
+    """Auth0 returned 429; `wait` is in seconds from now."""
 
     def __init__(self, message: str, *, wait: float) -> None:
         super().__init__(message)

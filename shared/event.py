@@ -17,7 +17,7 @@ from shared.masking import excerpt
 
 
 class _Number(str):
-    """A JSON number, kept as its text: what it means is no concern of ours, and a huge one must cost nothing."""
+    """A JSON number as its text: its value does not matter here, and a huge one must cost nothing."""
 
     __slots__ = ()
 
@@ -26,16 +26,16 @@ class _Number(str):
 _DECODER: Final = json.JSONDecoder(parse_int=_Number, parse_float=_Number, strict=False)
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s"{}\[\],:]+', re.DOTALL)
-# What may travel in an HTTP header and name a row: printable ASCII without spaces. Auth0's own ids are ~56 digits.
+# Fit for an HTTP header and for a key of a table: printable ASCII without spaces. Auth0's own ids are ~56 digits.
 _LOG_ID: Final = re.compile(r"[!-~]{1,1024}")
 _ID_TIME: Final = re.compile(r"900(\d{14})\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One log entry. Every text field but `log_id` can be empty: Auth0 leaves fields out as it likes."""
+    """One log entry. Every text field but `log_id` can be empty: Auth0 may leave any of them out."""
 
-    #: The entry's JSON, byte for byte as it stood in Auth0's answer.
+    #: The entry's JSON, byte for byte as it stood in Auth0's response.
     raw: bytes
     #: `log_id`, or `_id` in older entries.
     log_id: str
@@ -48,17 +48,17 @@ class Event:
 
     @property
     def key(self) -> str:
-        """What order is kept for: the user, or for an event without one the event itself.
+        """Events of one key are delivered in order: the user, or for an event without one the log id.
 
-        Never `user_name`: in a failed login it is the application's name, which would put all of them in one lane.
+        Never `user_name`: in a failed login it is the application's name, which would put all of them in one queue.
         """
         return self.user_id or self.log_id
 
 
 def slice_page(body: bytes) -> list[Event]:
-    """Cut the body of `GET /api/v2/logs` into events, in their order.
+    """Cuts the body of `GET /api/v2/logs` into events, in their order.
 
-    Raises `PageInvalid`, saying what stands there instead, for anything but a JSON array of objects with an id each.
+    Raises `PageInvalid`, which names what was found instead, for anything but a JSON array of objects with an id each.
     """
     text = body.decode("utf-8", "surrogateescape")
     position = _skip_space(text, 0)
@@ -83,7 +83,7 @@ def slice_page(body: bytes) -> list[Event]:
 
 
 def log_id_time(log_id: str) -> datetime | None:
-    """The moment that an id of Auth0's current form carries (`900` + yyyymmddhhmmss + …), in UTC; None for other forms."""
+    """Returns the moment in an id of Auth0's current form (`900` + yyyymmddhhmmss + …), in UTC; None for other forms."""
     match = _ID_TIME.fullmatch(log_id)
     try:
         return datetime.strptime(match[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC) if match else None
@@ -128,7 +128,7 @@ def _decode(text: str, position: int) -> tuple[object, int]:
 
 
 def _decode_deep(text: str, position: int) -> tuple[object, int]:
-    """Read an entry that is nested deeper than the decoder can follow: its end, and its scalar members only."""
+    """Reads an entry that is nested deeper than the decoder can follow: its string members, and where it ends."""
     depth, member, last = 0, "", ""
     entry: dict[str, object] = {}
     for token in _TOKEN.finditer(text, position):
@@ -150,7 +150,7 @@ def _skip_space(text: str, position: int) -> int:
 
 
 def _describe(text: str) -> str:
-    """A few words for what stands where a page should be, without quoting personal data at length."""
+    """Describes what was found instead of a page, without quoting personal data at length."""
     start = excerpt(text.lstrip(), 40)
     if not start:
         return "nothing (an empty body)"

@@ -1,23 +1,23 @@
-"""Named places where a test lets this process die as in a crash, by SIGKILL, at the worst moment.
+"""Named places where a test kills this process by SIGKILL, as a crash would, at the worst moment.
 
 `FAULT_AT=name:n` kills at the n-th pass of that point, `FAULT_AT=name:n+0.002` two milliseconds after it, in the middle of
-whatever comes next. Without the variable, as always but in `tests/faults`, a point is a call of a function that does nothing.
+what follows. Without the variable, as always outside of `tests/faults`, a point is a call of a function that does nothing.
 
     consumer    after-poll             records came, none is taken yet
                 request-sent           a call was handed to the webhook client
-                answered               it was answered 200, and nothing is noted yet
-                marked                 its events are done in the ledger, and not committed
-                inside-commit          the position is on its way to the log
+                answered               its response is 200, and nothing is recorded yet
+                marked                 its events are completed in the ledger, and not committed
+                inside-commit          the position is on its way to the transport
                 after-commit           it is stored
                 in-revoked             partitions are about to go; open calls were not waited for yet
                 drained                they were, and their positions are not committed yet
                 before-seek            a partition was assigned and its position read
-                letter-acknowledged    a dead letter is stored; its event is not done yet
+                letter-acknowledged    a dead letter is stored; its event is not completed yet
     producer    page-read              a page came, and nothing of it is stored
                 before-publish         its events are about to be sent
                 record-acknowledged    one of them is stored
                 page-acknowledged      all of them are, and the checkpoint is not
-                checkpoint-written     the checkpoint is stored, and we have not noticed yet
+                checkpoint-written     the checkpoint is stored, and the poller does not know it yet
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ VARIABLE: Final = "FAULT_AT"
 _FORM: Final = re.compile(r"([a-z-]+):([1-9][0-9]*)(?:\+([0-9.]+))?")
 
 
-def _pass(_name: str) -> None:
+def _do_nothing(_name: str) -> None:
     pass
 
 
 def _armed(text: str) -> Callable[[str], None]:
-    """Raises ValueError for what is no failpoint: a test that kills nobody would prove nothing."""
+    """Raises ValueError for what is no failpoint: a test that kills no process would prove nothing."""
     form = _FORM.fullmatch(text)
     if form is None or form[1] not in CONSUMER + PRODUCER:
         raise ValueError(f"{VARIABLE}={text}: not NAME:PASS or NAME:PASS+SECONDS with a NAME of shared/failpoints.py")
@@ -79,4 +79,4 @@ def _die(name: str) -> NoReturn:
 
 
 #: `failpoints.at("marked")`: bound once, by its module, so that a test can bind it anew in a process that it forked.
-at: Callable[[str], None] = _armed(os.environ[VARIABLE]) if VARIABLE in os.environ else _pass
+at: Callable[[str], None] = _armed(os.environ[VARIABLE]) if VARIABLE in os.environ else _do_nothing

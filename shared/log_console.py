@@ -1,6 +1,6 @@
-"""A line of our log for a person's eyes: time, level, outcome, what happened, event type, and then the fields.
+"""A line of our log for a person to read: time, level, outcome, what happened, event type, and then the other fields.
 
-Rows end before column 100 and go on below, indented. What a field holds cannot move the cursor.
+Rows end before column 100 and continue below, indented. The content of a field cannot move the cursor.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from shared.text import visible
 COLUMNS: Final = 100
 _INDENT: Final = " " * 16  # below what happened
 _COLORS: Final = {"warn": "33", "error": "31"}
-#: In front, without their names; in this order.
+#: These come first, in this order and without their names.
 _FIRST: Final = ("outcome", "event", "type")
-#: Not for eyes: what stands in front anyway, our module's name, and where a record lies that its log id names.
+#: Not among the other fields: what comes first or last, and the name of our module.
 _HIDDEN: Final = frozenset({*_FIRST, "timestamp", "level", "logger_name", "exception", "stack", "log_id"})
-_PLACE: Final = frozenset({"partition", "offset"})
+#: Not shown beside a log id.
+_POSITION: Final = frozenset({"partition", "offset"})
 
 
-class Console:
-    """The last step of structlog's."""
+class ConsoleRenderer:
+    """The last of structlog's processors."""
 
     def __init__(self, *, colors: bool) -> None:
         self._colors = colors
@@ -38,7 +39,7 @@ class Console:
 
 
 def _rows(row: str, words: Iterable[str]) -> Iterator[str]:
-    """Begins with `row`. A word that fits into a row is kept whole; a longer one is taken apart at its blanks."""
+    """Begins with `row`. A word that fits into a row stays whole; a longer one is split at its blanks."""
     for word in words:
         for part in (word,) if len(_INDENT) + len(word) <= COLUMNS else word.split():
             if len(row) + 1 + len(part) > COLUMNS and row != _INDENT[1:]:
@@ -52,7 +53,7 @@ def _words(line: Mapping[str, Any]) -> Iterator[str]:
     for name in _FIRST:
         if name in line:
             yield visible(str(line[name]))
-    hidden = _HIDDEN | _PLACE if "log_id" in line else _HIDDEN
+    hidden = _HIDDEN | _POSITION if "log_id" in line else _HIDDEN
     for name, value in line.items():
         if name not in hidden and value is not None:
             yield f"{visible(name)}={_value(value)}"

@@ -19,29 +19,29 @@ LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogType:
-    """One row of the table. What Auth0 does not say of a type is empty: some have no category, a few no name."""
+    """One row of the table. What Auth0 does not document is empty: some types have no category, a few no name."""
 
-    #: What stands in an event's `type`, such as `s` or `limit_wc`.
+    #: The value of an event's `type`, such as `s` or `limit_wc`.
     code: str
     name: str
     category: str
     #: 0 (debug) to 4 (critical).
     level: int
-    #: Who gave the level: `extension` (Auth0's retired extension), `seed` (its documentation) or `review` (us).
+    #: Where the level comes from: `extension` (Auth0's retired extension), `seed` (its documentation) or `review` (us).
     level_from: str
     description: str
 
 
 @cache
 def table() -> Mapping[str, LogType]:
-    """Every known type by its code, in the file's order."""
+    """Returns every known type by its code, in the file's order."""
     text = resources.files("shared").joinpath("log-types.tsv").read_text("utf-8")
     rows = (_row(line) for line in text.splitlines()[1:])
     return MappingProxyType({row.code: row for row in rows})
 
 
 def suggest(code: str) -> str | None:
-    """The known code that somebody who wrote `code` may have meant (also by a type's full name), or None."""
+    """Returns the known code that `code` was most likely meant to be (also by a type's full name), or None."""
     wanted = code.strip().lower()
     by_name = {row.name.lower(): row.code for row in table().values()}
     if wanted in by_name:

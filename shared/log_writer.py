@@ -1,8 +1,8 @@
-"""Lines on their way to a descriptor, written by a thread of their own, so that a log call neither blocks nor raises.
+"""Writes lines to a descriptor in a thread of its own, so that a log call neither blocks nor raises.
 
-The queue is bounded: what does not fit is dropped and counted. A write that fails (a full disk, a reader that is gone) is tried
-again every second with the same lines: a disk gets room again, a FIFO a new reader.
-The thread is a daemon, so nothing waits for a write that hangs. A fork does not have it: make a writer in the process that logs.
+The queue is bounded: what does not fit is dropped and counted. A write that fails (a full disk, a closed reader) is tried again
+every second with the same lines: a disk gets room again, a FIFO a new reader.
+The thread is a daemon, so nothing waits for a write that hangs. A fork has none: make the writer in the process that logs.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final
 
-_MOST: Final = 10_000  # lines that wait; some 4 MB
-#: Lines that the thread takes at once.
-_TAKE: Final = 100
+_CAPACITY: Final = 10_000  # lines that wait; some 4 MB
+_TAKE: Final = 100  # lines that the thread takes at once
 #: Seconds in which further lines gather: one write for a burst costs less than one for each line.
 _GATHER: Final = 0.02
 _TRY_AGAIN: Final = 1.0  # seconds after a write that failed
@@ -25,13 +24,16 @@ _TRY_AGAIN: Final = 1.0  # seconds after a write that failed
 _AT_ONCE: Final = 4096
 
 
-class Writer:
-    """Takes whole lines, each with its end. `on_dropped` hears, in the thread, how many were dropped once writing works again."""
+class LogWriter:
+    """Takes whole lines, each with its line end.
 
-    def __init__(self, descriptor: int, *, on_dropped: Callable[[int], None], most: int = _MOST) -> None:
+    `on_dropped` is called in the thread with the number of dropped lines, once writing works again.
+    """
+
+    def __init__(self, descriptor: int, *, on_dropped: Callable[[int], None], capacity: int = _CAPACITY) -> None:
         self._descriptor = descriptor
         self._on_dropped = on_dropped
-        self._most = most
+        self._capacity = capacity
         # Its `put` may come from a signal handler that has interrupted another `put`: no lock of Python's is in it.
         self._queue: Final[SimpleQueue[str | threading.Event]] = SimpleQueue()
         self._dropped = 0
@@ -39,17 +41,17 @@ class Writer:
         threading.Thread(target=self._work, name="log", daemon=True).start()
 
     def write(self, text: str) -> None:
-        """Raises nothing, waits for nothing."""
-        if self._queue.qsize() < self._most:
+        """Neither raises nor waits."""
+        if self._queue.qsize() < self._capacity:
             self._queue.put(text)
         else:
             self._dropped += 1
 
     def flush(self) -> None:
-        """For what wants a file; lines go out by themselves."""
+        """Does nothing: lines are written by themselves. Code that expects a file calls it."""
 
     def finish(self, within: float) -> bool:
-        """Wait until all is written, for at most so many seconds. Returns whether it is.
+        """Waits until every line is written, at most `within` seconds. Returns whether it is.
 
         From now on a write that fails is not repeated.
         """
@@ -66,7 +68,7 @@ class Writer:
             if self._dropped:
                 dropped, self._dropped = self._dropped, 0
                 self._on_dropped(dropped)
-                for written in waiting:  # after the line that was just added
+                for written in waiting:  # `on_dropped` has added a line: wait for that too
                     self._queue.put(written)
             else:
                 for written in waiting:
@@ -75,7 +77,7 @@ class Writer:
                 self._ending.wait(_GATHER)
 
     def _take(self) -> tuple[list[str], list[threading.Event]]:
-        """Wait for a line, and take what else is there."""
+        """Waits for a line, and takes those that are there as well."""
         items = [self._queue.get()]
         with suppress(Empty):
             while len(items) < _TAKE:
@@ -88,7 +90,7 @@ class Writer:
         while rest:
             try:
                 rest = rest[os.write(self._descriptor, rest) :]
-            except BlockingIOError:  # another process has made the descriptor that we share non-blocking
+            except BlockingIOError:  # another process has made the shared descriptor non-blocking
                 select.select((), (self._descriptor,), (), _TRY_AGAIN)
             except OSError:
                 if self._ending.is_set():
@@ -97,10 +99,10 @@ class Writer:
 
 
 def _chunks(texts: list[str]) -> Iterator[bytes]:
-    """Whole lines, together where they are small."""
+    """Returns whole lines, several in one chunk where they are small."""
     chunk = b""
     for text in texts:
-        # Half a surrogate pair becomes its escape, in JSON and for eyes alike.
+        # Half a surrogate pair becomes its escape, in JSON and on the console.
         line = text.encode("utf-8", "backslashreplace")
         if chunk and len(chunk) + len(line) > _AT_ONCE:
             yield chunk

@@ -1,7 +1,7 @@
-"""Our own log: one wide line per outcome, on standard error, as JSON or for a person's eyes; no payload and no secret.
+"""Our own log: one wide line per outcome, on standard error, as JSON or for a person to read; no payload and no secret.
 
-A log call never raises and never waits, whatever is at the other end: lines go through a `Writer`.
-`configure` is called by whoever owns the process. Everything else does `log = get_logger(__name__)` and
+A log call never raises and never waits, whatever reads standard error: lines go through a `LogWriter`.
+`configure` is called once, where the process starts. All other code does `log = get_logger(__name__)` and
 `log.info("a sentence", log_id=…, status=…)`. Lines of libraries (kafka, httpx, asyncio) go through the same renderer.
 """
 
@@ -23,8 +23,8 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from shared import masking
-from shared.log_console import Console
-from shared.log_writer import Writer
+from shared.log_console import ConsoleRenderer
+from shared.log_writer import LogWriter
 from shared.text import visible
 
 Verbosity = Literal["debug", "info", "warning", "error"]
@@ -33,7 +33,7 @@ LogFormat = Literal["console", "json"]
 Logger = FilteringBoundLogger
 
 _STANDARD_ERROR: Final = 2  # the descriptor; `sys.stderr` has a buffer and locks of its own
-_LAST_LINES: Final = 1.0  # seconds that the end waits for them
+_LAST_LINES: Final = 1.0  # seconds that the end of the process waits for them
 
 
 def get_logger(name: str) -> Logger:
@@ -44,10 +44,10 @@ def get_logger(name: str) -> Logger:
 def configure(
     *, verbosity: Verbosity, log_format: LogFormat | None, secrets: Collection[str] = (), stream: TextIO | None = None
 ) -> None:
-    """Set up the log of this process: on standard error, by a thread of its own, or on `stream`.
+    """Sets up the log of this process: on standard error, by a thread of its own, or on `stream`.
 
-    `log_format` None: `console` on a terminal, else `json`. `secrets`: values that are masked wherever they would appear in a
-    line, whoever wrote it; without any, those told before count.
+    `log_format` None: `console` on a terminal, else `json`. `secrets`: values that are masked in every line, also of libraries;
+    without any, those of the call before stay.
     """
     if secrets:
         masking.use(secrets)
@@ -55,16 +55,16 @@ def configure(
     console = log_format == "console" or (log_format is None and terminal)
     colors = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     out = stream or _standard_error()
-    line = _Line(Console(colors=colors) if console else _json)
+    line = _LineFormatter(ConsoleRenderer(colors=colors) if console else _json)
     level = logging.getLevelNamesMapping()[verbosity.upper()]
     structlog.configure(
         processors=[line],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: _Out(out),
+        logger_factory=lambda *_: _StructlogOutput(out),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
-    root.handlers[:] = [_Libraries(line, out)]
+    root.handlers[:] = [_LibraryHandler(line, out)]
     root.setLevel(max(level, logging.WARNING))
     logging.captureWarnings(capture=True)
     threading.excepthook = _in_thread
@@ -72,13 +72,13 @@ def configure(
 
 
 def writes_json() -> bool:
-    """Whether `configure` has made this a log for programs."""
+    """Returns whether `configure` chose JSON."""
     processors = structlog.get_config()["processors"]
-    return isinstance(processors[0], _Line) and processors[0].renderer is _json
+    return isinstance(processors[0], _LineFormatter) and processors[0].renderer is _json
 
 
-def last_words(sentence: str, *, because: BaseException | None = None, **fields: object) -> None:
-    """Why this process ends: a line of the log where that is JSON, else a plain one for a person on standard error."""
+def explain_exit(sentence: str, *, because: BaseException | None = None, **fields: object) -> None:
+    """Writes why this process ends: a line of the log where that is JSON, else a plain one on standard error."""
     if writes_json():
         get_logger(__name__).error(sentence, exc_info=because, **fields)
     else:
@@ -87,23 +87,23 @@ def last_words(sentence: str, *, because: BaseException | None = None, **fields:
 
 
 def finish() -> None:
-    """Wait until what was logged is written, a second at most: its reader may not read."""
+    """Waits until what was logged is written, at most a second: its reader may not read."""
     if _standard_error.cache_info().currsize:
         _standard_error().finish(_LAST_LINES)
 
 
 @cache
-def _standard_error() -> Writer:
+def _standard_error() -> LogWriter:
     def on_dropped(count: int) -> None:
         log = get_logger(__name__)
         log.error(f"{count} lines dropped: this log's reader did not keep up, or its disk was full", dropped=count)
 
-    atexit.register(finish)  # for programs that do not end by way of our command
-    return Writer(_STANDARD_ERROR, on_dropped=on_dropped)
+    atexit.register(finish)  # for programs that do not end through our command
+    return LogWriter(_STANDARD_ERROR, on_dropped=on_dropped)
 
 
-class _Line:
-    """From a line's fields to its text. Raises nothing, whatever the fields are."""
+class _LineFormatter:
+    """Makes a line's text of its fields. Never raises, whatever the fields are."""
 
     def __init__(self, renderer: Processor) -> None:
         self.renderer = renderer
@@ -128,10 +128,10 @@ class _Line:
             return str(self.renderer(logger, method, _masked_line(logger, method, texts)))
 
 
-class _Out:
-    """The end of structlog's chain."""
+class _StructlogOutput:
+    """What structlog calls a logger: it writes the finished line."""
 
-    def __init__(self, out: TextIO | Writer) -> None:
+    def __init__(self, out: TextIO | LogWriter) -> None:
         self._write = out.write
 
     def msg(self, text: str) -> None:
@@ -158,7 +158,7 @@ def _unraisable(failure: sys.UnraisableHookArgs) -> None:
 
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=repr).encode
-#: JSON lets them stand, and yet they break lines (U+0085, U+2028, U+2029) or are what a terminal acts on.
+#: JSON allows them raw, but they break lines (U+0085, U+2028, U+2029) or make a terminal act.
 _ESCAPED: Final = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
 
 
@@ -183,10 +183,10 @@ def _masked(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else _masked(str(value))
 
 
-class _Libraries(logging.Handler):
-    """Lines of libraries (kafka, httpx, asyncio, warnings), as ours."""
+class _LibraryHandler(logging.Handler):
+    """Writes the lines of libraries (kafka, httpx, asyncio, warnings) as ours."""
 
-    def __init__(self, line: _Line, out: TextIO | Writer) -> None:
+    def __init__(self, line: _LineFormatter, out: TextIO | LogWriter) -> None:
         super().__init__()
         self._line = line
         self._out = out

@@ -1,4 +1,4 @@
-"""How an event becomes a record of the topic, and how its identity is read back without parsing JSON.
+"""How an event becomes a record of the topic, and how its log id is read back without parsing JSON.
 
 Key: the user, else the log id. Value: the entry's JSON, untouched. Headers, ASCII: `v` (the version of this form), `log-id`,
 `type`, `date`, `tenant`.
@@ -22,7 +22,7 @@ Headers = Sequence[tuple[str, bytes]]
 
 
 class Record(NamedTuple):
-    """An event at its offset, or whatever else somebody wrote there."""
+    """An event at its offset, or what another program wrote there."""
 
     offset: int
     key: bytes | None
@@ -37,7 +37,7 @@ def key_of(event: Event) -> bytes:
 
 
 def headers_of(event: Event) -> list[tuple[str, bytes]]:
-    """The headers of an event's record; what is not ASCII is written as a backslash escape, at most 256 bytes a value."""
+    """Returns the headers of an event's record. What is not ASCII becomes a backslash escape; a value has at most 256 bytes."""
     return [
         ("v", VERSION),
         ("log-id", event.log_id.encode("ascii")),
@@ -48,9 +48,9 @@ def headers_of(event: Event) -> list[tuple[str, bytes]]:
 
 
 def log_id_of(record: Record) -> str:
-    """The log id of a record that our producer wrote.
+    """Returns the log id of a record that our producer wrote.
 
-    Raises `RecordInvalid`, saying what is wrong, for a foreign record, an empty one, or one of a newer version.
+    Raises `RecordInvalid`, which says what is wrong, for a foreign record, an empty one, or one of a newer version.
     """
     headers = dict(record.headers)
     version, log_id = headers.get("v"), headers.get("log-id")
@@ -61,7 +61,7 @@ def log_id_of(record: Record) -> str:
         raise RecordInvalid(f"its version is {shown!r}, this release knows {VERSION.decode()!r}: upgrade auth0-webhooks")
     if not record.value:
         raise RecordInvalid("it has no value")
-    # Parsing each one would cost more than delivering it; what our producer wrote was cut out of a page between these two.
+    # Parsing each value would cost more than delivering it; our producer cuts an entry out of its page at these two characters.
     if not (record.value.startswith(b"{") and record.value.endswith(b"}")):
         raise RecordInvalid("its value is no JSON object: another program wrote it")
     return log_id.decode("ascii", "backslashreplace")

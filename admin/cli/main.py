@@ -73,7 +73,7 @@ def _end(code: Exit, *sentences: str, because: Exception | None = None) -> None:
     if not logging.writes_json() and settings.log_format() == "json":
         logging.configure(verbosity="info", log_format="json")
     for sentence in sentences:
-        logging.last_words(sentence, because=because, exit_code=int(code))
+        logging.explain_exit(sentence, because=because, exit_code=int(code))
     _leave(code)
 
 

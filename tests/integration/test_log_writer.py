@@ -1,4 +1,4 @@
-"""Our log's way out, at descriptors as people's machines have them."""
+"""The writer of our log at descriptors that block, fail, or are closed."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from shared.log_writer import Writer
+from shared.log_writer import LogWriter
 
 
 class _Drops(list[int]):
-    """How many were dropped, each time that the writer says so."""
+    """The number of dropped lines at each call."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.said = threading.Event()
+        self.called = threading.Event()
 
     def __call__(self, count: int) -> None:
         self.append(count)
-        self.said.set()
+        self.called.set()
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def _pipe() -> Iterator[tuple[int, int]]:
 
 
 def _read_lines(descriptor: int, count: int | None) -> list[str]:
-    """So many, or all until the other end is closed."""
+    """Returns `count` lines, or all until the other end is closed."""
     data = b""
     while count is None or data.count(b"\n") < count:
         more = os.read(descriptor, 65536)
@@ -49,10 +49,10 @@ def _read_lines(descriptor: int, count: int | None) -> list[str]:
     return data.decode().splitlines()
 
 
-def test_a_reader_that_does_not_read_blocks_nothing_and_hears_later_how_much_it_missed() -> None:
+def test_a_reader_that_does_not_read_blocks_nothing_and_learns_later_how_much_it_missed() -> None:
     drops = _Drops()
     with _pipe() as (read, write):
-        writer = Writer(write, on_dropped=drops, most=2000)
+        writer = LogWriter(write, on_dropped=drops, capacity=2000)
         for number in range(5000):
             writer.write(f"{number:099}\n")  # 500 KB into a pipe of 64
         assert not writer.finish(0.1)
@@ -70,7 +70,7 @@ def test_a_reader_that_does_not_read_blocks_nothing_and_hears_later_how_much_it_
 def test_lines_wait_for_a_full_disk_to_have_room_again(tmp_path: Path) -> None:
     drops = _Drops()
     descriptor = os.open("/dev/full", os.O_WRONLY)
-    writer = Writer(descriptor, on_dropped=drops, most=3)
+    writer = LogWriter(descriptor, on_dropped=drops, capacity=3)
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
         os.write(descriptor, b"x")
     while not drops:
@@ -78,16 +78,16 @@ def test_lines_wait_for_a_full_disk_to_have_room_again(tmp_path: Path) -> None:
             writer.write(f"{number}\n")
         with (tmp_path / "log").open("ab") as file:
             os.dup2(file.fileno(), descriptor)
-        drops.said.wait(5)
+        drops.called.wait(5)
     assert writer.finish(5)
     os.close(descriptor)
     assert (tmp_path / "log").read_text().startswith("0\n1\n")
 
 
-def test_a_reader_that_is_gone_for_good_holds_up_no_end() -> None:
+def test_a_closed_reader_does_not_delay_the_end() -> None:
     with _pipe() as (read, write):
         os.close(read)
-        writer = Writer(write, on_dropped=lambda _: None)
+        writer = LogWriter(write, on_dropped=lambda _: None)
         writer.write("unheard\n")
         assert writer.finish(5)
 
@@ -95,7 +95,7 @@ def test_a_reader_that_is_gone_for_good_holds_up_no_end() -> None:
 def test_a_descriptor_that_another_process_made_non_blocking_still_takes_every_line() -> None:
     with _pipe() as (read, write):
         os.set_blocking(write, False)
-        writer = Writer(write, on_dropped=lambda _: None)
+        writer = LogWriter(write, on_dropped=lambda _: None)
         for number in range(3000):
             writer.write(f"{number:099}\n")
         lines = _read_lines(read, 3000)
@@ -105,7 +105,7 @@ def test_a_descriptor_that_another_process_made_non_blocking_still_takes_every_l
 
 def test_lines_of_several_threads_and_of_any_length_come_out_whole() -> None:
     with _pipe() as (read, write):
-        writer = Writer(write, on_dropped=lambda _: None)
+        writer = LogWriter(write, on_dropped=lambda _: None)
 
         def log(letter: str) -> None:
             for length in range(1, 6000, 50):
@@ -124,7 +124,7 @@ def test_lines_of_several_threads_and_of_any_length_come_out_whole() -> None:
 
 def test_half_a_surrogate_pair_does_not_end_the_log() -> None:
     with _pipe() as (read, write):
-        writer = Writer(write, on_dropped=lambda _: None)
+        writer = LogWriter(write, on_dropped=lambda _: None)
         writer.write('{"name": "\ud83d"}\n')
         assert _read_lines(read, 1) == ['{"name": "\\ud83d"}']
         assert writer.finish(5)

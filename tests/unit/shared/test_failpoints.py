@@ -27,7 +27,7 @@ def _child(fault_at: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_without_the_variable_a_point_is_a_function_that_does_nothing() -> None:
-    assert failpoints.at is failpoints._pass
+    assert failpoints.at is failpoints._do_nothing
 
 
 def test_the_process_is_killed_at_the_pass_that_is_named() -> None:
