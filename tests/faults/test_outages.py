@@ -22,7 +22,7 @@ from tests.support.kafka.broker import Broker
 _MAX_POLL_INTERVAL: Final = 3.0
 _PATCHES: Final = {
     "shared.transport.kafka.group.client.MAX_POLL_INTERVAL": _MAX_POLL_INTERVAL,
-    "shared.transport.kafka.group.group_member._DRAIN_BOUND": 2.5,
+    "shared.transport.kafka.group.member._DRAIN_BOUND": 2.5,
 }
 _OUTAGE: Final = 12.5 * _MAX_POLL_INTERVAL
 

@@ -9,12 +9,10 @@ from typing import Final
 
 from shared.logging import get_logger
 from shared.settings import TransportSettings
-from shared.transport.kafka.client.preflight import Patience, ride_out
+from shared.transport.kafka.client.preflight import Patience, retry_start
 from shared.transport.kafka.client.thread import ClientThread
-from shared.transport.kafka.group.group_member import GroupMember
-from shared.transport.kafka.group.member import KafkaMember
-from shared.transport.kafka.publish.active_poller import ActivePoller
-from shared.transport.kafka.publish.publisher import KafkaPublisher
+from shared.transport.kafka.group.member import BlockingMember, KafkaMember
+from shared.transport.kafka.publish.publisher import BlockingPublisher, KafkaPublisher
 from shared.transport.kafka.topics import checkpoint_recovery
 from shared.transport.kafka.topics.progress import Onlooker
 from shared.transport.kafka.topics.table import DeadLetterTopic, KafkaTable, TableTopic
@@ -57,13 +55,13 @@ class KafkaTransport(Transport):
         self._looking: ClientThread | None = None
 
     async def publisher(self) -> Publisher:
-        poller = ActivePoller(self._settings)
+        publisher = BlockingPublisher(self._settings)
         topics = (self._settings.topic, self._settings.checkpoint_topic)
-        return KafkaPublisher(poller, await self._thread("kafka-publisher", topics, poller))
+        return KafkaPublisher(publisher, await self._thread("kafka-publisher", topics, publisher))
 
     async def member(self, listener: RebalanceListener) -> Member:
         loop = asyncio.get_running_loop()
-        member = GroupMember(self._settings, listener, loop, concurrent_calls=self._concurrent_calls)
+        member = BlockingMember(self._settings, listener, loop, concurrent_calls=self._concurrent_calls)
         return KafkaMember(member, await self._thread("kafka-member", (self._settings.topic,), member))
 
     async def progress(self) -> Mapping[int, Progress]:
@@ -110,7 +108,7 @@ class KafkaTransport(Transport):
         return self._looking
 
     async def _thread(
-        self, name: str, topics: Collection[str], clients: ActivePoller | GroupMember | None = None
+        self, name: str, topics: Collection[str], clients: BlockingPublisher | BlockingMember | None = None
     ) -> ClientThread:
         """A thread that has seen to these topics, and opened these clients if there are any yet. Cancel it to stop waiting.
 
@@ -126,7 +124,7 @@ class KafkaTransport(Transport):
         # What is opened later, in the middle of work, is not waited for.
         patience = self._patience if self._patience.left else Patience(0.0)
         try:
-            await thread.run(ride_out, begin, self._settings, patience, log, halt)
+            await thread.run(retry_start, begin, self._settings, patience, log, halt)
         except BaseException:
             halt.set()
             thread.stop(clients.close if clients is not None else None)

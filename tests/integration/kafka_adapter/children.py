@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from shared.errors import LeaseLost
 from shared.event import Event
 from shared.settings import Role, TransportSettings, load
-from shared.transport.kafka.publish import active_poller
+from shared.transport.kafka.publish import publisher as publishers
 from shared.transport.kafka.publish.page_producer import PageProducer
 from tests.contract.harness import checkpoint_of, events
 from tests.integration.kafka_adapter.pages import leading
@@ -38,7 +38,7 @@ class ShortLived(PageProducer):
 
 async def die(settings: TransportSettings, first: int, last: int, sent: int) -> None:
     ShortLived.sent = sent
-    setattr(active_poller, "PageProducer", ShortLived)  # noqa: B010 - it is not exported, and no test double either
+    setattr(publishers, "PageProducer", ShortLived)  # noqa: B010 - it is not exported, and no test double either
     publisher = await leading(settings)
     page = events(first, last)
     await publisher.publish(page, checkpoint_of(page))

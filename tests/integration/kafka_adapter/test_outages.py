@@ -11,7 +11,7 @@ from structlog.typing import EventDict
 from shared.errors import LeaseLost, PublishFailed
 from shared.settings import TransportSettings
 from shared.transport.kafka.client import clients
-from shared.transport.kafka.group import group_member
+from shared.transport.kafka.group import member
 from shared.transport.kafka.publish import page_producer
 from shared.transport.kafka.publish.page_producer import PageProducer
 from shared.transport.kafka.transport import KafkaTransport
@@ -118,7 +118,7 @@ async def test_a_damaged_batch_is_held_while_the_other_partitions_go_on(
 ) -> None:
     if not isinstance(own_kafka, JarsBroker):
         pytest.skip("needs the broker's files")
-    monkeypatch.setattr(group_member, "DAMAGED_AGAIN", 2.0)
+    monkeypatch.setattr(member, "DAMAGED_AGAIN", 2.0)
     expected = await fill(own_settings, 600)
     own_kafka.stop()
     file = own_kafka.folder / "data" / f"{own_settings.topic}-0" / f"{0:020}.log"

@@ -14,7 +14,7 @@ from structlog.typing import EventDict
 from shared.errors import PublishFailed
 from shared.event import Event
 from shared.settings import TransportSettings
-from shared.transport.kafka.publish import active_poller
+from shared.transport.kafka.publish import publisher as publishers
 from tests.contract.harness import checkpoint_of, event, events
 from tests.integration.kafka_adapter.pages import ids, in_topic, leading, once
 
@@ -61,7 +61,7 @@ async def test_an_event_that_only_the_brokers_find_too_large_is_found_out_and_is
     small: TransportSettings, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As without the right to see the topic's configuration."""
-    monkeypatch.setattr(active_poller, "bound_of", lambda _settings: 8_000_000)
+    monkeypatch.setattr(publishers, "max_message_bytes", lambda *_: 8_000_000)
     large, page = _page()
     publisher = await leading(small)
     failures = 0

@@ -14,8 +14,8 @@ from structlog.typing import EventDict
 
 from shared.settings import TransportSettings
 from shared.transport.kafka.client import internals
-from shared.transport.kafka.group import client, group_member
-from shared.transport.kafka.group.watchdog import Watchdog
+from shared.transport.kafka.group import client, member
+from shared.transport.kafka.group.client import Watchdog
 from tests.integration.kafka_adapter.consumers import Consumer, at_work, everything_is_owned, start, until
 
 Lines = Callable[[str], list[EventDict]]
@@ -46,7 +46,7 @@ async def test_polls_of_a_millisecond_complete_a_join(settings: TransportSetting
 async def test_the_watchdog_frees_a_member_that_forgot_its_join(
     settings: TransportSettings, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(internals, "hold_on_to_join", lambda _consumer: None)
+    monkeypatch.setattr(internals, "keep_join", lambda _consumer: None)
     async with at_work(await start(settings, wait=0.001)) as crew:
         await until(lambda: everything_is_owned(crew))
         partitions = 6
@@ -59,9 +59,9 @@ async def test_the_watchdog_frees_a_member_that_forgot_its_join(
 async def test_a_member_that_no_rejoin_frees_gets_a_new_client(
     settings: TransportSettings, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(internals, "hold_on_to_join", lambda _consumer: None)
+    monkeypatch.setattr(internals, "keep_join", lambda _consumer: None)
     monkeypatch.setattr(internals, "request_rejoin", lambda _consumer: None)
-    monkeypatch.setattr(group_member, "new_watchdog", lambda _settings: Watchdog(rejoin_after=1, rebuild_after=2, now=0))
+    monkeypatch.setattr(member, "new_watchdog", lambda _settings: Watchdog(rejoin_after=1, rebuild_after=2, now=0))
     async with at_work(await start(settings, wait=0.001)) as crew:
         await until(lambda: everything_is_owned(crew))
         partitions = 6

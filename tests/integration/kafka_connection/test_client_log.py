@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.transport.kafka.client.log_throttle import Thinned, quieten
+from shared.transport.kafka.client.library_log import ThrottledLog, throttle_library_log
 
 
 class _Lines(logging.Handler):
@@ -31,10 +31,10 @@ def root() -> Iterator[_Lines]:
 
 
 def test_one_line_for_each_sentence_and_interval(root: _Lines) -> None:
-    thinned = Thinned(interval=30)
+    handler = ThrottledLog(interval=30)
     for second in range(100):
-        thinned.handle(_line(second, "%s: Connection lost: %s", second, "refused"))
-    thinned.handle(_line(100, "something else"))
+        handler.handle(_line(second, "%s: Connection lost: %s", second, "refused"))
+    handler.handle(_line(100, "something else"))
     assert root.written == [
         "0: Connection lost: refused",
         "30: Connection lost: refused (and 29 more like this since)",
@@ -45,8 +45,8 @@ def test_one_line_for_each_sentence_and_interval(root: _Lines) -> None:
 
 
 def test_the_library_is_quiet_once_asked_to_be(root: _Lines) -> None:
-    quieten()
-    quieten()
+    throttle_library_log()
+    throttle_library_log()
     for attempt in range(50):
         logging.getLogger("kafka.net.of_a_test").warning("try %d", attempt)
     assert root.written == ["try 0"]
@@ -56,7 +56,7 @@ def test_the_library_is_quiet_once_asked_to_be(root: _Lines) -> None:
 def test_a_connection_that_broke_shows_no_traceback(root: _Lines, error: Exception, kept: bool) -> None:
     record = _line(0, "%s: Error receiving network data", "transport")
     record.exc_info = (type(error), error, None)
-    Thinned().handle(record)
+    ThrottledLog().handle(record)
     assert root.traced == [kept]
     assert root.written == ["transport: Error receiving network data" + ("" if kept else ": [Errno 104] reset by peer")]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.transport.kafka.client.handshake import Fault
+from shared.transport.kafka.client.handshake import ServerFault
 from shared.transport.kafka.client.preflight import check
 from tests.integration.kafka_connection import ports
 from tests.support.kafka.broker import Broker
@@ -18,7 +18,7 @@ from tests.support.kafka.secured import PLAIN_USER, SecuredBroker, unsigned_toke
 Environment = dict[str, str]
 
 
-def _fault(environment: Environment) -> Fault:
+def _fault(environment: Environment) -> ServerFault:
     started = time.monotonic()
     (fault,) = check(log_settings(environment))
     assert time.monotonic() - started < 10
@@ -56,7 +56,7 @@ def test_a_token_comes_through_too(secured_kafka: SecuredBroker) -> None:
 def test_a_token_that_is_none(secured_kafka: SecuredBroker) -> None:
     fault = _fault(secured_kafka.sasl_environment("", "no-token", mechanism="OAUTHBEARER"))
     assert "refuses the login of the token's subject" in fault.what
-    assert "the token in KAFKA_SASL_PASSWORD" in fault.remedy
+    assert "the token in KAFKA_SASL_PASSWORD" in fault.action
     assert not fault.heals
 
 
@@ -76,14 +76,14 @@ def test_a_wrong_password_by_plain(secured_kafka: SecuredBroker) -> None:
 def test_a_mechanism_that_is_off_names_those_that_are_on(sasl: Environment) -> None:
     fault = _fault({**sasl, "KAFKA_SASL_MECHANISM": "SCRAM-SHA-256"})
     assert "SCRAM-SHA-256" in fault.what
-    assert "SCRAM-SHA-512, PLAIN, OAUTHBEARER" in fault.remedy
+    assert "SCRAM-SHA-512, PLAIN, OAUTHBEARER" in fault.action
     assert not fault.heals
 
 
 def test_tls_to_a_plaintext_port(secured_kafka: SecuredBroker, sasl: Environment) -> None:
     fault = _fault({**sasl, "KAFKA_BOOTSTRAP_SERVERS": secured_kafka.bootstrap})
     assert "speaks Kafka without TLS" in fault.what
-    assert "PLAINTEXT" in fault.remedy
+    assert "PLAINTEXT" in fault.action
     assert not fault.heals
 
 
@@ -91,7 +91,7 @@ def test_plaintext_to_a_tls_port(secured_kafka: SecuredBroker) -> None:
     for server in (secured_kafka.sasl, secured_kafka.mutual):
         fault = _fault(_bare(server))
         assert "speaks TLS, and we came without it" in fault.what
-        assert "SASL_SSL" in fault.remedy
+        assert "SASL_SSL" in fault.action
         assert not fault.heals
 
 
@@ -99,13 +99,13 @@ def test_a_login_where_there_is_none(secured_kafka: SecuredBroker, sasl: Environ
     login = {name: value for name, value in sasl.items() if "SASL" in name}
     fault = _fault({**login, **_bare(secured_kafka.bootstrap, "SASL_PLAINTEXT")})
     assert "no login by SASL" in fault.what
-    assert "set KAFKA_SECURITY_PROTOCOL to PLAINTEXT" in fault.remedy
+    assert "set KAFKA_SECURITY_PROTOCOL to PLAINTEXT" in fault.action
 
 
 def test_no_login_where_one_is_wanted(secured_kafka: SecuredBroker) -> None:
     fault = _fault(_bare(secured_kafka.sasl, "SSL", KAFKA_SSL_CAFILE=secured_kafka.authority.cafile))
     assert "wants a login" in fault.what
-    assert "SASL_SSL" in fault.remedy
+    assert "SASL_SSL" in fault.action
 
 
 def test_an_authority_that_we_do_not_know(secured_kafka: SecuredBroker, sasl: Environment, tmp_path: Path) -> None:
@@ -113,14 +113,14 @@ def test_an_authority_that_we_do_not_know(secured_kafka: SecuredBroker, sasl: En
     for environment in (_bare(secured_kafka.mutual, "SSL"), {**sasl, "KAFKA_SSL_CAFILE": str(other)}):
         fault = _fault(environment)
         assert "we do not trust its certificate (unable to get local issuer certificate)" in fault.what
-        assert "KAFKA_SSL_CAFILE" in fault.remedy
+        assert "KAFKA_SSL_CAFILE" in fault.action
         assert not fault.heals
 
 
 def test_a_host_name_that_is_not_in_the_certificate(secured_kafka: SecuredBroker, sasl: Environment) -> None:
     fault = _fault({**sasl, "KAFKA_BOOTSTRAP_SERVERS": secured_kafka.sasl.replace("localhost", "127.0.0.1")})
     assert "not valid for '127.0.0.1'" in fault.what
-    assert "a name that stands in the broker's certificate" in fault.remedy
+    assert "a name that stands in the broker's certificate" in fault.action
 
 
 def test_a_broker_whose_certificate_has_expired(secured_kafka: SecuredBroker) -> None:
@@ -131,7 +131,7 @@ def test_a_broker_whose_certificate_has_expired(secured_kafka: SecuredBroker) ->
 def test_no_client_certificate_where_one_is_wanted(secured_kafka: SecuredBroker) -> None:
     fault = _fault(_bare(secured_kafka.mutual, "SSL", KAFKA_SSL_CAFILE=secured_kafka.authority.cafile))
     assert "wants a client certificate" in fault.what
-    assert "KAFKA_SSL_CERTFILE" in fault.remedy
+    assert "KAFKA_SSL_CERTFILE" in fault.action
     assert not fault.heals
 
 
@@ -213,7 +213,7 @@ def test_a_server_that_breaks_off_anywhere_has_no_other_fault_than_that(
 def test_brokers_that_are_announced_under_an_address_that_does_not_work(secured_kafka: SecuredBroker) -> None:
     fault = _fault(_bare(secured_kafka.astray))
     assert "it sends its clients to kafka.invalid:9092, which cannot be reached from here" in fault.what
-    assert "advertised.listeners" in fault.remedy
+    assert "advertised.listeners" in fault.action
 
 
 def test_all_servers_are_asked_at_once(kafka: Broker) -> None:

@@ -11,7 +11,7 @@ import pytest
 from shared.errors import TransportUnusable
 from shared.settings import TransportSettings
 from shared.transport.kafka.client.preflight import check
-from shared.transport.kafka.client.tls import tls_context
+from shared.transport.kafka.client.security import tls_context
 from tests.support.kafka.certificates import KEY_PASSWORD, Authority
 from tests.support.kafka.principals import log_settings
 from tests.support.kafka.secured import SecuredBroker

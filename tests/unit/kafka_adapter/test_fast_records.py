@@ -18,8 +18,7 @@ from kafka.structs import TopicPartition
 
 from shared.record import Record
 from shared.transport.kafka.group import fast_records
-from shared.transport.kafka.group.fast_records import FlatRecords
-from shared.transport.kafka.group.group_member import batch_of
+from shared.transport.kafka.group.fast_records import FastRecords, partition_records
 
 PARTITION = TopicPartition("auth0.logs", 3)
 NONE, GZIP = 0, 1
@@ -73,7 +72,7 @@ def _plain(record: Any) -> Record:
 
 def _same(data: bytes, begin: int = 1000, step: int = 10) -> list[Any]:
     library = _run(Fetcher.PartitionRecords, data, begin, step)
-    assert _run(FlatRecords, data, begin, step) == library
+    assert _run(FastRecords, data, begin, step) == library
     return library
 
 
@@ -111,15 +110,15 @@ def test_what_our_producer_writes_is_read_without_the_library(codec: int, monkey
 
     monkeypatch.setattr(Fetcher.PartitionRecords, "_unpack_records", never)
     data = _fetch([([(1_764_000_000_000 + number, b"auth0|1", b"x" * 1500, ours) for number in range(100)], codec)])
-    part = FlatRecords(1000, PARTITION, MemoryRecords(data))
+    part = FastRecords(1000, PARTITION, MemoryRecords(data))
     assert len(part.take()) == 100
-    assert all(type(record) is Record for record in FlatRecords(1000, PARTITION, MemoryRecords(data)).take())
+    assert all(type(record) is Record for record in FastRecords(1000, PARTITION, MemoryRecords(data)).take())
 
 
 def test_a_header_without_a_value_comes_with_an_empty_one() -> None:
     """As a dead letter keeps it; whoever reads headers expects bytes."""
-    part = FlatRecords(1000, PARTITION, MemoryRecords(_fetch([([(5, b"k", b"v", [("type", None)])], NONE)])))
-    assert batch_of(PARTITION, part.take()).records == [Record(1000, b"k", b"v", [("type", b"")], 0.005)]
+    part = FastRecords(1000, PARTITION, MemoryRecords(_fetch([([(5, b"k", b"v", [("type", None)])], NONE)])))
+    assert partition_records(PARTITION, part.take()).records == [Record(1000, b"k", b"v", [("type", b"")], 0.005)]
 
 
 def test_the_log_append_time_is_that_of_the_batch() -> None:
@@ -148,13 +147,13 @@ def test_a_bad_checksum_is_an_error_unless_nobody_asks() -> None:
     encoded = bytearray(_fetch([([(5, b"k", b"v", ours)], NONE)]))
     encoded[17] ^= 1
     assert _same(bytes(encoded))[0][0] is CorruptRecordError
-    unchecked = _run(FlatRecords, bytes(encoded), 1000, 10, check=False)
+    unchecked = _run(FastRecords, bytes(encoded), 1000, 10, check=False)
     assert unchecked == _run(Fetcher.PartitionRecords, bytes(encoded), 1000, 10, check=False)
 
 
 def test_the_count_of_bytes_is_the_library_s() -> None:
     data = _fetch([([(5, b"k", b"x" * 1500, ours)] * 30, GZIP)])
-    parts = [kind(1000, PARTITION, MemoryRecords(data)) for kind in (Fetcher.PartitionRecords, FlatRecords)]
+    parts = [kind(1000, PARTITION, MemoryRecords(data)) for kind in (Fetcher.PartitionRecords, FastRecords)]
     for part in parts:
         part.take()
     assert parts[0].bytes_read == parts[1].bytes_read

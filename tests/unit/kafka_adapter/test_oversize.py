@@ -6,7 +6,7 @@ import pytest
 
 from shared.event import Event
 from shared.record import MAX_RECORD
-from shared.transport.kafka.publish.oversize import Oversize, fits
+from shared.transport.kafka.publish.page_producer import OversizeFilter, fits
 
 
 def _event(raw: bytes, log_id: str = "1") -> Event:
@@ -32,7 +32,7 @@ def test_an_event_fits_by_what_it_is_compressed(raw: bytes, bound: int, expected
 
 
 def test_what_the_brokers_refused_does_not_fit_any_more() -> None:
-    oversize, small, large = Oversize(10_000), _event(b"x", "small"), _event(b"x", "large")
+    oversize, small, large = OversizeFilter(10_000), _event(b"x", "small"), _event(b"x", "large")
     assert oversize.without([small, large]) == [small, large]
-    oversize.refused(large)
+    oversize.rejected(large)
     assert oversize.without([small, large]) == [small]

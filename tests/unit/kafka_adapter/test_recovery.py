@@ -13,83 +13,83 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from structlog.testing import capture_logs
 
-from shared.transport.kafka.publish.recovery import Tail, begins
+from shared.transport.kafka.publish.recovery import Recovery, begins
 from shared.transport.kafka.topics.checkpoints import Stored
 from shared.transport.kafka.topics.reader import Extent
 from shared.transport.port import Checkpoint
 
 
-def _tail(checkpoint: str, *present: str, ends: dict[int, int] | None = None) -> Tail:
+def _recovery(checkpoint: str, *present: str, ends: dict[int, int] | None = None) -> Recovery:
     """In the order of `present` each id has the next offset of partition 0."""
-    return Tail(ends or {0: len(present)}, {log_id: (0, offset) for offset, log_id in enumerate(present)}, checkpoint)
+    return Recovery(ends or {0: len(present)}, {log_id: (0, offset) for offset, log_id in enumerate(present)}, checkpoint)
 
 
-def test_what_a_cut_page_left_holds_the_floor_until_the_page_has_come_again() -> None:
-    tail = _tail("10", "11", "13")
-    tail.move(["11", "12"], "12")
-    assert tail.floors() == {0: 1}
-    tail.move(["13"], "13")
-    assert tail.floors() == {0: 2}
-    assert not tail.present
+def test_what_a_cut_page_left_holds_the_resume_offset_until_the_page_has_come_again() -> None:
+    recovery = _recovery("10", "11", "13")
+    recovery.advance(["11", "12"], "12")
+    assert recovery.resume_offsets() == {0: 1}
+    recovery.advance(["13"], "13")
+    assert recovery.resume_offsets() == {0: 2}
+    assert not recovery.present
 
 
 def test_a_retried_dead_letter_is_compared_once_and_holds_nothing() -> None:
-    tail = _tail("10", "03")
-    tail.move(["11"], "11")
-    assert tail.floors() == {0: 1}
+    recovery = _recovery("10", "03")
+    recovery.advance(["11"], "11")
+    assert recovery.resume_offsets() == {0: 1}
 
 
-def test_an_entry_that_does_not_pass_the_filter_any_more_holds_the_floor_for_one_page() -> None:
-    tail = _tail("10", "11")
-    tail.move(["12"], "12")
-    assert tail.floors() == {0: 0}
-    tail.move(["13"], "13")
-    assert tail.floors() == {0: 1}
+def test_an_entry_that_does_not_pass_the_filter_any_more_holds_the_resume_offset_for_one_page() -> None:
+    recovery = _recovery("10", "11")
+    recovery.advance(["12"], "12")
+    assert recovery.resume_offsets() == {0: 0}
+    recovery.advance(["13"], "13")
+    assert recovery.resume_offsets() == {0: 1}
 
 
 def test_a_page_out_of_order_that_comes_in_other_parts_is_compared_to_its_end() -> None:
     """Auth0's order is 09, 30, 11, 12: the first part ends at the largest."""
-    tail = _tail("10", "09", "11")
-    tail.move(["09", "30"], "30")
-    assert set(tail.present) == {"11"}
-    assert tail.floors() == {0: 1}
+    recovery = _recovery("10", "09", "11")
+    recovery.advance(["09", "30"], "30")
+    assert set(recovery.present) == {"11"}
+    assert recovery.resume_offsets() == {0: 1}
 
 
 def test_a_page_behind_the_checkpoint_that_comes_in_other_parts_is_compared_to_its_end() -> None:
-    tail = _tail("10", "03", "06")
-    tail.move(["03", "04"], "04")
-    assert set(tail.present) == {"06"}
-    tail.move(["05", "06"], "06")
-    assert not tail.present
+    recovery = _recovery("10", "03", "06")
+    recovery.advance(["03", "04"], "04")
+    assert set(recovery.present) == {"06"}
+    recovery.advance(["05", "06"], "06")
+    assert not recovery.present
 
 
 def test_without_a_checkpoint_everything_is_compared_until_it_came() -> None:
-    tail = _tail("", "01", "02")
-    tail.move(["01"], "01")
-    assert tail.floors() == {0: 1}
+    recovery = _recovery("", "01", "02")
+    recovery.advance(["01"], "01")
+    assert recovery.resume_offsets() == {0: 1}
 
 
 def test_records_of_our_own_move_the_ends_and_never_back() -> None:
-    tail = Tail({0: 5}, {})
-    tail.acknowledged([(0, 7), (0, 6), (1, 0)])
-    assert tail.floors() == {0: 8, 1: 1}
+    recovery = Recovery({0: 5}, {})
+    recovery.acknowledged([(0, 7), (0, 6), (1, 0)])
+    assert recovery.resume_offsets() == {0: 8, 1: 1}
 
 
 NOW = {0: Extent(5, 20), 1: Extent(0, 0)}
 
 
-def test_reading_begins_at_the_floors_or_where_retention_has_left_something() -> None:
+def test_reading_begins_at_the_resume_offsets_or_where_retention_has_left_something() -> None:
     assert begins("t", NOW, {0: 12, 1: 0}) == {0: 12, 1: 0}
     assert begins("t", NOW, {0: 3, 1: 0}) == {0: 5, 1: 0}
     assert begins("t", NOW, {1: 0}) == {0: 5, 1: 0}, "a partition that is new"
 
 
-def test_without_a_checkpoint_all_of_it_is_read_and_for_one_without_floors_nothing() -> None:
+def test_without_a_checkpoint_all_of_it_is_read_and_for_one_without_resume_offsets_nothing() -> None:
     assert begins("t", NOW, None) == {0: 5, 1: 0}
     assert begins("t", NOW, {}) == {}
 
 
-def test_a_partition_that_ends_before_its_floor_is_read_whole_and_spoken_of() -> None:
+def test_a_partition_that_ends_before_its_resume_offset_is_read_whole_and_logged() -> None:
     with capture_logs() as lines:
         assert begins("t", NOW, {0: 21, 1: 0}) == {0: 5, 1: 0}
     assert [(line["partition"], line["recorded"], line["end"]) for line in lines] == [(0, 21, 20)]
@@ -115,7 +115,7 @@ class Takeovers(RuleBasedStateMachine):
         #: The checkpoint before that one, and where its poller knew partitions to end.
         self.former = ""
         self.ends: dict[int, int] = {}
-        self.tail: Tail | None = None
+        self.recovery: Recovery | None = None
 
     @rule(numbers=st.lists(st.integers(0, 9), min_size=1, max_size=6, unique=True))
     def entries_come(self, numbers: list[int]) -> None:
@@ -137,18 +137,18 @@ class Takeovers(RuleBasedStateMachine):
 
     @rule()
     def the_poller_dies(self) -> None:
-        self.tail = None
+        self.recovery = None
 
     @precondition(lambda self: self.read < len(self.auth0))
     @rule(size=st.integers(1, 5))
     def a_page_is_published(self, size: int) -> None:
         page = self._page(size)
-        tail = self._lead()
-        tail.acknowledged([self._publish(log_id) for log_id in self._fresh(page, tail)])
-        tail.move(self._passing(page), page[-1])
+        recovery = self._lead()
+        recovery.acknowledged([self._publish(log_id) for log_id in self._fresh(page, recovery)])
+        recovery.advance(self._passing(page), page[-1])
         self.former = self.stored.checkpoint.log_id if self.stored else ""
-        self.stored = Stored(Checkpoint(log_id=page[-1]), tail.floors(), 0)
-        self.ends = dict(tail.ends)
+        self.stored = Stored(Checkpoint(log_id=page[-1]), recovery.resume_offsets(), 0)
+        self.ends = dict(recovery.ends)
         self.read += len(page)
         assert {*self._passing(page)} <= {*chain.from_iterable(self.topic.values())}, "lost"
 
@@ -160,19 +160,19 @@ class Takeovers(RuleBasedStateMachine):
         for log_id in fresh:
             if log_id in written:
                 self._publish(log_id)
-        self.tail = None
+        self.recovery = None
 
     @invariant()
     def nothing_is_published_twice(self) -> None:
         assert not self.published or max(self.published.values()) == 1
 
     @invariant()
-    def no_record_from_before_the_last_checkpoint_but_one_holds_a_floor(self) -> None:
+    def no_record_from_before_the_last_checkpoint_but_one_holds_a_resume_offset(self) -> None:
         if self.stored is None or not self.ascending:
             return
-        for partition, floor in self.stored.ends.items():
-            held = self.topic[partition][floor : self.ends[partition]]
-            assert not held or held[0] > self.former, f"partition {partition} is held at {floor} by {held[0]}"
+        for partition, resume in self.stored.ends.items():
+            held = self.topic[partition][resume : self.ends[partition]]
+            assert not held or held[0] > self.former, f"partition {partition} is held at {resume} by {held[0]}"
 
     def _page(self, size: int) -> list[str]:
         return self.auth0[self.read : self.read + (size if self.ascending else self.size)]
@@ -180,11 +180,11 @@ class Takeovers(RuleBasedStateMachine):
     def _passing(self, page: Iterable[str]) -> list[str]:
         return [log_id for log_id in page if log_id not in self.dropped]
 
-    def _fresh(self, page: Iterable[str], tail: Tail) -> list[str]:
-        return [log_id for log_id in self._passing(page) if log_id not in tail.present]
+    def _fresh(self, page: Iterable[str], recovery: Recovery) -> list[str]:
+        return [log_id for log_id in self._passing(page) if log_id not in recovery.present]
 
-    def _lead(self) -> Tail:
-        if self.tail is None:
+    def _lead(self) -> Recovery:
+        if self.recovery is None:
             now = {partition: Extent(0, len(records)) for partition, records in self.topic.items()}
             present = {
                 log_id: (partition, offset)
@@ -193,8 +193,8 @@ class Takeovers(RuleBasedStateMachine):
                 if offset >= begin
             }
             ends = {partition: extent.end for partition, extent in now.items()}
-            self.tail = Tail(ends, present, self.stored.checkpoint.log_id if self.stored else "")
-        return self.tail
+            self.recovery = Recovery(ends, present, self.stored.checkpoint.log_id if self.stored else "")
+        return self.recovery
 
     def _publish(self, log_id: str) -> tuple[int, int]:
         self.published[log_id] += 1

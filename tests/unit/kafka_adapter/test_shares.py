@@ -3,23 +3,23 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.transport.kafka.group.shares import active, shares
+from shared.transport.kafka.group.assignor import owners, shares
 
 MEMBERS = st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.integers(0, 12), max_size=12)
 
 
 @given(MEMBERS, st.integers(1, 60))
 def test_the_shares_sum_to_exactly_the_limit(owned: dict[str, int], limit: int) -> None:
-    chosen = active(owned, limit=limit, partitions=100)
+    chosen = owners(owned, limit=limit, partitions=100)
     parts = shares({member: owned[member] if member in chosen else 0 for member in owned}, limit=limit)
-    owners = [member for member in chosen if owned[member]]
-    assert sum(parts.values()) == (limit if owners else 0)
-    assert all((part > 0) == (member in owners) for member, part in parts.items())
+    with_partitions = [member for member in chosen if owned[member]]
+    assert sum(parts.values()) == (limit if with_partitions else 0)
+    assert all((part > 0) == (member in with_partitions) for member, part in parts.items())
 
 
 @given(MEMBERS, st.integers(1, 60))
 def test_of_equal_members_none_has_two_more_than_another(owned: dict[str, int], limit: int) -> None:
-    chosen = active(owned, limit=limit, partitions=100)
+    chosen = owners(owned, limit=limit, partitions=100)
     parts = shares(dict.fromkeys(chosen, 2), limit=limit)
     assert max(parts.values(), default=0) - min(parts.values(), default=0) <= 1
 
@@ -29,11 +29,11 @@ def test_the_shares_follow_the_partitions() -> None:
 
 
 def test_who_owned_something_keeps_its_place() -> None:
-    assert active({"new": 0, "a": 3, "b": 3}, limit=2, partitions=6) == ["a", "b"]
+    assert owners({"new": 0, "a": 3, "b": 3}, limit=2, partitions=6) == ["a", "b"]
 
 
 def test_there_are_no_more_active_members_than_partitions_or_calls() -> None:
     owned = dict.fromkeys("abcdefgh", 0)
-    assert len(active(owned, limit=20, partitions=6)) == 6
-    assert len(active(owned, limit=3, partitions=6)) == 3
-    assert active(owned, limit=5, partitions=0) == []
+    assert len(owners(owned, limit=20, partitions=6)) == 6
+    assert len(owners(owned, limit=3, partitions=6)) == 3
+    assert owners(owned, limit=5, partitions=0) == []

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.rate_limiter import RateLimiter
-from shared.transport.kafka.group.shares import shares
+from shared.transport.kafka.group.assignor import shares
 
 LIMIT = 10  # WEBHOOK_CONCURRENT_CALLS, of which the shares are parts
 

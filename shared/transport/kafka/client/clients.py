@@ -1,8 +1,8 @@
 """From settings to a client: the one place where they become kafka-python's arguments, for consumer, producer and admin alike.
 
 Make clients with `build` only. A constructor that meets TLS on a silent port ignores its own timeout and hangs for ever, and one
-that fails leaves its IO thread and four sockets behind; so each runs in a thread of its own, under a bound, and its remains are
-closed.
+that fails leaves its I/O thread and four sockets behind. So each constructor runs in a thread of its own, under a bound, and what
+it leaves behind is closed.
 """
 
 from __future__ import annotations
@@ -22,28 +22,30 @@ from kafka.net.compat import KafkaNetClient
 from shared.errors import TransportUnreachable, TransportUnusable
 from shared.settings import TransportSettings
 from shared.transport.kafka.client.errors import Access, translation
-from shared.transport.kafka.client.log_throttle import quieten
-from shared.transport.kafka.client.probe_connection import CLIENT_ID
-from shared.transport.kafka.client.sasl import sasl_arguments
-from shared.transport.kafka.client.tls import tls_context
+from shared.transport.kafka.client.internals import QuietProducer
+from shared.transport.kafka.client.library_log import throttle_library_log
+from shared.transport.kafka.client.probe import CLIENT_ID
+from shared.transport.kafka.client.security import sasl_arguments, tls_context
 
-#: Older ones stall after a change of leader (before 3.0.6) or leave partitions unread after a rebalance (before 3.0.9).
+#: Older versions stall after a change of leader (before 3.0.6) or leave partitions unread after a rebalance (before 3.0.9).
 OLDEST: Final = (3, 0, 12)
-#: Seconds that one request may take. Longer ones are given up and the broker is asked anew.
+#: Seconds that one request may take before it is given up and sent anew.
 REQUEST_TIMEOUT: Final = 10.0
 #: Seconds that the library gets to find the cluster, and that a constructor may take in all.
 BOOTSTRAP_TIMEOUT: Final = 10.0
 BUILD_BOUND: Final = 12.0
+#: Seconds that a producer may wait for a topic's metadata.
+_METADATA_BOUND: Final = 10.0
 
 C = TypeVar("C")
 
 
 def build(kind: Callable[..., C], settings: TransportSettings, *, bound: float = BUILD_BOUND, **more: Any) -> C:
-    """`kind(**arguments(settings), **more)` within `bound` seconds; `more` wins. `kind` is a class of kafka-python. Blocks.
+    """Returns `kind(**arguments(settings), **more)`; `more` wins. `kind` is a class of kafka-python. Blocks for `bound` seconds.
 
-    Raises `TransportUnusable`; `TransportUnreachable` where no answer came.
+    Raises `TransportUnusable`; `TransportUnreachable` where no response came.
     """
-    quieten()
+    throttle_library_log()
     parts: list[KafkaNetClient] = []
     given = {**arguments(settings), "kafka_client": _recorder(parts), **more}
     made: Future[C] = Future()
@@ -61,7 +63,7 @@ def build(kind: Callable[..., C], settings: TransportSettings, *, bound: float =
 
 @contextmanager
 def administrator(settings: TransportSettings) -> Iterator[KafkaAdminClient]:
-    """A `KafkaAdminClient`, closed at the end. Blocks. Raises `TransportUnusable`."""
+    """Yields a `KafkaAdminClient` and closes it. Blocks. Raises `TransportUnusable`."""
     client = build(KafkaAdminClient, settings)
     try:
         yield client
@@ -69,15 +71,29 @@ def administrator(settings: TransportSettings) -> Iterator[KafkaAdminClient]:
         client.close()
 
 
+def idempotent_producer(settings: TransportSettings, *, delivery: float, **more: Any) -> QuietProducer:
+    """Returns a producer that gives a record up after `delivery` seconds. Blocks. Raises like `build`."""
+    return build(
+        QuietProducer,
+        settings,
+        acks="all",
+        enable_idempotence=True,
+        compression_type="gzip",
+        delivery_timeout_ms=round(delivery * 1000),
+        max_block_ms=round(_METADATA_BOUND * 1000),
+        **more,
+    )
+
+
 def arguments(settings: TransportSettings) -> dict[str, Any]:
-    """What every client is given. Raises `TransportUnusable` for files, a mechanism or a library that cannot be used."""
+    """Returns what every client is given. Raises `TransportUnusable` for unusable files, mechanism or library version."""
     _require_version()
     return {
         "bootstrap_servers": list(settings.bootstrap_servers),
         "client_id": CLIENT_ID,
         "request_timeout_ms": round(REQUEST_TIMEOUT * 1000),
         "bootstrap_timeout_ms": round(BOOTSTRAP_TIMEOUT * 1000),
-        # The library's own 30 s is how late a broker that came back would be noticed.
+        # With the library's own 30 s a broker that came back would be noticed that late.
         "reconnect_backoff_max_ms": 1000,
         "security_protocol": settings.security_protocol,
         "ssl_context": tls_context(settings),
@@ -97,7 +113,7 @@ def _require_version() -> None:
 
 
 def _recorder(parts: list[KafkaNetClient]) -> Callable[..., KafkaNetClient]:
-    """Makes the network half of a client, which is all that a failed constructor leaves behind, and remembers it."""
+    """Returns a factory for the network half of a client that remembers what it made: all that a failed constructor leaves."""
 
     def record(**given: Any) -> KafkaNetClient:
         part = KafkaNetClient(**given)
@@ -122,7 +138,7 @@ def _construct(make: Callable[[], C], made: Future[C], parts: list[KafkaNetClien
 
 
 def _close(parts: list[KafkaNetClient]) -> None:
-    """Each once, whoever comes first."""
+    """Idempotent: called from two threads."""
     while parts:
         # RuntimeError: a producer's constructor runs the network loop itself; closing from outside frees it, and then complains.
         with suppress(IndexError, RuntimeError):

@@ -1,4 +1,4 @@
-"""What to do about an exception of the library that comes out of a poll or a commit. Pure, but for the limiter's memory."""
+"""What to do about an exception of the library that comes out of a poll or a commit. Pure."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from kafka.errors import (
 from shared.transport.kafka.client.errors import is_denied
 
 
-class Remedy(Enum):
+class ErrorAction(Enum):
     #: It passes by itself: go on polling.
     WAIT = auto()
-    #: A right or a credential is missing: a person has to act; until then go on trying, it heals.
+    #: A right or a credential is missing: a person has to act; go on trying until then.
     DENIED = auto()
     #: No waiting helps, and a person has to act.
     GIVE_UP = auto()
-    #: We do not know it: the process ends, and its supervisor starts it anew.
-    UNKNOWN = auto()
+    #: An unknown error: the process ends, and its supervisor starts it anew.
+    CRASH = auto()
 
 
 _HOPELESS: Final = {
@@ -51,29 +51,15 @@ _HOPELESS: Final = {
 }
 
 
-def remedy(error: Exception) -> Remedy:
+def action_for(error: Exception) -> ErrorAction:
     if is_denied(error) or isinstance(error, SaslAuthenticationFailedError):
-        return Remedy.DENIED
+        return ErrorAction.DENIED
     if isinstance(error, tuple(_HOPELESS)):
-        return Remedy.GIVE_UP
-    return Remedy.WAIT if isinstance(error, RetriableError) else Remedy.UNKNOWN
+        return ErrorAction.GIVE_UP
+    return ErrorAction.WAIT if isinstance(error, RetriableError) else ErrorAction.CRASH
 
 
-def advice(error: Exception, *, group: str, topic: str, session: float) -> str:
-    """The line for a person, for an error whose remedy is to give up."""
+def advice_for(error: Exception, *, group: str, topic: str, session: float) -> str:
+    """Returns what a person has to do about an error whose action is to give up."""
     text = next(text for kind, text in _HOPELESS.items() if isinstance(error, kind))
     return text.format(group=group, topic=topic, session=session)
-
-
-class Seldom:
-    """Says whether it is time to say something again; `interval` in seconds. Times are handed in."""
-
-    def __init__(self, interval: float = 30.0) -> None:
-        self._interval = interval
-        self._said: dict[str, float] = {}
-
-    def __call__(self, what: str, now: float) -> bool:
-        if now - self._said.get(what, float("-inf")) < self._interval:
-            return False
-        self._said[what] = now
-        return True

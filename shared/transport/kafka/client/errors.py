@@ -1,6 +1,6 @@
 """Where kafka-python's exceptions stop and become ours.
 
-A missing right arrives with the resource at most; who we are and what we wanted to do is known here only, so it is added.
+A missing right arrives with the resource at most; the principal and the operation are known here only, so they are added.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from kafka.errors import AuthorizationError, KafkaError, RetriableError, SaslAut
 from shared.errors import TransportUnreachable, TransportUnusable, WebhooksError
 from shared.masking import excerpt
 from shared.settings import TransportSettings
-from shared.transport.kafka.client.sasl import login_advice
+from shared.transport.kafka.client.security import login_advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,11 @@ class Access:
 def translated(
     settings: TransportSettings, doing: str, access: Access, *, otherwise: type[WebhooksError] = TransportUnusable
 ) -> Iterator[None]:
-    """Every error of the library and of the sockets below comes out as one of ours; anything else is a bug and goes through.
+    """Turns every error of the library and of the sockets below into one of ours; anything else is a bug and goes through.
 
     `doing` completes "Kafka failed while …"; `access` is the right that this needs. Refused rights and credentials raise
-    `TransportUnusable`, all else `otherwise`; where that is `TransportUnusable` too, what broke off `TransportUnreachable`.
+    `TransportUnusable`, all else `otherwise`; where that is `TransportUnusable` too, a broken connection raises
+    `TransportUnreachable`.
     """
     try:
         yield
@@ -49,7 +50,7 @@ def translation(
     *,
     otherwise: type[WebhooksError] = TransportUnusable,
 ) -> WebhooksError:
-    """What `translated` would raise, as a value."""
+    """Returns what `translated` would raise."""
     if is_denied(error):
         return TransportUnusable(denied(settings, access))
     if isinstance(error, SaslAuthenticationFailedError):
@@ -60,17 +61,17 @@ def translation(
 
 
 def passes(error: BaseException) -> bool:
-    """Does it say nothing but that there was no answer, or not yet?"""
+    """Returns whether the error only says that no response came, or not yet."""
     return isinstance(error, (RetriableError, OSError))
 
 
 def is_denied(error: BaseException) -> bool:
-    """Is it about a missing right? By its name too: an idempotent producer wraps it into the text of a plain KafkaError."""
+    """Returns whether a right is missing. Looks at the text too: an idempotent producer wraps the error in a plain KafkaError."""
     return isinstance(error, AuthorizationError) or "AuthorizationFailedError" in str(error)
 
 
 def denied(settings: TransportSettings, access: Access) -> str:
-    """The message for a missing right: principal, operation, resource, and what to do."""
+    """Returns the message for a missing right: principal, operation, resource, and what to do."""
     return (
         f"{principal(settings)} has no right to {access.operation} on {access.resource} in Kafka: "
         "grant it (docs/operations.md lists what each role needs)"
@@ -78,7 +79,7 @@ def denied(settings: TransportSettings, access: Access) -> str:
 
 
 def principal(settings: TransportSettings) -> str:
-    """Who we are to the brokers, as an ACL would name it, as far as that can be known on this side."""
+    """Returns our name as an ACL would give it, as far as it can be known on this side."""
     if settings.security_protocol.startswith("SASL"):
         elsewhere = {"OAUTHBEARER": "the token's subject", "AWS_MSK_IAM": "the IAM identity"}
         return elsewhere.get(settings.sasl_mechanism or "") or f"User:{settings.sasl_username}"
@@ -86,5 +87,5 @@ def principal(settings: TransportSettings) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """One line without the library's trimmings."""
+    """Returns the error's text in one line, shortened."""
     return excerpt(" ".join(str(error).split()) or type(error).__name__, 300)

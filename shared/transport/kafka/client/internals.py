@@ -1,6 +1,6 @@
-"""What we touch of kafka-python 3.0.12 that it does not offer: all of it stands here, each with its reason.
+"""Every private part of kafka-python 3.0.12 that we touch, each with its reason; the exact version is pinned for them.
 
-The exact version is pinned for these. Everything takes the client it works on; nothing is kept.
+Functions take the client they work on and keep nothing.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ T = TypeVar("T")
 
 
 class QuietProducer(KafkaProducer):  # type: ignore[misc]  # the client library is not typed
-    """Collecting any producer as garbage replaces its module's logger by one that logs nothing, for the whole process.
+    """Without the destructor, which replaces the library's logger by one that logs nothing, for the whole process.
 
-    Ours are closed by hand, so the destructor has nothing to do.
+    Our producers are closed by hand, so it has nothing to do.
     """
 
     def __del__(self) -> None:
@@ -33,10 +33,10 @@ class QuietProducer(KafkaProducer):  # type: ignore[misc]  # the client library 
 
 
 def abandon(producer: KafkaProducer) -> bool:
-    """Stop it without another try for what it still holds; returns when its thread has ended, False if it has not yet.
+    """Stops it without another try for what it still holds. Waits for its thread; returns False if that has not ended.
 
     `close(timeout)` would first go on sending for that time, and raise before it stops the thread: a record that counts as
-    failed would be written behind our back, after the topic's tail was read.
+    failed would be written after the end of the topic was compared.
     """
     producer._sender.force_close()  # noqa: SLF001
     producer._sender.join(_JOIN_SENDER)  # noqa: SLF001
@@ -46,7 +46,7 @@ def abandon(producer: KafkaProducer) -> bool:
 
 
 def close(consumer: KafkaConsumer, bound: float) -> None:
-    """Leave the group and end the client; the listener's work on the way is not bounded by `bound` seconds.
+    """Leaves the group and ends the client; the listener's work on the way is not bounded by `bound` seconds.
 
     `KafkaConsumer.close` alone ends the connections from this thread, while the I/O thread works on them and opens new ones for
     metadata: a traceback in the log, and a socket that is never closed.
@@ -61,23 +61,25 @@ def close(consumer: KafkaConsumer, bound: float) -> None:
         consumer._client.close()  # noqa: SLF001
 
 
-async def in_loop(consumer: KafkaConsumer, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], bound: float) -> T:
-    """For a rebalance listener: await `work`, which runs in `loop`, from the client's own I/O loop.
+async def run_in_event_loop(
+    consumer: KafkaConsumer, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], bound: float
+) -> T:
+    """For a rebalance listener: awaits `work`, which runs in `loop`, on the client's own I/O loop. Heartbeats go on meanwhile.
 
-    Heartbeats go on meanwhile. Raises `KafkaTimeoutError` after `bound` seconds, and whatever `work` raises.
+    Raises `KafkaTimeoutError` after `bound` seconds, and whatever `work` raises.
     """
-    answer: Future = Future()
+    result: Future = Future()
     net = consumer._net  # noqa: SLF001
     task = asyncio.run_coroutine_threadsafe(work, loop)
-    task.add_done_callback(lambda done: net.call_soon_threadsafe(lambda: _pass_on(done, answer)))
-    result: T = await consumer._manager.wait_for(answer, bound * 1000)  # noqa: SLF001
-    return result
+    task.add_done_callback(lambda done: net.call_soon_threadsafe(lambda: _pass_on(done, result)))
+    value: T = await consumer._manager.wait_for(result, bound * 1000)  # noqa: SLF001
+    return value
 
 
-def in_io_thread(consumer: KafkaConsumer, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
-    """Await `work(*arguments)` on the client's I/O loop, from any other thread; raises what it raises.
+def run_in_io_thread(consumer: KafkaConsumer, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    """Waits for `work(*arguments)` on the client's I/O loop, from any other thread; raises what it raises.
 
-    `KafkaConnectionError` when the client is closed, before or meanwhile.
+    Raises `KafkaConnectionError` when the client is closed, before or meanwhile.
     """
     try:
         result: T = consumer._net.run(work, *arguments)  # noqa: SLF001
@@ -89,18 +91,18 @@ def in_io_thread(consumer: KafkaConsumer, work: Callable[..., Awaitable[T]], *ar
 
 
 async def commit_in_listener(consumer: KafkaConsumer, offsets: Mapping[TopicPartition, OffsetAndMetadata], bound: float) -> None:
-    """Commit and wait for the answer, on the I/O loop; raises what `KafkaConsumer.commit` would.
+    """Commits and waits for the response, on the I/O loop; raises what `KafkaConsumer.commit` would.
 
-    `commit_async` would answer for the search of the coordinator instead of the commit when there is none at the moment.
+    While no coordinator is known, `commit_async` would complete with the search for one, not with the commit.
     """
     await consumer._coordinator._commit_offsets_sync_async(offsets, bound * 1000)  # noqa: SLF001
 
 
-def hold_on_to_join(consumer: KafkaConsumer) -> None:
-    """After a `poll` that ended while a join was under way: have the next one take it up.
+def keep_join(consumer: KafkaConsumer) -> None:
+    """After a `poll` that ended while a join was under way: makes the next one continue it.
 
-    Without this a join that a change of metadata started is forgotten when `poll` ends between our work as the group's leader and
-    the broker's answer: no partitions and no heartbeats, for ever.
+    Without this, a join that a change of metadata started is forgotten when `poll` ends between our work as the group's leader
+    and the broker's response: no partitions and no heartbeats, for ever.
     """
     coordinator = consumer._coordinator  # noqa: SLF001
     if coordinator._join_task is not None:  # noqa: SLF001
@@ -108,57 +110,57 @@ def hold_on_to_join(consumer: KafkaConsumer) -> None:
 
 
 def request_rejoin(consumer: KafkaConsumer) -> None:
-    """Have the next `poll` join the group anew."""
+    """Makes the next `poll` join the group anew."""
     consumer._coordinator.request_rejoin()  # noqa: SLF001
 
 
 def heartbeats(consumer: KafkaConsumer) -> tuple[float, float]:
-    """When the newest heartbeat was sent, and when one was confirmed, in the time of `time.monotonic`; -inf before the first."""
+    """Returns when the newest heartbeat was sent and when one was confirmed, by `time.monotonic`; -inf before the first."""
     heartbeat = consumer._coordinator.heartbeat  # noqa: SLF001
     return heartbeat.last_send, heartbeat.last_receive
 
 
 def coordinator_known(consumer: KafkaConsumer) -> bool:
-    """Whether the group's coordinator is known and not disconnected: False in an outage, where no new client would help."""
+    """Returns whether the group's coordinator is known and connected. False in an outage, where no new client would help."""
     return not consumer._coordinator.coordinator_unknown()  # noqa: SLF001
 
 
-def take_up(consumer: KafkaConsumer) -> None:
-    """Before each `poll`: what was fetched of a partition and put aside when it was paused comes back once it is resumed.
+def release_resumed(consumer: KafkaConsumer) -> None:
+    """Before each `poll`: makes the library return what it fetched of a partition before that was paused, once it is resumed.
 
-    The library takes it up again only while no batch is in hand, and a batch that is used up counts as one in hand. With the
-    other partitions at their ends that is for ever: the partition is not fetched either, and nothing of it comes any more. With
-    a backlog there is nearly always one in hand, so that one is put aside too, behind those that wait already. One in hand that
-    is paused itself makes room as well: `poll` would find nothing else and sleep out its timeout.
+    The library puts such a batch aside, and looks at it again only while it has no current batch; one that is used up counts as
+    current. With the other partitions at their ends that is for ever: the partition is not fetched either, and no record of it
+    comes any more. With a backlog there is nearly always a current batch, so that one is put aside too, behind those that wait
+    already. A current batch that is paused itself makes room as well: `poll` would find nothing else and sleep out its timeout.
     """
     fetcher = consumer._fetcher  # noqa: SLF001
-    aside, in_hand = fetcher._paused_partition_records, fetcher._next_partition_records  # noqa: SLF001
+    aside, current = fetcher._paused_partition_records, fetcher._next_partition_records  # noqa: SLF001
     paused = consumer.paused()
-    if aside.keys() - paused or (in_hand and in_hand.topic_partition in paused):
-        if in_hand:
-            aside[in_hand.topic_partition] = in_hand
+    if aside.keys() - paused or (current and current.topic_partition in paused):
+        if current:
+            aside[current.topic_partition] = current
         fetcher._next_partition_records = None  # noqa: SLF001
 
 
-def hidden(consumer: KafkaConsumer, topic: str) -> bool:
-    """Whether the brokers do not show us the topic any more: polls bring nothing then, without any error.
+def topic_hidden(consumer: KafkaConsumer, topic: str) -> bool:
+    """Returns whether the brokers do not show us the topic any more: polls bring nothing then, without any error.
 
-    Asks again in that case, else a right given back would be noticed after five minutes only.
+    Asks for it again in that case, else a right given back would be noticed after five minutes only.
     """
     cluster = consumer._cluster  # noqa: SLF001
-    found = topic in cluster.unauthorized_topics
-    if found:
+    hidden = topic in cluster.unauthorized_topics
+    if hidden:
         cluster.request_update()
-    return found
+    return hidden
 
 
 def topic_id(consumer: KafkaConsumer, topic: str) -> object:
-    """Another one when the topic is made anew. None while the topic is not there, and always with brokers before 2.8."""
+    """Returns another id when the topic was recreated. None while the topic is not there, and always with brokers before 2.8."""
     return consumer._cluster.topic_id(topic)  # noqa: SLF001
 
 
 def partitions(consumer: KafkaConsumer, topic: str, bound: float) -> Collection[int]:
-    """The topic's partitions; waits `bound` seconds at most until they are known, and is empty if they are not by then.
+    """Returns the topic's partitions, empty if they are not known after `bound` seconds.
 
     `partitions_for_topic` would wait for ever. A group whose first leader does not know them yet assigns nothing, and rebalances
     again as soon as it does.
@@ -172,7 +174,7 @@ def partitions(consumer: KafkaConsumer, topic: str, bound: float) -> Collection[
     return cluster.partitions_for_topic(topic) or ()
 
 
-def _pass_on(done: Any, answer: Future) -> None:
-    if not answer.is_done:
+def _pass_on(done: Any, result: Future) -> None:
+    if not result.is_done:
         error = done.exception() if not done.cancelled() else KafkaTimeoutError("cancelled")
-        answer.failure(error) if error else answer.success(done.result())
+        result.failure(error) if error else result.success(done.result())

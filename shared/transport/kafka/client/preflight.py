@@ -1,7 +1,7 @@
-"""One blocking conversation with each server before any client is made: TCP, TLS, ApiVersions, login, Metadata.
+"""One blocking handshake with each server before any client is made: TCP, TLS, ApiVersions, login, Metadata.
 
 kafka-python hides every mistake behind "Unable to bootstrap" after its timeout. Here each one gets its own sentence within 3 s:
-what is wrong, where, and what to do. `wait_for_broker` is for the start of a process, `ride_out` for its steps after that; run
+what is wrong, where, and what to do. `wait_for_broker` is for the start of a process, `retry_start` for its steps after that; run
 them in a thread.
 """
 
@@ -18,15 +18,15 @@ from shared.backoff import Doubling
 from shared.errors import TransportUnreachable, TransportUnusable
 from shared.logging import Logger
 from shared.settings import TransportSettings
-from shared.transport.kafka.client.handshake import Fault, examine
-from shared.transport.kafka.client.tls import tls_context
+from shared.transport.kafka.client.handshake import ServerFault, examine
+from shared.transport.kafka.client.security import tls_context
 
 _PAUSES: Final = Doubling(0.5, 5.0)  # seconds between two tries
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long one start waits for Kafka, in all its steps together: `seconds` from now on."""
+    """How long one start waits for Kafka in all its steps together: `seconds` from now on."""
 
     seconds: float
     _since: float = field(default_factory=time.monotonic)
@@ -41,23 +41,23 @@ class Patience:
 
 
 def wait_for_broker(settings: TransportSettings, patience: float, log: Logger, stop: threading.Event | None = None) -> bool:
-    """Return as soon as one server is as it must be; the others are warnings. False: `stop` was set while waiting.
+    """Waits until one server is usable; faults of the others are logged. Returns False when `stop` was set while waiting.
 
-    While none can be reached it tries again, a line each time, for `patience` seconds. Raises `TransportUnusable` then, and at
-    once for what waiting cannot heal: certificates, credentials, a wrong protocol, files.
+    Tries again for `patience` seconds, and logs each try. Raises `TransportUnusable` after that, and at once for what waiting
+    cannot heal: certificates, credentials, a wrong protocol, files.
     """
     return _wait(settings, Patience(patience), log, stop or threading.Event())
 
 
-def ride_out(
+def retry_start(
     begin: Callable[[], None], settings: TransportSettings, patience: Patience, log: Logger, stop: threading.Event
 ) -> None:
-    """`begin()`, and again while Kafka merely breaks off; in between see whether a server answers. Blocks.
+    """Calls `begin`, and again while Kafka merely breaks off; between two calls it waits until a server is usable. Blocks.
 
-    Raises `TransportUnusable` for what `begin` says twice and for what the preflight finds, `TransportUnreachable` when the
+    Raises `TransportUnusable` for what `begin` raises twice and for what the preflight finds, `TransportUnreachable` when the
     patience is over or `stop` is set.
     """
-    said = ""
+    before = ""
     pauses = iter(_PAUSES)
     while True:
         try:
@@ -66,14 +66,14 @@ def ride_out(
             left = patience.left
             if left:
                 log.warning("Kafka broke off during the start; trying again", problem=str(error), give_up_in=round(left, 1))
-            # Where the preflight fails, its line is the better one.
+            # Where the preflight fails, its message is the better one.
             stopped = stop.wait(min(next(pauses), left)) or not _wait(settings, patience, log, stop)
             if stopped or not left:
                 raise TransportUnreachable(f"{error}{patience}") from error
         except TransportUnusable as error:
-            if str(error) == said:
+            if str(error) == before:
                 raise
-            said = str(error)
+            before = str(error)
 
 
 def _wait(settings: TransportSettings, patience: Patience, log: Logger, stop: threading.Event) -> bool:
@@ -93,8 +93,8 @@ def _wait(settings: TransportSettings, patience: Patience, log: Logger, stop: th
             return False
 
 
-def check(settings: TransportSettings) -> list[Fault]:
-    """What is wrong with each server, all asked at once; servers without a fault are left out. At most about 4 s.
+def check(settings: TransportSettings) -> list[ServerFault]:
+    """Returns what is wrong with each server, all asked at once; servers without a fault are left out. Waits about 4 s at most.
 
     Raises `TransportUnusable` for PEM files that cannot be used.
     """

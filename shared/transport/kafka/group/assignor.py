@@ -7,7 +7,7 @@ most as many members as there are calls. Runs in the client's I/O thread, `on_as
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,6 @@ from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAs
 from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment, ConsumerProtocolSubscription
 
 from shared.logging import get_logger
-from shared.transport.kafka.group.shares import active, shares
 
 #: Goes with the form of the bytes below: members of another form are refused by the broker instead of misread.
 NAME: Final = "auth0-webhooks.shares.1"
@@ -60,7 +59,7 @@ class SharingAssignor(StickyPartitionAssignor):  # type: ignore[misc]  # the cli
         had = {name: len(self.parse_member_metadata(member.metadata).partitions) for name, member in joined.items()}
         topics = {topic for member in joined.values() for topic in member.metadata.topics}
         partitions = sum(len(cluster.partitions_for_topic(topic) or ()) for topic in topics)
-        chosen = active(had, limit=self._limit, partitions=partitions)
+        chosen = owners(had, limit=self._limit, partitions=partitions)
         assignment = super().assign(cluster, [joined[name] for name in chosen]) if chosen else {}
         return self._with_shares({name: assignment.get(name) or _nothing() for name in joined})
 
@@ -87,3 +86,25 @@ class SharingAssignor(StickyPartitionAssignor):  # type: ignore[misc]  # the cli
 
 def _nothing() -> ConsumerProtocolAssignment:
     return ConsumerProtocolAssignment(StickyPartitionAssignor.version, [], b"")
+
+
+def owners(owned: Mapping[str, int], *, limit: int, partitions: int) -> Sequence[str]:
+    """Returns the members that get partitions: no more than there are calls to share out, and partitions to own. Pure.
+
+    `owned`: how many partitions each member had until now. A member that had some keeps its place, so that a join moves nothing.
+    """
+    order = sorted(owned, key=lambda member: (-owned[member], member))
+    return order[: min(limit, partitions)]
+
+
+def shares(owned: Mapping[str, int], *, limit: int) -> Mapping[str, int]:
+    """Returns each member's part of `limit`, in proportion to its partitions: at least 1 with a partition, 0 without. Pure.
+
+    The parts sum to exactly `limit` as soon as one member owns a partition. No more members than `limit` may own some.
+    """
+    with_partitions = sorted(member for member in owned if owned[member])
+    parts = {member: int(owned[member] > 0) for member in owned}
+    if with_partitions:
+        for _ in range(limit - len(with_partitions)):
+            parts[min(with_partitions, key=lambda member: parts[member] / owned[member])] += 1
+    return parts

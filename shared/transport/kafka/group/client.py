@@ -1,13 +1,14 @@
-"""A consumer in a group, kept alive: it rides out what passes, watches its membership, and is closed and made anew when stuck.
+"""A consumer in a group, kept alive: it waits out what passes, watches its membership, and is replaced when it is stuck.
 
-Used by the group of consumers and by the group that elects the poller. Lives in one client thread; its rebalance listener runs
-on the client's I/O thread, but only while the worker waits in `poll` or `close`.
+Used by the group of consumers and by the group that elects the poller. It belongs to one client thread. Its rebalance listener
+runs on the client's I/O thread, but only while the client thread waits in `poll` or `close`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
 from typing import Any, Final, Protocol
 
 from kafka import KafkaConsumer
@@ -24,16 +25,16 @@ from kafka.errors import (
 from kafka.structs import TopicPartition
 
 from shared.errors import TransportUnusable
+from shared.log_throttle import LogThrottle
 from shared.logging import get_logger
 from shared.settings import TransportSettings
 from shared.transport.kafka.client import internals
 from shared.transport.kafka.client.clients import build
-from shared.transport.kafka.client.error_policy import Remedy, Seldom, advice, remedy
+from shared.transport.kafka.client.error_policy import ErrorAction, action_for, advice_for
 from shared.transport.kafka.client.errors import Access, reason, translation
-from shared.transport.kafka.group.watchdog import Advice, Watchdog
 
 #: Seconds that a member may stay away from `poll` before the group goes on without it. A drain has to be shorter, and a member
-#: that hangs holds up everybody's join for so long.
+#: that hangs delays every other member's join for so long.
 MAX_POLL_INTERVAL: Final = 60.0
 CLOSE_BOUND: Final = 3.0
 _HEARTBEAT_MOST: Final = 1.0
@@ -45,6 +46,59 @@ _PAUSE: Final = 0.5
 
 Fetched = Mapping[TopicPartition, Sequence[Any]]
 log = get_logger(__name__)
+
+
+class WatchdogAction(Enum):
+    WAIT = auto()
+    REJOIN = auto()
+    REBUILD = auto()
+
+
+class Watchdog:
+    """Watches a membership without an assignment: the client library can leave a finished join unapplied for ever. Pure.
+
+    `rejoin_after` and `rebuild_after` are seconds without an assignment; times are handed in. A join may rightly last as long as
+    the slowest member takes to give its partitions back, so `rebuild_after` has to be longer than that; to ask for another join
+    does no harm meanwhile.
+    """
+
+    def __init__(self, *, rejoin_after: float, rebuild_after: float, now: float) -> None:
+        self._rejoin_after = rejoin_after
+        self._rebuild_after = rebuild_after
+        self._since: float | None = now
+        self._asked = now
+
+    @property
+    def assigned(self) -> bool:
+        return self._since is None
+
+    def waiting(self, now: float) -> None:
+        """Subscribed, revoked or lost: an assignment has to follow."""
+        self._since = self._asked = now
+
+    def arrived(self) -> None:
+        """An assignment came, even an empty one."""
+        self._since = None
+
+    def action(self, now: float, *, reachable: bool) -> WatchdogAction:
+        """Not `reachable`: the group cannot be asked at all, and neither a join nor a new client would change that."""
+        if self._since is None:
+            return WatchdogAction.WAIT
+        if not reachable:
+            self.waiting(now)
+        elif now - self._since >= self._rebuild_after:
+            self.waiting(now)
+            return WatchdogAction.REBUILD
+        elif now - self._asked >= self._rejoin_after:
+            self._asked = now
+            return WatchdogAction.REJOIN
+        return WatchdogAction.WAIT
+
+
+def new_watchdog(settings: TransportSettings) -> Watchdog:
+    """Asks for another join after a session; replaces the client when even the slowest drain of another member must be over."""
+    session = settings.session_timeout
+    return Watchdog(rejoin_after=session, rebuild_after=MAX_POLL_INTERVAL + session, now=time.monotonic())
 
 
 class Listener(Protocol):
@@ -76,12 +130,12 @@ class GroupClient:
         self._watchdog = watchdog
         self._arguments = {**_membership(settings, group, assignor), **more}
         self._consumer: KafkaConsumer | None = None
-        self._seldom = Seldom()
-        #: Set by the owner once the log has answered it: a missing right is then a reason to wait, no longer one to give up.
+        self._throttle = LogThrottle()
+        #: Set by the owner once Kafka has served it: a missing right is then a reason to wait, no longer one to give up.
         self.proven = False
 
     def open(self) -> KafkaConsumer:
-        """The client, made and subscribed if there is none. Raises `TransportUnusable`."""
+        """Returns the client, made and subscribed if there is none. Raises `TransportUnusable`."""
         if self._consumer is None:
             consumer = build(KafkaConsumer, self._settings, **self._arguments)
             self._listener.attach(consumer)
@@ -92,9 +146,9 @@ class GroupClient:
         return self._consumer
 
     def poll(self, wait: float, limit: int) -> Fetched:
-        """Records, at most about `limit`; waits up to `wait` seconds, and 0.1 at least while a join is under way.
+        """Returns records, at most about `limit`. Waits up to `wait` seconds, and 0.1 at least while a join is under way.
 
-        Raises `TransportUnusable` for what only a person can change, and lets through what the owner has to answer:
+        Raises `TransportUnusable` for what only a person can change, and lets through what the owner has to handle:
         `NoOffsetForPartitionError`, `OffsetOutOfRangeError`, `LogTruncationError`, and `CorruptRecordError`, after which the
         client has to be closed: another poll would spin for ever.
         """
@@ -108,27 +162,27 @@ class GroupClient:
         except (NoOffsetForPartitionError, OffsetOutOfRangeError, LogTruncationError, CorruptRecordError):
             raise
         except KafkaError as error:
-            self.trouble(error)
+            self.handle(error)
         finally:
             self._watch()
         return fetched
 
-    def trouble(self, error: Exception) -> None:
-        """Do what there is to do about an error of the library; returns if going on makes sense."""
-        match remedy(error):
-            case Remedy.UNKNOWN:
+    def handle(self, error: Exception) -> None:
+        """Does what the error policy says about an error of the library. Returns if going on makes sense, else raises."""
+        match action_for(error):
+            case ErrorAction.CRASH:
                 raise error
-            case Remedy.GIVE_UP:
+            case ErrorAction.GIVE_UP:
                 session = self._settings.session_timeout
-                raise TransportUnusable(advice(error, group=self._group, topic=self._topic, session=session)) from error
-            case Remedy.DENIED:
+                raise TransportUnusable(advice_for(error, group=self._group, topic=self._topic, session=session)) from error
+            case ErrorAction.DENIED:
                 self._denied(self._access(error), error)
-            case Remedy.WAIT:
-                self._say("Kafka is in trouble, trying again", reason(error), log.warning)
+            case ErrorAction.WAIT:
+                self._log("Kafka is in trouble, trying again", reason(error), log.warning)
         time.sleep(_PAUSE)
 
     def close(self) -> None:
-        """Give back what is owned, leave the group, end the client. Idempotent; bounded but for the listener."""
+        """Gives back what is owned, leaves the group, ends the client. Idempotent; bounded but for the listener."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             try:
@@ -140,15 +194,15 @@ class GroupClient:
         try:
             self.open()
         except TransportUnusable as error:
-            self._say("no new client yet, trying again", str(error), log.error)
+            self._log("no new client yet, trying again", str(error), log.error)
             time.sleep(_PAUSE)
         return {}
 
     def _denied(self, access: Access, cause: Exception | None = None) -> None:
-        ours = translation(self._settings, cause or TopicAuthorizationFailedError(self._topic), "reading", access)
+        error = translation(self._settings, cause or TopicAuthorizationFailedError(self._topic), "reading", access)
         if not self.proven:
-            raise ours from cause
-        self._say("a right in Kafka is missing; trying again until it is given back", str(ours), log.error)
+            raise error from cause
+        self._log("a right in Kafka is missing; trying again until it is given back", str(error), log.error)
 
     def _access(self, error: Exception) -> Access:
         of_group = isinstance(error, GroupAuthorizationFailedError)
@@ -157,28 +211,22 @@ class GroupClient:
     def _watch(self) -> None:
         if self._consumer is None:
             return
-        internals.hold_on_to_join(self._consumer)
-        if internals.hidden(self._consumer, self._topic):
+        internals.keep_join(self._consumer)
+        if internals.topic_hidden(self._consumer, self._topic):
             self._denied(Access("DESCRIBE", f"topic {self._topic}"))
-        match self._watchdog.advice(time.monotonic(), reachable=internals.coordinator_known(self._consumer)):
-            case Advice.REJOIN:
+        match self._watchdog.action(time.monotonic(), reachable=internals.coordinator_known(self._consumer)):
+            case WatchdogAction.REJOIN:
                 log.warning("no assignment yet: joining the group again", group=self._group)
                 internals.request_rejoin(self._consumer)
-            case Advice.REBUILD:
+            case WatchdogAction.REBUILD:
                 log.error("no assignment for too long: starting a new client", group=self._group)
                 self.close()
-            case Advice.WAIT:
+            case WatchdogAction.WAIT:
                 pass
 
-    def _say(self, sentence: str, why: str, level: Callable[..., Any]) -> None:
-        if self._seldom(why, time.monotonic()):
+    def _log(self, sentence: str, why: str, level: Callable[..., Any]) -> None:
+        if self._throttle.allows(why, time.monotonic()):
             level(sentence, group=self._group, topic=self._topic, reason=why)
-
-
-def new_watchdog(settings: TransportSettings) -> Watchdog:
-    """Asks again after a session; gives the client up when even the slowest drain of another member must have ended."""
-    session = settings.session_timeout
-    return Watchdog(rejoin_after=session, rebuild_after=MAX_POLL_INTERVAL + session, now=time.monotonic())
 
 
 def _membership(settings: TransportSettings, group: str, assignor: AbstractPartitionAssignor) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """Reads the batches that our producer writes at a third of the library's cost: straight from the bytes into our `Record`.
 
-The library's own reader is subclassed, and everything that it does with batches stays. Whatever is out of the ordinary (another
-compression, an older format, a control batch, damage) is handed back to it from that batch on, so that every error is the
-library's own. A test compares the two. With any other version than the one it was compared with it stays off.
+It subclasses the library's own reader, which still does everything else with batches. Anything unusual (another compression, an
+older format, a control batch, damage) goes back to it from that batch on, so that every error is the library's own. A test
+compares the two. With any other version of the library than the compared one it stays off.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import kafka
@@ -19,24 +19,25 @@ from kafka.record.default_records import DefaultRecordBatch
 from kafka.structs import TopicPartition
 
 from shared.record import Record
+from shared.transport.port import PartitionRecords
 
 VERSION: Final = "3.0.12"
-_GZIP: Final = 31  # zlib's word for it
-#: What gzip says about its own size is believed up to this, in bytes: only a hint for the buffer.
+_GZIP: Final = 31  # as zlib's `wbits`
+#: Bytes up to which the size that gzip states is believed: only a hint for the buffer.
 _SIZE_HINT_MOST: Final = 1 << 24
 
 
-class Odd(Exception):
+class Unsupported(Exception):
     """Not what our producer writes."""
 
 
 def use_in(consumer: KafkaConsumer) -> None:
-    """Before the first poll of `consumer`. Its records are `shared.record.Record` then, now and then the library's own."""
+    """To be called before the first poll of `consumer`. Its records are ours then, except those of unusual batches."""
     if kafka.__version__ == VERSION:
-        consumer._fetcher.PartitionRecords = FlatRecords  # noqa: SLF001
+        consumer._fetcher.PartitionRecords = FastRecords  # noqa: SLF001
 
 
-class FlatRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client library is not typed
+class FastRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client library is not typed
     """One partition's part of a fetch."""
 
     def _unpack_records(
@@ -50,8 +51,8 @@ class FlatRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client
         while (batch := records.next_batch()) is not None:
             try:
                 found, size = self._read(batch)
-            except (Odd, IndexError, ValueError, zlib.error):
-                yield from super()._unpack_records(tp, _Rest(batch, records), None, None)
+            except (Unsupported, IndexError, ValueError, zlib.error):
+                yield from super()._unpack_records(tp, _Remaining(batch, records), None, None)
                 return
             last, self.leader_epoch = batch, batch.leader_epoch
             self.records_read += len(found)
@@ -65,12 +66,12 @@ class FlatRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client
 
     def _read(self, batch: Any) -> tuple[list[Record], int]:
         if batch.magic != 2 or batch.is_control_batch or (self.check_crcs and not batch.validate_crc()):
-            raise Odd
+            raise Unsupported
         return records_in(batch)
 
 
-class _Rest:
-    """A batch that was taken already, and those behind it."""
+class _Remaining:
+    """A batch that was taken already, and those after it."""
 
     def __init__(self, first: Any, others: Any) -> None:
         self._first = first
@@ -81,24 +82,38 @@ class _Rest:
         return first or self._others.next_batch()
 
 
+def partition_records(partition: TopicPartition, records: Sequence[Any]) -> PartitionRecords:
+    """Returns them as our own records, also those that the library made."""
+    return PartitionRecords(partition.partition, [record if type(record) is Record else _record(record) for record in records])
+
+
+def _record(record: Any) -> Record:
+    """Headers of other programs may lack a value."""
+    headers = [(name, value or b"") for name, value in record.headers]
+    return Record(record.offset, record.key, record.value, headers, record.timestamp / 1000)
+
+
 def records_in(batch: DefaultRecordBatch) -> tuple[list[Record], int]:
-    """All records of a batch, and their size as the library counts it. Raises `Odd`, IndexError, ValueError or `zlib.error`."""
-    buffer = _body(batch)
+    """Returns the records of a batch, and their size as the library counts it.
+
+    Raises `Unsupported`, IndexError, ValueError or `zlib.error`.
+    """
+    buffer = _uncompressed(batch)
     base, first, latest = batch.base_offset, batch.first_timestamp, batch.max_timestamp
     appended, position, size = batch.timestamp_type == batch.LOG_APPEND_TIME, 0, 0
     found = []
-    # One loop without calls but for numbers of several bytes: a function a field would cost more than all that it does.
+    # One loop that calls a function only for numbers of several bytes: one call per field would cost more than all its work.
     # Numbers are zigzag: an odd one is negative, which for a length means null.
     for _ in range(batch.records_count):
         number, position = buffer[position], position + 1
         if number > 127:
             number, position = _more(buffer, position, number)
         if number & 1:
-            raise Odd
+            raise Unsupported
         size += number >> 1
         end = position + (number >> 1)
-        if buffer[position]:  # attributes, which nobody has yet
-            raise Odd
+        if buffer[position]:  # attributes, which the format does not define yet
+            raise Unsupported
         number, position = buffer[position + 1], position + 2
         if number > 127:
             number, position = _more(buffer, position, number)
@@ -123,45 +138,45 @@ def records_in(batch: DefaultRecordBatch) -> tuple[list[Record], int]:
         left, position = buffer[position], position + 1
         headers: list[tuple[str, bytes]] = []
         if left > 127 or left & 1:
-            raise Odd
+            raise Unsupported
         while left:
             left -= 2
             number = buffer[position]
             if number > 127 or number & 1:
-                raise Odd
+                raise Unsupported
             start, position = position + 1, position + 1 + (number >> 1)
             name = buffer[start:position].decode()
             number, position = buffer[position], position + 1
             if number > 127:
                 number, position = _more(buffer, position, number)
             if number & 1:
-                raise Odd
+                raise Unsupported
             start, position = position, position + (number >> 1)
             headers.append((name, buffer[start:position]))
         if position != end:
-            raise Odd
+            raise Unsupported
         found.append(Record(offset, key, value, headers, timestamp / 1000))
     if position != len(buffer):
-        raise Odd
+        raise Unsupported
     return found, size
 
 
-def _body(batch: DefaultRecordBatch) -> bytes:
+def _uncompressed(batch: DefaultRecordBatch) -> bytes:
     buffer = batch._buffer  # noqa: SLF001
     body = memoryview(buffer)[batch.HEADER_STRUCT.size :]
     match batch.compression_type:
         case batch.CODEC_NONE:
             return bytes(body)
         case batch.CODEC_GZIP:
-            # Its last four bytes say how long it is, so that it is written into one buffer once.
+            # Its last four bytes state its size, so that it is written into one buffer once.
             hint = int.from_bytes(buffer[-4:], "little")
             return zlib.decompress(body, _GZIP, min(hint, _SIZE_HINT_MOST) or 1)
         case _:
-            raise Odd
+            raise Unsupported
 
 
 def _more(buffer: bytes, position: int, number: int) -> tuple[int, int]:
-    """The rest of a number whose first byte says that there is more; and where it ends."""
+    """Returns a number of several bytes, of which `number` is the first, and where it ends."""
     number, shift = number & 127, 7
     while True:
         byte, position = buffer[position], position + 1
@@ -170,4 +185,4 @@ def _more(buffer: bytes, position: int, number: int) -> tuple[int, int]:
             return number, position
         shift += 7
         if shift > 63:
-            raise Odd
+            raise Unsupported

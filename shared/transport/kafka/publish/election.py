@@ -18,14 +18,13 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from shared.errors import LeaseLost
 from shared.settings import TransportSettings
-from shared.transport.kafka.group.client import MAX_POLL_INTERVAL, GroupClient, new_watchdog
-from shared.transport.kafka.group.watchdog import Watchdog
+from shared.transport.kafka.group.client import MAX_POLL_INTERVAL, GroupClient, Watchdog, new_watchdog
 from shared.transport.kafka.topics.checkpoints import PARTITION
 
-#: Seconds of one look. In a quiet group it sleeps through them; the library wants more than 0.
-STANDBY_LOOK: Final = 0.2
-_LOOK: Final = 0.001
-_PROOF_BOUND: Final = 10_000  # milliseconds
+#: Seconds of one poll. In a quiet group it sleeps through them; the library wants more than 0.
+STANDBY_WAIT: Final = 0.2
+_LEADER_WAIT: Final = 0.001
+_VERIFY_BOUND: Final = 10_000  # milliseconds
 _SETTLE_BOUND: Final = MAX_POLL_INTERVAL
 
 
@@ -40,7 +39,7 @@ class Election:
     def __init__(self, settings: TransportSettings) -> None:
         self._partition = TopicPartition(settings.checkpoint_topic, PARTITION)
         self._watchdog = new_watchdog(settings)
-        self._listener = _Listener(self._watchdog)
+        self._listener = _LeaseListener(self._watchdog)
         self._client = GroupClient(
             settings,
             group=settings.poller_group,
@@ -57,35 +56,35 @@ class Election:
         """Raises `TransportUnusable`."""
         self._client.open()
 
-    def look(self, wait: float) -> Lease:
-        """One poll. Raises `TransportUnusable`."""
+    def campaign(self, wait: float) -> Lease:
+        """Polls once. Raises `TransportUnusable`."""
         self._client.poll(wait, 1)
         self._client.proven = self._client.proven or self._watchdog.assigned
         return self._listener.lease
 
-    def begin(self) -> None:
-        """From now on the lease is this one: `renew` and `prove` raise if it was interrupted, even if it is ours again."""
+    def acquire(self) -> None:
+        """From now on the lease is this one: `renew` and `verify` raise if it was interrupted, even if it is ours again."""
         self._term = self._listener.term
 
     def renew(self) -> None:
-        """Show that we are alive, and see a rebalance through. Raises `LeaseLost`, `TransportUnusable`."""
+        """Shows the group that we are alive, and waits until a rebalance is over. Raises `LeaseLost`, `TransportUnusable`."""
         deadline = time.monotonic() + _SETTLE_BOUND
-        lease = self.look(_LOOK)
+        lease = self.campaign(_LEADER_WAIT)
         while lease is Lease.OPEN and time.monotonic() < deadline:
-            lease = self.look(STANDBY_LOOK)
+            lease = self.campaign(STANDBY_WAIT)
         if lease is not Lease.HELD or self._listener.term != self._term:
             raise LeaseLost("another poller may have been active meanwhile")
 
-    def prove(self, offset: int) -> None:
-        """See that the group still knows us as the holder, by storing `offset` in it: a poller that was frozen is refused here.
+    def verify(self, offset: int) -> None:
+        """Verifies that the group still knows us as the holder, by committing `offset`: a poller that was frozen is refused here.
 
-        Raises `LeaseLost`, and `KafkaError` when nobody answers.
+        Raises `LeaseLost`, and `KafkaError` when no response comes.
         """
         position = {self._partition: OffsetAndMetadata(offset, "", -1)}
         while True:
             self.renew()
             try:
-                self._client.open().commit(position, timeout_ms=_PROOF_BOUND)
+                self._client.open().commit(position, timeout_ms=_VERIFY_BOUND)
             except RebalanceInProgressError:
                 continue
             except CommitFailedError as error:
@@ -94,19 +93,19 @@ class Election:
                 continue
             return
 
-    def leave(self) -> None:
+    def resign(self) -> None:
         self._client.close()
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the client library is not typed
-    """On the client's I/O thread, while the worker waits in `poll`."""
+class _LeaseListener(ConsumerRebalanceListener):  # type: ignore[misc]  # the client library is not typed
+    """On the client's I/O thread, while the client thread waits in `poll`."""
 
     _consumer: KafkaConsumer
 
     def __init__(self, watchdog: Watchdog) -> None:
         self._watchdog = watchdog
         self.lease = Lease.OPEN
-        #: Another number whenever somebody else may have held the lease.
+        #: Another number whenever another poller may have held the lease.
         self.term = 0
 
     def attach(self, consumer: KafkaConsumer) -> None:

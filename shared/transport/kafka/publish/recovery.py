@@ -22,8 +22,11 @@ log = get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Tail:
-    """Grows with each page; what a page brought again, or cannot come any more, is forgotten."""
+class Recovery:
+    """What a poller does not publish again.
+
+    Grows with each page; what a page brought again, or cannot come any more, is forgotten.
+    """
 
     #: Where each partition ends.
     ends: dict[int, int]
@@ -37,12 +40,12 @@ class Tail:
         for partition, offset in records:
             self.ends[partition] = max(self.ends.get(partition, 0), offset + 1)
 
-    def move(self, log_ids: Iterable[str], checkpoint: str) -> None:
+    def advance(self, log_ids: Iterable[str], checkpoint: str) -> None:
         """The next checkpoint names the log id `checkpoint`; the page before it brought `log_ids`.
 
         What lies at or below both checkpoints is forgotten too: Auth0 gives its log in the order of ids, compared as text, so
-        none of it comes again. A retried dead letter is such a one: kept, it would hold its floor for ever. Not "at or below the
-        new one": a page out of order may be cut otherwise this time, with the rest of it still to come.
+        none of it comes again. A retried dead letter is such a record: if it stayed, it would hold its resume offset for ever.
+        Not "at or below the new one": a page out of order may be cut otherwise this time, with the rest of it still to come.
         """
         for log_id in log_ids:
             self.present.pop(log_id, None)
@@ -50,28 +53,30 @@ class Tail:
         self.present = {log_id: place for log_id, place in self.present.items() if log_id > behind}
         self.checkpoint = checkpoint
 
-    def floors(self) -> dict[int, int]:
-        """From where each partition has to be read after the checkpoint."""
-        floors = dict(self.ends)
+    def resume_offsets(self) -> dict[int, int]:
+        """Returns from where each partition has to be read after the checkpoint."""
+        offsets = dict(self.ends)
         for partition, offset in self.present.values():
-            floors[partition] = min(floors[partition], offset)
-        return floors
+            offsets[partition] = min(offsets[partition], offset)
+        return offsets
 
 
-def read_tail(consumer: KafkaConsumer, topic: str, stored: Stored | None) -> Tail:
-    """`stored`: the newest checkpoint.
+def recover(consumer: KafkaConsumer, topic: str, stored: Stored | None) -> Recovery:
+    """Reads the topic beyond `stored`, the newest checkpoint.
 
     Raises `KafkaError`, and `TransportUnusable` for a full topic without a checkpoint.
     """
     now = extents(consumer, topic)
     _refuse_lost_checkpoint(topic, now, stored)
     probe(consumer, TopicPartition(topic, 0), now[0].end)
-    tail = Tail({partition: extent.end for partition, extent in now.items()}, {}, stored.checkpoint.log_id if stored else "")
+    ends = {partition: extent.end for partition, extent in now.items()}
+    recovery = Recovery(ends, {}, stored.checkpoint.log_id if stored else "")
     for partition, begin in begins(topic, now, stored.ends if stored else None).items():
-        tail.present.update(log_ids(consumer, TopicPartition(topic, partition), begin, now[partition].end))
-    if tail.present:
-        log.info("the topic goes beyond the checkpoint: what is there already is not published again", events=len(tail.present))
-    return tail
+        recovery.present.update(log_ids(consumer, TopicPartition(topic, partition), begin, now[partition].end))
+    if recovery.present:
+        count = len(recovery.present)
+        log.info("the topic goes beyond the checkpoint: what is there already is not published again", events=count)
+    return recovery
 
 
 def _refuse_lost_checkpoint(topic: str, now: Mapping[int, Extent], stored: Stored | None) -> None:
@@ -84,7 +89,7 @@ def _refuse_lost_checkpoint(topic: str, now: Mapping[int, Extent], stored: Store
 
 
 def begins(topic: str, now: Mapping[int, Extent], since: Mapping[int, int] | None) -> dict[int, int]:
-    """From where each partition is compared. `since`: the checkpoint's floors.
+    """Returns from where each partition is compared. `since`: the checkpoint's resume offsets.
 
     None: there is no checkpoint. Empty: it does not say, so nothing is compared.
     """
@@ -108,7 +113,7 @@ def _begin(topic: str, partition: int, extent: Extent, since: Mapping[int, int])
 
 
 def log_ids(consumer: KafkaConsumer, partition: TopicPartition, begin: int, end: int) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Of the records of [begin, end): the log id, and partition and offset. Raises `KafkaError`."""
+    """Yields the log id, and partition and offset, of the records of [begin, end). Raises `KafkaError`."""
     for record in read(consumer, partition, begin, end):
         log_id = dict(record.headers).get("log-id")
         if log_id:

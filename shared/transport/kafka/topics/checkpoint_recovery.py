@@ -19,7 +19,7 @@ from shared.errors import TransportUnusable
 from shared.settings import TransportSettings
 from shared.transport.kafka.client.clients import administrator
 from shared.transport.kafka.client.errors import Access, translated
-from shared.transport.kafka.publish.recovery import Tail, log_ids
+from shared.transport.kafka.publish.recovery import Recovery, log_ids
 from shared.transport.kafka.topics.checkpoints import KEY
 from shared.transport.kafka.topics.groups import members, patiently
 from shared.transport.kafka.topics.producer import RecordProducer
@@ -51,7 +51,7 @@ def derive(settings: TransportSettings) -> tuple[Checkpoint, dict[int, int]]:
         )
     oldest = min(newest)
     del newest[oldest]
-    return Checkpoint(log_id=oldest), Tail({number: extent.end for number, extent in now.items()}, newest).floors()
+    return Checkpoint(log_id=oldest), Recovery({number: extent.end for number, extent in now.items()}, newest).resume_offsets()
 
 
 def store(settings: TransportSettings, checkpoint: Checkpoint, ends: dict[int, int]) -> None:

@@ -13,7 +13,7 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError
 from shared.errors import PublishFailed, TransportUnusable
 from shared.record import Headers
 from shared.settings import TransportSettings
-from shared.transport.kafka.client.clients import build
+from shared.transport.kafka.client.clients import idempotent_producer
 from shared.transport.kafka.client.errors import Access, translation
 from shared.transport.kafka.client.internals import QuietProducer, abandon
 from shared.transport.kafka.topics.sizes import max_message_bytes, packed_room, room
@@ -21,7 +21,6 @@ from shared.transport.kafka.topics.sizes import max_message_bytes, packed_room, 
 #: Seconds. A broker that is away for less than the first is ridden out by the client itself; the second bounds one record.
 DELIVERY: Final = 15.0
 BOUND: Final = 18.0
-_METADATA_BOUND: Final = 10.0
 #: Bytes; the brokers' own bound of a request. What matters is the topic's bound, which is compared before.
 _MAX_REQUEST: Final = 100 * 1024 * 1024
 #: Bytes; hardly any topic takes less, so for less nobody has to be asked.
@@ -39,7 +38,9 @@ class RecordProducer:
         """To one of our topics. Returns the offset. Raises `PublishFailed`."""
         try:
             self._check_size(topic, key, value, headers)
-            producer = self._producer = self._producer or _producer(self._settings)
+            producer = self._producer = self._producer or idempotent_producer(
+                self._settings, delivery=DELIVERY, max_request_size=_MAX_REQUEST
+            )
             return int(producer.send(topic, value, key, list(headers)).get(BOUND).offset)
         except MessageSizeTooLargeError as error:
             self.close()
@@ -67,19 +68,6 @@ class RecordProducer:
         if isinstance(error, TransportUnusable):
             return str(error)
         return str(translation(self._settings, error, f"writing to topic {topic}", Access("WRITE", f"topic {topic}")))
-
-
-def _producer(settings: TransportSettings) -> QuietProducer:
-    return build(
-        QuietProducer,
-        settings,
-        acks="all",
-        enable_idempotence=True,
-        compression_type="gzip",
-        max_request_size=_MAX_REQUEST,
-        delivery_timeout_ms=round(DELIVERY * 1000),
-        max_block_ms=round(_METADATA_BOUND * 1000),
-    )
 
 
 def _too_large(topic: str, needed: int, found: str) -> PublishFailed:

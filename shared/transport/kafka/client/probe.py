@@ -1,4 +1,4 @@
-"""One blocking connection to one server, asking and answering in Kafka's protocol under one deadline.
+"""One blocking connection to one server that sends requests of Kafka's protocol and reads the responses, under one deadline.
 
 The protocol is kafka-python's own code without its event loop: what is understood here is understood there.
 """
@@ -19,14 +19,14 @@ _TLS_ALERT: Final = b"\x15"
 
 
 class NotKafka(Exception):
-    """What came back is no answer of Kafka; `tls` when it is the complaint of a port that speaks TLS."""
+    """What came back is no response of Kafka; `tls` when it is the alert of a port that speaks TLS."""
 
     def __init__(self, start: bytes) -> None:
         super().__init__(start)
         self.tls = start.startswith(_TLS_ALERT)
 
 
-class Line:
+class ProbeConnection:
     """`deadline` is a moment of `time.monotonic`."""
 
     def __init__(self, connection: socket.socket, deadline: float) -> None:
@@ -34,31 +34,31 @@ class Line:
         self._deadline = deadline
         self._protocol = KafkaProtocol(client_id=CLIENT_ID)
 
-    def ask(self, request: Any, *, version: int) -> Any:
-        """The answer to one request.
+    def request(self, request: Any, *, version: int) -> Any:
+        """Returns the response.
 
         Raises `TimeoutError` for silence, `ConnectionError` when the other side hung up, `ssl.SSLError`, and `NotKafka`.
         """
         request.API_VERSION = version
         self._protocol.send_request(request)
-        self._wait_no_longer()
+        self._bound_next_wait()
         self._connection.sendall(self._protocol.send_bytes())
         while True:
-            self._wait_no_longer()
+            self._bound_next_wait()
             data = self._connection.recv(65536)
             if not data:
                 raise ConnectionResetError("the connection was closed")
-            answers = self._understand(data)
-            if answers:
-                return answers[0][1]
+            responses = self._parse(data)
+            if responses:
+                return responses[0][1]
 
-    def _understand(self, data: bytes) -> list[tuple[int, Any]]:
+    def _parse(self, data: bytes) -> list[tuple[int, Any]]:
         try:
-            answers: list[tuple[int, Any]] = self._protocol.receive_bytes(data)
+            responses: list[tuple[int, Any]] = self._protocol.receive_bytes(data)
         except (KafkaError, ValueError, struct.error):
             raise NotKafka(data) from None
-        return answers
+        return responses
 
-    def _wait_no_longer(self) -> None:
+    def _bound_next_wait(self) -> None:
         # Not 0: that would mean "do not wait" and raise another exception.
         self._connection.settimeout(max(0.001, self._deadline - time.monotonic()))

@@ -1,0 +1,54 @@
+"""kafka-python's own log, throttled: in an outage it writes hundreds of lines, the same few sentences again and again.
+
+A filter on the logger `kafka` would not see what its children log. So that logger gets a handler which passes some lines on to
+the root's handlers and stops the rest.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+
+from shared.log_throttle import LogThrottle
+
+
+class ThrottledLog(logging.Handler):
+    """Passes one line per sentence (logger, level, text before its arguments are put in) and `interval` seconds to the root.
+
+    The next line of that sentence says how many were left out. Time is the lines' own.
+    """
+
+    def __init__(self, interval: float = 30.0) -> None:
+        super().__init__()
+        self._throttle = LogThrottle(interval)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._throttle.allows((record.name, record.levelno, str(record.msg)), record.created):
+            logging.getLogger().handle(_without_traceback(_with_count(record, self._throttle.left_out)))
+
+
+def throttle_library_log() -> None:
+    """For the rest of this process. Idempotent."""
+    logger = logging.getLogger("kafka")
+    if not any(isinstance(handler, ThrottledLog) for handler in logger.handlers):
+        logger.addHandler(ThrottledLog())
+        logger.propagate = False
+
+
+def _with_count(record: logging.LogRecord, left_out: int) -> logging.LogRecord:
+    if not left_out:
+        return record
+    counted = copy.copy(record)
+    counted.msg = f"{record.msg} (and {left_out} more like this since)"
+    return counted
+
+
+def _without_traceback(record: logging.LogRecord) -> logging.LogRecord:
+    """The same for a connection that broke: an outage is no reason to show the library's insides."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, OSError):
+        return record
+    plain = copy.copy(record)
+    plain.msg, plain.args = f"{record.getMessage()}: {error}", ()
+    plain.exc_info = plain.exc_text = None
+    return plain
