@@ -1,7 +1,7 @@
 """The adapter for Kafka: the one package that knows kafka-python. Importing its modules costs 0.3 to 0.9 s; do it late.
 
-`connection` turns settings into clients, `preflight` tells connection mistakes apart before any client is made, `topics` knows
-what our topics look like, `errors` is where the library's exceptions stop.
+`client` makes clients from settings, checks connections before that, and stops the library's exceptions; `group` is a member of the
+consumer group, `publish` the active poller, `topics` everything that is read and written outside of a group.
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""Consumers for these tests: each polls all the time in a task of its own and keeps what it sees."""
+"""Consumers for these tests: each polls all the time in a task of its own and records what it sees."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from shared.transport.port import Member, Position, RebalanceListener
 
 
 @dataclass(slots=True)
-class Hand(RebalanceListener):
+class RecordingListener(RebalanceListener):
     #: Seconds that it takes to give partitions back.
     drain: float = 0.0
     owned: set[int] = field(default_factory=set)
     calls: int | None = None
-    #: TransportSettings ids, in the order they came.
+    #: Log ids, in the order they came.
     seen: list[str] = field(default_factory=list)
     position: dict[int, Position] = field(default_factory=dict)
     lost_partitions: list[int] = field(default_factory=list)
-    revocations: int = 0
 
     def assigned(self, partition: int, position: Position) -> None:
         self.owned.add(partition)
@@ -34,7 +33,6 @@ class Hand(RebalanceListener):
 
     async def revoked(self, partitions: Collection[int]) -> Mapping[int, Position]:
         await asyncio.sleep(self.drain)
-        self.revocations += 1
         self.owned.difference_update(partitions)
         return {partition: self.position[partition] for partition in partitions}
 
@@ -42,25 +40,28 @@ class Hand(RebalanceListener):
         self.owned.difference_update(partitions)
         self.lost_partitions += partitions
 
-    async def turn(self, member: Member, wait: float) -> None:
+    async def poll(self, member: Member, wait: float = 0.1) -> None:
         for batch in await member.poll(wait=wait, limit=50, paused=()):
             assert batch.partition in self.owned, "a record of a partition that is not ours"
             assert batch.records[0].offset >= self.position[batch.partition].offset, "a record from before our position"
             self.seen += [dict(record.headers)["log-id"].decode() for record in batch.records]
             self.position[batch.partition] = Position(batch.records[-1].offset + 1)
 
-    async def has_seen(self, count: int, *, within: float = 20.0) -> float:
-        return await until(lambda: len(self.seen) >= count, within=within)
-
 
 @dataclass(slots=True)
-class Consumer:
-    """A hand at work."""
-
-    hand: Hand
+class RunningConsumer:
+    listener: RecordingListener
     member: Member
     _task: asyncio.Task[None]
     _stop: asyncio.Event
+
+    @property
+    def seen(self) -> list[str]:
+        return self.listener.seen
+
+    async def has_seen(self, count: int, *, within: float = 20.0) -> float:
+        """Waits for so many records. Returns the seconds that took."""
+        return await until(lambda: len(self.seen) >= count, within=within)
 
     async def leave(self) -> None:
         self._stop.set()
@@ -68,31 +69,31 @@ class Consumer:
         await self.member.close()
 
 
-async def start(settings: TransportSettings, hand: Hand | None = None, *, limit: int = 5, wait: float = 0.1) -> Consumer:
-    hand = hand or Hand()
-    member = await KafkaTransport(settings, concurrent_calls=limit).member(hand)
+async def start(settings: TransportSettings, *, limit: int = 5, wait: float = 0.1) -> RunningConsumer:
+    listener = RecordingListener()
+    member = await KafkaTransport(settings, concurrent_calls=limit).member(listener)
     stop = asyncio.Event()
 
     async def work() -> None:
         while not stop.is_set():
-            await hand.turn(member, wait)
+            await listener.poll(member, wait)
 
-    return Consumer(hand, member, asyncio.create_task(work()), stop)
+    return RunningConsumer(listener, member, asyncio.create_task(work()), stop)
 
 
 @asynccontextmanager
-async def at_work(*consumers: Consumer) -> AsyncIterator[list[Consumer]]:
-    """A list to add to; whoever is in it at the end leaves."""
-    crew = list(consumers)
+async def running(*consumers: RunningConsumer) -> AsyncIterator[list[RunningConsumer]]:
+    """Yields a list to add to; all that are in it at the end leave."""
+    group = list(consumers)
     try:
-        yield crew
+        yield group
     finally:
-        for consumer in crew:
+        for consumer in group:
             await consumer.leave()
 
 
 async def until(condition: Callable[[], bool], *, within: float = 10.0) -> float:
-    """Wait until it holds; answers the seconds that took. Raises TimeoutError."""
+    """Waits until it holds. Returns the seconds that took. Raises TimeoutError."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with asyncio.timeout(within):
@@ -101,9 +102,9 @@ async def until(condition: Callable[[], bool], *, within: float = 10.0) -> float
     return loop.time() - began
 
 
-def seen_by(consumers: Sequence[Consumer]) -> Counter[str]:
-    return Counter(log_id for consumer in consumers for log_id in consumer.hand.seen)
+def seen_by(consumers: Sequence[RunningConsumer]) -> Counter[str]:
+    return Counter(log_id for consumer in consumers for log_id in consumer.seen)
 
 
-def everything_is_owned(consumers: Sequence[Consumer], partitions: int = 6) -> bool:
-    return sorted(partition for consumer in consumers for partition in consumer.hand.owned) == list(range(partitions))
+def all_owned(consumers: Sequence[RunningConsumer], partitions: int = 6) -> bool:
+    return sorted(partition for consumer in consumers for partition in consumer.listener.owned) == list(range(partitions))

@@ -20,7 +20,7 @@ async def leading(settings: TransportSettings) -> Publisher:
 
 
 async def fill(settings: TransportSettings, count: int, size: int = 100) -> list[str]:
-    """Publish events 0..count-1; answers their log ids."""
+    """Publishes events 0..count-1. Returns their log ids."""
     publisher = await leading(settings)
     for first in range(0, count, size):
         page = events(first, min(first + size, count))
@@ -34,7 +34,7 @@ def ids(first: int, last: int) -> list[str]:
 
 
 def in_topic(settings: TransportSettings) -> Counter[str]:
-    """How often each log id is there."""
+    """Returns how often each log id is there."""
     found: Counter[str] = Counter()
     with reader(settings) as consumer:
         for partition, extent in extents(consumer, settings.topic).items():

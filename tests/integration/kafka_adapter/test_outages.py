@@ -18,7 +18,7 @@ from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import Publisher
 from tests.contract.harness import checkpoint_of, events, poll_for
 from tests.integration.kafka_adapter.conftest import SESSION
-from tests.integration.kafka_adapter.consumers import Hand, at_work, seen_by, start, until
+from tests.integration.kafka_adapter.consumers import RecordingListener, running, seen_by, start, until
 from tests.integration.kafka_adapter.pages import fill, ids, in_topic, leading, once
 from tests.support.kafka.broker import Broker, JarsBroker
 
@@ -56,19 +56,19 @@ async def test_a_broker_is_killed_and_comes_back_and_nothing_is_lost_or_twice(
     own_kafka: Broker, own_settings: TransportSettings
 ) -> None:
     publisher = await leading(own_settings)
-    async with at_work(await start(own_settings)) as crew:
-        running = asyncio.create_task(Source(publisher).run(COUNT))
+    async with running(await start(own_settings)) as consumers:
+        publishing = asyncio.create_task(Source(publisher).run(COUNT))
         for part in (0.2, 0.5):
-            await crew[0].hand.has_seen(round(part * COUNT))
+            await consumers[0].has_seen(round(part * COUNT))
             own_kafka.kill()
             await asyncio.sleep(0.5)
-            before = len(crew[0].hand.seen)
+            before = len(consumers[0].seen)
             await asyncio.to_thread(own_kafka.start)
-            assert await crew[0].hand.has_seen(before + SIZE) < 3
-        await running
-        await crew[0].hand.has_seen(COUNT)
-        assert crew[0].hand.lost_partitions == []
-    assert seen_by(crew) == once(ids(0, COUNT))
+            assert await consumers[0].has_seen(before + SIZE) < 3
+        await publishing
+        await consumers[0].has_seen(COUNT)
+        assert consumers[0].listener.lost_partitions == []
+    assert seen_by(consumers) == once(ids(0, COUNT))
     assert in_topic(own_settings) == once(ids(0, COUNT))
     await publisher.close()
 
@@ -84,7 +84,7 @@ async def test_a_page_that_expires_while_the_broker_is_frozen_is_published_once_
     await publisher.publish(page := events(0, 40), checkpoint_of(page))
     with monkeypatch.context() as patch:
         send = PageProducer.send
-        # Behind the proof of the lease, which would fail first.
+        # After the lease was verified, which would fail first.
         patch.setattr(PageProducer, "send", lambda *given: (own_kafka.freeze(), send(*given)))
         with pytest.raises(PublishFailed, match="while publishing"):
             await publisher.publish(page := events(40, 140), checkpoint_of(page))
@@ -98,9 +98,9 @@ async def test_a_page_that_expires_while_the_broker_is_frozen_is_published_once_
 async def test_a_member_that_hears_nothing_of_its_group_is_not_sure_of_its_partitions(
     own_kafka: Broker, own_settings: TransportSettings
 ) -> None:
-    member = await KafkaTransport(own_settings).member(hand := Hand())
-    while not hand.owned:
-        await hand.turn(member, 0.1)
+    member = await KafkaTransport(own_settings).member(listener := RecordingListener())
+    while not listener.owned:
+        await listener.poll(member)
     await poll_for(member, SESSION)
     assert member.session > SESSION / 2
     own_kafka.freeze()
@@ -109,7 +109,7 @@ async def test_a_member_that_hears_nothing_of_its_group_is_not_sure_of_its_parti
     own_kafka.thaw()
     async with asyncio.timeout(5):
         while not member.session:
-            await hand.turn(member, 0.1)
+            await listener.poll(member)
     await member.close()
 
 
@@ -126,12 +126,12 @@ async def test_a_damaged_batch_is_held_while_the_other_partitions_go_on(
     middle = len(sound) // 2 + 100
     file.write_bytes(sound[:middle] + bytes([sound[middle] ^ 0xFF]) + sound[middle + 1 :])
     own_kafka.start()
-    async with at_work(await start(own_settings)) as crew:
+    async with running(await start(own_settings)) as consumers:
         await until(lambda: bool(lines("is damaged")))
-        await crew[0].hand.has_seen(430)  # all but what the damaged partition still holds
+        await consumers[0].has_seen(430)  # all but what the damaged partition still holds
         await asyncio.sleep(0.5)
-        assert len(crew[0].hand.seen) < 600
+        assert len(consumers[0].seen) < 600
         file.write_bytes(sound)
-        await crew[0].hand.has_seen(600)
-    assert seen_by(crew) == once(expected)
+        await consumers[0].has_seen(600)
+    assert seen_by(consumers) == once(expected)
     assert len(lines("is damaged")) <= 5

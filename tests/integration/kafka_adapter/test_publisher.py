@@ -1,4 +1,4 @@
-"""Election, takeover and the topic's tail."""
+"""Election, takeover and recovery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events that are too large for the topic: a gap, said aloud, and the page goes on."""
+"""Events that are too large for the topic: a gap that is logged, and the page goes on."""
 
 from __future__ import annotations
 

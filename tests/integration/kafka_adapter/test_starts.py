@@ -1,4 +1,4 @@
-"""A broker that dies at any step of a start is ridden out, and no cause is named that nobody has seen."""
+"""A broker that dies at any step of a start is waited for, and no cause is named that was not seen."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.transport.kafka.topics import topics
 from shared.transport.kafka.topics.sizes import max_message_bytes
 from shared.transport.kafka.transport import KafkaTransport
 from tests.integration.kafka_adapter.conftest import SESSION
-from tests.integration.kafka_adapter.consumers import Hand, until
+from tests.integration.kafka_adapter.consumers import RecordingListener, until
 from tests.support.kafka.cutting import Gate
 from tests.support.kafka.fixtures import Names
 
@@ -58,10 +58,10 @@ async def _poller(settings: TransportSettings, patience: float) -> None:
 
 
 async def _consumer(settings: TransportSettings, patience: float) -> None:
-    member = await (await _reached(settings, patience)).member(hand := Hand())
+    member = await (await _reached(settings, patience)).member(listener := RecordingListener())
     try:
-        while len(hand.owned) < 6:
-            await hand.turn(member, 0.1)
+        while len(listener.owned) < 6:
+            await listener.poll(member)
     finally:
         await member.close()
 

@@ -16,7 +16,7 @@ from shared.settings import TransportSettings
 from shared.transport.kafka.client import internals
 from shared.transport.kafka.group import client, member
 from shared.transport.kafka.group.client import Watchdog
-from tests.integration.kafka_adapter.consumers import Consumer, at_work, everything_is_owned, start, until
+from tests.integration.kafka_adapter.consumers import RunningConsumer, all_owned, running, start, until
 
 Lines = Callable[[str], list[EventDict]]
 
@@ -26,20 +26,20 @@ def _short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_JOINING", 0.0)
 
 
-async def _grow(settings: TransportSettings, consumer: Consumer, partitions: int) -> float:
-    """Add a partition and have the member see it; answers the seconds until it owns all."""
+async def _grow(settings: TransportSettings, consumer: RunningConsumer, partitions: int) -> float:
+    """Add a partition and have the member see it; returns the seconds until it owns all."""
     admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
     admin.create_partitions({settings.topic: partitions})
     admin.close()
     consumer.member._member._consumer._cluster.request_update()  # type: ignore[attr-defined]
-    return await until(lambda: everything_is_owned([consumer], partitions))
+    return await until(lambda: all_owned([consumer], partitions))
 
 
 async def test_polls_of_a_millisecond_complete_a_join(settings: TransportSettings, lines: Lines) -> None:
-    async with at_work(await start(settings, wait=0.001)) as crew:
-        await until(lambda: everything_is_owned(crew))
+    async with running(await start(settings, wait=0.001)) as consumers:
+        await until(lambda: all_owned(consumers))
         for partitions in range(7, 12):
-            await _grow(settings, crew[0], partitions)
+            await _grow(settings, consumers[0], partitions)
     assert not lines("joining the group again")
 
 
@@ -47,12 +47,12 @@ async def test_the_watchdog_frees_a_member_that_forgot_its_join(
     settings: TransportSettings, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(internals, "keep_join", lambda _consumer: None)
-    async with at_work(await start(settings, wait=0.001)) as crew:
-        await until(lambda: everything_is_owned(crew))
+    async with running(await start(settings, wait=0.001)) as consumers:
+        await until(lambda: all_owned(consumers))
         partitions = 6
         while not lines("joining the group again"):
             partitions += 1
-            assert await _grow(settings, crew[0], partitions) < 4
+            assert await _grow(settings, consumers[0], partitions) < 4
             assert partitions < 20, "no join was forgotten"
 
 
@@ -62,10 +62,10 @@ async def test_a_member_that_no_rejoin_frees_gets_a_new_client(
     monkeypatch.setattr(internals, "keep_join", lambda _consumer: None)
     monkeypatch.setattr(internals, "request_rejoin", lambda _consumer: None)
     monkeypatch.setattr(member, "new_watchdog", lambda _settings: Watchdog(rejoin_after=1, rebuild_after=2, now=0))
-    async with at_work(await start(settings, wait=0.001)) as crew:
-        await until(lambda: everything_is_owned(crew))
+    async with running(await start(settings, wait=0.001)) as consumers:
+        await until(lambda: all_owned(consumers))
         partitions = 6
         while not lines("starting a new client"):
             partitions += 1
-            assert await _grow(settings, crew[0], partitions) < 5
+            assert await _grow(settings, consumers[0], partitions) < 5
             assert partitions < 20, "no join was forgotten"

@@ -23,23 +23,23 @@ def dead() -> str:
 
 @contextmanager
 def silent() -> Iterator[str]:
-    """Accepts, as the system does for a frozen process, and never answers."""
+    """Accepts, as the system does for a frozen process, and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
 @contextmanager
 def saying(*words: bytes) -> Iterator[str]:
-    """Answers the first connection with the first of `words`, the next one with the next, and hangs up; the last one stays."""
+    """Sends the first of `words` to the first connection, the next one to the next, and closes it; the last one repeats."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=_answer, args=(server, [*words]), daemon=True)
+        thread = threading.Thread(target=_respond, args=(server, [*words]), daemon=True)
         thread.start()
         yield f"127.0.0.1:{server.getsockname()[1]}"
         server.shutdown(socket.SHUT_RDWR)
         thread.join(5)
 
 
-def _answer(server: socket.socket, words: list[bytes]) -> None:
+def _respond(server: socket.socket, words: list[bytes]) -> None:
     while True:
         try:
             connection, _ = server.accept()

@@ -10,7 +10,7 @@ import pytest
 from shared.transport.kafka.client.library_log import ThrottledLog, throttle_library_log
 
 
-class _Lines(logging.Handler):
+class _RootLog(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.written: list[str] = []
@@ -22,15 +22,15 @@ class _Lines(logging.Handler):
 
 
 @pytest.fixture
-def root() -> Iterator[_Lines]:
+def root() -> Iterator[_RootLog]:
     """What a handler of the root sees. Not pytest's own: it also listens to loggers that do not hand on what they get."""
-    lines = _Lines()
+    lines = _RootLog()
     logging.getLogger().addHandler(lines)
     yield lines
     logging.getLogger().removeHandler(lines)
 
 
-def test_one_line_for_each_sentence_and_interval(root: _Lines) -> None:
+def test_one_line_for_each_sentence_and_interval(root: _RootLog) -> None:
     handler = ThrottledLog(interval=30)
     for second in range(100):
         handler.handle(_line(second, "%s: Connection lost: %s", second, "refused"))
@@ -44,7 +44,7 @@ def test_one_line_for_each_sentence_and_interval(root: _Lines) -> None:
     ]
 
 
-def test_the_library_is_quiet_once_asked_to_be(root: _Lines) -> None:
+def test_the_library_is_quiet_once_asked_to_be(root: _RootLog) -> None:
     throttle_library_log()
     throttle_library_log()
     for attempt in range(50):
@@ -53,7 +53,7 @@ def test_the_library_is_quiet_once_asked_to_be(root: _Lines) -> None:
 
 
 @pytest.mark.parametrize(("error", "kept"), [(ConnectionResetError(104, "reset by peer"), False), (KeyError("a bug"), True)])
-def test_a_connection_that_broke_shows_no_traceback(root: _Lines, error: Exception, kept: bool) -> None:
+def test_a_connection_that_broke_shows_no_traceback(root: _RootLog, error: Exception, kept: bool) -> None:
     record = _line(0, "%s: Error receiving network data", "transport")
     record.exc_info = (type(error), error, None)
     ThrottledLog().handle(record)

@@ -37,7 +37,7 @@ def sasl(secured_kafka: SecuredBroker) -> Environment:
     return secured_kafka.sasl_environment(*secured_kafka.create_user())
 
 
-def test_whoever_is_known_comes_through_each_door(secured_kafka: SecuredBroker, sasl: Environment) -> None:
+def test_a_known_user_comes_through_each_listener(secured_kafka: SecuredBroker, sasl: Environment) -> None:
     by_plain = secured_kafka.sasl_environment(*PLAIN_USER, mechanism="PLAIN")
     for environment in (secured_kafka.environment, sasl, by_plain, secured_kafka.mutual_environment("somebody")):
         assert check(log_settings(environment)) == []

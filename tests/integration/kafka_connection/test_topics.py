@@ -1,4 +1,4 @@
-"""Our topics: made where they are missing, refused where they fall short, checked before anybody leans on them."""
+"""Our topics: made where they are missing, refused where they fall short, checked before they are used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""At start we wait for a broker that is not there yet, and for nothing that waiting cannot heal."""
+"""At start we wait for a broker that is not there yet, and not for what waiting cannot heal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = get_logger(__name__)
 
 @pytest.fixture
 def starting() -> Iterator[Broker]:
-    """A broker that somebody else starts while we wait."""
+    """A broker that another thread starts while we wait."""
     broker = JarsBroker()
     thread = threading.Thread(target=broker.start)
     thread.start()

@@ -28,7 +28,7 @@ class Joined:
 
 
 @dataclass(slots=True)
-class Group:
+class SimulatedGroup:
     """Members that go through rebalances as the brokers carry them: everything as bytes."""
 
     cluster: Cluster = field(default_factory=Cluster)
@@ -56,9 +56,9 @@ def _calls(members: Sequence[SharingAssignor]) -> list[int]:
     return [member.share.calls for member in members]
 
 
-def test_the_limit_and_all_partitions_are_given_out_whoever_comes_and_goes() -> None:
+def test_the_limit_and_all_partitions_are_given_out_when_members_come_and_go() -> None:
     for limit in (1, 2, 5, 20):
-        group, members = Group(), [SharingAssignor(limit) for _ in range(8)]
+        group, members = SimulatedGroup(), [SharingAssignor(limit) for _ in range(8)]
         for count in (1, 2, 3, 8, 4, 6, 1):
             group.rebalance(*members[:count])
             assert sum(_calls(members[:count])) == limit
@@ -67,7 +67,7 @@ def test_the_limit_and_all_partitions_are_given_out_whoever_comes_and_goes() -> 
 
 
 def test_a_join_moves_only_what_it_must() -> None:
-    group, members = Group(), [SharingAssignor(20) for _ in range(3)]
+    group, members = SimulatedGroup(), [SharingAssignor(20) for _ in range(3)]
     group.rebalance(*members[:2])
     before = [_owned(member) for member in members[:2]]
     group.rebalance(*members)
@@ -76,7 +76,7 @@ def test_a_join_moves_only_what_it_must() -> None:
 
 
 def test_a_member_that_comes_when_all_calls_are_taken_gets_nothing_and_takes_nothing() -> None:
-    group, members = Group(), [SharingAssignor(2) for _ in range(3)]
+    group, members = SimulatedGroup(), [SharingAssignor(2) for _ in range(3)]
     group.rebalance(*members[:2])
     before = [_owned(member) for member in members[:2]]
     group.rebalance(*members)
@@ -85,12 +85,12 @@ def test_a_member_that_comes_when_all_calls_are_taken_gets_nothing_and_takes_not
 
 
 def test_the_leaders_limit_holds_for_all() -> None:
-    group, leader, other = Group(), SharingAssignor(4), SharingAssignor(50)
+    group, leader, other = SimulatedGroup(), SharingAssignor(4), SharingAssignor(50)
     group.rebalance(leader, other)
     assert _calls([leader, other]) == [2, 2]
 
 
 def test_without_partitions_nobody_has_a_share() -> None:
-    group, member = Group(Cluster(partitions=0)), SharingAssignor(5)
+    group, member = SimulatedGroup(Cluster(partitions=0)), SharingAssignor(5)
     group.rebalance(member)
     assert member.share == Share(calls=0, limit=5)

@@ -116,7 +116,7 @@ def test_what_our_producer_writes_is_read_without_the_library(codec: int, monkey
 
 
 def test_a_header_without_a_value_comes_with_an_empty_one() -> None:
-    """As a dead letter keeps it; whoever reads headers expects bytes."""
+    """As a dead letter keeps it; readers of headers expect bytes."""
     part = FastRecords(1000, PARTITION, MemoryRecords(_fetch([([(5, b"k", b"v", [("type", None)])], NONE)])))
     assert partition_records(PARTITION, part.take()).records == [Record(1000, b"k", b"v", [("type", b"")], 0.005)]
 
@@ -143,7 +143,7 @@ def test_records_of_the_old_format_are_read() -> None:
     assert _same(bytes(builder.buffer()), begin=0)[0].value == b"v"
 
 
-def test_a_bad_checksum_is_an_error_unless_nobody_asks() -> None:
+def test_a_bad_checksum_is_an_error_unless_checks_are_off() -> None:
     encoded = bytearray(_fetch([([(5, b"k", b"v", ours)], NONE)]))
     encoded[17] ^= 1
     assert _same(bytes(encoded))[0][0] is CorruptRecordError

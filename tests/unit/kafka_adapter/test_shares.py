@@ -28,7 +28,7 @@ def test_the_shares_follow_the_partitions() -> None:
     assert shares({"a": 2, "b": 2, "c": 1, "d": 1}, limit=18) == {"a": 6, "b": 6, "c": 3, "d": 3}
 
 
-def test_who_owned_something_keeps_its_place() -> None:
+def test_a_member_that_owned_something_keeps_its_place() -> None:
     assert owners({"new": 0, "a": 3, "b": 3}, limit=2, partitions=6) == ["a", "b"]
 
 
