@@ -21,10 +21,10 @@ from bench.measure import Measurement, Span, consumer
 from bench.processes import COMMAND, MeasuredProcess, running
 from simulator.receiver import Receiver
 from simulator.tenant import Tenant
-from simulator.tenant_log import ListedLog
 from simulator.tokens import Application
 from tests.support.background import in_background, run_on
 from tests.support.kafka.broker import Broker
+from tests.support.listed_log import ListedLog
 
 HOT_LATENCY: Final = 0.02
 HOT_CALLS: Final = 50

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from simulator.receiver import Receiver
 from simulator.tenant import Tenant
-from simulator.tenant_log import ListedLog, TenantLog
+from simulator.tenant_log import TenantLog
 from simulator.tokens import Application
 from tests.support.background import in_background, run_on
+from tests.support.listed_log import ListedLog
 from tests.support.process_guard import guarded
 
 DATA = Path(__file__).parents[1] / "data"

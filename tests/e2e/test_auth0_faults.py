@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from simulator.tenant_log import ListedLog, TenantLog
+from simulator.tenant_log import TenantLog
 from tests.e2e.stack import SECRET, Process, Stack, simple
 from tests.support import faults, tenant_faults
 from tests.support.background import run_on
+from tests.support.listed_log import ListedLog
 
 StackOf = Callable[[TenantLog], Stack]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from shared.transport.sqlite.file import APPLICATION_ID
-from simulator.tenant_log import ListedLog
 from tests.e2e.stack import COMMAND, Stack, simple, stacked
+from tests.support.listed_log import ListedLog
 from tests.support.process_guard import guarded
 
 

@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import pytest
 
-from simulator.tenant_log import ListedLog, TenantLog
+from simulator.tenant_log import TenantLog
 from tests.e2e.observer import watching
 from tests.e2e.stack import Stack, simple
 from tests.support import faults
+from tests.support.listed_log import ListedLog
 from tests.support.logs import Log
 
 StackOf = Callable[[TenantLog], Stack]

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from shared.event import slice_page
-from simulator.tenant_log import ListedLog, TenantLog
+from simulator.tenant_log import TenantLog
 from tests.e2e.stack import Stack, samples, simple
+from tests.support.listed_log import ListedLog
 
 TABLE = Path(__file__).parents[2] / "shared" / "log-types.tsv"
 StackOf = Callable[[TenantLog], Stack]

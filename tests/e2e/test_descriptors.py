@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from simulator.tenant_log import ListedLog, TenantLog
+from simulator.tenant_log import TenantLog
 from tests.e2e.stack import Process, Stack, simple, stacked
 from tests.support import faults
+from tests.support.listed_log import ListedLog
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the limit of another process can be changed on Linux only")
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from simulator.faults import HttpFault
-from simulator.tenant_log import ListedLog, TenantLog
+from simulator.tenant_log import TenantLog
 from tests.e2e.stack import Stack, simple
 from tests.support import faults
 from tests.support.background import run_on
+from tests.support.listed_log import ListedLog
 
 StackOf = Callable[[TenantLog], Stack]
 FAULTS = {

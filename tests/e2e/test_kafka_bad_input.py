@@ -15,12 +15,13 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 from shared.transport.kafka.topics.checkpoints import KEY
-from simulator.tenant_log import ListedLog, TenantLog
+from simulator.tenant_log import TenantLog
 from tests.contract.harness import events, publish
 from tests.e2e.stack import Process, Stack, simple, stacked
 from tests.integration.kafka_connection import ports
 from tests.support.kafka.broker import Broker
 from tests.support.kafka.fixtures import Names
+from tests.support.listed_log import ListedLog
 from tests.support.logs import Log
 
 on_kafka = pytest.mark.parametrize("log", ["kafka"], indirect=True)

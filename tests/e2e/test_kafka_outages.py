@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from simulator.tenant_log import ListedLog, TenantLog
+from simulator.tenant_log import TenantLog
 from tests.e2e.stack import Stack
 from tests.e2e.traffic import traffic
 from tests.support.kafka.broker import Broker
+from tests.support.listed_log import ListedLog
 from tests.support.logs import Log
 
 pytestmark = [pytest.mark.outages, pytest.mark.parametrize("log", ["own kafka"], indirect=True)]

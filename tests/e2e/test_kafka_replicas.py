@@ -9,11 +9,12 @@ import pytest
 from kafka import KafkaAdminClient
 
 from simulator.journal import Journal
-from simulator.tenant_log import ListedLog, TenantLog
+from simulator.tenant_log import TenantLog
 from tests.e2e.observer import watching
 from tests.e2e.stack import Process, Stack, simple
 from tests.e2e.traffic import traffic
 from tests.support import faults
+from tests.support.listed_log import ListedLog
 from tests.support.logs import Log
 
 pytestmark = [pytest.mark.outages, pytest.mark.parametrize("log", ["kafka"], indirect=True)]

@@ -12,10 +12,10 @@ from kafka.admin import ACL
 from shared.errors import TransportUnusable
 from shared.transport.kafka.topics import topics
 from shared.transport.kafka.transport import KafkaTransport
-from simulator.tenant_log import ListedLog
 from tests.e2e.stack import Process, Stack, simple, stacked
 from tests.support import faults
 from tests.support.kafka.principals import Principal
+from tests.support.listed_log import ListedLog
 
 Create = Callable[..., Principal]
 COMMANDS = {"producer": "produce", "consumer": "consume"}

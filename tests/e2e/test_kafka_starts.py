@@ -8,10 +8,10 @@ import pytest
 
 from shared.settings import TransportSettings
 from shared.transport.kafka.topics import topics
-from simulator.tenant_log import ListedLog
 from tests.e2e.stack import Stack, simple, stacked
 from tests.support.kafka.cutting import Gate
 from tests.support.kafka.fixtures import Names
+from tests.support.listed_log import ListedLog
 
 pytestmark = pytest.mark.outages
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from simulator.tenant_log import ListedLog, TenantLog
+from simulator.tenant_log import TenantLog
 from tests.e2e.stack import Process, Stack, simple
 from tests.support import faults
+from tests.support.listed_log import ListedLog
 from tests.support.logs import Log
 
 StackOf = Callable[[TenantLog], Stack]

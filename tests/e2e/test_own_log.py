@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from simulator.tenant_log import ListedLog
 from tests.e2e.stack import COMMAND, Process, Stack, simple, stacked
 from tests.support import faults
+from tests.support.listed_log import ListedLog
 from tests.support.process_guard import guarded
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")

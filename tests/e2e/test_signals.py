@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from simulator.tenant_log import ListedLog, TenantLog
+from simulator.tenant_log import TenantLog
 from tests.e2e.stack import COMMAND, Stack, simple, stacked
 from tests.support import faults
 from tests.support.kafka.broker import Broker
+from tests.support.listed_log import ListedLog
 from tests.support.process_guard import guarded
 
 #: Names below it are looked up for a minute, as with name servers that do not respond.

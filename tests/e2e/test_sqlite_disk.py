@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator.tenant_log import ListedLog
 from tests.e2e.stack import stacked
+from tests.support.listed_log import ListedLog
 from tests.support.process_guard import guarded
 
 COUNT = 600

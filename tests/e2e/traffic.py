@@ -6,8 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from simulator.tenant_log import ListedLog
 from tests.e2e.stack import simple
+from tests.support.listed_log import ListedLog
 
 _TICK = 0.02  # seconds
 

@@ -21,13 +21,13 @@ from simulator.journal import JournalEntry
 from simulator.rate_limit import RatePlan
 from simulator.receiver import Receiver
 from simulator.tenant import Tenant
-from simulator.tenant_log import ListedLog
 from simulator.tokens import Application
 from tests.faults.nursery import Child, Nursery
 from tests.faults.observer import Observer, watching
 from tests.faults.place import Place
 from tests.faults.sampler import Sampler, sampling
 from tests.support.background import in_background, run_on
+from tests.support.listed_log import ListedLog
 
 #: Texts that must never be seen in any log.
 CANARIES: Final = (

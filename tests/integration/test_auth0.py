@@ -29,10 +29,10 @@ from shared.errors import (
 from simulator.faults import HttpFault
 from simulator.http import Exchange, Server
 from simulator.tenant import Tenant
-from simulator.tenant_log import ListedLog
 from simulator.tokens import Application
 from simulator.wire import HttpRequest, HttpResponse
 from tests.support import faults, tenant_faults
+from tests.support.listed_log import ListedLog
 
 SECRET: Final = "canary-secret"
 LOGS: Final = "/api/v2/logs"

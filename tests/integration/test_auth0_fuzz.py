@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from producer.auth0.client import Auth0Logs
 from shared.errors import Auth0Unavailable, WebhooksError
 from simulator.tenant import Tenant
-from simulator.tenant_log import ListedLog
 from tests.integration.webhook.servers import Play, raw_server
+from tests.support.listed_log import ListedLog
 
 #: Making one for every client would take most of the time.
 TLS: Final = ssl.create_default_context()

@@ -26,10 +26,11 @@ from simulator.entries import Entries
 from simulator.faults import HttpFault
 from simulator.rate_limit import RatePlan
 from simulator.tenant import Tenant
-from simulator.tenant_log import GeneratedLog, ListedLog, TenantLog
+from simulator.tenant_log import GeneratedLog, TenantLog
 from simulator.wire import HttpResponse
 from tests.integration.pollers import APPLICATION, PollerSetup, WatchedPublisher
 from tests.support import faults, tenant_faults
+from tests.support.listed_log import ListedLog
 
 SetupOf = Callable[..., Awaitable[PollerSetup]]
 

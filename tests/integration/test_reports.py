@@ -18,10 +18,10 @@ from producer.poller import Poller
 from shared.settings import Role, Settings, load
 from simulator.receiver import Receiver
 from simulator.tenant import Tenant
-from simulator.tenant_log import ListedLog
 from simulator.tokens import Application
 from tests.e2e.stack import simple
 from tests.support import faults
+from tests.support.listed_log import ListedLog
 
 ENVIRON = {
     "AUTH0_CLIENT_ID": "client",

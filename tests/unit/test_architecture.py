@@ -99,6 +99,12 @@ def test_the_product_runs_without_tests_and_benchmarks() -> None:
     assert _importing(_files(*PRODUCT), "tests", "bench") == []
 
 
+def test_the_product_has_no_module_that_only_tests_use() -> None:
+    used = frozenset[str]().union(*map(_imports, _files(*PRODUCT)))
+    modules = {file.removesuffix(".py").replace("/", ".") for file in _files(*PRODUCT) if not file.endswith("__init__.py")}
+    assert modules - used == {"admin.cli.main"}  # the entry point
+
+
 def test_benchmarks_use_of_the_tests_only_what_supports_them() -> None:
     assert [line for line in _importing(_files("bench"), "tests") if " tests.support" not in line] == []
 

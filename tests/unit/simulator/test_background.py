@@ -9,9 +9,9 @@ import pytest
 
 from simulator.receiver import Receiver
 from simulator.tenant import Tenant
-from simulator.tenant_log import ListedLog
 from tests.support import faults
 from tests.support.background import in_background, run_on
+from tests.support.listed_log import ListedLog
 
 
 def test_both_run_beside_a_test_that_blocks() -> None:

@@ -14,9 +14,10 @@ from simulator.entries import Entries
 from simulator.faults import HttpFault
 from simulator.rate_limit import RatePlan
 from simulator.tenant import Tenant, UnknownFrom
-from simulator.tenant_log import GeneratedLog, ListedLog
+from simulator.tenant_log import GeneratedLog
 from simulator.tokens import Application
 from tests.support import faults, tenant_faults
+from tests.support.listed_log import ListedLog
 
 NOW = 1_795_000_000.0
 LOGS = "/api/v2/logs"

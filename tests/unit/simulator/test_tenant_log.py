@@ -7,7 +7,8 @@ import pytest
 from shared.errors import PageInvalid
 from shared.event import slice_page
 from simulator.entries import Entries
-from simulator.tenant_log import GeneratedLog, ListedLog, TenantLog
+from simulator.tenant_log import GeneratedLog, TenantLog
+from tests.support.listed_log import ListedLog
 
 NOW = 1_795_000_000.0
 
