@@ -102,7 +102,7 @@ def _line(log_id: str, skipped: SkipReport, within: str) -> str:
         case SkipOutcome.NOT_WITHDRAWN:
             until = time.strftime("%H:%M:%S", time.localtime(skipped.until))
             return (
-                f"it is not known what becomes of {log_id}: the request could not be withdrawn ({skipped.problem}) "
+                f"it is not known what becomes of {log_id}: the request could not be withdrawn ({skipped.error}) "
                 f"and may stand until {until}. {look}, after that"
             )
 

@@ -16,7 +16,7 @@ from consumer.policy import Ordering
 from consumer.scheduling.batch import Batching, Form
 from consumer.scheduling.circuit_breaker import BreakerState
 from shared.documents.dead_letter import put
-from shared.documents.skip import Answer, Request, Word
+from shared.documents.skip import SkipReply, SkipRequest, SkipStatus
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
 from tests.integration.workers import committed, dead, ids, log_in, policy, running, until, worker
@@ -298,10 +298,12 @@ async def test_nothing_is_left_in_the_control_table(tmp_path: Path, receiver: Re
     control = await log_in(tmp_path).control()
     now = time.time()
     for number, until_then in enumerate((now - 1, now - 10_000)):
-        old = Request(id=f"old{number}", log_id=sent[0].log_id, by="kim", why="it", asked=now - 20_000, until=until_then)
-        await control.put(old.key, old.document())
-    left = Answer(request="old1", member="gone", name="host:1", log_id=sent[0].log_id, word=Word.TAKEN, until=now - 10_000)
-    await control.put(left.key, left.document())
+        old = SkipRequest(id=f"old{number}", log_id=sent[0].log_id, by="kim", why="it", asked=now - 20_000, until=until_then)
+        await control.put(old.key, old.encode())
+    left = SkipReply(
+        request="old1", member="gone", name="host:1", log_id=sent[0].log_id, status=SkipStatus.TAKEN, until=now - 10_000
+    )
+    await control.put(left.key, left.encode())
     await control.put("skip/900", b'{"v": 1, "by": "kim", "reason": "an older command"}')
     one = worker(receiver.url)
     with capture_logs() as lines:

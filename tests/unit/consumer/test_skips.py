@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from consumer.control import ControlRequests
 from consumer.partitions.partition import SkipState
 from consumer.scheduling.batch import Batching, Form
+from consumer.skip_protocol import CopyState, SkipParticipant
 from consumer.webhook import Attempt
-from shared.documents.skip import ANSWERS, REQUESTS, SKEW, VERSION, Answer, Hand, Member, Request, Table, Word
+from shared.documents.skip import REPLIES, REQUESTS, SKEW, VERSION, SkipDocuments, SkipReply, SkipRequest, SkipStatus
 from shared.errors import TransportUnusable
 from shared.transport.port import Table as Control
 from shared.transport.sqlite.transport import SqliteTransport
@@ -23,8 +24,8 @@ from tests.unit.consumer.manual import DispatcherSetup, ManualLoop
 
 pytestmark = pytest.mark.usefixtures("without_a_log")
 
-ME = Member(id="me", name="host:1")
-REQUEST = Request(id="r", log_id="a", by="kim", why="it", asked=1000.0, until=1100.0)
+ME = SkipParticipant(id="me", name="host:1")
+REQUEST = SkipRequest(id="r", log_id="a", by="kim", why="it", asked=1000.0, until=1100.0)
 
 
 @pytest.fixture
@@ -133,45 +134,53 @@ _json = st.recursive(
 )
 _names = ("id", "log_id", "by", "why", "asked", "until", "request", "member", "name", "word")
 _almost = st.fixed_dictionaries(
-    {"v": st.sampled_from([VERSION, VERSION, 1, "2"])}, optional=dict.fromkeys(_names, _json | st.sampled_from(list(Word)))
+    {"v": st.sampled_from([VERSION, VERSION, 1, "2"])}, optional=dict.fromkeys(_names, _json | st.sampled_from(list(SkipStatus)))
 )
 _texts = st.binary() | _json.map(lambda value: json.dumps(value).encode()) | _almost.map(lambda value: json.dumps(value).encode())
-_keys = st.sampled_from([REQUESTS, ANSWERS, ""]).flatmap(lambda prefix: st.text(max_size=5).map(lambda rest: prefix + rest))
+_keys = st.sampled_from([REQUESTS, REPLIES, ""]).flatmap(lambda prefix: st.text(max_size=5).map(lambda rest: prefix + rest))
 
 
 @given(st.dictionaries(_keys, _texts, max_size=4), st.floats(0, 1e10))
 def test_documents_of_others_are_named_and_left_alone(documents: dict[str, bytes], now: float) -> None:
-    table = Table.of(documents)
-    known = {one.key for one in table.requests.values()} | set(table.answers)
-    ours = {key for key in documents if key.startswith((REQUESTS, ANSWERS))}
-    assert known | table.unknown == ours
-    step = ME.step(table, {}, now)
-    assert set(step.writes) <= known
-    assert not step.permits
+    parsed = SkipDocuments.parse(documents)
+    known = {one.key for one in parsed.requests.values()} | set(parsed.replies)
+    ours = {key for key in documents if key.startswith((REQUESTS, REPLIES))}
+    assert known | parsed.unknown == ours
+    plan = ME.plan(parsed, {}, now)
+    assert set(plan.writes) <= known
+    assert not plan.permits
 
 
 @pytest.mark.parametrize("text", [b"[" * 100_000, b'{"v":2,"until":1e999}', b'{"v":2,"asked":1' + b"0" * 400 + b"}"])
 def test_a_document_that_cannot_be_read_is_ignored(text: bytes) -> None:
-    assert Table.of({"skip/r": text}).unknown == {"skip/r"}
+    assert SkipDocuments.parse({"skip/r": text}).unknown == {"skip/r"}
 
 
 texts = st.text(max_size=10)
 
 
-@given(st.builds(Request, id=texts, log_id=texts, by=texts, why=texts, asked=st.floats(0, 1e10), until=st.floats(0, 1e10)))
-def test_a_request_is_read_as_it_was_written(request: Request) -> None:
-    assert Table.of({request.key: request.document()}).requests == {request.id: request}
+@given(st.builds(SkipRequest, id=texts, log_id=texts, by=texts, why=texts, asked=st.floats(0, 1e10), until=st.floats(0, 1e10)))
+def test_a_request_is_read_as_it_was_written(request: SkipRequest) -> None:
+    assert SkipDocuments.parse({request.key: request.encode()}).requests == {request.id: request}
+
+
+def test_documents_of_earlier_releases_are_read_as_they_were_written() -> None:
+    request = b'{"v": 2, "id": "r", "log_id": "a", "by": "kim", "why": "it", "asked": 1000.0, "until": 1100.0}'
+    reply = b'{"v": 2, "request": "r", "member": "me", "name": "host:1", "log_id": "a", "word": "setting-aside", "until": 1100.0}'
+    parsed = SkipDocuments.parse({"skip/r": request, "skip-answer/r/me": reply})
+    assert [one.encode() for one in parsed.requests.values()] == [request] == [REQUEST.encode()]
+    assert [one.encode() for one in parsed.replies.values()] == [reply]
 
 
 # -- who acts
 
 
-def _table(*answers: Answer, request: Request = REQUEST) -> Table:
-    return Table.of({request.key: request.document(), **{answer.key: answer.document() for answer in answers}})
+def _documents(*replies: SkipReply, request: SkipRequest = REQUEST) -> SkipDocuments:
+    return SkipDocuments.parse({request.key: request.encode(), **{reply.key: reply.encode() for reply in replies}})
 
 
-def _answer(word: Word, member: str = "me") -> Answer:
-    return Answer(request="r", member=member, name="host:1", log_id="a", word=word, until=REQUEST.until)
+def _reply(status: SkipStatus, member: str = "me") -> SkipReply:
+    return SkipReply(request="r", member=member, name="host:1", log_id="a", status=status, until=REQUEST.until)
 
 
 @pytest.mark.parametrize(
@@ -179,24 +188,24 @@ def _answer(word: Word, member: str = "me") -> Answer:
     [(1000, True), (1100, True), (1000 - SKEW, True), (1101, False), (999 - SKEW, False)],
 )
 def test_a_request_is_acted_on_between_its_times_whatever_the_clocks_say_within_a_minute(now: float, *, acts: bool) -> None:
-    step = ME.step(_table(_answer(Word.SETTING_ASIDE)), {"a": {Hand.FREE}}, now)
-    assert bool(step.permits) == acts
+    plan = ME.plan(_documents(_reply(SkipStatus.SETTING_ASIDE)), {"a": {CopyState.WITHHELD}}, now)
+    assert bool(plan.permits) == acts
 
 
-@pytest.mark.parametrize("word", [Word.SET_ASIDE, Word.DELIVERED])
-def test_a_request_that_has_ended_at_one_consumer_is_acted_on_by_no_other(word: Word) -> None:
-    step = ME.step(_table(_answer(Word.SETTING_ASIDE), _answer(word, "other")), {"a": {Hand.FREE}}, 1001.0)
-    assert not step.permits
-    assert json.loads(step.writes["skip-answer/r/me"] or b"")["word"] == Word.LEFT
+@pytest.mark.parametrize("status", [SkipStatus.SET_ASIDE, SkipStatus.DELIVERED])
+def test_a_request_that_has_ended_at_one_consumer_is_acted_on_by_no_other(status: SkipStatus) -> None:
+    plan = ME.plan(_documents(_reply(SkipStatus.SETTING_ASIDE), _reply(status, "other")), {"a": {CopyState.WITHHELD}}, 1001.0)
+    assert not plan.permits
+    assert json.loads(plan.writes["skip-answer/r/me"] or b"")["word"] == SkipStatus.LEFT
 
 
 def test_of_two_requests_for_an_event_the_older_one_is_acted_on_and_both_are_answered() -> None:
-    other = Request(id="s", log_id="a", by="ann", why="it", asked=1001.0, until=1100.0)
-    documents = {one.key: one.document() for one in (REQUEST, other)}
-    first = ME.step(Table.of(documents), {"a": {Hand.FREE}}, 1002.0)
+    other = SkipRequest(id="s", log_id="a", by="ann", why="it", asked=1001.0, until=1100.0)
+    documents = {one.key: one.encode() for one in (REQUEST, other)}
+    first = ME.plan(SkipDocuments.parse(documents), {"a": {CopyState.WITHHELD}}, 1002.0)
     assert not first.permits, "without a look at the table that shows its own word"
     documents |= {key: text for key, text in first.writes.items() if text}
-    assert {json.loads(text)["word"] for text in first.writes.values() if text} == {Word.SETTING_ASIDE, Word.TAKEN}
-    assert ME.step(Table.of(documents), {"a": {Hand.FREE}}, 1002.0).permits == {"a": "skipped by kim: it"}
-    last = ME.step(Table.of(documents), {"a": {Hand.DEAD}}, 1002.0)
-    assert {json.loads(text)["word"] for text in last.writes.values() if text} == {Word.SET_ASIDE}
+    assert {json.loads(text)["word"] for text in first.writes.values() if text} == {SkipStatus.SETTING_ASIDE, SkipStatus.TAKEN}
+    assert ME.plan(SkipDocuments.parse(documents), {"a": {CopyState.WITHHELD}}, 1002.0).permits == {"a": "skipped by kim: it"}
+    last = ME.plan(SkipDocuments.parse(documents), {"a": {CopyState.DEAD}}, 1002.0)
+    assert {json.loads(text)["word"] for text in last.writes.values() if text} == {SkipStatus.SET_ASIDE}

@@ -28,7 +28,7 @@ from consumer.scheduling.circuit_breaker import Breaker
 from consumer.webhook import Attempt, Call
 from shared.backoff import Backoff
 from shared.documents import dead_letter
-from shared.documents.skip import Table
+from shared.documents.skip import SkipDocuments
 from shared.errors import PublishFailed, TransportUnusable
 from shared.record import Record
 from shared.transport.port import DeadLetter, Position, Row
@@ -196,7 +196,7 @@ class SkipsMachine(RuleBasedStateMachine):
         begun = (consumer, operator, letter.record.offset)
         if begun not in self.begun:  # else it is the same letter once more, after a failure
             assert operator not in self.nothing, "set aside after its operator was told that nothing was done"
-            documents = Table.of(consumer.control.seen).requests.values()
+            documents = SkipDocuments.parse(consumer.control.seen).requests.values()
             (request,) = (one for one in documents if one.by == operator)
             assert self.loop.now <= request.until, "set aside though the request had expired"
             assert consumer is self.owner, "set aside by one that does not own the partition"
