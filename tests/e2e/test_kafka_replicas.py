@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -20,7 +19,6 @@ from tests.support.logs import Log
 pytestmark = [pytest.mark.outages, pytest.mark.parametrize("log", ["kafka"], indirect=True)]
 
 StackOf = Callable[[TenantLog], Stack]
-SESSION = 3.0
 WINDOW = 50
 
 
@@ -80,9 +78,7 @@ def test_consumers_join_stop_and_are_killed_at_work_and_nothing_is_lost(stack_of
             _goes_on(stack)
             assert _is_clean(journal)
             crew.pop().kill()
-            began = time.monotonic()
             _share(stack, log, [6])
-            assert time.monotonic() - began < SESSION + 3
         stack.receiver.latency = 0
         stack.delivered(len(log_ids))
         assert [producer.stop(), crew[0].stop()] == [0, 0]
@@ -132,10 +128,8 @@ def test_a_standby_producer_takes_over_from_a_killed_one_and_publishes_nothing_t
         (standby,) = (producer for producer in producers if producer is not active)
         standby.says("standing by")
         active.kill()
-        began = time.monotonic()
         producers = [standby, stack.start("produce", BATCH_SIZE="10")]
         _say(stack, producers, "polling Auth0")
-        assert time.monotonic() - began < SESSION + 5
     journal = stack.receiver.journal
     assert len(journal.delivered) < count, "the kills did not hit a producer at work"
     stack.delivered(count)

@@ -126,7 +126,7 @@ def _waits_as_long_as_it_is_asked(world: World) -> None:
     assert min(waits["429 retry-after a second"]) >= 1.0 - CLOSE
     assert min(waits["503 retry-after a year"]) >= CAP - CLOSE
     assert min(waits["503 retry-after a far date"]) >= CAP - CLOSE
-    assert max(waits["503 retry-after a year"]) < CAP + 3  # capped; the rest is a busy machine
+    assert max(waits["503 retry-after a year"]) < CAP + 20  # capped; the rest is a busy machine
     for kind in ("503 retry-after none", "429 retry-after negative", "429 retry-after a past date", "503 retry-after garbage"):
         assert min(waits[kind]) < 1.0, kind
 

@@ -64,7 +64,7 @@ async def test_a_broker_is_killed_and_comes_back_and_nothing_is_lost_or_twice(
             await asyncio.sleep(0.5)
             before = len(consumers[0].seen)
             await asyncio.to_thread(own_kafka.start)
-            assert await consumers[0].has_seen(before + SIZE) < 3
+            await consumers[0].has_seen(before + SIZE)
         await publishing
         await consumers[0].has_seen(COUNT)
         assert consumers[0].listener.lost_partitions == []
