@@ -137,22 +137,31 @@ class HttpWebhook(Webhook, ConnectionPool):
 
     async def _connect_and_send(self, call: Call, on_response: OnResponse, request: bytes, deadline: float) -> None:
         allowed = min(deadline - self._loop.time(), self._connect_timeout)
+        due = self._loop.time() + allowed
         try:
-            connection = await self._route.open(self._new_connection, self._loop.time() + allowed)
+            connection = await self._route.open(self._new_connection, due)
         except NoConnection as failure:
             sent = not isinstance(failure, NoDescriptor)
             attempt = Attempt(None, str(failure), sent=sent, cause=failure.cause)
         except TimeoutError:
-            attempt = Attempt(None, f"no connection within {allowed:.3g} s", timed_out=True)
+            attempt = _too_late(allowed)
         except Exception as error:  # noqa: BLE001  whatever a library raises costs this attempt: a call never stays open
             attempt = Attempt(None, f"no connection: {type(error).__name__}")
         else:
             self._connections.add(connection)
-            self._calls[call] = connection
-            connection.begin(call, on_response, request, self._loop.time(), deadline)
-            return
+            if (now := self._loop.time()) < due:
+                self._calls[call] = connection
+                connection.begin(call, on_response, request, now, deadline)
+                return
+            # It came while the process stood still: by now the event may be another member's.
+            connection.cancel()
+            attempt = _too_late(allowed)
         # From the loop, like every other result: an exception of `on_response` must not be lost in a task.
         self._calls[call] = self._loop.call_soon(self.on_result, call, on_response, attempt)
 
     def _new_connection(self) -> Connection:
         return Connection(self, self._timeout)
+
+
+def _too_late(allowed: float) -> Attempt:
+    return Attempt(None, f"no connection within {allowed:.3g} s", timed_out=True)

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -165,3 +166,23 @@ async def test_a_response_that_arrived_while_the_process_was_frozen_is_read_afte
         async with Caller(HttpWebhook(url=url, headers={}, timeout=2, connect_timeout=2)) as caller:
             attempt, _ = await asyncio.gather(caller.call(), asyncio.to_thread(respond, server))
         assert attempt.status == 200
+
+
+async def test_a_connection_that_came_while_the_process_stood_still_is_too_late(
+    plain_receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it wakes the event may be somebody else's."""
+    opened = connect.DirectRoute.open
+
+    async def open_and_stand_still(self: connect.DirectRoute, make: Callable[[], Connection], deadline: float) -> Connection:
+        made = await opened(self, make, deadline)
+        time.sleep(0.5)  # noqa: ASYNC251  the loop is what stands still
+        return made
+
+    async with Caller(HttpWebhook(url=plain_receiver.url, headers={}, timeout=0.3, connect_timeout=5)) as caller:
+        with monkeypatch.context() as patch:
+            patch.setattr(connect.DirectRoute, "open", open_and_stand_still)
+            attempt = await caller.call("901")
+        assert (attempt.problem, attempt.timed_out) == ("no connection within 0.3 s", True)
+        await caller.no_connections_left(plain_receiver)
+        assert len(plain_receiver.journal) == 0
