@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import copy
 import logging
+from typing import Final
 
 from shared.log_throttle import LogThrottle
+
+#: What the library raises in a callback of a connection that breaks when its client is closed already.
+_CLOSED: Final = "NetworkSelector closed!"
 
 
 class ThrottledLog(logging.Handler):
@@ -44,9 +48,9 @@ def _with_count(record: logging.LogRecord, left_out: int) -> logging.LogRecord:
 
 
 def _without_traceback(record: logging.LogRecord) -> logging.LogRecord:
-    """The same for a connection that broke: an outage is no reason to show the library's insides."""
+    """The same for a connection that broke, also under a closed client: an outage is no reason to show the library's insides."""
     error = record.exc_info[1] if record.exc_info else None
-    if not isinstance(error, OSError):
+    if not isinstance(error, OSError) and str(error) != _CLOSED:
         return record
     plain = copy.copy(record)
     plain.msg, plain.args = f"{record.getMessage()}: {error}", ()
