@@ -34,13 +34,13 @@ ACTIONS = {
 }
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_zombies_and_outages_lose_nothing(own_kafka: Broker, tmp_path: Path, nursery: Nursery, seed: int) -> None:
     place = InKafka(own_kafka.bootstrap)
     actions = [action for action, times in ACTIONS.items() for _ in range(times)]
     with a_world(place, tmp_path, seed, nursery=nursery, WINDOW="200", WEBHOOK_MAX_ATTEMPTS="8") as world:
         storm = Storm(world, ["consume", "consume", "consume", "produce", "produce"], [], actions, broker=own_kafka)
-        verdict = weather(storm, within=220)
+        verdict = weather(storm, within=400)
         assert verdict.wrong == []
         assert dict(storm.happened) == ACTIONS
         assert verdict.events > 2_000
@@ -79,14 +79,14 @@ def test_zombies_that_wake_to_the_answer_of_an_old_heartbeat_make_no_call(
         assert judge(world, [frozen]).wrong == []
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_a_group_that_never_comes_to_rest_delivers(kafka: Broker, tmp_path: Path, nursery: Nursery, seed: int) -> None:
     place = InKafka(kafka.bootstrap, partitions=12)
     actions = ["stop consume"] * 50 + ["kill consume"] * 5
     with a_world(place, tmp_path, seed, nursery=nursery, WINDOW="200", WEBHOOK_CONCURRENT_CALLS="12") as world:
         roles = ["consume"] * 6 + ["produce"]
         storm = Storm(world, roles, [], actions, pause=(0.1, 0.8), restart=(0.1, 3.0), faulty=0.03, poison=False)
-        verdict = weather(storm, within=150)
+        verdict = weather(storm, within=300)
         assert verdict.wrong == []
         assert verdict.repeated_records == 0
         assert verdict.letters == 0

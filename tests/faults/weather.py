@@ -8,7 +8,7 @@ from tests.faults.verdict import Verdict, say
 
 
 def weather(storm: Storm, *, within: float, calm_within: float = 60.0) -> Verdict:
-    """Raises TimeoutError if the storm does not get through its decks, or what is left does not come to its end."""
+    """Raises TimeoutError if the storm does not get through its decks, or nothing of what is left comes to its end any more."""
     world = storm.world
     say(f"FAULTS_SEED={world.seed}")
     storm.rage(within)

@@ -72,7 +72,7 @@ async def test_the_status_line_decides(caller: Caller, receiver: Receiver, fault
     attempt = await caller.call("faulty")
     assert attempt.status == receiver.journal.all[1].status
     assert bool(attempt.problem) == (attempt.status is None)
-    await asyncio.sleep(0.05 if fault.name == "timeout afterwards" else 0)
+    await asyncio.sleep(0.5 if fault.name == "timeout afterwards" else 0)
     assert (await caller.call("next")).status == 200
     await caller.no_connections_left(receiver, most=1)
     assert {call.call.path for call in receiver.journal.all} == {"/"}
