@@ -54,7 +54,7 @@ class Process:
     def text(self) -> str:
         return self.output.read_text()
 
-    def says(self, words: str, *, within: float = 20) -> None:
+    def says(self, words: str, *, within: float = 60) -> None:
         """Wait until its log holds these words. Raises TimeoutError with the log."""
         deadline = time.monotonic() + within
         while words not in self.text:
@@ -110,7 +110,7 @@ class Stack:
         """Wait until so many different events were answered 200. Raises TimeoutError."""
         run_on(self.receiver, self.receiver.journal.wait_for(count, timeout=within))
 
-    def until(self, condition: Callable[[], bool], *, within: float = 20) -> None:
+    def until(self, condition: Callable[[], bool], *, within: float = 60) -> None:
         """Wait until the condition holds. Raises TimeoutError."""
         deadline = time.monotonic() + within
         while not condition():
