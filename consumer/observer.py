@@ -5,10 +5,9 @@ An observer is called in the event loop, in the middle of the work, for each eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
 
 from consumer.partitions.partition import Delivery
 from consumer.policy import Outcome
@@ -101,27 +100,3 @@ class ConsumerCounts(ConsumerObserver):
 
     def dead_letter_written(self, _delivery: Delivery, _reason: str) -> None:
         self.dead += 1
-
-
-class Observers(ConsumerObserver):
-    """All of these as one.
-
-    Each of its methods is bound once, to the methods of those that override it: for one observer that is its own method. A loop
-    over all of them for each event would show in the benchmark.
-    """
-
-    def __init__(self, *observers: ConsumerObserver) -> None:
-        for name, silent in vars(ConsumerObserver).items():
-            if name.startswith("_"):
-                continue
-            told = [getattr(one, name) for one in observers if getattr(type(one), name) is not silent]
-            if told:
-                setattr(self, name, told[0] if len(told) == 1 else _tell(told))
-
-
-def _tell(told: list[Callable[..., None]]) -> Callable[..., None]:
-    def tell(*what: Any) -> None:
-        for one in told:
-            one(*what)
-
-    return tell

@@ -16,7 +16,7 @@ from typing import Final
 from consumer.control import ControlRequests
 from consumer.delivery_log import ConsumerLog
 from consumer.dispatcher import Dispatcher
-from consumer.observer import ConsumerCounts, ConsumerObserver, Observers
+from consumer.observer import ConsumerCounts, ConsumerObserver
 from consumer.partitions.commits import Commits
 from consumer.partitions.partition import Partition
 from consumer.partitions.window import Window
@@ -25,6 +25,7 @@ from consumer.scheduling.circuit_breaker import Breaker, BreakerState
 from consumer.webhook import Webhook
 from shared import failpoints
 from shared.logging import get_logger
+from shared.observers import all_of
 from shared.record import Record
 from shared.transport.port import Member, PartitionRecords, Position, RebalanceListener, Table, Transport
 from shared.waiting import Stopped, unless_stopped
@@ -79,7 +80,7 @@ class Worker(RebalanceListener):
         self._breaker = breaker
         self._has_room = asyncio.Event()
         self.counts = ConsumerCounts()
-        observer = Observers(self.counts, ConsumerLog(policy.success), *observers)
+        observer = all_of(ConsumerObserver, self.counts, ConsumerLog(policy.success), *observers)
         self._window = Window(window, most=_POLL_LIMIT, on_room=self._has_room.set, on_many=lambda: self._commits.look())
         self._commits = Commits(self._window, interval=commit_interval, observer=observer, clock=clock)
         self._dispatcher = Dispatcher(

@@ -22,6 +22,7 @@ from shared import failpoints
 from shared.backoff import Doubling
 from shared.errors import EnvironmentUnusable, LeaseLost, PublishFailed, RateLimited, Transient, TransportUnusable
 from shared.event import Event
+from shared.observers import all_of
 from shared.transport.port import Checkpoint, Publisher, Transport
 from shared.waiting import Stopped, unless_stopped
 
@@ -31,7 +32,10 @@ _PAUSES: Final = Doubling(1.0, 60.0)  # seconds, after failures in a row
 
 
 class Poller:
-    """`poll_interval` in seconds, after an empty page; while pages come the next one is fetched at once."""
+    """`poll_interval` in seconds, after an empty page; while pages come the next one is fetched at once.
+
+    `observers` are told beside the counts and our own log.
+    """
 
     def __init__(
         self,
@@ -47,7 +51,7 @@ class Poller:
         self._poll_interval = poll_interval
         self._jitter = jitter
         self.counts = ProducerCounts()
-        self._observers = (self.counts, ProducerLog(), *observers)
+        self._observer = all_of(ProducerObserver, self.counts, ProducerLog(), *observers)
         self._stop = asyncio.Event()
         self._leading = False
         #: Auth0 has given a page since the start.
@@ -98,8 +102,7 @@ class Poller:
                 await self._acquire(publisher)
             direction = await self._page(publisher)
         except RateLimited as error:
-            for observer in self._observers:
-                observer.rate_limited(error)
+            self._observer.rate_limited(error)
             return False, error.wait
         except LeaseLost:
             self._stand_by()
@@ -116,8 +119,7 @@ class Poller:
         checkpoint = await unless_stopped(self._stop, publisher.acquire())
         self._cursor = Cursor(checkpoint) if checkpoint else Cursor()
         self._leading = True
-        for observer in self._observers:
-            observer.leading(self._cursor.checkpoint)
+        self._observer.leading(self._cursor.checkpoint)
 
     async def _page(self, publisher: Publisher) -> Direction:
         before = self._cursor
@@ -127,13 +129,11 @@ class Poller:
         after, direction = before.past(page)
         if direction is not Direction.NONE:
             failpoints.at("page-read")
-            for observer in self._observers:
-                observer.page_fetched(page)
+            self._observer.page_fetched(page)
             await self._publish(publisher, page.events, after.checkpoint)
         self._cursor = after
         if direction is Direction.BACKWARD:
-            for observer in self._observers:
-                observer.went_back(before.checkpoint, after.checkpoint)
+            self._observer.went_back(before.checkpoint, after.checkpoint)
         return direction
 
     async def _publish(self, publisher: Publisher, events: Sequence[Event], checkpoint: Checkpoint) -> None:
@@ -145,8 +145,7 @@ class Poller:
             publishing = publisher.publish(list(passed.values()), checkpoint)
             published = await unless_stopped(self._stop, publishing, grace=_LAST_PAGE)
         except Stopped:
-            for observer in self._observers:
-                observer.publish_abandoned()
+            self._observer.publish_abandoned()
             raise
         failpoints.at("checkpoint-written")
         page = PublishedPage(
@@ -156,16 +155,14 @@ class Poller:
             unknown_types=sum(not self._selection.knows(event.type) for event in events),
             checkpoint=checkpoint,
         )
-        for observer in self._observers:
-            observer.page_published(page)
+        self._observer.page_published(page)
 
     def _failed(self, error: Exception) -> float:
         """Returns the wait: at least half of the pause, so that nothing spins."""
         self._failures += 1
         self._cursor = self._cursor.without_link()
         wait = _PAUSES.after(self._failures) * (1 + self._jitter()) / 2
-        for observer in self._observers:
-            observer.turn_failed(error, self._failures, wait)
+        self._observer.turn_failed(error, self._failures, wait)
         return wait
 
     async def _wait(self, publisher: Publisher, seconds: float) -> None:
@@ -175,8 +172,7 @@ class Poller:
             self._stand_by()
         except TransportUnusable as error:
             self._leading = False
-            for observer in self._observers:
-                observer.renewal_failed(error)
+            self._observer.renewal_failed(error)
 
     async def _renew(self, publisher: Publisher) -> None:
         self._turned = time.monotonic()
@@ -185,5 +181,4 @@ class Poller:
 
     def _stand_by(self) -> None:
         self._leading = False
-        for observer in self._observers:
-            observer.standing_by()
+        self._observer.standing_by()

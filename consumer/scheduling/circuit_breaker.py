@@ -19,6 +19,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from consumer.webhook import Call
+from shared.backoff import Doubling
 
 
 class BreakerState(StrEnum):
@@ -32,13 +33,13 @@ class Breaker:
 
     def __init__(self, *, failures: int, probe_interval: float, longest: float) -> None:
         self._failures = failures
-        self._probe_interval = probe_interval
-        self._longest = max(longest, probe_interval)
+        self._pauses = Doubling(probe_interval, max(longest, probe_interval))
         #: Log ids of the different events.
         self._failed: set[str] = set()
         #: The open calls that began since it last opened; while it is half-open, the probe.
         self._current: set[Call] = set()
-        self._wait = probe_interval
+        #: In a row. A probe that was refused because of its event ends the row.
+        self._failed_probes = 0
         #: No probe before this moment.
         self._floor = 0.0
         #: How many calls may be open while it comes back; None: as many as anybody likes.
@@ -69,7 +70,7 @@ class Breaker:
         self._failed.clear()
         self._floor = 0.0
         if self.state is not BreakerState.CLOSED:
-            self.state, self._wait, self._ramp = BreakerState.CLOSED, self._probe_interval, 1
+            self.state, self._failed_probes, self._ramp = BreakerState.CLOSED, 0, 1
         elif self._ramp is not None:
             self._ramp = self._ramp * 2 if self._ramp * 2 < most else None
 
@@ -84,7 +85,7 @@ class Breaker:
             return False
         self._current.discard(call)
         if self.state is BreakerState.HALF_OPEN:
-            self._wait = min(self._wait * 2, self._longest)
+            self._failed_probes += 1
             self.open(now)
             return False
         self._failed.add(call.log_id)
@@ -94,7 +95,7 @@ class Breaker:
 
     def refused(self, now: float) -> None:
         """The probe that failed was refused because of its event: the receiver is up, so the next one waits no longer."""
-        self._wait = self._probe_interval
+        self._failed_probes = 0
         self.open(now)
 
     def cancelled(self, call: Call, now: float) -> None:
@@ -109,4 +110,4 @@ class Breaker:
         self.state = BreakerState.OPEN
         self._failed.clear()
         self._current.clear()
-        self.probe_at = max(now + self._wait, self._floor)
+        self.probe_at = max(now + self._pauses.after(self._failed_probes + 1), self._floor)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from typing import Any
 
 from consumer.dispatcher import Dispatcher
-from consumer.observer import Observers
+from consumer.observer import ConsumerObserver
 from consumer.partitions.partition import Delivery
 from consumer.partitions.window import Window
 from consumer.policy import Policy
@@ -204,7 +204,7 @@ class DispatcherSetup:
             breaker=Breaker(failures=failures, probe_interval=5, longest=20),
             blocked=lambda: self.blocked,
             open_letters=self._open_letters,
-            observer=Observers(),
+            observer=ConsumerObserver(),
             stage=stage,
             jitter=lambda: 1.0,
             clock=loop.time,

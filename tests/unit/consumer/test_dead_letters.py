@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from consumer.dead_letters import DeadLetterWriter
-from consumer.observer import Observers
+from consumer.observer import ConsumerObserver
 from consumer.partitions.partition import Delivery, Partition
 from shared.record import Record
 from shared.transport.port import Position, Table
@@ -27,7 +27,7 @@ def test_a_letter_that_is_refused_is_written_again_after_pauses_that_double_up_t
     async def letters() -> Table:
         return written_letters
 
-    writer = DeadLetterWriter(letters, written.append, Observers())
+    writer = DeadLetterWriter(letters, written.append, ConsumerObserver())
     delivery = Delivery(Partition(0, Position(0)), Record(0, b"k", b"{}", [], 0.0), "id", b"k")
     loop.settle(lambda: writer.write(delivery, "refused"))
     pauses = []

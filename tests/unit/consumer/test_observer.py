@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from consumer.observer import ConsumerCounts, ConsumerObserver, Observers
+from consumer.observer import ConsumerCounts, ConsumerObserver
+from shared.observers import all_of
 from shared.record import Record
 
 RECORD = Record(0, b"k", b"{}", [], 0.0)
@@ -21,7 +22,7 @@ class _Heard(ConsumerObserver):
 
 def test_each_that_overrides_a_method_is_told_in_order() -> None:
     counts, heard = ConsumerCounts(), _Heard()
-    observers = Observers(counts, heard, heard)
+    observers = all_of(ConsumerObserver, counts, heard, heard)
     observers.record_taken(RECORD)
     observers.commit_failed({})
     assert counts.taken == 1
@@ -30,6 +31,6 @@ def test_each_that_overrides_a_method_is_told_in_order() -> None:
 
 def test_what_one_observer_overrides_is_its_own_method_and_what_none_does_is_silent() -> None:
     counts = ConsumerCounts()
-    observers = Observers(counts, ConsumerObserver())
+    observers = all_of(ConsumerObserver, counts, ConsumerObserver())
     assert observers.record_taken == counts.record_taken
     observers.positions_committed({})

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from admin.actions.skip import SkipOutcome, SkipReport, skip
 from consumer.control import ControlRequests
 from consumer.dispatcher import Dispatcher
-from consumer.observer import Observers
+from consumer.observer import ConsumerObserver
 from consumer.partitions.window import Window
 from consumer.policy import Policy
 from consumer.scheduling.circuit_breaker import Breaker
@@ -91,7 +91,7 @@ class Consumer:
             breaker=Breaker(failures=1000, probe_interval=5, longest=20),
             blocked=lambda: False,
             open_letters=self._open_letters,
-            observer=Observers(),
+            observer=ConsumerObserver(),
             jitter=lambda: 0.5,
             clock=loop.time,
         )
