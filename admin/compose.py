@@ -1,4 +1,4 @@
-"""The one place that wires every part from the settings. Call it in the event loop that will own the parts."""
+"""Wires every part from the settings; nothing else does. Call it in the event loop that will own the parts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ our_log = logging.get_logger(__name__)
 
 
 def configure_log(settings: Settings, *, otherwise: logging.LogFormat | None = None) -> None:
-    """Our own log as the settings want it, with every secret masked. `otherwise`: the format where `LOG_FORMAT` says none."""
+    """Set up our own log, with every secret masked. `otherwise`: the format if `LOG_FORMAT` is not set."""
     log_format = settings.observability.log_format or otherwise
     logging.configure(verbosity=settings.observability.verbosity, log_format=log_format, secrets=settings.secrets())
     for note in settings.notes():
@@ -42,7 +42,7 @@ def configure_log(settings: Settings, *, otherwise: logging.LogFormat | None = N
 
 
 def require_descriptors(settings: Settings) -> None:
-    """Raise the limit on open files as far as it goes. Raises `EnvironmentUnusable` where this process needs more."""
+    """Raise the limit on open files as far as it goes. Raises `EnvironmentUnusable` if this process needs more."""
     calls = settings.delivery.concurrent_calls if settings.role in (Role.RUN, Role.CONSUME) else 0
     needed = descriptors.RESERVE + calls
     limit = descriptors.raised_limit(needed)
@@ -59,9 +59,9 @@ def require_descriptors(settings: Settings) -> None:
 
 
 def transport(settings: Settings, *, concurrent_calls: int | None = None) -> Transport:
-    """Kafka where `KAFKA_BOOTSTRAP_SERVERS` is set, else the embedded log.
+    """Returns Kafka if `KAFKA_BOOTSTRAP_SERVERS` is set, else SQLite.
 
-    `concurrent_calls`: the limit over the whole group, where it does not come from the settings.
+    `concurrent_calls`: the limit over the whole group, if not the one of the settings.
     """
     serves = settings.role in (Role.RUN, Role.PRODUCE, Role.CONSUME)
     if concurrent_calls is None:
@@ -93,7 +93,7 @@ async def wait_for_transport(settings: Settings, stop: asyncio.Event, *, patienc
     from shared.transport.kafka.client.preflight import wait_for_broker
     from shared.transport.kafka.client.thread import ClientThread
 
-    # In a thread that is left behind at a stop, and not waited for: a look-up of a name may take it a minute.
+    # The thread is abandoned at a stop: a DNS look-up may take it a minute.
     halt, thread = threading.Event(), ClientThread("kafka-preflight")
     try:
         return await unless_stopped(stop, thread.run(wait_for_broker, settings.transport, patience, our_log, halt))
@@ -125,6 +125,17 @@ def poller(settings: Settings) -> Poller:
         selection=selection(settings),
         poll_interval=auth0.poll_interval,
     )
+
+
+def loops(settings: Settings) -> tuple[Poller | Worker, ...]:
+    """Returns what a process of this role runs."""
+    match settings.role:
+        case Role.PRODUCE:
+            return (poller(settings),)
+        case Role.CONSUME:
+            return (worker(settings),)
+        case _:
+            return poller(settings), worker(settings)
 
 
 def worker(settings: Settings) -> Worker:
@@ -186,7 +197,7 @@ def _client_tls(webhook: WebhookSettings) -> ssl.SSLContext | None:
         return _trust(webhook.ca_file)
     context = _trust(webhook.ca_file) or ssl.create_default_context()
     try:
-        # The empty password: without one OpenSSL asks for it at the terminal.
+        # Without a password OpenSSL would ask for one at the terminal.
         context.load_cert_chain(webhook.client_cert, webhook.client_key, "")
     except (OSError, ssl.SSLError) as error:
         names = "WEBHOOK_CLIENT_CERT and WEBHOOK_CLIENT_KEY"
@@ -195,5 +206,5 @@ def _client_tls(webhook: WebhookSettings) -> ssl.SSLContext | None:
 
 
 def _trust(ca_file: Path | None) -> ssl.SSLContext | None:
-    """The certificates in `ca_file` instead of the system's; None: the library's own default."""
+    """Returns a context that trusts `ca_file` instead of the system's authorities; None: the library's default."""
     return ssl.create_default_context(cafile=ca_file) if ca_file else None

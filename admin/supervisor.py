@@ -1,8 +1,8 @@
 """The life of a long-running process: an event loop, one way out, signals, and a last resort.
 
-The first SIGTERM, SIGINT or SIGHUP sets `stop` and nothing else: the loops see it, drain and return, within the grace. A second
-SIGTERM or SIGINT ends the process at once, whatever it is doing. A further SIGHUP does not: a terminal that goes sends two.
-An exception that nobody expected in a callback ends the process too, so that a supervisor starts it afresh.
+The first SIGTERM, SIGINT or SIGHUP only sets `stop`: the loops see it, drain and return within the grace. A second SIGTERM or
+SIGINT ends the process at once, whatever it is doing. A second SIGHUP does not: a closing terminal sends two. An unexpected
+exception in a callback also ends the process, so that whatever runs it can start it again.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from shared import logging
 from shared.descriptors import REMEDY, is_shortage
 from shared.errors import EnvironmentUnusable
 
-#: Seconds for tasks that are cancelled.
+#: Seconds that cancelled tasks get.
 _CANCEL: Final = 1.0
-#: Seconds beyond the grace after which a loop that is blocked is not waited for.
+#: Seconds beyond the grace after which a blocked loop is ended.
 _BLOCKED: Final = 5.0
-#: Seconds between two lines about file descriptors.
-_SAID: Final = 30.0
+#: Seconds between two log lines about file descriptors.
+_LOG_EVERY: Final = 30.0
 
 our_log = logging.get_logger(__name__)
 
 
 class GraceExceeded(EnvironmentUnusable):
-    """The loops did not end within `STOP_GRACE` after a stop: they waited for a log or a webhook that does not answer."""
+    """The loops did not end within `STOP_GRACE` after a stop: Auth0, the transport or the webhook did not respond."""
 
 
 def run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], *, grace: float) -> None:
-    """Run `work(stop)` to its end; after a stop it has `grace` seconds. Raises what it raises, and `GraceExceeded`.
+    """Run `work(stop)` until it returns; after a stop it has `grace` seconds. Raises what it raises, and `GraceExceeded`.
 
-    Not `asyncio.Runner`: at its end it waits for look-ups, which may take a minute, and for tasks that do not end.
+    Not `asyncio.Runner`: it would wait at its end for DNS look-ups, which may take a minute, and for tasks that do not end.
     """
     loop, stop = _new_loop(), asyncio.Event()
     before = _stop_on_signals(loop, stop, grace)
@@ -47,13 +47,13 @@ def run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], *, grace: fl
         loop.run_until_complete(_live(work, stop, grace))
     finally:
         loop.run_until_complete(_cancel_the_rest())
-        loop.close()  # it takes our handlers away
+        loop.close()  # removes our handlers
         for number, handler in before.items():
             signal.signal(number, handler if number == signal.SIGHUP else at_once)
 
 
 async def supervise(stop: asyncio.Event, *works: Awaitable[None]) -> None:
-    """Run side by side. When one fails the others are stopped, not cancelled: they drain; then its error is raised."""
+    """Run `works` side by side. When one fails, stop the others (not cancel: they drain), then raise its error."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -69,24 +69,24 @@ async def supervise(stop: asyncio.Event, *works: Awaitable[None]) -> None:
 
 
 def _stop_on_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, grace: float) -> dict[int, Any]:
-    """Returns the handlers that were there before, by signal."""
+    """Returns the previous handlers by signal."""
     before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     if before[signal.SIGHUP] is signal.SIG_IGN:
-        del before[signal.SIGHUP]  # as nohup wants it
+        del before[signal.SIGHUP]  # nohup
 
     def in_loop(number: signal.Signals) -> None:
         stop.set()
         our_log.info("stopping: draining and committing; a second signal ends at once", signal=number.name, grace=grace)
 
     def first(_number: int, _frame: object) -> None:
-        """Runs beside `in_loop`, and also where the loop is blocked."""
+        """Runs in addition to `in_loop`, also while the loop is blocked."""
         for number in before:
             signal.signal(number, signal.SIG_IGN if number == signal.SIGHUP else at_once)
         with suppress(RuntimeError):
             threading.Thread(target=_end_blocked, args=(grace,), name="grace", daemon=True).start()
 
     for number in before:
-        loop.add_signal_handler(number, in_loop, signal.Signals(number))  # it also makes a signal wake the loop
+        loop.add_signal_handler(number, in_loop, signal.Signals(number))  # also makes a signal wake the loop
         signal.signal(number, first)
     return before
 
@@ -104,10 +104,10 @@ async def _live(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], stop
 
     def on_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception") or RuntimeError(context["message"])
-        if is_shortage(error):  # a connection that cannot be taken waits in the queue of the system; the loop tries again
+        if is_shortage(error):  # a connection that cannot be accepted waits in the system's queue; the loop tries again
             nonlocal silent_until
-            if time.monotonic() >= silent_until:  # the loop says so up to a thousand times a second
-                silent_until = time.monotonic() + _SAID
+            if time.monotonic() >= silent_until:  # this comes up to a thousand times a second
+                silent_until = time.monotonic() + _LOG_EVERY
                 our_log.error("no file descriptor is left", reason=context["message"], remedy=REMEDY)
             return
         stop.set()
@@ -143,7 +143,7 @@ async def _cancel_the_rest() -> None:
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
-    """uvloop where it is installed (the extra `speed`): 25 to 40 % less CPU for each call."""
+    """Returns a loop of uvloop where it is installed (the extra `speed`): 25 to 40 % less CPU for each call."""
     try:
         import uvloop
     except ImportError:
@@ -154,5 +154,5 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 
 async def _look_up(loop: asyncio.AbstractEventLoop, host: Any, port: Any, **hints: int) -> Any:
-    """In a thread that can be left behind, as asyncio does it: closing a loop of uvloop would wait for its own look-ups."""
+    """In a thread that can be abandoned, as in asyncio: closing a loop of uvloop would wait for its own look-ups."""
     return await loop.run_in_executor(None, lambda: socket.getaddrinfo(host, port, **hints))

@@ -1,6 +1,6 @@
-"""The demo: the real poller, log and worker between a simulated tenant and a receiver, with a staged outage, checked at its end.
+"""The demo: the real poller, transport and worker between a simulated tenant and a receiver, with a staged outage.
 
-One event loop runs all of it; the log is a file in a temporary folder that is gone afterwards.
+At the end the receiver's journal is compared with the tenant's log. All in one event loop, on SQLite in a temporary folder.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Plan:
     #: Entries that come after that, and how many a second.
     live: int = 200
     rate: float = 14.0
-    #: The outage begins after so many deliveries and lasts so many seconds; every answer is 503 then.
+    #: The outage begins after so many deliveries and lasts so many seconds; every response is 503 then.
     outage_after: int = 250
     outage: float = 5.0
-    #: Seconds after which something must be wrong.
+    #: Seconds after which it ends unfinished.
     patience: float = 120.0
     seed: int = 7
 
@@ -71,7 +71,7 @@ class Snapshot:
     #: Events a second, over the last few seconds.
     rate: float
     outage: bool
-    #: The breaker keeps calls back and probes.
+    #: The circuit breaker is not closed.
     probing: bool
     #: The bodies of the last deliveries.
     last: tuple[bytes, ...]
@@ -83,14 +83,15 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What the receiver's journal says, against what the tenant had."""
+    """The receiver's journal, compared with the tenant's log."""
 
     seconds: float
     #: Entries of the tenant that pass the filter.
     expected: int
     delivered: int
     filtered: int
-    refused: int
+    #: Those during the staged outage.
+    failed_attempts: int
     missing: int
     duplicates: int
     out_of_order: int
@@ -101,11 +102,11 @@ class Summary:
     @property
     def good(self) -> bool:
         wrong = self.missing or self.duplicates or self.out_of_order or self.altered
-        return self.finished and not wrong and self.delivered == self.expected and self.refused > 0
+        return self.finished and not wrong and self.delivered == self.expected and self.failed_attempts > 0
 
 
 async def play(stop: asyncio.Event, show: Callable[[Snapshot], None], *, plan: Plan, every: float) -> Summary:
-    """Run the demo, calling `show` every so many seconds."""
+    """Run the demo; call `show` every so many seconds. Returns the summary."""
     with TemporaryDirectory(prefix="auth0-webhooks-demo-") as folder:
         scene = _Scene(plan)
         await scene.tenant.start()
@@ -115,7 +116,7 @@ async def play(stop: asyncio.Event, show: Callable[[Snapshot], None], *, plan: P
             poller, worker = compose.poller(settings), compose.worker(settings)
             log = compose.transport(settings)
             watch = asyncio.create_task(scene.watch(poller, worker, stop, show, every))
-            watch.add_done_callback(lambda _: stop.set())  # also when what it shows cannot be shown
+            watch.add_done_callback(lambda _: stop.set())  # also if `show` raises
             try:
                 await serve(log, (poller, worker), stop, None)
             finally:
@@ -144,7 +145,7 @@ class _Scene:
         self._outage_until = 0.0
         self._finished = False
         self.tenant = Tenant(self._log, application=self._application)
-        self.receiver = Receiver(latency=_LATENCY, on_entry=self._saw, seed=plan.seed)
+        self.receiver = Receiver(latency=_LATENCY, on_entry=self._on_entry, seed=plan.seed)
 
     def settings(self, folder: Path) -> Settings:
         environ = {
@@ -165,7 +166,7 @@ class _Scene:
     async def watch(
         self, poller: Poller, worker: Worker, stop: asyncio.Event, show: Callable[[Snapshot], None], every: float
     ) -> None:
-        """Show, stage the outage, and stop when all is delivered or the patience is at its end."""
+        """Show snapshots, and set `stop` when everything is delivered or the patience is over."""
         while not stop.is_set():
             snapshot = self._snapshot(poller, worker)
             show(snapshot)
@@ -188,7 +189,7 @@ class _Scene:
             expected=len(raws),
             delivered=len(journal.delivered),
             filtered=poller.counts.filtered.total(),
-            refused=sum(delivery.status == 503 for delivery in journal.all),
+            failed_attempts=sum(entry.status == 503 for entry in journal.all),
             missing=len(raws.keys() - bodies.keys()),
             duplicates=len(journal.duplicates),
             out_of_order=len(journal.disorder()),
@@ -217,7 +218,7 @@ class _Scene:
             last=tuple(self._last),
         )
 
-    def _saw(self, delivery: JournalEntry) -> None:
+    def _on_entry(self, delivery: JournalEntry) -> None:
         if delivery.delivered:
             self._times.append(time.monotonic())
             self._last.append(delivery.body)

@@ -1,4 +1,4 @@
-"""Poller, worker or both in one process: for ever, or until Auth0's log is read to its end and delivered."""
+"""Poller, worker or both in one process: until a stop, or until Auth0's log is read to its end and delivered."""
 
 from __future__ import annotations
 
@@ -7,38 +7,45 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from admin.actions.reports import say_each_minute, say_what_was_done
 from admin.actions.status import status
-from admin.heartbeat import heartbeat
 from admin.supervisor import supervise
 from consumer.worker import Worker
 from producer.poller import Poller
+from shared.errors import EnvironmentUnusable
+from shared.logging import get_logger
 from shared.transport.port import Transport
 from shared.waiting import stopped_within
 
-_LOOK_EVERY = 0.1  # seconds between two looks at what is left
+_LOOK_EVERY: Final = 0.1  # seconds between two looks at what is left
+_TOUCH_EVERY: Final = 2.0  # seconds
+#: Seconds without a turn after which a loop is stuck: above the deadline of a request to Auth0, and a broker's timeouts.
+_STUCK: Final = 90.0
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
     """What `once` did not get done in its time."""
 
-    #: Events in the log that the webhook has not answered with 200.
+    #: Events on the transport that are not delivered.
     undelivered: int
     #: Whether Auth0's log was read to its end.
     caught_up: bool
 
 
 async def serve(transport: Transport, loops: Sequence[Poller | Worker], stop: asyncio.Event, health: Path | None) -> None:
-    """Run these loops on one log until `stop`. Raises `EnvironmentUnusable`."""
-    besides = heartbeat(health, stop, *loops), say_each_minute(stop, *loops)
-    async with _reported(transport, loops):
-        await supervise(stop, *besides, *(loop.run(transport, stop) for loop in loops))
+    """Run these loops until `stop`; then close the transport. Raises `EnvironmentUnusable`."""
+    async with _closing(transport, loops):
+        work = (loop.run(transport, stop) for loop in loops)
+        await supervise(stop, _heartbeat(health, stop, *loops), say_each_minute(stop, *loops), *work)
 
 
 async def once(transport: Transport, poller: Poller, worker: Worker, stop: asyncio.Event, *, within: float) -> Leftover:
-    """Fetch until an empty page, deliver all, end; after `within` seconds, or on `stop`, end with what is left."""
+    """Fetch until an empty page, deliver all, close the transport. Returns what is left, after `within` seconds or a stop."""
     caught_up = asyncio.Event()
     timer = asyncio.get_running_loop().call_later(within, stop.set)
 
@@ -50,7 +57,7 @@ async def once(transport: Transport, poller: Poller, worker: Worker, stop: async
             stop.set()
 
     try:
-        async with _reported(transport, (poller, worker)):
+        async with _closing(transport, (poller, worker)):
             await supervise(stop, say_each_minute(stop, poller, worker), poll(), worker.run(transport, stop))
             undelivered = sum(row.undelivered for row in await status(transport))
             return Leftover(undelivered, caught_up.is_set())
@@ -59,8 +66,8 @@ async def once(transport: Transport, poller: Poller, worker: Worker, stop: async
 
 
 @asynccontextmanager
-async def _reported(transport: Transport, loops: Sequence[Poller | Worker]) -> AsyncIterator[None]:
-    """Closes the log at the end, and says what was done."""
+async def _closing(transport: Transport, loops: Sequence[Poller | Worker]) -> AsyncIterator[None]:
+    """Close the transport at the end, then log what was done."""
     failed = True
     try:
         yield
@@ -74,3 +81,21 @@ async def _until_delivered(transport: Transport, stop: asyncio.Event) -> None:
     while any(progress.lag for progress in (await transport.progress()).values()):
         if await stopped_within(stop, _LOOK_EVERY):
             return
+
+
+async def _heartbeat(file: Path | None, stop: asyncio.Event, *loops: Poller | Worker) -> None:
+    """Touch the health file while every loop makes progress; probes check its mtime. Raises `EnvironmentUnusable`."""
+    while file is not None and not stop.is_set():
+        stuck = [type(loop).__name__ for loop in loops if loop.idle_for > _STUCK]
+        if stuck:
+            log.error("a loop makes no progress; the health file is not touched", loops=stuck)
+        else:
+            _touch(file)
+        await stopped_within(stop, _TOUCH_EVERY)
+
+
+def _touch(file: Path) -> None:
+    try:
+        file.touch()
+    except OSError as error:
+        raise EnvironmentUnusable(f"HEALTH_FILE {file} cannot be written: {error.strerror or error}") from None

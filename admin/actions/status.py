@@ -1,4 +1,4 @@
-"""How far the log is delivered, partition by partition, and whether there is a consumer at all."""
+"""How far each partition is delivered, and whether a consumer runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class PartitionStatus:
     committed: int | None
     #: Records from the committed offset on.
     lag: int
-    #: Of these, how many are done while an earlier one is not.
+    #: Of these, how many are completed while an earlier one is not.
     done_beyond: int
 
     @property
@@ -33,8 +33,7 @@ class Status:
 
     @property
     def used(self) -> bool:
-        """Whether a consumer has worked on this log, as far as can be told. Else nothing can be said about what is delivered:
-        the group may be a new one, or the wrong one."""
+        """Whether a consumer ever worked on this log. If not, what is delivered is unknown: the group may be new or wrong."""
         return bool(self.consumers.members) or any(row.committed is not None for row in self.partitions)
 
     @property
@@ -43,7 +42,7 @@ class Status:
 
     @property
     def sentence(self) -> str:
-        """The whole in one line for a person."""
+        """Everything in one line for a person."""
         group, members = self.consumers.group, self.consumers.members
         if not self.used:
             joined = f"the group {group} (KAFKA_GROUP)" if group else "this log"
@@ -65,7 +64,7 @@ async def overview(transport: Transport) -> Status:
 
 
 async def status(transport: Transport) -> list[PartitionStatus]:
-    """Every partition, by number. Raises `TransportUnusable`."""
+    """Returns every partition, ordered by number. Raises `TransportUnusable`."""
     return [_row(partition, progress) for partition, progress in sorted((await transport.progress()).items())]
 
 
@@ -74,7 +73,7 @@ def _row(partition: int, progress: Progress) -> PartitionStatus:
     if committed:
         ledger = Ledger(committed)
         ledger.forget_before(progress.begin)
-        # Counted from where the lag begins, which retention may have moved beyond the position.
+        # Counted from where the lag begins: retention may have moved that beyond the committed offset.
         known = ledger.position + ledger.beyond - max(progress.begin, committed.offset)
     return PartitionStatus(
         partition=partition,

@@ -1,4 +1,4 @@
-"""`demo`: the whole thing in one terminal, without an account."""
+"""`demo`: the whole product in one terminal, without an account."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def demo() -> None:
     from admin.supervisor import run
     from shared import logging
 
-    lines = io.StringIO()  # not on the screen that we draw; shown if something goes wrong
+    lines = io.StringIO()  # not on the screen that we draw; printed if something goes wrong
     logging.configure(verbosity="warning", log_format="console", stream=lines)
     summaries: list[Summary] = []
     live = sys.stdout.isatty()
@@ -49,7 +49,7 @@ def demo() -> None:
             summaries.append(await play(stop, show, plan=Plan(), every=0.1 if live else 1.0))
 
     run(work, grace=20)
-    Console(highlight=False, soft_wrap=True).print(_verdict(summaries[0]))
+    Console(highlight=False, soft_wrap=True).print(_conclusion(summaries[0]))
     typer.echo(NEXT)
     if not summaries[0].good:
         typer.echo(lines.getvalue(), err=True)
@@ -71,7 +71,7 @@ class _Screen:
 
 
 class _PlainLines:
-    """A plain line for each look, where nobody watches a terminal."""
+    """Prints a line for each snapshot, where standard output is no terminal."""
 
     def __enter__(self) -> Callable[[Snapshot], None]:
         return lambda snapshot: typer.echo(_line(snapshot))
@@ -127,11 +127,11 @@ def _draw(snapshot: Snapshot) -> Group:
     )
 
 
-def _verdict(summary: Summary) -> str:
+def _conclusion(summary: Summary) -> str:
     mark = "[bold green]✓[/]" if summary.good else "[bold red]✗[/]"
     return (
         f"\n{mark} {summary.delivered} of {summary.expected} events delivered in {summary.seconds:.1f} s, "
-        f"{summary.filtered} filtered out, {summary.refused} attempts answered 503.\n"
+        f"{summary.filtered} filtered out, {summary.failed_attempts} attempts answered 503.\n"
         f"  Checked against the receiver's journal: {summary.missing} missing, {summary.duplicates} twice, "
         f"{summary.out_of_order} out of order for their user, {summary.altered} altered."
     )

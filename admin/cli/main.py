@@ -1,6 +1,6 @@
-"""The process around a command: what has to be right before it is imported, and its one way out.
+"""The process around a command: what must be set up before the command is imported, and the one way out.
 
-Imports next to nothing, not even `typing`: a signal that comes while the rest is imported ends the process without a traceback.
+Imports next to nothing, not even `typing`: a signal during the other imports must end the process without a traceback.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from admin.exits import Exit, at_once
 
 
 def main() -> None:
-    """The entry point: our errors become a line on standard error and a named exit code."""
+    """The entry point: turns our errors into a line on standard error and a named exit code."""
     interrupt = signal.getsignal(signal.SIGINT)
     endless = _runs_until_stopped(sys.argv[1:])
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -50,12 +50,12 @@ def _runs_until_stopped(arguments: list[str]) -> bool:
 
 
 def _not_begun(_number: int, _frame: object) -> None:
-    """A stop that comes before there is anything to drain: fine, as one that comes later."""
+    """Handler for a stop before there is anything to drain: exit code 0, as for a later stop."""
     os._exit(Exit.FINE)
 
 
 def _have_standard_streams() -> None:
-    """Where one was closed before the start, what is opened next would take its number: our lines would end up in a database."""
+    """Open those that were closed before the start: else the next file, say a database, takes the number and gets our lines."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -67,7 +67,7 @@ def _have_standard_streams() -> None:
 
 
 def _end(code: Exit, *sentences: str, because: Exception | None = None) -> None:
-    """A log that is JSON stays JSON, line by line, to its end."""
+    """Log the last lines, as JSON if the log is JSON, and exit."""
     from shared import logging, settings
 
     if not logging.writes_json() and settings.log_format() == "json":
@@ -78,7 +78,7 @@ def _end(code: Exit, *sentences: str, because: Exception | None = None) -> None:
 
 
 def _leave(code: int) -> None:
-    """End here and now: the interpreter would wait for threads that hang in a look-up, and for a reader that does not read."""
+    """Exit at once: the interpreter would wait for threads that hang in a DNS look-up, and for a reader that does not read."""
     from contextlib import suppress
 
     signal.signal(signal.SIGINT, at_once)
@@ -86,6 +86,6 @@ def _leave(code: int) -> None:
         from shared import logging
 
         logging.finish()
-    with suppress(OSError, ValueError):  # its reader is gone, or it is closed
+    with suppress(OSError, ValueError):  # the reader is gone, or the stream is closed
         sys.stdout.flush()
     os._exit(code)

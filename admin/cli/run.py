@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +11,6 @@ from admin.exits import Exit
 
 if TYPE_CHECKING:
     from admin.actions.run import Leftover
-    from shared.settings import Role, Settings
 
 
 def run(
@@ -28,78 +26,56 @@ def run(
     Settings come from the environment and from .env; `auth0-webhooks config show` lists them. SIGTERM or Ctrl-C drains and
     commits; a second one ends at once. With --once the exit code is 3 when something was left.
     """
-    from admin import compose
-    from admin.actions import run as actions
-    from shared.settings import Role
+    left = _run("run", within=timeout if once else None)
+    if left and (left.undelivered or not left.caught_up):
+        from shared.logging import get_logger
 
-    left: list[Leftover] = []
-
-    async def work(settings: Settings, stop: asyncio.Event) -> None:
-        transport, poller, worker = compose.transport(settings), compose.poller(settings), compose.worker(settings)
-        if once:
-            left.append(await actions.once(transport, poller, worker, stop, within=timeout))
-        else:
-            await actions.serve(transport, (poller, worker), stop, settings.observability.health_file)
-
-    _live(Role.RUN, work)
-    if left and (left[0].undelivered or not left[0].caught_up):
-        _report(left[0].undelivered, caught_up=left[0].caught_up)
+        log, undelivered = get_logger(__name__), left.undelivered
+        if undelivered:
+            log.error(f"{undelivered} events are left in the log, to be delivered by the next run", undelivered=undelivered)
+        if not left.caught_up:
+            log.error("Auth0's log was not read to its end; the next run goes on from the checkpoint")
         raise typer.Exit(Exit.ENVIRONMENT)
 
 
 def produce() -> None:
     """Poll Auth0 and store events in the log. Of several replicas on Kafka one polls, the others stand by."""
-    from admin import compose
-    from admin.actions.run import serve
-    from shared.settings import Role
-
-    async def work(settings: Settings, stop: asyncio.Event) -> None:
-        loops = (compose.poller(settings),)
-        await serve(compose.transport(settings), loops, stop, settings.observability.health_file)
-
-    _live(Role.PRODUCE, work)
+    _run("produce")
 
 
 def consume() -> None:
     """Deliver events from the log to the webhook. Replicas on Kafka share the partitions, and the limit on open calls."""
-    from admin import compose
-    from admin.actions.run import serve
-    from shared.settings import Role
-
-    async def work(settings: Settings, stop: asyncio.Event) -> None:
-        loops = (compose.worker(settings),)
-        await serve(compose.transport(settings), loops, stop, settings.observability.health_file)
-
-    _live(Role.CONSUME, work)
+    _run("consume")
 
 
-def _live(role: Role, work: Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Load the settings of the role, wait until the log answers, and work until told to stop."""
-    from admin import compose
+def _run(command: str, *, within: float | None = None) -> Leftover | None:
+    """Load the settings of the role, wait for the transport, and work until a stop, or once for `within` seconds.
+
+    Returns what is left; None without `within`, and if a stop came before the transport could be reached.
+    """
+    from admin import compose, supervisor
+    from admin.actions import run as actions
     from admin.actions.reports import say_what_begins
-    from admin.supervisor import run as live
     from shared import logging
     from shared.settings import Role, load, log_format
 
-    logging.configure(verbosity="info", log_format=log_format())  # for what the settings say of themselves
-    settings = load(role)
+    logging.configure(verbosity="info", log_format=log_format())  # for warnings while the settings are read
+    settings = load(Role(command))
     compose.configure_log(settings)
     compose.require_descriptors(settings)
+    left: list[Leftover] = []
 
-    async def begin(stop: asyncio.Event) -> None:
+    async def work(stop: asyncio.Event) -> None:
         say_what_begins(settings)
-        if await compose.wait_for_transport(settings, stop):
-            await work(settings, stop)
+        if not await compose.wait_for_transport(settings, stop):
+            return
+        if within is None:
+            transport, loops = compose.transport(settings), compose.loops(settings)
+            await actions.serve(transport, loops, stop, settings.observability.health_file)
+        else:
+            transport, poller, worker = compose.transport(settings), compose.poller(settings), compose.worker(settings)
+            left.append(await actions.once(transport, poller, worker, stop, within=within))
 
-    # A producer has nothing to drain: the loop section of the settings is not among its own.
-    live(begin, grace=20.0 if role is Role.PRODUCE else settings.loop.stop_grace)
-
-
-def _report(undelivered: int, *, caught_up: bool) -> None:
-    from shared.logging import get_logger
-
-    log = get_logger(__name__)
-    if undelivered:
-        log.error(f"{undelivered} events are left in the log, to be delivered by the next run", undelivered=undelivered)
-    if not caught_up:
-        log.error("Auth0's log was not read to its end; the next run goes on from the checkpoint")
+    # A producer has nothing to drain, and no loop settings.
+    supervisor.run(work, grace=20.0 if settings.role is Role.PRODUCE else settings.loop.stop_grace)
+    return left[0] if left else None

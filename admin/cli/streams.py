@@ -1,8 +1,8 @@
-"""Standard output and error as commands use them: what becomes of a write that fails is decided here, once, for every command.
+"""Standard output and standard error, for every command: here it is decided what happens when a write fails.
 
-A reader of the output that went away, as `| head` or a terminal does, wants no more: what follows is thrown away, and the command
-ends as ever. Anything else that standard output cannot take (a full disk) is an error of the environment, raised at the first
-write. Standard error is where errors are said: what it cannot take is dropped.
+A reader that went away (`| head`, a closed terminal) wants no more: the rest of the output is dropped, and the command ends as
+usual. Any other failure of standard output (a full disk) is an error of the environment, raised at the first write. What standard
+error cannot take is dropped: there is no other place to report it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ERR: Final = 2
 class _Stream(io.RawIOBase):
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        #: Nothing can be written any more.
+        #: A write failed: all further writes are dropped.
         self.gone = False
 
     def write(self, data: ReadableBuffer, /) -> int:
@@ -52,7 +52,7 @@ class _Stream(io.RawIOBase):
 
 
 def _unread(error: OSError) -> bool:
-    """A terminal that is gone answers EIO, and that it is none."""
+    """A closed terminal gives EIO, and is a terminal no more: `isatty` is of no use here."""
     return error.errno == errno.EPIPE or (error.errno == errno.EIO and stat.S_ISCHR(os.fstat(_OUT).st_mode))
 
 
@@ -60,17 +60,17 @@ _output: Final = _Stream(_OUT)
 
 
 def install() -> None:
-    """For the whole process, before anything is printed."""
+    """Replace both streams of the process; call it before anything is printed."""
     sys.stdout = _text(_output, sys.stdout)
     sys.stderr = _text(_Stream(_ERR), sys.stderr)
 
 
 def reader_gone() -> bool:
-    """Whether what is printed has no reader any more: of use to a command that would go on printing for ever."""
+    """Returns whether the reader of standard output went away; for a command that would print for ever."""
     return _output.gone
 
 
 def _text(stream: _Stream, former: object) -> io.TextIOWrapper:
-    """In the encoding of the environment; what that lacks is escaped."""
+    """Returns a text stream in the encoding of the environment; what the encoding lacks is escaped."""
     encoding = getattr(former, "encoding", None) or "utf-8"
     return io.TextIOWrapper(io.BufferedWriter(stream), encoding=encoding, errors="backslashreplace", line_buffering=True)

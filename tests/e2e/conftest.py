@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from simulator.tenant_log import TenantLog
-from tests.e2e.stack import Stack, stacked
+from tests.e2e.stack import Stack, simple, stacked
+from tests.support.listed_log import ListedLog
 from tests.support.logs import Log
 
 
@@ -16,3 +17,11 @@ def stack_of(tmp_path: Path, log: Log) -> Iterator[Callable[[TenantLog], Stack]]
     """A stack around a tenant's log, torn down at the end."""
     with ExitStack() as exits:
         yield lambda tenant_log: exits.enter_context(stacked(tmp_path, log.environ, tenant_log))
+
+
+@pytest.fixture
+def stack_with(tmp_path: Path) -> Iterator[Callable[[int], Stack]]:
+    """A stack on the embedded log, around a tenant with so many events."""
+    with ExitStack() as exits:
+        environ = {"SQLITE_PATH": str(tmp_path / "log.db")}
+        yield lambda events: exits.enter_context(stacked(tmp_path, environ, ListedLog(simple(range(events)))))

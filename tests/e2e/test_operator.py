@@ -24,7 +24,7 @@ POISON = f"900{3:053d}"
 
 @pytest.fixture
 def stack(stack_of: StackOf) -> Stack:
-    """Thirty events of nine users; one of them is always refused."""
+    """Thirty events of nine users; one of them always gets 422."""
     stack = stack_of(ListedLog(simple(range(30))))
     stack.receiver.script.add(faults.status(422), when=lambda call: call.log_id == POISON)
     return stack
@@ -40,7 +40,7 @@ def _json(process: Process) -> Any:
     return json.loads(_ends(process))
 
 
-def _letters(stack: Stack) -> list[dict[str, Any]]:
+def _dead_letters(stack: Stack) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = _json(stack.start("dead-letters", "list", "--json", VERBOSITY="error"))
     return found
 
@@ -49,7 +49,7 @@ def test_a_dead_letter_is_listed_shown_and_sent_again(stack: Stack) -> None:
     consumer = stack.start("run", WEBHOOK_MAX_ATTEMPTS="2")
     stack.delivered(29)
     consumer.says("set aside as a dead letter")
-    (letter,) = _letters(stack)
+    (letter,) = _dead_letters(stack)
     assert (letter["log_id"], letter["type"], letter["attempts"], letter["status"]) == (POISON, "s", 2, 422)
     shown = _ends(stack.start("dead-letters", "show", POISON, VERBOSITY="error"))
     assert json.loads(json.loads(shown)["event"])["log_id"] == POISON
@@ -57,7 +57,7 @@ def test_a_dead_letter_is_listed_shown_and_sent_again(stack: Stack) -> None:
     stack.receiver.script.clear()
     assert "1 of 1 dead letter sent again" in _ends(stack.start("dead-letters", "retry", "--all", "--yes"))
     stack.delivered(30)
-    assert _letters(stack) == []
+    assert _dead_letters(stack) == []
     assert "is no dead letter" in _ends(stack.start("dead-letters", "retry", POISON, "--yes"), 2)
     assert consumer.stop() == 0
     assert [delivery.call.log_id for delivery in stack.receiver.journal.duplicates] == []
@@ -66,12 +66,12 @@ def test_a_dead_letter_is_listed_shown_and_sent_again(stack: Stack) -> None:
 def test_dead_letters_are_chosen_by_type_time_and_reason_and_removed(stack: Stack) -> None:
     consumer = stack.start("run", WEBHOOK_MAX_ATTEMPTS="1")
     consumer.says("set aside as a dead letter")
-    for nobody in (("--type", "limit_wc"), ("--since", "2100-01-01"), ("--until", "2000-01-01"), ("--reason", "skipped")):
-        assert "no dead letter matches" in _ends(stack.start("dead-letters", "purge", *nobody, "--yes"))
+    for no_match in (("--type", "limit_wc"), ("--since", "2100-01-01"), ("--until", "2000-01-01"), ("--reason", "skipped")):
+        assert "no dead letter matches" in _ends(stack.start("dead-letters", "purge", *no_match, "--yes"))
     assert "say which" in _ends(stack.start("dead-letters", "purge", "--yes"), 2)
     chosen = ("--type", "s", "--since", "2020-01-01", "--reason", "attempts failed")
     assert "1 of 1 dead letter removed" in _ends(stack.start("dead-letters", "purge", *chosen, "--yes"))
-    assert _letters(stack) == []
+    assert _dead_letters(stack) == []
     assert consumer.stop() == 0
 
 
@@ -85,7 +85,7 @@ def test_a_blocking_event_is_skipped_while_the_consumer_runs(stack: Stack) -> No
     assert "--yes" in _ends(stack.start(*skip), 2)
     assert "is a dead letter now" in _ends(stack.start(*skip, "--yes"))
     stack.delivered(29)
-    (letter,) = _letters(stack)
+    (letter,) = _dead_letters(stack)
     assert letter["reason"] == "skipped by kim: malformed"
     assert "is a dead letter already" in _ends(stack.start(*skip, "--yes"), 2)
     assert consumer.stop() == 0
@@ -99,7 +99,7 @@ def test_skipping_an_unknown_event_says_so_and_does_nothing(stack: Stack) -> Non
     text = _ends(stack.start("skip", "900000", "--reason", "typo", "--timeout", "5", "--yes"), 3)
     assert "no consumer has 900000 in hand" in text
     assert "Nothing was done" in text
-    assert _letters(stack) == []
+    assert _dead_letters(stack) == []
     assert consumer.stop() == 0
 
 
@@ -115,7 +115,7 @@ def test_an_interrupted_skip_is_withdrawn_though_a_consumer_has_taken_it(stack: 
     consumer.says("a skip is withdrawn")
     stack.delivered(30, within=60)
     assert consumer.stop() == 0
-    assert _letters(stack) == []
+    assert _dead_letters(stack) == []
 
 
 @pytest.mark.outages
@@ -127,7 +127,7 @@ def test_a_skip_outlives_its_killed_command_and_another_operator_is_told_the_tru
     _refuse_from_now_on(stack)
     assert "is a dead letter now" in _ends(second)
     stack.delivered(29)
-    (letter,) = _letters(stack)
+    (letter,) = _dead_letters(stack)
     assert letter["reason"] == "skipped by kim: malformed"
     assert consumer.stop() == 0
 
@@ -142,7 +142,7 @@ def test_a_skip_is_taken_up_by_the_consumer_that_gets_the_partition(stack: Stack
     assert "is a dead letter now" in _ends(skip)
     stack.delivered(29)
     assert following.stop() == 0
-    assert [letter["log_id"] for letter in _letters(stack)] == [POISON]
+    assert [letter["log_id"] for letter in _dead_letters(stack)] == [POISON]
 
 
 @pytest.mark.outages
@@ -155,7 +155,7 @@ def test_a_skip_survives_a_rebalance(stack: Stack) -> None:
     assert "is a dead letter now" in _ends(skip)
     stack.delivered(29)
     assert [process.stop() for process in (joining, consumer)] == [0, 0]
-    assert [letter["log_id"] for letter in _letters(stack)] == [POISON]
+    assert [letter["log_id"] for letter in _dead_letters(stack)] == [POISON]
 
 
 @pytest.mark.parametrize("log", ["sqlite"], indirect=True)
@@ -198,7 +198,7 @@ def test_two_operators_at_once_send_it_again_once(stack: Stack) -> None:
         operator.wait(40)
     stack.delivered(30)
     assert consumer.stop() == 0
-    assert _letters(stack) == []
+    assert _dead_letters(stack) == []
 
 
 def test_a_dead_letter_costs_its_position_and_nothing_else_after_a_restart(stack: Stack) -> None:

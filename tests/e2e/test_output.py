@@ -134,8 +134,8 @@ def test_what_listen_shows_on_a_terminal_is_printable(environ: dict[str, str], o
     try:
         url = listen.stderr.readline().decode().rpartition("=")[2].strip()
         body = json.dumps({"log_id": "900", "type": HOSTILE, "user_id": HOSTILE}, ensure_ascii=False).encode()
-        with urllib.request.urlopen(urllib.request.Request(url, data=body)) as answer:
-            assert answer.status == 200
+        with urllib.request.urlopen(urllib.request.Request(url, data=body)) as response:
+            assert response.status == 200
         shown = _read(main)
         listen.send_signal(signal.SIGINT)
         assert listen.wait(20) == 0

@@ -8,8 +8,7 @@ import pty
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,6 @@ from tests.support.listed_log import ListedLog
 from tests.support.process_guard import guarded
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-
-
-@pytest.fixture
-def stack_with(tmp_path: Path) -> Iterator[Callable[[int], Stack]]:
-    """A stack on the embedded log, around a tenant with so many events."""
-    with ExitStack() as exits:
-        environ = {"SQLITE_PATH": str(tmp_path / "log.db")}
-        yield lambda events: exits.enter_context(stacked(tmp_path, environ, ListedLog(simple(range(events)))))
 
 
 def _lines(process: Process) -> list[dict[str, Any]]:

@@ -11,14 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from simulator.tenant_log import TenantLog
-from tests.e2e.stack import COMMAND, Stack, simple, stacked
+from tests.e2e.stack import COMMAND, Stack, simple
 from tests.support import faults
 from tests.support.kafka.broker import Broker
 from tests.support.listed_log import ListedLog
@@ -51,14 +51,6 @@ class Slow:
 sys.meta_path.insert(0, Slow())
 """
 EVENTS = 600
-
-
-@pytest.fixture
-def stack_with(tmp_path: Path) -> Iterator[Callable[[int], Stack]]:
-    """A stack on the embedded log, around a tenant with so many events."""
-    with ExitStack() as exits:
-        environ = {"SQLITE_PATH": str(tmp_path / "log.db")}
-        yield lambda events: exits.enter_context(stacked(tmp_path, environ, ListedLog(simple(range(events)))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +87,13 @@ def _started(stack: Stack, ends: _Ends, *arguments: str, **settings: str) -> Ite
                 os.close(descriptor)
 
 
-def _nobody_there() -> _Ends:
+def _reader_gone() -> _Ends:
     read, write = os.pipe()
     os.close(read)
     return _Ends((subprocess.DEVNULL, subprocess.DEVNULL, write))
 
 
-def _nobody_reads() -> _Ends:
+def _reader_stuck() -> _Ends:
     read, write = os.pipe()
     return _Ends((subprocess.DEVNULL, subprocess.DEVNULL, write), ours=(read,))
 
@@ -133,7 +125,7 @@ def _says(file: Path, words: str, process: subprocess.Popen[bytes], within: floa
 # -- whatever the reader of our log does
 
 
-@pytest.mark.parametrize("ends", [_nobody_there, _nobody_reads, _full, _closed])
+@pytest.mark.parametrize("ends", [_reader_gone, _reader_stuck, _full, _closed])
 def test_events_are_delivered_and_a_stop_is_heard_whatever_the_log_s_reader_does(
     stack_with: Callable[[int], Stack], ends: Callable[[], _Ends]
 ) -> None:
