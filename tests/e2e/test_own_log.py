@@ -68,7 +68,7 @@ def test_a_fatal_start_is_json_and_counts_no_zeros(stack_with: Callable[[int], S
 
 def test_a_mistake_of_ours_is_json_too_with_its_traceback(stack_with: Callable[[int], Stack]) -> None:
     stack = stack_with(3)
-    (stack.folder / "sitecustomize.py").write_text("import admin.compose\ndel admin.compose.worker\n")
+    (stack.folder / "sitecustomize.py").write_text("import admin.compose\ndel admin.compose.loops\n")
     root = str(Path(__file__).parents[2])
     process = stack.start("run", PYTHONPATH=f"{stack.folder}:{root}")
     assert process.wait() == 1
