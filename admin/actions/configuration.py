@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
 from typing import Final
 
 from shared.settings import GROUPS, Group, Role
 from shared.settings.names import LATER
-from shared.settings.option import Declaration, Option
+from shared.settings.option import Option
 from shared.settings.parsers import text_of
 
 _INTRODUCTION: Final = """\
@@ -44,33 +43,26 @@ def example() -> str:
 
 
 def _section(group: type[Group]) -> str:
-    rows = "\n".join(_row(declared) for declared in group.declarations())
+    rows = "\n".join(map(_row, group.options.values()))
     head = "| name | value | default | |\n|---|---|---|---|"
     return f"## {group.title}\n\n{group.__doc__}\n\nRead by {_roles(group)}.\n\n{head}\n{rows}\n"
 
 
-def _row(declared: Declaration) -> str:
-    option = declared.option
-    value = f"{option.kind.says}{'; **secret**' if option.secret else ''}"
-    return f"| `{option.name}` | {value} | {_default(declared)} | {option.sentence} |"
-
-
-def _default(declared: Declaration) -> str:
-    default = text_of(declared.default)
-    if declared.required:
-        return "**required**"
-    return f"`{default}`" if default else declared.option.unset
+def _row(option: Option) -> str:
+    value = f"{option.parser.says}{'; **secret**' if option.secret else ''}"
+    default = f"`{text}`" if (text := text_of(option.default)) else option.unset
+    return f"| `{option.name}` | {value} | {'**required**' if option.required else default} | {option.sentence} |"
 
 
 def _roles(group: type[Group]) -> str:
-    commands = [f"`{role}`" for role in Role if role in group.roles and role not in (Role.LOG, Role.OURSELVES)]
-    others = {Role.LOG: "the commands that look at the log", Role.OURSELVES: "all other commands"}
-    more = [words for role, words in others.items() if role in group.roles]
-    return " and ".join(", ".join([*commands, *more]).rsplit(", ", 1))
+    others = {Role.LOG: "the commands that look at the log", Role.OBSERVABILITY: "all other commands"}
+    words = [others.get(role, f"`{role}`") for role in Role if role in group.roles]
+    return " and ".join(", ".join(words).rsplit(", ", 1))
 
 
 def _old_names() -> str:
-    lines = (f"- `{option.old_name}`: `{option.name}`" for option in _options() if option.old_name)
+    options = (option for group in GROUPS for option in group.options.values() if option.old_name)
+    lines = (f"- `{option.old_name}`: `{option.name}`" for option in options)
     return "\n".join(["## Old names\n", "Still read, with a line in the log:\n", *lines, ""])
 
 
@@ -80,19 +72,14 @@ def _later() -> str:
     return f"## Not in this release\n\n{text}\n"
 
 
-def _options() -> Iterator[Option]:
-    return (declared.option for group in GROUPS for declared in group.declarations())
-
-
 def _block(group: type[Group]) -> str:
-    entries = "\n".join(map(_assignment, group.declarations()))
-    return f"{_comment(f'--- {group.title}: {group.__doc__}')}\n\n{entries}"
+    lines = "\n".join(map(_assignment, group.options.values()))
+    return f"{_comment(f'--- {group.title}: {group.__doc__}')}\n\n{lines}"
 
 
-def _assignment(declared: Declaration) -> str:
-    option = declared.option
-    line = f"{option.name}=" if declared.required else f"# {option.name}={'' if option.secret else declared.example}"
-    return f"{_comment(f'{option.sentence} Value: {option.kind.says}.')}\n{line}\n"
+def _assignment(option: Option) -> str:
+    line = f"{option.name}=" if option.required else f"# {option.name}={'' if option.secret else option.example}"
+    return f"{_comment(f'{option.sentence} Value: {option.parser.says}.')}\n{line}\n"
 
 
 def _comment(text: str) -> str:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from admin.cli.output import show_json, show_table
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from shared.settings import Row
-
 commands = typer.Typer(name="config", help="Show and document the settings.", no_args_is_help=True)
 
 
 class Command(StrEnum):
-    """The commands whose settings can be shown; `shared.settings.Role` would cost pydantic at every start."""
+    """The commands whose settings can be shown; `shared.settings.Role` would cost an import of pydantic at every start."""
 
     RUN = "run"
     PRODUCE = "produce"
@@ -39,9 +34,9 @@ def show(
 
     rows, problems = examine(Role(role))
     if as_json:
-        _print_json(rows, problems)
+        show_json({"settings": [row._asdict() for row in rows], "problems": list(problems)})
     else:
-        _print_table(rows)
+        show_table(("name", "value", "source"), (row[:3] for row in rows), dim=(row.source == "default" for row in rows))
     if problems:
         raise ConfigurationError(problems)
 
@@ -60,11 +55,3 @@ def example() -> None:
     from admin.actions.configuration import example as text
 
     typer.echo(text(), nl=False)
-
-
-def _print_json(rows: Sequence[Row], problems: Sequence[str]) -> None:
-    show_json({"settings": [row._asdict() for row in rows], "problems": list(problems)})
-
-
-def _print_table(rows: Sequence[Row]) -> None:
-    show_table(("name", "value", "source"), (row[:3] for row in rows), dim=(row.source == "default" for row in rows))

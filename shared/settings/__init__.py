@@ -1,31 +1,33 @@
 """Our settings: every option declared once, each process reading those of its role from the environment and `.env`.
 
-Plain pydantic models, without pydantic-settings: the source of each value, `NAME_FILE` for secrets and near misses of our names
-would have to be built around it. Import this where a command needs it, not at start: pydantic costs about 60 ms.
+Import this where a command needs it, not at start: pydantic-settings costs about 0.2 s.
 """
 
-from shared.settings.auth0 import Auth0Settings
-from shared.settings.delivery import DeliverySettings
-from shared.settings.filter import FilterSettings
+from shared.settings.groups import (
+    Auth0Settings,
+    DeliverySettings,
+    FilterSettings,
+    LoopSettings,
+    ObservabilitySettings,
+    WebhookSettings,
+)
 from shared.settings.loading import DOTENV, examine, load, log_format
-from shared.settings.loop import LoopSettings
-from shared.settings.observability import ObservabilitySettings
 from shared.settings.option import Group, Role
-from shared.settings.settings import GROUPS, Row, Settings
-from shared.settings.transport import TransportSettings
-from shared.settings.webhook import WebhookSettings
+from shared.settings.settings import GROUPS, OptionRow, Settings
+from shared.settings.transport import KAFKA_DRAIN_BOUND, TransportSettings
 
 __all__ = [
     "DOTENV",
     "GROUPS",
+    "KAFKA_DRAIN_BOUND",
     "Auth0Settings",
     "DeliverySettings",
     "FilterSettings",
     "Group",
     "LoopSettings",
     "ObservabilitySettings",
+    "OptionRow",
     "Role",
-    "Row",
     "Settings",
     "TransportSettings",
     "WebhookSettings",

@@ -1,16 +1,18 @@
-"""Which variables are ours, which look as if they were meant to be, and which only a later release knows.
+"""Variables that look as if they were meant for us, and those that only a later release knows.
 
-A name that nobody reads is a setting that silently does nothing. But Kubernetes and shared `.env` files bring names of their own:
-so only what is very near to one of ours is held against anybody.
+A name that is not read is a setting that silently does nothing. But Kubernetes and shared `.env` files bring names of their own:
+so only near misses of our names are errors.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Iterator
 from typing import Final
 
-# Names of the design that this release does not act on. Ignoring `ON_GAP`, say, would be worse than refusing it.
+from shared.settings.sources import Variables
+
+# Names of the design that this release does not act on. To ignore `ON_GAP`, say, would be worse than to refuse it.
 _LATER: Final = """
     AUTH0_RATE_SHARE AUTH0_LOG_RETENTION_DAYS START_FROM ON_GAP
     METRICS_PORT SLACK_INCOMING_WEBHOOK_URL SLACK_INCOMING_WEBHOOK_URL_FILE SLACK_SEND_SUCCESS DAILY_REPORT_TIME
@@ -20,43 +22,36 @@ LATER: Final = frozenset(_LATER.split())
 _SERVICE_LINK: Final = re.compile(r"(tcp|udp|sctp)://")
 
 
-def problem_with(name: str, text: str, known: frozenset[str]) -> str | None:
-    """Why a variable may not be set, beginning with its name; None if it is ours or nobody's business.
+def name_errors(variables: Variables, known: frozenset[str]) -> Iterator[str]:
+    """A line for each variable that is nearly one of the known ones, or that only a later release knows."""
+    for name, (text, source, _) in variables.items():
+        if _SERVICE_LINK.match(text):
+            continue
+        if name in LATER:
+            yield f"{name} is not supported by this release yet; remove it (set in {source})"
+        elif name not in known and (meant := nearest(name, known | LATER)):
+            yield f"{name} is not a setting; did you mean {meant}? (set in {source})"
 
-    `known` are our names and those of `LATER`.
+
+def nearest(name: str, known: frozenset[str]) -> str | None:
+    """The known name that `name` was most likely meant to be; None if none is within two typing errors.
+
+    A short one allows one error only: WINDOWID (xterm) and WINDIR are not meant to be WINDOW.
     """
-    if _SERVICE_LINK.match(text):
-        return None
-    if name in LATER:
-        return f"{name} is not supported by this release yet; remove it"
-    meant = nearest(name, known) if name not in known else None
-    return f"{name} is not a setting; did you mean {meant}?" if meant else None
+    for errors in range(3):
+        near = [own for own in known if (errors < 2 or len(own) >= 8) and within_distance(name.upper(), own, errors)]
+        if near:
+            return min(near)
+    return None
 
 
-def nearest(name: str, ours: Collection[str]) -> str | None:
-    """The one of our names that `name` was most likely meant to be; None if none is within two slips of the keyboard.
-
-    A short name of ours allows one slip only: WINDOWID (xterm) and WINDIR are not meant to be WINDOW.
-    """
-    folded = name.upper()
-    candidates = [(distance(folded, own), own) for own in ours if _may_be_near(folded, own)]
-    near = [(slips, own) for slips, own in candidates if slips <= (2 if len(own) >= 8 else 1)]
-    return min(near)[1] if near else None
-
-
-def distance(one: str, other: str) -> int:
-    """Levenshtein's distance: how many letters to insert, remove or replace."""
-    row = list(range(len(other) + 1))
-    for count, letter in enumerate(one, start=1):
-        diagonal, row[0] = row[0], count
-        for column, against in enumerate(other, start=1):
-            change = diagonal + (letter != against)
-            diagonal, row[column] = row[column], min(change, row[column] + 1, row[column - 1] + 1)
-    return row[-1]
-
-
-def _may_be_near(name: str, own: str) -> bool:
-    """A cheap way to say no: two slips leave one of three parts of a name as it was (an environment can be large)."""
-    third = len(own) // 3
-    parts = (own[:third], own[third : 2 * third], own[2 * third :])
-    return abs(len(name) - len(own)) <= 2 and any(part in name for part in parts)
+def within_distance(one: str, other: str, most: int) -> bool:
+    """Whether at most so many letters have to be inserted, removed or replaced (Levenshtein's distance)."""
+    if abs(len(one) - len(other)) > most:
+        return False
+    if not one or not other:
+        return True
+    if one[0] == other[0]:
+        return within_distance(one[1:], other[1:], most)
+    changes = ((one[1:], other), (one, other[1:]), (one[1:], other[1:]))
+    return most > 0 and any(within_distance(*changed, most - 1) for changed in changes)

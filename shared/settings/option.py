@@ -1,52 +1,57 @@
-"""How an option is declared: once, as the annotation of a field in the frozen model of its group.
+"""How an option is declared: once, as a field of the frozen model of its group.
 
-    batch_size: Annotated[int, Option("BATCH_SIZE", whole(1, 100), "How many …")] = 100
+    batch_size: Annotated[int, Option("BATCH_SIZE", whole(1, 100, "entries"))] = 100
+    \"\"\"How many log entries to ask for at once.\"\"\"
 
-Reading, `config show`, the documentation and `.env.example` all derive from that one line.
+Reading, `config show`, the documentation and `.env.example` all derive from these two lines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, model_validator
-from pydantic_core import CoreSchema, core_schema
+from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.masking import MASK
-from shared.settings.parsers import Kind, Refused, text_of
+from shared.settings.parsers import Parser, text_of
 
 
 class Role(StrEnum):
-    """What a process is there for; it reads the settings of its role and no others."""
+    """What a process does; it reads the settings of its role and no others."""
 
     #: Poller and worker in one process.
     RUN = "run"
     PRODUCE = "produce"
     CONSUME = "consume"
-    #: Commands that look at the log or change it.
+    #: Commands that read the log or change it.
     LOG = "log"
     #: Commands that touch neither Auth0, nor the log, nor the webhook.
-    OURSELVES = "ourselves"
+    OBSERVABILITY = "observability"
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: its environment variable, what may stand there, and a sentence for a person."""
+    """One option: its environment variable, and what may stand there."""
 
     name: str
-    kind: Kind
-    sentence: str
+    parser: Parser
     #: Masked wherever it would be shown; may be given as `NAME_FILE`, the path of a file that holds it.
     secret: bool = False
-    #: A value for the documentation and for messages; only where the default is no example.
+    #: A value for the documentation and for messages; by default the default.
     example: str = ""
     #: What holds when the option is not set and has no default value.
-    unset: str = ""
-    #: A name from before, still read.
+    unset: str = "none"
+    #: A deprecated name, still read.
     old_name: str = ""
+    # The rest comes from the field.
+    sentence: str = ""
+    required: bool = False
+    #: None also for a required option.
+    default: object = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -54,81 +59,91 @@ class Option:
         return (self.name, self.old_name) if self.old_name else (self.name,)
 
     def secrets_in(self, text: str) -> tuple[str, ...]:
-        """The parts of its text that nobody may see."""
-        return (*(text[part] for part in self._hidden(text)), *self.kind.within(text))
+        """The parts of its text to mask wherever they appear."""
+        within = self.parser.within(text) if self.parser.within else ()
+        return (*(text[part] for part in self._hidden(text)), *within)
 
-    def shown(self, text: str) -> str:
-        """Its text for people's eyes: what is hidden replaced, what is long shortened."""
+    def masked(self, text: str) -> str:
+        """Its text for output: secrets masked, and a long text shortened."""
         for part in reversed(self._hidden(text)):
             text = f"{text[: part.start]}{MASK}{text[part.stop :]}"
         return text if len(text) <= 120 else f"{text[:100]}… ({len(text)} characters)"
 
     def _hidden(self, text: str) -> tuple[slice, ...]:
-        return (slice(0, len(text)),) if self.secret and text else self.kind.hidden(text)
-
-    def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self._accept, handler(source))
-
-    def _accept(self, value: object) -> object:
-        return None if value is None else self.kind.read(text_of(value))
+        if self.secret and text:
+            return (slice(0, len(text)),)
+        return self.parser.hidden(text) if self.parser.hidden else ()
 
 
-class Declaration(NamedTuple):
-    """An option where it stands in its group."""
+class Conflict(NamedTuple):
+    """Values that do not go together."""
 
-    attribute: str
-    option: Option
-    required: bool
-    #: None also for a required option.
-    default: object
-
-    @property
-    def example(self) -> str:
-        return self.option.example or text_of(self.default)
+    #: The options that the message names.
+    names: tuple[str, ...]
+    what: str
+    fix: str
 
 
-class Conflict(Refused):
-    """Values that do not go together; `attributes` are the fields of the group that hold them."""
+class ConflictsFound(ValueError):
+    """All conflicts of one group."""
 
-    def __init__(self, *attributes: str, what: str, fix: str) -> None:
-        super().__init__(what, fix)
-        self.attributes = attributes
-
-
-class Conflicts(ValueError):
-    """All that does not go together in one group."""
-
-    def __init__(self, conflicts: Iterable[Conflict]) -> None:
-        self.all = tuple(conflicts)
-        super().__init__("; ".join(map(str, self.all)))
+    def __init__(self, conflicts: Sequence[Conflict]) -> None:
+        self.conflicts = conflicts
+        super().__init__("; ".join(f"{conflict.what}; {conflict.fix}" for conflict in conflicts))
 
 
-class Group(BaseModel):
+class Group(BaseSettings):
     """The options of one part of the program. The class docstring is the introduction in the documentation."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False, use_attribute_docstrings=True
+    )
 
     title: ClassVar[str]
     roles: ClassVar[frozenset[Role]]
+    #: By the name of the field.
+    options: ClassVar[dict[str, Option]] = {}
 
     @classmethod
-    def declarations(cls) -> Iterator[Declaration]:
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls.options = {}
         for attribute, field in cls.model_fields.items():
             option = next(item for item in field.metadata if isinstance(item, Option))
-            required = field.is_required()
-            yield Declaration(attribute, option, required, None if required else field.default)
+            default = None if field.is_required() else field.default
+            cls.options[attribute] = replace(
+                option,
+                example=option.example or text_of(default),
+                sentence=" ".join((field.description or "").split()),
+                required=field.is_required(),
+                default=default,
+            )
 
-    def conflicts(self) -> Iterator[Conflict]:
-        """What does not go together, once every value is right by itself."""
-        return iter(())
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **_others: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed: values, or a `source` of them. A group made in code never reads the environment."""
+        source = init_settings().get("source")
+        return (source if isinstance(source, PydanticBaseSettingsSource) else init_settings,)
+
+    def conflicts(self) -> Iterable[Conflict]:
+        """The values that do not go together, once each is right by itself."""
+        return ()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _parse(cls, value: object, info: ValidationInfo) -> object:
+        return None if value is None else cls.options[str(info.field_name)].parser.read(text_of(value))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        conflicts = tuple(self.conflicts())
-        if conflicts:
-            raise Conflicts(conflicts)
+        if conflicts := tuple(self.conflicts()):
+            raise ConflictsFound(conflicts)
         return self
 
-    def __repr_args__(self) -> Iterator[tuple[str, object]]:
-        for attribute, option, _, _ in self.declarations():
-            yield attribute, option.shown(text_of(getattr(self, attribute)))
+    def __repr_args__(self) -> list[tuple[str, object]]:
+        return [(name, option.masked(text_of(getattr(self, name)))) for name, option in self.options.items()]

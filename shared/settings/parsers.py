@@ -1,4 +1,4 @@
-"""What the text of a setting may be. A kind reads text into a value or says why not; `text_of` writes a value as text again.
+"""What the text of a setting may be. A parser reads text into a value or says why not; `text_of` writes a value as text again.
 
 Every value goes through text, also one that is given in code: so each rule stands once, and `read(text_of(value)) == value`.
 """
@@ -6,7 +6,6 @@ Every value goes through text, also one that is given in code: so each rule stan
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +17,8 @@ _FRACTION: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3}
 _DAY: Final = 86400
 
 
-class Refused(ValueError):
-    """A text that is no value of its kind. `what` completes "NAME=text: …"; `fix` says what to write, where the kind knows."""
+class InvalidValue(ValueError):
+    """A text that its parser does not take. `what` completes "NAME=text: …"; `fix` says what to write, where the parser knows."""
 
     def __init__(self, what: str, fix: str = "") -> None:
         super().__init__(f"{what}; {fix}" if fix else what)
@@ -27,26 +26,27 @@ class Refused(ValueError):
         self.fix = fix
 
 
-def _nothing(_text: str) -> tuple[slice, ...]:
-    return ()
-
-
-def _nothing_more(_text: str) -> tuple[str, ...]:
-    return ()
-
-
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Parser:
     """A set of values, and how they are written."""
 
     #: For the documentation: "whole number from 1 to 100".
     says: str
-    #: Text to value; raises `Refused`. Must accept what `text_of` makes of its values.
+    #: Text to value; raises `InvalidValue`. Must accept what `text_of` makes of its values.
     read: Callable[[str], object]
-    #: Where in a text there is something that nobody may see, such as the password in a URL; in order, not overlapping.
-    hidden: Callable[[str], tuple[slice, ...]] = _nothing
-    #: Of a secret text: which parts of its value must not be seen by themselves either.
-    within: Callable[[str], tuple[str, ...]] = _nothing_more
+    #: Where in a text a secret stands, such as the password in a URL; in order, not overlapping.
+    hidden: Callable[[str], tuple[slice, ...]] | None = None
+    #: Of a secret text: the parts of its value that are secret by themselves too.
+    within: Callable[[str], tuple[str, ...]] | None = None
+
+
+def parser(
+    says: str,
+    hidden: Callable[[str], tuple[slice, ...]] | None = None,
+    within: Callable[[str], tuple[str, ...]] | None = None,
+) -> Callable[[Callable[[str], object]], Parser]:
+    """Makes a parser of the function that reads."""
+    return lambda read: Parser(says, read, hidden, within)
 
 
 def text_of(value: object) -> str:
@@ -64,124 +64,95 @@ def text_of(value: object) -> str:
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
-def line(says: str = "text") -> Kind:
-    """Anything in one line."""
-
-    def read(text: str) -> str:
-        if not text.isprintable():
-            raise Refused("contains a line break or another character that cannot be seen", "remove it")
-        return text
-
-    return Kind(says, read)
+@parser("text")
+def line(text: str) -> str:
+    if not text.isprintable():
+        raise InvalidValue("contains a line break or another character that cannot be seen", "remove it")
+    return text
 
 
-def matching(pattern: str, says: str) -> Kind:
+def matching(pattern: str, says: str) -> Parser:
     """Text of which a regular expression matches the whole."""
 
+    @parser(says)
     def read(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise Refused(f"must be {says}")
+            raise InvalidValue(f"must be {says}")
         return text
 
-    return Kind(says, read)
+    return read
 
 
-def whole(least: int, most: int, unit: str = "") -> Kind:
+def whole(least: int, most: int, unit: str = "") -> Parser:
     """A whole number within bounds (inclusive)."""
     says = f"whole number{f' of {unit}' if unit else ''} from {least} to {most}"
-
-    def read(text: str) -> int:
-        number = int(text.strip()) if _WHOLE.fullmatch(text.strip()) else None
-        if number is None or not least <= number <= most:
-            raise Refused(f"must be a {says}")
-        return number
-
-    return Kind(says, read)
+    return _number(says, _WHOLE, int, lambda number: least <= number <= most)
 
 
-def seconds(*, zero: bool = False, least: float = 0, most: float = _DAY) -> Kind:
+def seconds(*, zero: bool = False, least: float = 0, most: float = _DAY) -> Parser:
     """A number of seconds within bounds (inclusive, but for 0 unless `zero`)."""
     low = f"from {text_of(float(least))} to" if least or zero else "above 0, up to"
     says = f"number of seconds {low} {text_of(float(most))}"
-
-    def read(text: str) -> float:
-        number = _number(text)
-        if not least <= number <= most or (number == 0 and not zero):
-            raise Refused(f"must be a {says}, without a unit")
-        return number
-
-    return Kind(says, read)
+    return _number(says, _FRACTION, float, lambda number: least <= number <= most and (zero or number != 0), ", without a unit")
 
 
-def per_second(what: str, least: float, most: float) -> Kind:
+def per_second(what: str, least: float, most: float) -> Parser:
     """A number of something a second within bounds (inclusive)."""
     says = f"number of {what} a second from {text_of(float(least))} to {text_of(float(most))}"
-
-    def read(text: str) -> float:
-        number = _number(text)
-        if not least <= number <= most:
-            raise Refused(f"must be a {says}, without a unit")
-        return number
-
-    return Kind(says, read)
+    return _number(says, _FRACTION, float, lambda number: least <= number <= most, ", without a unit")
 
 
-def flag() -> Kind:
-    """Yes or no."""
-    either = choice("true", "false")
-    return Kind(either.says, lambda text: either.read(text) == "true")
-
-
-def choice(*names: str, hint: str = "") -> Kind:
+def choice(*names: str, hint: str = "") -> Parser:
     """One of some names, in any mix of small and capital letters; the value is the name as given here."""
-    says = "one of " + ", ".join(f"`{name}`" for name in names)
     by_folded = {name.lower(): name for name in names}
 
+    @parser("one of " + ", ".join(f"`{name}`" for name in names))
     def read(text: str) -> str:
         name = by_folded.get(text.strip().lower())
         if name is None:
-            raise Refused(f"must be one of {', '.join(names)}", hint)
+            raise InvalidValue(f"must be one of {', '.join(names)}", hint)
         return name
 
-    return Kind(says, read)
+    return read
 
 
-def readable_file() -> Kind:
-    """The path of a file that this process can read, now."""
-
-    def read(text: str) -> Path:
-        try:
-            with Path(text).open("rb"):
-                return Path(text)
-        except FileNotFoundError:
-            raise Refused("there is no such file", "give the path of a PEM file") from None
-        except OSError as error:
-            raise Refused(
-                f"cannot be read ({error.strerror})", "give the path of a PEM file that this process may read"
-            ) from None
-
-    return Kind("path of a PEM file", read)
+_EITHER: Final = choice("true", "false")
+flag: Final = Parser(_EITHER.says, lambda text: _EITHER.read(text) == "true")
 
 
-def file_to_be() -> Kind:
-    """The path of a file that may not exist yet."""
-
-    def read(text: str) -> Path:
-        if _is_directory(Path(text)):
-            raise Refused("is a directory", "give the path of a file")
-        return Path(text)
-
-    return Kind("path of a file", read)
-
-
-def _number(text: str) -> float:
-    """NaN for what is none."""
-    # Stripped for both: strip() takes more for white space than float() does.
-    return float(text.strip()) if _FRACTION.fullmatch(text.strip()) else math.nan
-
-
-def _is_directory(path: Path) -> bool:
+@parser("path of a PEM file")
+def readable_file(text: str) -> Path:
     try:
-        return path.is_dir()
-    except OSError:  # Longer than any file system takes: whoever opens it will say so.
-        return False
+        with Path(text).open("rb"):
+            return Path(text)
+    except FileNotFoundError:
+        raise InvalidValue("there is no such file", "give the path of a PEM file") from None
+    except OSError as error:
+        fix = "give the path of a PEM file that this process may read"
+        raise InvalidValue(f"cannot be read ({error.strerror})", fix) from None
+
+
+@parser("path of a file")
+def file_to_be(text: str) -> Path:
+    """The file need not exist yet."""
+    try:
+        directory = Path(text).is_dir()
+    except OSError:  # Longer than any file system takes: opening it will say so.
+        directory = False
+    if directory:
+        raise InvalidValue("is a directory", "give the path of a file")
+    return Path(text)
+
+
+def _number(
+    says: str, written: re.Pattern[str], read_number: type[int | float], fits: Callable[[float], bool], hint: str = ""
+) -> Parser:
+    @parser(says)
+    def read(text: str) -> float:
+        text = text.strip()  # it takes more for white space than int() and float() do
+        number = read_number(text) if written.fullmatch(text) else None
+        if number is None or not fits(number):
+            raise InvalidValue(f"must be a {says}{hint}")
+        return number
+
+    return read

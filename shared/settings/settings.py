@@ -1,22 +1,23 @@
-"""The settings of one process, as values: its groups, and for people's eyes where each text came from."""
+"""The settings of one process, as values: its groups, and for output where each text came from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
-from shared.settings.auth0 import Auth0Settings
-from shared.settings.cross_checks import NOTED, Clash
-from shared.settings.delivery import DeliverySettings
-from shared.settings.filter import FilterSettings
-from shared.settings.loop import LoopSettings
-from shared.settings.observability import ObservabilitySettings
-from shared.settings.option import Declaration, Group, Role
+from shared.settings.groups import (
+    Auth0Settings,
+    DeliverySettings,
+    FilterSettings,
+    LoopSettings,
+    ObservabilitySettings,
+    WebhookSettings,
+)
+from shared.settings.option import Conflict, Group, Role
 from shared.settings.parsers import text_of
-from shared.settings.sources import Found
-from shared.settings.transport import TransportSettings
-from shared.settings.webhook import WebhookSettings
+from shared.settings.sources import Entry
+from shared.settings.transport import KAFKA_DRAIN_BOUND, TransportSettings
 
 #: All groups, in the order of the flow.
 GROUPS: Final[tuple[type[Group], ...]] = (
@@ -32,8 +33,8 @@ GROUPS: Final[tuple[type[Group], ...]] = (
 G = TypeVar("G", bound=Group)
 
 
-class Row(NamedTuple):
-    """One option for people's eyes."""
+class OptionRow(NamedTuple):
+    """One option for output."""
 
     name: str
     #: Secrets masked. If it is not set: its default value, or in words what holds instead; empty if it is missing.
@@ -43,100 +44,113 @@ class Row(NamedTuple):
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An option of the role and what was found for it."""
+@dataclass(frozen=True)
+class _GroupOf(Generic[G]):
+    """A group as an attribute of the settings. Raises AttributeError for a role that does not have it."""
 
-    declared: Declaration
-    found: Found | None
+    group: type[G]
 
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        return self.declared.option.secrets_in(self.found.text) if self.found else ()
-
-    @property
-    def row(self) -> Row:
-        option = self.declared.option
-        if self.found:
-            return Row(option.name, option.shown(self.found.text), self.found.source, option.sentence)
-        return Row(option.name, text_of(self.declared.default) or option.unset, "default", option.sentence)
-
-    def __str__(self) -> str:
-        """Name, text and source, as a message begins."""
-        if self.found:
-            return f"{self.found.name}={self.declared.option.shown(self.found.text)!r} ({self.found.source})"
-        default = text_of(self.declared.default)
-        return f"{self.declared.option.name}={default!r} (default)" if default else f"{self.declared.option.name} (not set)"
+    def __get__(self, settings: Settings, _owner: type | None = None) -> G:
+        group = settings.groups.get(self.group)
+        if not isinstance(group, self.group):
+            raise AttributeError(f"the role {settings.role.value!r} has no settings of the group {self.group.title!r}")
+        return group
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of one process. A group that its role does not have raises AttributeError."""
+    """The settings of one process."""
 
     role: Role
     groups: Mapping[type[Group], Group] = field(repr=False)
     entries: tuple[Entry, ...] = field(repr=False)
 
-    @property
-    def auth0(self) -> Auth0Settings:
-        return self._group(Auth0Settings)
-
-    @property
-    def filter(self) -> FilterSettings:
-        return self._group(FilterSettings)
-
-    @property
-    def transport(self) -> TransportSettings:
-        return self._group(TransportSettings)
-
-    @property
-    def webhook(self) -> WebhookSettings:
-        return self._group(WebhookSettings)
-
-    @property
-    def delivery(self) -> DeliverySettings:
-        return self._group(DeliverySettings)
-
-    @property
-    def loop(self) -> LoopSettings:
-        return self._group(LoopSettings)
-
-    @property
-    def observability(self) -> ObservabilitySettings:
-        return self._group(ObservabilitySettings)
+    auth0 = _GroupOf(Auth0Settings)
+    filter = _GroupOf(FilterSettings)
+    transport = _GroupOf(TransportSettings)
+    webhook = _GroupOf(WebhookSettings)
+    delivery = _GroupOf(DeliverySettings)
+    loop = _GroupOf(LoopSettings)
+    observability = _GroupOf(ObservabilitySettings)
 
     def secrets(self) -> tuple[str, ...]:
         """Every text that must never be shown, for masking: secrets, and what URLs carry besides the address."""
-        return tuple(secret for entry in self.entries for secret in entry.secrets)
+        return tuple(secret for option, found in self.entries if found for secret in option.secrets_in(found.text))
 
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[OptionRow, ...]:
         """Every option of the role, in the order of the documentation."""
-        return tuple(entry.row for entry in self.entries)
+        return tuple(map(_row, self.entries))
 
     def notes(self) -> tuple[str, ...]:
-        """What is right and yet should be changed, a line each: old names in use, and what hardly fits together."""
-        used = ((entry.declared.option, entry.found.name) for entry in self.entries if entry.found)
+        """What is right and yet should be changed, a line each: deprecated names in use, and what hardly fits together."""
         old = (
-            f"{name} is an old name: rename it to {name.replace(option.old_name, option.name)}"
-            for option, name in used
-            if option.old_name and name.startswith(option.old_name)
+            f"{found.name} is an old name: rename it to {found.name.replace(option.old_name, option.name)}"
+            for option, found in self.entries
+            if found and option.old_name and found.name.startswith(option.old_name)
         )
-        return (*old, *self.clashing(NOTED))
+        return (*old, *conflict_lines(_notes(self), self.entries))
+
+    def conflicts(self) -> Iterator[str]:
+        """A line for each conflict over the borders of groups. A group that could not be read is in no conflict."""
+        return conflict_lines(_conflicts(self), self.entries)
 
     def is_set(self, name: str) -> bool:
-        """Whether somebody gave the option of this name a value."""
-        return any(entry.found and entry.declared.option.name == name for entry in self.entries)
+        """Whether the option of this name was given a value."""
+        return any(found and option.name == name for option, found in self.entries)
 
-    def clashing(self, clashes: Iterable[Clash]) -> Iterator[str]:
-        """A line for each that is there. What the role does not read, or could not be read, clashes with nothing."""
-        read = {declared.option.name for group in self.groups for declared in group.declarations()}
-        entries = {name: entry for entry in self.entries if (name := entry.declared.option.name) in read}
-        for clash in clashes:
-            if entries.keys() >= set(clash.names) and clash.there(self):
-                yield f"{' and '.join(str(entries[name]) for name in clash.names)}: {clash.what}; {clash.fix}"
+    def has(self, *groups: type[Group]) -> bool:
+        return self.groups.keys() >= set(groups)
 
-    def _group(self, kind: type[G]) -> G:
-        group = self.groups.get(kind)
-        if not isinstance(group, kind):
-            raise AttributeError(f"the role {self.role.value!r} has no settings of the group {kind.title!r}")
-        return group
+
+def _row(entry: Entry) -> OptionRow:
+    option, found = entry
+    if found:
+        return OptionRow(option.name, option.masked(found.text), found.source, option.sentence)
+    unset = "" if option.required else option.unset
+    return OptionRow(option.name, text_of(option.default) or unset, "default", option.sentence)
+
+
+def conflict_lines(conflicts: Iterable[Conflict], entries: Iterable[Entry]) -> Iterator[str]:
+    """A line for each; none for one with an option whose text could not be read."""
+    by_name = {entry.option.name: entry for entry in entries}
+    for names, what, fix in conflicts:
+        if by_name.keys() >= set(names):
+            yield f"{' and '.join(str(by_name[name]) for name in names)}: {what}; {fix}"
+
+
+def _conflicts(settings: Settings) -> Iterator[Conflict]:
+    """A process with one of these does not start."""
+    if not settings.has(LoopSettings):
+        return
+    loop = settings.loop
+    if settings.has(DeliverySettings) and settings.delivery.batched and settings.delivery.batch_max_events > loop.window:
+        what = "a batch can never be full, because fewer events than that are taken at a time"
+        yield Conflict(("BATCH_MAX_EVENTS", "WINDOW"), what, "lower the first or raise the second")
+    if settings.has(TransportSettings) and settings.transport.bootstrap_servers and loop.drain_timeout > KAFKA_DRAIN_BOUND:
+        what = f"a partition that Kafka does not get back within {KAFKA_DRAIN_BOUND:g} s is lost, and its events come again"
+        names = ("DRAIN_TIMEOUT", "KAFKA_BOOTSTRAP_SERVERS")
+        yield Conflict(names, what, f"set the first to {KAFKA_DRAIN_BOUND:g} or less")
+
+
+def _notes(settings: Settings) -> Iterator[Conflict]:
+    """A process with one of these logs it and starts."""
+    if settings.has(DeliverySettings, LoopSettings):
+        delivery, window = settings.delivery, settings.loop.window
+        if delivery.batched and delivery.batch_max_events <= window < delivery.batch_max_events * delivery.concurrent_calls:
+            what = "the events taken at a time do not fill that many calls, so batches will be smaller or calls fewer"
+            names = ("BATCH_MAX_EVENTS", "WINDOW", "WEBHOOK_CONCURRENT_CALLS")
+            yield Conflict(names, what, "raise WINDOW to the product of the other two, or let it be")
+        if delivery.max_attempts is not None and delivery.breaker_failures > window:
+            what = (
+                "the breaker can hardly open, because fewer events than that are under way, and an outage of the webhook would "
+                "turn events into dead letters"
+            )
+            names = ("WEBHOOK_BREAKER_FAILURES", "WINDOW", "WEBHOOK_MAX_ATTEMPTS")
+            yield Conflict(names, what, "lower the first or raise the second")
+    if settings.has(Auth0Settings) and settings.auth0.domain.startswith("http://"):
+        what = "the client secret and the log travel without TLS"
+        yield Conflict(("AUTH0_DOMAIN",), what, "let it be for a simulator, else use https://")
+    if settings.has(DeliverySettings) and not settings.delivery.batched:
+        for name in filter(settings.is_set, ("BATCH_MAX_EVENTS", "BATCH_MAX_BYTES", "BATCH_LINGER")):
+            what = "the first has no effect while each event is sent by itself"
+            yield Conflict((name, "SEND_AS_BATCH"), what, "set SEND_AS_BATCH to true or lines, or remove the first")

@@ -1,28 +1,29 @@
 """Where the text of a setting comes from: the environment, then `.env`; and for a secret also the file that `NAME_FILE` names.
 
-An empty text is no text: Compose hands on every variable that it knows, also those that nobody set.
+An empty text is no text: Compose passes on every variable that it knows, also those that are not set.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
+from pydantic.fields import FieldInfo
+from pydantic_settings import PydanticBaseSettingsSource
 
 from shared.masking import MASK
-from shared.settings.option import Option
-from shared.settings.parsers import Refused
+from shared.settings.option import Group, Option
+from shared.settings.parsers import InvalidValue, text_of
 
 _LARGEST: Final = 65536
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class SourceValue(NamedTuple):
     """A text that is set."""
 
     text: str
@@ -32,55 +33,63 @@ class Found:
     name: str
 
 
-class Unreadable(Refused):
-    """A secret that cannot be read; `pointer` is the variable that names its file. The message is a whole line."""
+class Entry(NamedTuple):
+    """An option and what was found for it."""
 
-    def __init__(self, pointer: Found, what: str, fix: str) -> None:
-        # Somebody may have put the secret itself where its file's path belongs.
-        path = repr(pointer.text) if pointer.text.startswith(("/", ".")) else MASK
-        super().__init__(f"{pointer.name}={path} ({pointer.source}): {what}", fix)
+    option: Option
+    found: SourceValue | None
+
+    def __str__(self) -> str:
+        """Name, text and source, as a message begins."""
+        if self.found:
+            return f"{self.found.name}={self.option.masked(self.found.text)!r} ({self.found.source})"
+        default = text_of(self.option.default)
+        return f"{self.option.name}={default!r} (default)" if default else f"{self.option.name} (not set)"
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """The environment and `.env` of one process, the empty texts left out."""
+Variables = Mapping[str, SourceValue]
 
-    environ: Mapping[str, str]
-    dotenv: Mapping[str, str]
-    dotenv_name: str
 
-    def __iter__(self) -> Iterator[Found]:
-        """Everything that is set, foreign names included, each once."""
-        for name in {**self.environ, **self.dotenv}:
-            found = self.get(name)
-            if found:
-                yield found
+class OptionSource(PydanticBaseSettingsSource):
+    """What the variables hold for the options of one group."""
 
-    def get(self, name: str) -> Found | None:
-        """What one variable holds; the environment wins."""
-        if self.environ.get(name):
-            return Found(self.environ[name], "environment", name)
-        return Found(self.dotenv[name], self.dotenv_name, name) if self.dotenv.get(name) else None
+    def __init__(self, group: type[Group], variables: Variables) -> None:
+        super().__init__(group)
+        self.errors: list[str] = []
+        #: By the name of the field; an option whose text cannot be read is in `errors` instead.
+        self.entries: dict[str, Entry] = {}
+        for attribute, option in group.options.items():
+            try:
+                self.entries[attribute] = Entry(option, _find(option, variables))
+            except InvalidValue as error:
+                self.errors.append(str(error))
 
-    def find(self, option: Option) -> Found | None:
-        """The text of an option, under its name or its old one. Raises `Unreadable`."""
-        found = (self._find(name, option) for name in option.names)
-        return next((item for item in found if item), None)
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:  # noqa: ARG002
+        found = self.entries[field_name].found if field_name in self.entries else None
+        return found.text if found else None, field_name, False
 
-    def _find(self, name: str, option: Option) -> Found | None:
-        plain = self.get(name)
-        pointer = self.get(f"{name}_FILE") if option.secret else None
-        if plain and pointer:
-            raise Unreadable(pointer, f"{name} is set too ({plain.source}), and only one can count", "remove one of them")
-        return _follow(pointer) if pointer else plain
+    def __call__(self) -> dict[str, str]:
+        values = ((name, self.get_field_value(field, name)[0]) for name, field in self.settings_cls.model_fields.items())
+        return {name: text for name, text in values if text is not None}
+
+
+def read_variables(environ: Mapping[str, str] | None, dotenv: Path | None) -> tuple[Variables, list[str]]:
+    """Everything that is set, foreign names included, and what is wrong with `.env`, one line each. The environment wins."""
+    environ = os.environ if environ is None else environ
+    texts, errors = read_dotenv(dotenv)
+    variables = {}
+    for name in {**environ, **texts}:
+        if environ.get(name):
+            variables[name] = SourceValue(environ[name], "environment", name)
+        elif name in texts:
+            variables[name] = SourceValue(texts[name], str(dotenv), name)
+    return variables, errors
 
 
 def read_dotenv(path: Path | None) -> tuple[dict[str, str], list[str]]:
     """Names and texts of a `.env` file (none if there is no file), and what is wrong with it, one line each."""
-    if path is None:
-        return {}, []
     try:
-        text = path.read_text("utf-8-sig")
+        text = path.read_text("utf-8-sig") if path else ""
     except FileNotFoundError:
         return {}, []
     except UnicodeDecodeError:
@@ -89,35 +98,48 @@ def read_dotenv(path: Path | None) -> tuple[dict[str, str], list[str]]:
         return {}, [f"{path}: cannot be read ({error.strerror}); make it a file that this process may read"]
     if "\0" in text:
         return {}, [f"{path}: is no text file; save it as UTF-8"]
+    # dotenv_values() would only log what it cannot parse.
     bindings = list(parse_stream(io.StringIO(text)))
-    good = "".join(binding.original.string for binding in bindings if not binding.error)
-    return _values(good), [_unclear(path, binding.original.line) for binding in bindings if binding.error]
+    good = io.StringIO("".join(binding.original.string for binding in bindings if not binding.error))
+    advice = "write NAME=text, the text in quotes if it holds a # or a quote"
+    errors = [f"{path}: line {binding.original.line} cannot be understood; {advice}" for binding in bindings if binding.error]
+    return {name: value for name, value in dotenv_values(stream=good).items() if value}, errors
 
 
-def _unclear(path: Path, line: int) -> str:
-    return f"{path}: line {line} cannot be understood; write NAME=text, the text in quotes if it holds a # or a quote"
+def _find(option: Option, variables: Variables) -> SourceValue | None:
+    """The text of an option, under its name or its deprecated one. Raises `InvalidValue` with a whole line."""
+    for name in option.names:
+        plain = variables.get(name)
+        pointer = variables.get(f"{name}_FILE") if option.secret else None
+        if plain and pointer:
+            what = f"{name} is set too ({plain.source}), and only one can count"
+            raise _unreadable(pointer, what, "remove one of them")
+        if plain or pointer:
+            return _follow(pointer) if pointer else plain
+    return None
 
 
-def _values(text: str) -> dict[str, str]:
-    return {name: value for name, value in dotenv_values(stream=io.StringIO(text)).items() if value}
-
-
-def _follow(pointer: Found) -> Found:
-    """The content of the file that a variable names, without one line end after it. Raises `Unreadable`."""
+def _follow(pointer: SourceValue) -> SourceValue:
+    """The content of the file that a variable names, without one line end after it. Raises `InvalidValue`."""
     try:
         with Path(pointer.text).open("rb") as file:
             content = file.read(_LARGEST + 1)
+        text = content.decode("utf-8") if len(content) <= _LARGEST else ""
     except FileNotFoundError:
-        raise Unreadable(pointer, "there is no such file", "give the path of the file that holds the secret") from None
+        raise _unreadable(pointer, "there is no such file", "give the path of the file that holds the secret") from None
     except OSError as error:
-        raise Unreadable(pointer, f"the file cannot be read ({error.strerror})", "change its owner or its mode") from None
-    if len(content) > _LARGEST:
-        raise Unreadable(pointer, f"the file is larger than {_LARGEST} bytes", "it must hold the secret and nothing else")
-    try:
-        text = content.decode("utf-8")
+        raise _unreadable(pointer, f"the file cannot be read ({error.strerror})", "change its owner or its mode") from None
     except UnicodeDecodeError:
-        raise Unreadable(pointer, "the file is not UTF-8 text", "save it as UTF-8") from None
+        raise _unreadable(pointer, "the file is not UTF-8 text", "save it as UTF-8") from None
+    if len(content) > _LARGEST:
+        raise _unreadable(pointer, f"the file is larger than {_LARGEST} bytes", "it must hold the secret and nothing else")
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
-        raise Unreadable(pointer, "the file is empty", "write the secret into it")
-    return Found(text, f"file {pointer.text}", pointer.name)
+        raise _unreadable(pointer, "the file is empty", "write the secret into it")
+    return SourceValue(text, f"file {pointer.text}", pointer.name)
+
+
+def _unreadable(pointer: SourceValue, what: str, fix: str) -> InvalidValue:
+    # The secret itself may stand where its file's path belongs.
+    path = repr(pointer.text) if pointer.text.startswith(("/", ".")) else MASK
+    return InvalidValue(f"{pointer.name}={path} ({pointer.source}): {what}", fix)

@@ -23,7 +23,7 @@ def handed_on(block: str) -> set[str]:
 
 
 def declared(role: Role) -> set[str]:
-    options = [declared.option for group in GROUPS if role in group.roles for declared in group.declarations()]
+    options = [option for group in GROUPS if role in group.roles for option in group.options.values()]
     files = {f"{name}_FILE" for option in options if option.secret for name in option.names}
     return {name for option in options for name in option.names} | files
 

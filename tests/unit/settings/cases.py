@@ -1,8 +1,8 @@
-"""Short ways to set something and see what comes of it. The environment of this machine plays no part."""
+"""Short ways to set something and see the outcome. The environment of this machine plays no part."""
 
 from __future__ import annotations
 
-from shared.settings import Role, Settings, examine, load
+from shared.settings import GROUPS, Role, Settings, examine, load
 
 #: What `run` needs at least.
 ENOUGH = {
@@ -11,16 +11,26 @@ ENOUGH = {
     "AUTH0_CLIENT_SECRET": "the-secret",
     "WEBHOOK_URL": "https://example.com/hook",
 }
+OPTIONS = {option.name: option for group in GROUPS for option in group.options.values()}
 
 
 def loaded(role: Role = Role.RUN, /, **environ: str) -> Settings:
     return load(role, {**ENOUGH, **environ}, None)
 
 
-def problems(role: Role = Role.RUN, /, **environ: str) -> tuple[str, ...]:
+def errors(role: Role = Role.RUN, /, **environ: str) -> tuple[str, ...]:
     return examine(role, {**ENOUGH, **environ}, None)[1]
 
 
-def problem(role: Role = Role.RUN, /, **environ: str) -> str:
-    (only,) = problems(role, **environ)
+def error(role: Role = Role.RUN, /, **environ: str) -> str:
+    (only,) = errors(role, **environ)
     return only
+
+
+def value(settings: Settings, name: str) -> object:
+    return next(
+        getattr(group, attribute)
+        for group in settings.groups.values()
+        for attribute, option in group.options.items()
+        if option.name == name
+    )

@@ -12,10 +12,9 @@ from typer.testing import CliRunner
 from admin.actions.configuration import document, example
 from admin.cli.app import app
 from shared.errors import ConfigurationError
-from shared.settings import GROUPS, parsers
 from shared.settings.loading import our_names
 from shared.settings.sources import read_dotenv
-from tests.unit.settings.cases import ENOUGH
+from tests.unit.settings.cases import ENOUGH, OPTIONS
 
 ROOT = Path(__file__).parents[3]
 
@@ -104,8 +103,7 @@ def test_a_level_that_is_none_is_refused(runner: CliRunner) -> None:
 
 def test_the_security_policy_names_every_secret_and_nothing_else_as_one() -> None:
     whole, parts = re.findall(r"^- Secret.*?(?=^- )", (ROOT / "SECURITY.md").read_text(), re.DOTALL | re.MULTILINE)
-    options = [declared.option for group in GROUPS for declared in group.declarations()]
-    secret = {name for option in options if option.secret for name in option.names}
-    in_part = {option.name for option in options if not option.secret and option.kind.hidden is not parsers._nothing}
+    secret = {name for option in OPTIONS.values() if option.secret for name in option.names}
+    in_part = {option.name for option in OPTIONS.values() if not option.secret and option.parser.hidden}
     assert set(re.findall(r"`([A-Z0-9_]+)`", whole)) - {"NAME_FILE"} == secret
     assert set(re.findall(r"`([A-Z0-9_]+)`", parts)) == in_part

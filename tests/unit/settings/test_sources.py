@@ -1,13 +1,34 @@
-"""Environment, `.env`, and files that hold secrets."""
+"""Environment, `.env`, and files that hold secrets; names that are nearly ours."""
 
 from __future__ import annotations
 
+import string
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.settings import Role, Settings, examine, load
-from tests.unit.settings.cases import ENOUGH
+from shared.settings.loading import our_names
+from shared.settings.names import LATER, nearest, within_distance
+from tests.unit.settings.cases import ENOUGH, OPTIONS, error, errors
+
+OURS = our_names() | LATER
+FOREIGN = """
+    PATH HOME HOST PORT TZ LANG LC_ALL TERM COLUMNS PWD USER SHELL WINDOWID WINDIR DISPLAY EDITOR PAGER CI HOSTNAME
+    HTTP_PROXY HTTPS_PROXY NO_PROXY SSL_CERT_FILE REQUESTS_CA_BUNDLE PYTHONPATH VIRTUAL_ENV DEBUG
+    KAFKA_HOST KAFKA_PORT KAFKA_HOME KAFKA_OPTS KAFKA_HEAP_OPTS KAFKA_URL KAFKA_BROKERS KAFKA_SERVICE_HOST KAFKA_SERVICE_PORT
+    KAFKA_PORT_9092_TCP KAFKA_PORT_9092_TCP_ADDR KAFKA_NODE_ID KAFKA_LISTENERS KAFKA_PROCESS_ROLES KAFKA_LOG_DIRS
+    WEBHOOK_SERVICE_HOST WEBHOOK_SERVICE_PORT WEBHOOK_PORT AUTH0_SERVICE_HOST AUTH0_SECRET AUTH0_BASE_URL AUTH0_ISSUER_BASE_URL
+    LOG_FILE LOG_DIR LOG_PATH LOG_OUTPUT SQLITE_TMPDIR DATABASE_URL REDIS_URL SLACK_WEBHOOK_URL COMPOSE_PROJECT_NAME
+"""
+MEANT = """
+    WEBHOK_URL=WEBHOOK_URL WEBHOOK_URI=WEBHOOK_URL webhook_url=WEBHOOK_URL AUTH0_DOMIAN=AUTH0_DOMAIN AUTH_DOMAIN=AUTH0_DOMAIN
+    KAFKA_BOOTSTRAP_SERVER=KAFKA_BOOTSTRAP_SERVERS KAFKA_SSL_CA_FILE=KAFKA_SSL_CAFILE AUTHORISATION=AUTHORIZATION
+    AUTHORIZATION_FIEL=AUTHORIZATION_FILE WEBHOOK_CONCURENT_CALL=WEBHOOK_CONCURRENT_CALLS WEBHOOK_SECRETS=WEBHOOK_SECRET
+    LOG_TYPE=LOG_TYPES WINDOWS=WINDOW
+"""
 
 
 def _dotenv(folder: Path, content: str | bytes) -> Path:
@@ -20,7 +41,7 @@ def _source(settings: Settings, name: str) -> str:
     return next(row.source for row in settings.rows() if row.name == name)
 
 
-def _problems(dotenv: Path, **environ: str) -> tuple[str, ...]:
+def _errors(dotenv: Path, **environ: str) -> tuple[str, ...]:
     return examine(Role.RUN, {**ENOUGH, **environ}, dotenv)[1]
 
 
@@ -34,7 +55,7 @@ def test_the_environment_wins_over_dotenv_and_each_value_knows_its_source(tmp_pa
 
 
 def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
-    """Compose hands on `WINDOW: ${WINDOW:-}` as an empty text."""
+    """Compose passes on `WINDOW: ${WINDOW:-}` as an empty text."""
     dotenv = _dotenv(tmp_path, "WINDOW=7\nLOG_FORMAT=\nLOG_LEVEL\nWEBHOK_URL=\n")
     settings = load(Role.RUN, {**ENOUGH, "WINDOW": "", "AUTHORIZATION_FILE": "", "WEBHOOK_SECRET": ""}, dotenv)
     assert settings.loop.window == 7
@@ -58,32 +79,31 @@ def test_the_current_directory_has_the_dotenv_unless_told_otherwise(tmp_path: Pa
         ("WINDOW=7".encode("utf-16"), "is not UTF-8 text"),
         ("WINDOW=7".encode("utf-16-le"), "is no text file"),
         (b"WINDOW=\xff", "is not UTF-8 text"),
+        (None, "cannot be read (Is a directory)"),  # Docker makes a folder of a mount whose source is missing
     ],
 )
-def test_a_damaged_dotenv_is_one_line(tmp_path: Path, content: str | bytes, said: str) -> None:
-    dotenv = _dotenv(tmp_path, content)
-    (line,) = _problems(dotenv)
+def test_a_damaged_dotenv_is_one_line(tmp_path: Path, content: str | bytes | None, said: str) -> None:
+    dotenv = tmp_path if content is None else _dotenv(tmp_path, content)
+    (line,) = _errors(dotenv)
     assert line.startswith(f"{dotenv}: {said}")
 
 
 def test_a_damaged_line_does_not_hide_the_others(tmp_path: Path) -> None:
     dotenv = _dotenv(tmp_path, "!!! what\nWINDOW=0\n")
-    assert [line.removeprefix(f"{dotenv}: ").split(" ")[0] for line in _problems(dotenv)] == ["line", "WINDOW='0'"]
-
-
-def test_a_folder_where_dotenv_should_be_is_one_line(tmp_path: Path) -> None:
-    """Docker makes a folder of a mount whose source is missing."""
-    (line,) = _problems(tmp_path)
-    assert "cannot be read (Is a directory)" in line
+    assert [line.removeprefix(f"{dotenv}: ").split(" ")[0] for line in _errors(dotenv)] == ["line", "WINDOW='0'"]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
     assert load(Role.RUN, ENOUGH, _dotenv(tmp_path, b"\xef\xbb\xbfWINDOW=7\n")).loop.window == 7
 
 
-@pytest.mark.parametrize(
-    "name", ["AUTH0_CLIENT_SECRET", "AUTHORIZATION", "KAFKA_SASL_PASSWORD", "WEBHOOK_SECRET", "WEBHOOK_HEADERS"]
-)
+@pytest.mark.parametrize("quote", ["", "'"])
+def test_json_needs_no_quotes_in_dotenv_and_may_have_them(tmp_path: Path, quote: str) -> None:
+    dotenv = _dotenv(tmp_path, f'WEBHOOK_HEADERS={quote}{{"X-Api-Key": "a#b $c"}}{quote}\n')
+    assert load(Role.RUN, ENOUGH, dotenv).webhook.headers == (("X-Api-Key", "a#b $c"),)
+
+
+@pytest.mark.parametrize("name", [option.name for option in OPTIONS.values() if option.secret])
 def test_every_secret_can_come_from_a_file(tmp_path: Path, name: str) -> None:
     file = tmp_path / "secret"
     file.write_bytes(b" hush \r\n")
@@ -92,19 +112,17 @@ def test_every_secret_can_come_from_a_file(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "secret"), [("hush", "hush"), ("hush\n", "hush"), (" hush \r\n", " hush "), ("hush\n\n", "hush\n"), ("hé", "hé")]
+    ("content", "secret"), [("hush", "hush"), ("hush\n", "hush"), (" hush \r\n", " hush "), ("hush\n\n", None), ("hé", "hé")]
 )
-def test_one_line_end_after_a_secret_is_ignored(tmp_path: Path, content: str, secret: str) -> None:
+def test_one_line_end_after_a_secret_is_ignored(tmp_path: Path, content: str, secret: str | None) -> None:
     file = tmp_path / "secret"
     file.write_bytes(content.encode())
     environ = {**ENOUGH, "AUTH0_CLIENT_SECRET": "", "AUTH0_CLIENT_SECRET_FILE": str(file)}
-    _, problems = examine(Role.PRODUCE, environ, None)
-    if "\n" in secret:
-        assert "cannot be seen" in problems[0]
+    if secret is None:
+        assert "cannot be seen" in examine(Role.PRODUCE, environ, None)[1][0]
     else:
         settings = load(Role.PRODUCE, environ, None)
-        assert settings.auth0.client_secret == secret
-        assert settings.secrets() == (secret,)
+        assert (settings.auth0.client_secret, settings.secrets()) == (secret, (secret,))
 
 
 @pytest.mark.parametrize(
@@ -115,35 +133,82 @@ def test_one_line_end_after_a_secret_is_ignored(tmp_path: Path, content: str, se
         (b"\n", "the file is empty"),
         (b"\xff", "the file is not UTF-8 text"),
         (b"x" * 70000, "the file is larger than 65536 bytes"),
+        ("é".encode() * 40000, "the file is larger than 65536 bytes"),
     ],
 )
 def test_a_secret_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes | None, said: str) -> None:
     file = tmp_path / "secret"
     if content is not None:
         file.write_bytes(content)
-    (line,) = _problems(tmp_path / "none", AUTH0_CLIENT_SECRET="", AUTH0_CLIENT_SECRET_FILE=str(file))
+    line = error(AUTH0_CLIENT_SECRET="", AUTH0_CLIENT_SECRET_FILE=str(file))
     assert line.startswith(f"AUTH0_CLIENT_SECRET_FILE='{file}' (environment): {said}; ")
 
 
 @pytest.mark.parametrize("pointer", ["/", "/" + "x" * 5000])
 def test_a_path_that_is_no_file_is_one_line(pointer: str) -> None:
-    (line,) = examine(Role.OURSELVES, {}, None)[1] or _problems(Path("none"), AUTHORIZATION_FILE=pointer)
-    assert "the file cannot be read (" in line
+    assert not errors(Role.OBSERVABILITY, AUTHORIZATION_FILE=pointer)
+    assert "the file cannot be read (" in error(AUTHORIZATION_FILE=pointer)
 
 
 def test_a_secret_in_the_place_of_its_path_is_not_shown() -> None:
-    (line,) = _problems(Path("none"), AUTHORIZATION_FILE="Bearer hush")
-    assert "hush" not in line
+    assert "hush" not in error(AUTHORIZATION_FILE="Bearer hush")
 
 
 def test_a_secret_and_its_file_together_are_refused_and_both_sources_named(tmp_path: Path) -> None:
     dotenv = _dotenv(tmp_path, "AUTHORIZATION=Bearer a\n")
-    (line,) = _problems(dotenv, AUTHORIZATION_FILE="/run/secrets/authorization")
+    (line,) = _errors(dotenv, AUTHORIZATION_FILE="/run/secrets/authorization")
     assert line.startswith("AUTHORIZATION_FILE='/run/secrets/authorization' (environment): AUTHORIZATION is set too")
     assert str(dotenv) in line
 
 
-@pytest.mark.parametrize("quote", ["", "'"])
-def test_json_needs_no_quotes_in_dotenv_and_may_have_them(tmp_path: Path, quote: str) -> None:
-    dotenv = _dotenv(tmp_path, f'WEBHOOK_HEADERS={quote}{{"X-Api-Key": "a#b $c"}}{quote}\n')
-    assert load(Role.RUN, ENOUGH, dotenv).webhook.headers == (("X-Api-Key", "a#b $c"),)
+# -- names
+
+
+@pytest.mark.parametrize(("name", "meant"), [pair.split("=") for pair in MEANT.split()])
+def test_a_near_miss_is_refused_with_a_suggestion(name: str, meant: str) -> None:
+    said = f"{name} is not a setting; did you mean {meant}? (set in environment)"
+    assert error(**{name: "1"}) == said
+    assert error(Role.OBSERVABILITY, **{name: "1"}) == said, "a near miss of another role is refused too"
+
+
+@pytest.mark.parametrize("name", sorted(LATER))
+def test_a_name_of_a_later_release_is_refused_rather_than_ignored(name: str) -> None:
+    assert name not in our_names()
+    assert error(**{name: "1"}).startswith(f"{name} is not supported by this release yet; remove it")
+
+
+def test_foreign_names_are_left_alone() -> None:
+    assert errors(**dict.fromkeys(FOREIGN.split(), "anything")) == ()
+    assert errors(METRICS_PORT="tcp://10.96.0.10:80") == (), "what Kubernetes sets for a service called metrics"
+
+
+_letters = st.sampled_from(string.ascii_uppercase[:3])
+_short = st.text(_letters, max_size=7)
+_slip = st.tuples(st.integers(0, 40), st.sampled_from(["insert", "remove", "replace"]), st.sampled_from("AEIOU_"))
+
+
+def _distance(one: str, other: str) -> int:
+    """Levenshtein's distance, by its definition."""
+    row = list(range(len(other) + 1))
+    for count, letter in enumerate(one, start=1):
+        diagonal, row[0] = row[0], count
+        for column, against in enumerate(other, start=1):
+            diagonal, row[column] = row[column], min(diagonal + (letter != against), row[column] + 1, row[column - 1] + 1)
+    return row[-1]
+
+
+@given(_short, _short, st.integers(0, 4))
+def test_the_bounded_distance_is_that_of_levenshtein(one: str, other: str, most: int) -> None:
+    assert within_distance(one, other, most) == (_distance(one, other) <= most)
+
+
+@given(st.sampled_from(sorted(OURS)), st.lists(_slip, min_size=1, max_size=3))
+def test_of_the_names_within_two_slips_the_nearest_is_meant(name: str, slips: list[tuple[int, str, str]]) -> None:
+    typed = name
+    for place, slip, letter in slips:
+        at = place % (len(typed) or 1)
+        typed = typed[:at] + ("" if slip == "remove" else letter) + typed[at + (slip != "insert") :]
+    near = [(_distance(typed, own), own) for own in OURS]
+    within = [(slips, own) for slips, own in near if slips <= (2 if len(own) >= 8 else 1)]
+    assert nearest(typed, OURS) == (min(within)[1] if within else None)
+    assert within or len(slips) > 1, "one slip is always noticed"

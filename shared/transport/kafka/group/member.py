@@ -30,8 +30,7 @@ from kafka.structs import TopicPartition
 from shared import failpoints
 from shared.errors import TransportUnusable
 from shared.logging import get_logger
-from shared.settings import TransportSettings
-from shared.settings.loop import KAFKA_DRAIN_BOUND
+from shared.settings import KAFKA_DRAIN_BOUND, TransportSettings
 from shared.transport.kafka.client import internals
 from shared.transport.kafka.client.errors import reason
 from shared.transport.kafka.client.thread import ClientThread

@@ -1,0 +1,268 @@
+"""The options of all parts but the transport, in the order of the flow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, ClassVar, Final, Literal, get_args
+
+from shared.log_types import LEVELS, suggest, table
+from shared.logging import LogFormat, Verbosity
+from shared.record import MAX_RECORD
+from shared.settings.headers import header_object, header_value, signing_secret, success_statuses
+from shared.settings.option import Conflict, Group, Option, Role
+from shared.settings.parsers import (
+    InvalidValue,
+    choice,
+    file_to_be,
+    flag,
+    line,
+    parser,
+    per_second,
+    readable_file,
+    seconds,
+    whole,
+)
+from shared.settings.urls import is_private, proxy_url, tenant_domain, webhook_url
+
+_LEVELS: Final = ", ".join(f"{number} {name}" for number, name in enumerate(LEVELS))
+
+
+@parser(f"one of {_LEVELS}")
+def _level(text: str) -> int:
+    """The number of a level. A name is refused: most likely it was meant for our own log."""
+    if text.strip() not in map(str, range(len(LEVELS))):
+        fix = f"for how much this program itself writes, set VERBOSITY={text.lower()}" if text.lower() in LEVELS else ""
+        raise InvalidValue(f"must be the number of a level of Auth0 events: {_LEVELS}", fix)
+    return int(text.strip())
+
+
+@parser("codes of log event types, separated by commas")
+def _types(text: str) -> frozenset[str]:
+    codes = [code for code in map(str.strip, text.split(",")) if code]
+    if unknown := [_unknown(code) for code in codes if code not in table()]:
+        raise InvalidValue(", ".join(unknown), "`auth0-webhooks types` lists all types")
+    return frozenset(codes)
+
+
+def _unknown(code: str) -> str:
+    meant = suggest(code)
+    return f"{code[:60]!r} is no log event type" + (f" (did you mean {meant}?)" if meant else "")
+
+
+class Auth0Settings(Group):
+    """The tenant whose log is read, and the machine-to-machine application that may read it."""
+
+    title: ClassVar = "Auth0"
+    roles: ClassVar = frozenset({Role.RUN, Role.PRODUCE})
+
+    domain: Annotated[str, Option("AUTH0_DOMAIN", tenant_domain, example="acme.eu.auth0.com")]
+    """The tenant's domain."""
+    client_id: Annotated[
+        str, Option("AUTH0_CLIENT_ID", line, example="8Zr1XnKfT5cQyB0mVd3uHgWe", old_name="AUTH0_GLOBAL_CLIENT_ID")
+    ]
+    """Client ID of the application; it needs the scope `read:logs` of the Auth0 Management API."""
+    client_secret: Annotated[
+        str, Option("AUTH0_CLIENT_SECRET", line, secret=True, example="…", old_name="AUTH0_GLOBAL_CLIENT_SECRET")
+    ]
+    """Client secret of the application."""
+    audience_given: Annotated[
+        str | None,
+        Option("AUTH0_AUDIENCE", line, example="https://acme.eu.auth0.com/api/v2/", unset="https://AUTH0_DOMAIN/api/v2/"),
+    ] = None
+    """Identifier of the Management API; wanted when `AUTH0_DOMAIN` is a custom domain."""
+    batch_size: Annotated[int, Option("BATCH_SIZE", whole(1, 100, "entries"))] = 100
+    """How many log entries to ask for at once."""
+    poll_interval: Annotated[float, Option("POLL_INTERVAL", seconds())] = 5.0
+    """How long to wait after everything was read, before asking again."""
+    proxy: Annotated[str | None, Option("AUTH0_PROXY", proxy_url, example="http://proxy.internal:3128")] = None
+    """Proxy on the way to Auth0; `HTTPS_PROXY` and its like are not looked at."""
+    ca_file: Annotated[
+        Path | None, Option("AUTH0_CA_FILE", readable_file, example="/etc/ssl/proxy-ca.pem", unset="the usual ones")
+    ] = None
+    """Certificate authorities to trust for Auth0, instead of the usual ones."""
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host, without a slash at the end."""
+        return self.domain if "://" in self.domain else f"https://{self.domain}"
+
+    @property
+    def audience(self) -> str:
+        """What a token for the Management API is asked for."""
+        return self.audience_given or f"{self.base_url}/api/v2/"
+
+
+class FilterSettings(Group):
+    """Which events are delivered. An event must pass both; `auth0-webhooks types` lists types and levels."""
+
+    title: ClassVar = "Filter"
+    roles: ClassVar = frozenset({Role.RUN, Role.PRODUCE})
+
+    level: Annotated[int, Option("LOG_LEVEL", _level)] = 0
+    """The lowest level of events to deliver."""
+    types: Annotated[
+        frozenset[str], Option("LOG_TYPES", _types, example="s,f,limit_wc", unset="all but sapi, fapi and mgmt_api_read")
+    ] = frozenset()
+    """The types of events to deliver."""
+
+
+class WebhookSettings(Group):
+    """Your endpoint, and what a call to it looks like."""
+
+    title: ClassVar = "Webhook"
+    roles: ClassVar = frozenset({Role.RUN, Role.CONSUME})
+
+    url: Annotated[str, Option("WEBHOOK_URL", webhook_url, example="https://example.com/auth0-events")]
+    """Where each event is POSTed to."""
+    success_codes: Annotated[frozenset[int], Option("WEBHOOK_SUCCESS_CODES", success_statuses)] = frozenset({200})
+    """The answers that mean delivered; after any other the event is tried again."""
+    timeout: Annotated[float, Option("WEBHOOK_TIMEOUT", seconds())] = 30.0
+    """How long one call may take in all."""
+    connect_timeout: Annotated[float, Option("WEBHOOK_CONNECT_TIMEOUT", seconds())] = 5.0
+    """How long connecting may take, TLS included, within `WEBHOOK_TIMEOUT`."""
+    secret: Annotated[
+        str | None,
+        Option(
+            "WEBHOOK_SECRET",
+            signing_secret,
+            secret=True,
+            example="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            unset="none: not signed",
+        ),
+    ] = None
+    """Signs every call as Standard Webhooks describes."""
+    secret_previous: Annotated[
+        str | None,
+        Option("WEBHOOK_SECRET_PREVIOUS", signing_secret, secret=True, example="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ] = None
+    """Signs every call too, while receivers move to a new `WEBHOOK_SECRET`."""
+    authorization: Annotated[str | None, Option("AUTHORIZATION", header_value, secret=True, example="Bearer s3cr3t")] = None
+    """The `Authorization` header of every call."""
+    headers: Annotated[
+        tuple[tuple[str, str], ...], Option("WEBHOOK_HEADERS", header_object, secret=True, example='{"X-Api-Key": "s3cr3t"}')
+    ] = ()
+    """More headers of every call, such as `{"X-Api-Key": "s3cr3t"}`."""
+    ca_file: Annotated[
+        Path | None, Option("WEBHOOK_CA_FILE", readable_file, example="/etc/ssl/internal-ca.pem", unset="the usual ones")
+    ] = None
+    """Certificate authorities to trust for the webhook, instead of the usual ones."""
+    client_cert: Annotated[Path | None, Option("WEBHOOK_CLIENT_CERT", readable_file, example="/etc/ssl/client.pem")] = None
+    """Our certificate, for a webhook that wants one."""
+    client_key: Annotated[
+        Path | None, Option("WEBHOOK_CLIENT_KEY", readable_file, example="/etc/ssl/client.key", unset="in `WEBHOOK_CLIENT_CERT`")
+    ] = None
+    """The key of it, without a password."""
+    proxy: Annotated[str | None, Option("WEBHOOK_PROXY", proxy_url, example="http://proxy.internal:3128")] = None
+    """Proxy on the way to the webhook; `HTTPS_PROXY` and its like are not looked at."""
+    allow_private: Annotated[bool, Option("WEBHOOK_ALLOW_PRIVATE", flag)] = True
+    """Whether the webhook may have a private or loopback address. Link-local and cloud-metadata ones are always refused."""
+
+    def conflicts(self) -> Iterator[Conflict]:
+        # A shorter total alone is no contradiction: it bounds the default of the part.
+        if self.connect_timeout > self.timeout and "connect_timeout" in self.model_fields_set:
+            what = "connecting may take longer than the whole call"
+            yield Conflict(("WEBHOOK_CONNECT_TIMEOUT", "WEBHOOK_TIMEOUT"), what, "lower the first or raise the second")
+        if self.secret_previous is not None and self.secret is None:
+            what = "the secret from before signs beside the one of today only"
+            yield Conflict(("WEBHOOK_SECRET_PREVIOUS", "WEBHOOK_SECRET"), what, "set the second, or rename the first")
+        if self.client_key is not None and self.client_cert is None:
+            what = "the first is the key of the second"
+            yield Conflict(("WEBHOOK_CLIENT_KEY", "WEBHOOK_CLIENT_CERT"), what, "set the second as well")
+        if self.client_cert is not None and not self.url.lower().startswith("https:"):
+            what = "a certificate is shown to an https webhook only"
+            yield Conflict(("WEBHOOK_CLIENT_CERT", "WEBHOOK_URL"), what, "use https in the second, or remove the first")
+        if not self.allow_private and is_private(self.url):
+            what = "the address is not a public one"
+            yield Conflict(("WEBHOOK_URL", "WEBHOOK_ALLOW_PRIVATE"), what, "use a public address, or remove the second")
+
+
+class DeliverySettings(Group):
+    """When your endpoint is called: how fast, in which order, again after a failure, and with how many events."""
+
+    title: ClassVar = "Delivery"
+    roles: ClassVar = frozenset({Role.RUN, Role.CONSUME})
+
+    concurrent_calls: Annotated[int, Option("WEBHOOK_CONCURRENT_CALLS", whole(1, 10000, "calls"))] = 5
+    """The most calls open at any time, over all replicas together."""
+    rate_limit: Annotated[float | None, Option("WEBHOOK_RATE_LIMIT", per_second("calls", 0.001, 100_000), example="50")] = None
+    """The most calls begun in any one second, over all replicas together."""
+    ordering: Annotated[Literal["key", "partition", "none"], Option("WEBHOOK_ORDERING", choice("key", "partition", "none"))] = (
+        "key"
+    )
+    """Which events are delivered one after another: those of the same user (`key`), of the same partition, or none."""
+    backoff_base: Annotated[float, Option("WEBHOOK_BACKOFF_BASE", seconds())] = 1.0
+    """The longest wait before the second try; it doubles with each try."""
+    backoff_cap: Annotated[float, Option("WEBHOOK_BACKOFF_CAP", seconds())] = 300.0
+    """The longest wait before any try."""
+    max_attempts: Annotated[
+        int | None, Option("WEBHOOK_MAX_ATTEMPTS", whole(1, 1_000_000, "attempts"), example="20", unset="no end")
+    ] = None
+    """How many attempts an event has before it becomes a dead letter."""
+    breaker_failures: Annotated[int, Option("WEBHOOK_BREAKER_FAILURES", whole(1, 1_000_000, "events"))] = 10
+    """How many different events must fail in a row until only probes are sent."""
+    probe_interval: Annotated[float, Option("WEBHOOK_PROBE_INTERVAL", seconds())] = 5.0
+    """The wait before the first probe; it doubles up to a minute."""
+    send_as_batch: Annotated[Literal["false", "true", "lines"], Option("SEND_AS_BATCH", choice("false", "true", "lines"))] = (
+        "false"
+    )
+    """Several events in one call: as a JSON array (`true`), or a line each (`lines`)."""
+    batch_max_events: Annotated[int, Option("BATCH_MAX_EVENTS", whole(1, 10_000, "events"))] = 100
+    """The most events in one call."""
+    batch_max_bytes: Annotated[int, Option("BATCH_MAX_BYTES", whole(1, MAX_RECORD, "bytes"))] = 1_000_000
+    """The largest body of a call with several events; an event that is larger goes alone."""
+    batch_linger: Annotated[float, Option("BATCH_LINGER", seconds(zero=True))] = 0.1
+    """How long an event may wait for others to go with it."""
+
+    @property
+    def batched(self) -> bool:
+        """Whether a call may carry several events."""
+        return self.send_as_batch != "false"
+
+    def conflicts(self) -> Iterator[Conflict]:
+        if self.backoff_base > self.backoff_cap:
+            what = "the first wait is longer than the longest"
+            yield Conflict(("WEBHOOK_BACKOFF_BASE", "WEBHOOK_BACKOFF_CAP"), what, "lower the first or raise the second")
+
+
+class LoopSettings(Group):
+    """How the consumer takes events from the log and gives them back when it stops."""
+
+    title: ClassVar = "Loop"
+    roles: ClassVar = frozenset({Role.RUN, Role.CONSUME})
+
+    window: Annotated[int, Option("WINDOW", whole(1, 1_000_000, "events"))] = 1000
+    """The most events taken and not yet done, waiting ones included; on Kafka about 2,000 of a partition."""
+    commit_interval: Annotated[float, Option("COMMIT_INTERVAL", seconds())] = 1.0
+    """The longest wait of an event that is done until the log notes it; 50 are noted at once."""
+    drain_timeout: Annotated[float, Option("DRAIN_TIMEOUT", seconds(zero=True))] = 10.0
+    """How long open calls may go on when partitions move or the process stops; then they are cancelled. On Kafka 50 at most."""
+    stop_grace: Annotated[float, Option("STOP_GRACE", seconds())] = 25.0
+    """How long stopping may take in all; then the process ends as it is."""
+
+    def conflicts(self) -> Iterator[Conflict]:
+        if self.drain_timeout >= self.stop_grace:
+            what = "the process would end before open calls are drained and noted"
+            yield Conflict(("DRAIN_TIMEOUT", "STOP_GRACE"), what, "make the first shorter than the second")
+
+
+class ObservabilitySettings(Group):
+    """What this program tells about itself: lines on standard error, and a sign of life."""
+
+    title: ClassVar = "Ourselves"
+    roles: ClassVar = frozenset(Role)
+
+    verbosity: Annotated[
+        Verbosity, Option("VERBOSITY", choice(*get_args(Verbosity), hint="for which Auth0 events are delivered, see LOG_LEVEL"))
+    ] = "info"
+    """The least important lines that are written."""
+    log_format: Annotated[
+        LogFormat | None,
+        Option("LOG_FORMAT", choice(*get_args(LogFormat)), example="json", unset="console on a terminal, else json"),
+    ] = None
+    """Lines for a person's eyes or for a program."""
+    health_file: Annotated[
+        Path | None,
+        Option("HEALTH_FILE", file_to_be, example="/tmp/auth0-webhooks.alive"),  # noqa: S108  an example
+    ] = None
+    """A file that is touched every few seconds while all loops make progress, for a container's health check."""
