@@ -124,7 +124,7 @@ class ConsumerLog(ConsumerObserver):
 
 
 class Advice:
-    """`success`: the statuses that mean delivered."""
+    """What to look at. `success`: the statuses that mean delivered."""
 
     def __init__(self, success: Set[int]) -> None:
         self._success = success

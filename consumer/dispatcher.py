@@ -44,15 +44,14 @@ class Dispatcher:
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._webhook = webhook
         self._policy = policy
         self._breaker = breaker
         self._observer = observer
         self._jitter = jitter
         self._clock = clock
-        self._ready_queue = ReadyQueue(policy.batching, lambda: self.launch(), limited=policy.max_attempts is not None)
+        self.ready_queue = ReadyQueue(policy.batching, lambda: self.launch(), limited=policy.max_attempts is not None)
         self._launcher = Launcher(
-            self._ready_queue,
+            self.ready_queue,
             webhook=webhook,
             policy=policy,
             breaker=breaker,
@@ -61,26 +60,17 @@ class Dispatcher:
             observer=observer,
             clock=clock,
         )
+        self.open_calls = self._launcher.open
         #: Starts whatever may start.
         self.launch = self._launcher.launch
-        self._stage = stage(self._ready_queue.add)
+        self._stage = stage(self.ready_queue.add)
         self._withheld = WithheldEvents(
-            self._stage, self._ready_queue, take_apart=self._take_apart, make_ready=self._make_ready, clock=clock
+            self._stage, self.ready_queue, take_apart=self._take_apart, make_ready=self._make_ready, clock=clock
         )
         self._dead_letters = DeadLetterWriter(open_letters, self._on_dead_letter, observer)
         self.drained = asyncio.Event()
         #: An event that is to be skipped has been withheld, or its dead letter is acknowledged.
         self.skip_progress = self._withheld.progress
-
-    @property
-    def in_flight(self) -> int:
-        """Open calls."""
-        return len(self._launcher.open)
-
-    @property
-    def waiting_for_retry(self) -> int:
-        """Calls that wait for their next attempt."""
-        return self._ready_queue.waiting_for_retry
 
     # -- what comes in, and what goes
 
@@ -136,17 +126,14 @@ class Dispatcher:
 
     def calls_of(self, partitions: Collection[Partition]) -> list[Delivery | Batch]:
         """The open calls that carry an event of these."""
-        return [call for call in self._launcher.open if any(part.partition in partitions for part in parts_of(call))]
+        return [call for call in self.open_calls if any(part.partition in partitions for part in parts_of(call))]
 
     def cancel(self, partitions: Collection[Partition]) -> int:
         """Cancels the open calls of these. Returns their number. What else such a call carried is sent anew."""
         calls = self.calls_of(partitions)
         for call in calls:
-            self._launcher.open.discard(call)
-            self._webhook.cancel(call)
-            self._observer.call_cancelled(call)
-            self._breaker.cancelled(call, self._clock())
-            self._ready_queue.put_back(call)
+            self._launcher.cancel(call)
+            self.ready_queue.put_back(call)
             for part in parts_of(call):
                 self._withheld.withhold_if_free(part)
         return len(calls)
@@ -154,20 +141,19 @@ class Dispatcher:
     def drop_dead(self) -> None:
         """Drops what belongs to partitions that are about to go, but for open calls."""
         self._stage.drop_dead()
-        self._ready_queue.drop_dead()
+        self.ready_queue.drop_dead()
         self._withheld.drop_dead()
         self._dead_letters.abandon(lambda delivery: not delivery.partition.live)
         self.launch()
 
     async def close(self) -> None:
-        self._launcher.close()
         await self._dead_letters.close()
-        await self._webhook.close()
+        await self._launcher.close()
 
     # -- outcomes
 
     def _on_response(self, call: Delivery | Batch, attempt: Attempt) -> None:
-        self._launcher.open.discard(call)
+        self.open_calls.discard(call)
         outcome = classify(attempt, self._policy.success)
         if not attempt.sent:
             self._on_no_descriptor(call, attempt)
@@ -190,15 +176,14 @@ class Dispatcher:
         if before is not BreakerState.CLOSED:
             self._observer.breaker_closed(call)
             # They waited for the webhook, not because of themselves: they go now, as fast as the breaker's ramp lets them.
-            self._ready_queue.retry_now()
+            self.ready_queue.retry_now()
 
     def _on_failed(self, call: Delivery | Batch, attempt: Attempt, outcome: Outcome) -> None:
         before, now = self._breaker.state, self._clock()
         floor = self._policy.backoff.floor(attempt.retry_after)
-        spent = self._breaker.failed(call, now, not_before=now + floor if floor else 0.0)
-        if self._is_poison(call, attempt, before):
-            spent = True
-            self._breaker.refused(now)
+        spent = self._breaker.failed(
+            call, now, not_before=now + floor if floor else 0.0, rejected=is_about_the_event(attempt.status)
+        )
         if outcome is Outcome.GONE and self._breaker.state is BreakerState.CLOSED:
             self._breaker.open(now)
         delay = self._policy.backoff.delay(
@@ -221,23 +206,15 @@ class Dispatcher:
     def _on_no_descriptor(self, call: Delivery | Batch, attempt: Attempt) -> None:
         """No attempt: our descriptors are used up. What is open keeps its connections."""
         self._breaker.cancelled(call, self._clock())
-        self._observer.call_not_sent(call, attempt, self.in_flight)
+        self._observer.call_not_sent(call, attempt, len(self.open_calls))
         self._go_on(call, _fate_of(call, exhausted=False), self._launcher.no_descriptor())
-
-    def _is_poison(self, call: Delivery | Batch, attempt: Attempt, before: BreakerState) -> bool:
-        """A probe that had failed before, so no fresh event was at hand, and it is rejected again: that one spends an attempt.
-
-        Else a window full of poisoned events would look like an outage for ever, and none of them would become a dead letter.
-        """
-        probe = before is BreakerState.HALF_OPEN and self._breaker.state is BreakerState.OPEN
-        return probe and call.failed and is_about_the_event(attempt.status)
 
     def _go_on(self, call: Delivery | Batch, fate: Fate, delay: float) -> None:
         if isinstance(call, Batch):
             if fate is Fate.TAKEN_APART or is_leaving(call):
                 self._take_apart(call)
             else:
-                self._ready_queue.retry_in(call, delay)
+                self.ready_queue.retry_in(call, delay)
         elif not call.partition.live:
             pass  # the next owner's: a letter that is begun now would be abandoned, and the event be dead and delivered
         elif fate is Fate.DEAD:
@@ -245,7 +222,7 @@ class Dispatcher:
         elif fate is Fate.WITHHELD:
             self._withheld.withhold(call, delay)
         else:
-            self._ready_queue.retry_in(call, delay)
+            self.ready_queue.retry_in(call, delay)
 
     def _take_apart(self, batch: Batch) -> None:
         """Its events go one by one from now on: one of them may be the culprit."""

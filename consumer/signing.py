@@ -23,7 +23,7 @@ class Signing:
     """Makes the header lines of one request.
 
     `secrets`: base64, with or without `whsec_` in front and padding behind; with several each signs, so that a receiver may still
-    know the old one. Raises `ValueError` for a secret that is not base64.
+    verify by the old one. Raises `ValueError` for a secret that is not base64.
     """
 
     def __init__(self, secrets: Sequence[str], *, clock: Callable[[], float] = time.time) -> None:
@@ -58,5 +58,5 @@ def _decode(secret: str) -> bytes:
     except ValueError:
         key = b""
     if not key:
-        raise ValueError("a signing secret must be base64")  # without the secret, and without what came of it
+        raise ValueError("a signing secret must be base64")  # without the secret, and without the error that would quote it
     return key

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 
 class Call:
-    """One request that may be made again. The client reads it and changes nothing."""
+    """One request that may be retried. The client reads it and changes nothing."""
 
     __slots__ = ("attempt", "body", "failed", "log_id", "not_before")
 
@@ -26,7 +26,7 @@ class Call:
 
 
 class Cause(Enum):
-    """What a failure says about where to look; most say nothing. See `consumer.advice`."""
+    """What a failure shows about where to look; most show nothing. See `consumer.delivery_log`."""
 
     #: A 2xx that is not one of those that mean delivered.
     NOT_COUNTED = auto()
@@ -41,7 +41,7 @@ class Cause(Enum):
     NOT_LISTENING = auto()
     #: Plain HTTP was sent to a port that speaks TLS, and it said so.
     WANTS_TLS = auto()
-    #: Plain HTTP was sent to a port that closed without a word, as most that speak TLS do.
+    #: Plain HTTP was sent to a port that closed without a response, as most that speak TLS do.
     MAY_WANT_TLS = auto()
     #: TLS was spoken to a port that speaks something else.
     NO_TLS = auto()
@@ -53,17 +53,17 @@ class Cause(Enum):
 class Attempt:
     """What came of one request."""
 
-    #: The status of the answer; None where there was none.
+    #: The status of the response; None where there was none.
     status: int | None
-    #: Why there was no answer, in a few words without personal data; empty where there was one.
+    #: Why there was no response, in a few words without personal data; empty where there was one.
     problem: str = ""
     #: Seconds that the receiver asked us to wait, at least 0 and without an upper bound; None: it did not ask.
     retry_after: float | None = None
-    #: There was no answer because it took too long.
+    #: There was no response because it took too long.
     timed_out: bool = False
-    #: False: no request went out, for want of a file descriptor of ours. That says nothing about the webhook or the event.
+    #: False: no request was sent, since no file descriptor was left. That says nothing about the webhook or the event.
     sent: bool = True
-    #: Where to look, as far as it can be told from more than the status.
+    #: Where to look, where more than the status shows it.
     cause: Cause | None = None
     #: Where a redirect leads, safe to be shown.
     location: str = ""
@@ -81,10 +81,10 @@ class Webhook(Protocol):
     """Sends calls. Everything happens in one event loop."""
 
     def send(self, call: Call, on_response: OnResponse) -> None:
-        """Start one attempt under one total deadline. `on_response` is called later, once, unless the call is cancelled."""
+        """Starts one attempt under one total deadline. `on_response` is called later, once, unless the call is cancelled."""
 
     def cancel(self, call: Call) -> None:
-        """Break off the attempt: its connection is closed and `on_response` will not be called."""
+        """Cancels the attempt: its connection is closed and `on_response` will not be called."""
 
     async def close(self) -> None:
-        """Close all connections. Idempotent."""
+        """Closes all connections. Idempotent."""

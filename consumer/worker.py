@@ -197,8 +197,8 @@ class Worker(RebalanceListener):
         return WorkerState(
             breaker=self._breaker.state,
             in_window=self._window.taken,
-            in_flight=self._dispatcher.in_flight,
-            waiting_for_retry=self._dispatcher.waiting_for_retry,
+            in_flight=len(self._dispatcher.open_calls),
+            waiting_for_retry=self._dispatcher.ready_queue.waiting_for_retry,
             done_beyond=self._window.beyond,
         )
 
@@ -227,7 +227,7 @@ class Worker(RebalanceListener):
         self._dispatcher.share(calls)
 
     async def revoked(self, partitions: Collection[int]) -> Mapping[int, Position]:
-        """Waits for the open calls, and cancels what is left after the drain timeout; nothing new starts meanwhile."""
+        """Waits for the open calls, and cancels what is left at the drain timeout; nothing new starts meanwhile."""
         leaving = self._window.retire(partitions)
         self._dispatcher.drop_dead()
         failpoints.at("in-revoked")

@@ -1,4 +1,4 @@
-"""What travels in a commit beside the position: which offsets above it are still open. Pure.
+"""The metadata of a commit: which offsets above the position are still open. Pure.
 
 The offsets between the position and `until` are done but for those listed, so a restart does not call the webhook again for what
 is done, however much that is: the list is bounded by the window, and by what a log keeps. Form, ASCII:
@@ -8,8 +8,8 @@ is done, however much that is: the list is bounded by the window, and by what a 
     to `until`; CRC-32 of the position and all of the text before
 
 The ledger takes no more than fits, whichever of it are done by then. What does not fit all the same, because an older release or
-a log with another limit took it, is cut off at the far end: `until` falls back to the first open offset that is left out, which
-means that more is delivered again, never less.
+a log with another limit took it, is cut off at the high end: `until` falls back to the first open offset that is left out, so
+more is delivered again, never less.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 
 _VERSION: Final = "1"
 MARGIN: Final = len(_VERSION) + 2 + 8  # version, two semicolons, checksum
-#: No honest run or distance is longer; a damaged one that passes the checksum must not eat the memory.
+#: No run or distance of ours is longer; a damaged one that passes the checksum must not use up the memory.
 _MOST: Final = 1 << 40
 _MOST_OPEN: Final = 1_000_000
 
@@ -41,25 +41,25 @@ def distances(bounds: Sequence[int]) -> Iterator[int]:
 
 
 def cost(distance: int) -> int:
-    """The most characters that a distance takes, with what separates it from the next; in a run it takes fewer."""
+    """The most characters that a distance takes, with the separator; in a run it takes fewer."""
     return (distance.bit_length() + 3) // 4 + 1
 
 
-def encode(known: OpenOffsets, limit: int | None = None) -> str:
-    """The text for a commit at the position `known.open[0]`; empty where nothing is done beyond the position.
+def encode(offsets: OpenOffsets, limit: int | None = None) -> str:
+    """Returns the text for a commit at the position `offsets.open[0]`; empty where nothing is done beyond the position.
 
     `limit`: the most characters; None: any number.
     """
-    if not known.open or known.until - known.open[0] <= len(known.open):
+    if not offsets.open or offsets.until - offsets.open[0] <= len(offsets.open):
         return ""
-    position = known.open[0]
-    body = _fit([_token(distance, len(list(run))) for distance, run in groupby(distances([*known.open, known.until]))], limit)
+    position = offsets.open[0]
+    body = _fit([_token(distance, len(list(run))) for distance, run in groupby(distances([*offsets.open, offsets.until]))], limit)
     text = f"{_VERSION};{body}"
     return f"{text};{_checksum(position, text)}" if body else ""
 
 
 def decode(position: int, text: str) -> OpenOffsets | None:
-    """What `encode` wrote for this position; None for anything else: another program's text, a damaged or a newer one."""
+    """Returns what `encode` wrote for this position; None for anything else: another program's text, a damaged or a newer one."""
     head, _, checksum = text.rpartition(";")
     version, _, body = head.partition(";")
     if version != _VERSION or not body or checksum != _checksum(position, head):
@@ -89,7 +89,7 @@ def _token(distance: int, times: int) -> str:
 
 
 def _fit(tokens: Sequence[str], limit: int | None) -> str:
-    """As many tokens from the start as fit. The last one kept then ends at an open offset, which is where knowledge ends."""
+    """Returns as many tokens from the start as fit. The last one then ends at an open offset: `until` of the cut text."""
     kept = len(tokens)
     if limit is not None:
         sizes = accumulate((len(token) + 1 for token in tokens), initial=MARGIN)

@@ -1,8 +1,8 @@
 """Which offsets of one partition are done. Pure.
 
-Offsets are taken in ascending order, with holes, and finish in any order. What may be committed is computed from what is
-finished, never from what was seen: the position is the lowest offset that is not done. A new partition of the same partition
-gets a new ledger, so that a late result of the old one has nothing left to touch.
+Offsets are taken in ascending order, with holes, and are done in any order. What may be committed is computed from what is
+done, never from what was taken: the position is the lowest offset that is not done. A new assignment of the same partition gets a
+new ledger, so that a late result of the old one has nothing left to change.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from shared.transport.port import Position
 
 
 class Ledger:
-    """Begins at a committed position. Metadata that is not ours is ignored; `foreign_metadata` tells.
+    """Begins at a committed position. Metadata that is not ours is ignored; `foreign_metadata` is true then.
 
     `limit`: how many characters of metadata the log keeps; None: any number.
     """
@@ -24,7 +24,7 @@ class Ledger:
         known = commit_metadata.decode(committed.offset, committed.metadata) if committed.metadata else None
         self.foreign_metadata = bool(committed.metadata) and known is None
         self._limit = limit
-        #: Open at the commit that we began from and not taken again yet, ascending; all of them above what is open.
+        #: Open at the commit that we began from and not taken again yet, ascending; all of them above `_open`.
         self._expected = deque(known.open if known else ())
         #: Taken and not done. A dict, because it keeps the order, which ascends.
         self._open: dict[int, None] = {}
@@ -40,7 +40,7 @@ class Ledger:
         self._measure()
 
     def fits(self, offset: int) -> bool:
-        """Whether a commit has room for this offset beside what is open, however it ends: `limit` is kept after a `take`.
+        """Whether a commit has room for this offset beside what is open, whichever of it are done by then.
 
         Always, for an offset that was open when the ledger began: it counts already.
         """
@@ -54,7 +54,7 @@ class Ledger:
         return self._has_room(offset)
 
     def take(self, offset: int) -> bool:
-        """False: it was done before the restart, and nothing is to be done about it.
+        """Returns False for an offset that was done before the restart: there is nothing to do about it.
 
         Raises ValueError for an offset that does not ascend: it would be lost behind the position.
         """
@@ -98,11 +98,11 @@ class Ledger:
 
     @property
     def beyond(self) -> int:
-        """How many are done above the position (holes count as done)."""
+        """How many are done above the position; holes count as done."""
         return self._next - self.position - len(self._open) - len(self._expected)
 
     def forget_before(self, offset: int) -> None:
-        """What was open and did not come before this one is gone from the log: no one can deliver it any more."""
+        """What was open and did not come before this one is gone from the log: it cannot be delivered any more."""
         while self._expected and self._expected[0] < offset:
             self._expected.popleft()
             self._inexact = True
@@ -112,7 +112,7 @@ class Ledger:
         return self._limit is None or commit_metadata.MARGIN + self._characters + last + after <= self._limit
 
     def _measure(self) -> None:
-        """Makes `_characters` exact; takes as long as a commit."""
+        """Makes `_characters` exact; costs as much as a commit."""
         undone = [*self._open, *self._expected]
         self._characters = sum(map(commit_metadata.cost, commit_metadata.distances(undone)))
         self._last = undone[-1] if undone else self._next

@@ -14,7 +14,7 @@ from consumer.webhook import Call
 class Form(StrEnum):
     #: A JSON array.
     ARRAY = "true"
-    #: JSON lines: an event a line. Line breaks inside an entry are made spaces, which JSON allows.
+    #: JSON lines: an event a line. Line breaks inside an entry become spaces, which JSON allows.
     LINES = "lines"
 
 
@@ -28,10 +28,10 @@ class Batching:
     #: Seconds to wait for more.
     linger: float
 
-    def ripe(self, ready: Collection[Delivery]) -> bool:
+    def is_ripe(self, ready: Collection[Delivery]) -> bool:
         """There is enough for a full call, so it waits for no more."""
-        there = sum(1 + delivery.partition.key_queues.waiting(delivery.queue_key) for delivery in ready)
-        return there >= self.most or sum(len(delivery.body) + 2 for delivery in ready) >= self.most_bytes
+        count = sum(1 + delivery.partition.key_queues.waiting(delivery.queue_key) for delivery in ready)
+        return count >= self.most or sum(len(delivery.body) + 2 for delivery in ready) >= self.most_bytes
 
     def take(self, ready: deque[Delivery]) -> Batch:
         """The next call's events: from the front of `ready`, which must not be empty, and from behind them in their queues."""
@@ -54,7 +54,7 @@ class Batching:
 
 
 class Batch(Call):
-    """It stays as it is while it is tried again, and its id with it: the first event's id, `+`, and the number of events."""
+    """It stays as it is while it is retried, and so does its id: the first event's id, `+`, and the number of events."""
 
     __slots__ = ("parts",)
 

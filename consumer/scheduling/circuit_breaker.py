@@ -1,15 +1,17 @@
-"""The circuit breaker: when the webhook is down, stop asking it, probe, and come back gently. Pure: the time is handed in.
+"""The circuit breaker: when the webhook is down, send no more calls, probe, and come back gently. Pure: the time is handed in.
 
     closed      calls go; it opens when `failures` different events failed with no success in between: one poison event that
-                fails again and again must reach its dead letter, not stop everybody
+                fails again and again must become a dead letter, not stop all others
     open        no call, until the next probe is due: after `probe_interval`, doubling up to `longest`
     half-open   one call, the probe, is under way
     closed      again on any success; the calls allowed at once begin with one and double with each success
 
 A call that began before it last opened may hang until its timeout. It takes no part of what is allowed at once, and its failure
 says nothing about its event and nothing new about the webhook: no attempt is spent, and it does not open the breaker again.
-Neither does the failure of a probe spend an attempt. (The dispatcher knows one exception: where every event at hand has failed
-before, a probe that is refused once more does, and the next one waits no longer than the first.)
+Neither does the failure of a probe spend an attempt, with one exception: a probe whose event had failed before, so that no fresh
+event was at hand, and which is rejected because of its event again. The receiver is up then, and the next probe waits no longer
+than the first. Else a window full of poisoned events would look like an outage for ever, and none of them would become a dead
+letter.
 
 What the receiver asked for by `Retry-After` is a floor under the probe: the latest moment of all failures since the last success.
 """
@@ -38,11 +40,11 @@ class Breaker:
         self._failed: set[str] = set()
         #: The open calls that began since it last opened; while it is half-open, the probe.
         self._current: set[Call] = set()
-        #: In a row. A probe that was refused because of its event ends the row.
+        #: In a row. A probe that was rejected because of its event ends the row.
         self._failed_probes = 0
         #: No probe before this moment.
         self._floor = 0.0
-        #: How many calls may be open while it comes back; None: as many as anybody likes.
+        #: How many calls may be open while it comes back; None: any number.
         self._ramp: int | None = None
         self.state = BreakerState.CLOSED
         #: When the next probe may go, while it is open.
@@ -74,10 +76,10 @@ class Breaker:
         elif self._ramp is not None:
             self._ramp = self._ramp * 2 if self._ramp * 2 < most else None
 
-    def failed(self, call: Call, now: float, *, not_before: float = 0.0) -> bool:
-        """A call failed. `not_before`: the moment that the receiver asked us to wait for.
+    def failed(self, call: Call, now: float, *, not_before: float = 0.0, rejected: bool = False) -> bool:
+        """A call failed. `not_before`: the moment that the receiver asked us to wait for; `rejected`: because of its event.
 
-        Returns whether it counts against its event's attempts.
+        Returns whether it spends one of its event's attempts.
         """
         self._floor = max(self._floor, not_before)
         if call not in self._current:
@@ -85,28 +87,24 @@ class Breaker:
             return False
         self._current.discard(call)
         if self.state is BreakerState.HALF_OPEN:
-            self._failed_probes += 1
+            poisoned = rejected and call.failed
+            self._failed_probes = 0 if poisoned else self._failed_probes + 1
             self.open(now)
-            return False
+            return poisoned
         self._failed.add(call.log_id)
         if len(self._failed) >= self._failures:
             self.open(now)
         return True
 
-    def refused(self, now: float) -> None:
-        """The probe that failed was refused because of its event: the receiver is up, so the next one waits no longer."""
-        self._failed_probes = 0
-        self.open(now)
-
     def cancelled(self, call: Call, now: float) -> None:
-        """A call was broken off by us: if it was the probe, another may go at once."""
+        """We cancelled a call: if it was the probe, another may go at once."""
         if call in self._current:
             self._current.discard(call)
             if self.state is BreakerState.HALF_OPEN:
                 self.state, self.probe_at = BreakerState.OPEN, max(now, self._floor)
 
     def open(self, now: float) -> None:
-        """Open it, or keep it open until another interval has passed."""
+        """Opens it, or keeps it open until another interval has passed."""
         self.state = BreakerState.OPEN
         self._failed.clear()
         self._current.clear()

@@ -94,9 +94,17 @@ class Launcher:
         self._room, self._short_until = len(self.open), self._clock() + _SHORTAGE
         return _SHORTAGE
 
-    def close(self) -> None:
+    def cancel(self, call: Delivery | Batch) -> None:
+        """Cancels an open call."""
+        self.open.discard(call)
+        self._webhook.cancel(call)
+        self._observer.call_cancelled(call)
+        self._breaker.cancelled(call, self._clock())
+
+    async def close(self) -> None:
         if self._wake is not None:
             self._wake.cancel()
+        await self._webhook.close()
 
     def _wake_in(self, seconds: float) -> None:
         """Launches again then; one timer, for the earliest of all reasons."""

@@ -25,7 +25,7 @@ class ReadyQueue:
         self._ending = False
         self._on_due = on_due
         self._ready: deque[Delivery] = deque()
-        #: Batches that are tried again go as they are, before new ones are made.
+        #: Batches that are retried go as they are, before new ones are made.
         self._again: deque[Batch] = deque()
         self._retries: RetryQueue[Delivery | Batch] = RetryQueue(self._back)
         self._lingering_since: float | None = None
@@ -125,7 +125,7 @@ class ReadyQueue:
         if self._lingering_since is None:
             self._lingering_since = now
         wait = self._lingering_since + batching.linger - now
-        if wait > 0 and not batching.ripe(self._ready):
+        if wait > 0 and not batching.is_ripe(self._ready):
             return None, wait
         self._lingering_since = None
         return batching.take(self._ready), 0.0

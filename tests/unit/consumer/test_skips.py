@@ -18,7 +18,7 @@ from consumer.skip_protocol import CopyState, SkipParticipant
 from consumer.webhook import Attempt
 from shared.documents.skip import REPLIES, REQUESTS, SKEW, VERSION, SkipDocuments, SkipReply, SkipRequest, SkipStatus
 from shared.errors import TransportUnusable
-from shared.transport.port import Table as Control
+from shared.transport.port import Table
 from shared.transport.sqlite.transport import SqliteTransport
 from tests.unit.consumer.manual import DispatcherSetup, ManualLoop
 
@@ -109,7 +109,7 @@ def test_a_control_table_that_cannot_be_opened_is_tried_again(loop: ManualLoop) 
     setup, tries = DispatcherSetup(loop), []
 
     class Reachable(SqliteTransport):
-        async def control(self) -> Control:
+        async def control(self) -> Table:
             tries.append(loop.time())
             if len(tries) < 3:
                 raise TransportUnusable("the coordinator moves")

@@ -31,8 +31,7 @@ from shared.documents import dead_letter
 from shared.documents.skip import SkipDocuments
 from shared.errors import PublishFailed, TransportUnusable
 from shared.record import Record
-from shared.transport.port import DeadLetter, Position, Row
-from shared.transport.port import Table as Control
+from shared.transport.port import DeadLetter, Position, Row, Table
 from tests.unit.consumer.manual import ManualDeadLetters, ManualLoop, ManualTransport, ManualWebhook
 
 WITHIN: Final = 10.0
@@ -44,7 +43,7 @@ pytestmark = pytest.mark.usefixtures("without_a_log")
 
 
 @dataclass(slots=True, eq=False)
-class Access:
+class TableAccess:
     """To the table, by one of its clients; not done yet."""
 
     client: Client
@@ -53,8 +52,8 @@ class Access:
     done: asyncio.Future[Any]
 
 
-class Client(Control):
-    def __init__(self, accesses: list[Access]) -> None:
+class Client(Table):
+    def __init__(self, accesses: list[TableAccess]) -> None:
         self._accesses = accesses
         #: What it saw last.
         self.seen: Mapping[str, bytes] = {}
@@ -73,7 +72,7 @@ class Client(Control):
         return self.seen
 
     async def _access(self, key: str | None, text: bytes | None) -> Any:
-        access = Access(self, key, text, asyncio.get_running_loop().create_future())
+        access = TableAccess(self, key, text, asyncio.get_running_loop().create_future())
         self._accesses.append(access)
         return await access.done
 
@@ -82,7 +81,7 @@ class Client(Control):
 
 
 class Consumer:
-    def __init__(self, loop: ManualLoop, accesses: list[Access], writes: Letters) -> None:
+    def __init__(self, loop: ManualLoop, accesses: list[TableAccess], writes: Letters) -> None:
         self.webhook = ManualWebhook(lambda call: None)
         self.control = Client(accesses)
         self.dispatcher = Dispatcher(
@@ -100,14 +99,14 @@ class Consumer:
         self.dead_letters = writes.of(self)
         self.looking: asyncio.Task[None] | None = None
 
-    async def _open_letters(self) -> Control:
+    async def _open_letters(self) -> Table:
         return self.dead_letters
 
 
 class Operator(ManualTransport):
     """The log as its command sees it."""
 
-    def __init__(self, name: str, log_id: str, accesses: list[Access], dead: list[DeadLetter]) -> None:
+    def __init__(self, name: str, log_id: str, accesses: list[TableAccess], dead: list[DeadLetter]) -> None:
         super().__init__(lambda limit, hold: [], lambda positions: True)
         self.name, self.log_id = name, log_id
         self.stop = asyncio.Event()
@@ -115,14 +114,14 @@ class Operator(ManualTransport):
         self._accesses = accesses
         self._dead = dead
 
-    async def dead_letters(self) -> Control:
-        return Written(self._dead)
+    async def dead_letters(self) -> Table:
+        return WrittenDeadLetters(self._dead)
 
-    async def control(self) -> Control:
+    async def control(self) -> Table:
         return Client(self._accesses)
 
 
-class Written(ManualDeadLetters):
+class WrittenDeadLetters(ManualDeadLetters):
     def __init__(self, dead: list[DeadLetter]) -> None:
         super().__init__()
         self._dead = dead
@@ -161,7 +160,7 @@ class SkipsMachine(RuleBasedStateMachine):
     def begin(self, log_ids: list[str], *, failed: bool, looks: bool) -> None:
         self.loop = ManualLoop()
         self.table: dict[str, bytes] = {}
-        self.accesses: list[Access] = []
+        self.accesses: list[TableAccess] = []
         self.dead: list[DeadLetter] = []
         self.strays: list[DeadLetter] = []
         #: Offsets: answered 200; come to their end in the life of this owner or before; those of them that are committed.
@@ -180,7 +179,7 @@ class SkipsMachine(RuleBasedStateMachine):
             while self.accesses:
                 self.let_happen(self.accesses[0])
         for consumer, call in self.calls() if failed else ():
-            self.lands(consumer, call, good=False)
+            self.respond(consumer, call, good=False)
         if looks:
             self.a_whole_look(0)
 
@@ -206,13 +205,13 @@ class SkipsMachine(RuleBasedStateMachine):
         assert _operator_of(letter) not in self.nothing
         self.dead.append(letter)
 
-    def graves(self) -> list[tuple[Consumer, str]]:
+    def unanswered_letters(self) -> list[tuple[Consumer, str]]:
         return [(consumer, log_id) for consumer in self.consumers for log_id in consumer.dead_letters.open]
 
-    @precondition(lambda self: self.graves())
+    @precondition(lambda self: self.unanswered_letters())
     @rule(data=st.data(), taken=st.booleans())
     def answer_a_letter(self, data: st.DataObject, *, taken: bool) -> None:
-        consumer, log_id = data.draw(st.sampled_from(self.graves()))
+        consumer, log_id = data.draw(st.sampled_from(self.unanswered_letters()))
         letter, _ = consumer.dead_letters.open[log_id]
         if taken:
             self.is_written(letter)
@@ -249,12 +248,12 @@ class SkipsMachine(RuleBasedStateMachine):
         while mine := [access for access in self.accesses if access.client is client]:
             self.let_happen(mine[0])
 
-    def let_happen(self, access: Access, fails: str = "no") -> None:
+    def let_happen(self, access: TableAccess, fails: str = "no") -> None:
         self.accesses.remove(access)
         self.loop.settle(lambda: self.do(access, fails))
         self.look_at_operators()
 
-    def do(self, access: Access, fails: str) -> None:
+    def do(self, access: TableAccess, fails: str) -> None:
         if fails != "before" and access.key is not None:
             self.table.pop(access.key, None)
             if access.text is not None:
@@ -314,7 +313,11 @@ class SkipsMachine(RuleBasedStateMachine):
             if outcome is SkipOutcome.DELIVERED:
                 assert any(LOG[offset] == operator.log_id for offset in self.answered)
         if operator.name in self.nothing:
-            known = [*self.dead, *self.strays, *(consumer.dead_letters.open[log_id][0] for consumer, log_id in self.graves())]
+            known = [
+                *self.dead,
+                *self.strays,
+                *(consumer.dead_letters.open[log_id][0] for consumer, log_id in self.unanswered_letters()),
+            ]
             assert operator.name not in set(map(_operator_of, known)), "it was told that nothing was done"
 
     # -- consumers
@@ -331,10 +334,10 @@ class SkipsMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.calls())
     @rule(data=st.data(), good=st.sampled_from([False, False, True]))
-    def land(self, data: st.DataObject, *, good: bool) -> None:
-        self.lands(*data.draw(st.sampled_from(self.calls())), good=good)
+    def call_ends(self, data: st.DataObject, *, good: bool) -> None:
+        self.respond(*data.draw(st.sampled_from(self.calls())), good=good)
 
-    def lands(self, consumer: Consumer, call: Call, *, good: bool) -> None:
+    def respond(self, consumer: Consumer, call: Call, *, good: bool) -> None:
         delivery: Any = call
         if good:
             self.delivered.add(delivery.record.offset)
@@ -380,7 +383,7 @@ class SkipsMachine(RuleBasedStateMachine):
         self.loop.settle(consumer.dispatcher.drop_dead)
         if drained:
             for call in list(consumer.webhook.open):
-                self.lands(consumer, call, good=True)
+                self.respond(consumer, call, good=True)
         self.loop.settle(lambda: consumer.dispatcher.cancel(leaving))
         consumer.window.drop(leaving)
         self.loop.settle(consumer.dispatcher.drop_dead)
@@ -429,8 +432,8 @@ class SkipsMachine(RuleBasedStateMachine):
             while self.accesses:
                 self.let_happen(self.accesses[0])
             for consumer, call in self.calls():
-                self.lands(consumer, call, good=True)
-            for consumer, log_id in self.graves():
+                self.respond(consumer, call, good=True)
+            for consumer, log_id in self.unanswered_letters():
                 self.is_written(consumer.dead_letters.open[log_id][0])
                 self.loop.settle(partial(consumer.dead_letters.acknowledge, log_id))
         assert not self.asking(), "a command does not end"

@@ -71,7 +71,7 @@ class PartitionModel:
         return self.log[-1].offset + 1 if self.log else 0
 
 
-class Landing(NamedTuple):
+class CommitUnderWay(NamedTuple):
     """A commit that is not answered yet."""
 
     positions: Mapping[int, Position]
@@ -91,7 +91,7 @@ class WorkerMachine(RuleBasedStateMachine):
         self.storing = True
         self.slow = False
         #: What is on its way to the log, what had ended then, and whose it was.
-        self.landing: Landing | None = None
+        self.commit_under_way: CommitUnderWay | None = None
         self.steps = 0
 
     @initialize(
@@ -221,27 +221,27 @@ class WorkerMachine(RuleBasedStateMachine):
         return batches
 
     def store(self, positions: Mapping[int, Position]) -> asyncio.Future[bool]:
-        assert self.landing is None, "two commits at once"
+        assert self.commit_under_way is None, "two commits at once"
         for number, position in positions.items():
             self.check(number, position)
         parts = {number: self.partitions[number] for number in positions}
         known, owners = {n: set(part.known) for n, part in parts.items()}, {n: part.owner for n, part in parts.items()}
-        self.landing = Landing(positions, known, owners, self.loop.create_future())
-        answer = self.landing.answer
+        self.commit_under_way = CommitUnderWay(positions, known, owners, self.loop.create_future())
+        answer = self.commit_under_way.answer
         if not self.slow:
-            self.land_commit(stored=self.storing)
+            self.finish_commit(stored=self.storing)
         return answer
 
-    def land_commit(self, *, stored: bool) -> None:
+    def finish_commit(self, *, stored: bool) -> None:
         """It is refused where a partition has changed hands; the log sees to it that a revocation's own commit comes later."""
-        assert self.landing is not None
-        landing, self.landing = self.landing, None
-        stored = stored and all(self.partitions[number].owner is owner for number, owner in landing.owners.items())
-        for number, position in landing.positions.items() if stored else ():
+        assert self.commit_under_way is not None
+        commit, self.commit_under_way = self.commit_under_way, None
+        stored = stored and all(self.partitions[number].owner is owner for number, owner in commit.owners.items())
+        for number, position in commit.positions.items() if stored else ():
             partition = self.partitions[number]
             assert position.offset >= partition.committed.offset, "a position goes back"
-            partition.committed, partition.known_at_commit = position, landing.known[number]
-        landing.answer.set_result(stored)
+            partition.committed, partition.known_at_commit = position, commit.known[number]
+        commit.answer.set_result(stored)
 
     def check(self, number: int, position: Position) -> None:
         """It claims nothing as done that is not, forgets nothing that is, and is no longer than the log allows."""
@@ -289,15 +289,15 @@ class WorkerMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.webhook.open)
     @rule(data=st.data())
-    def land_well(self, data: st.DataObject) -> None:
+    def call_succeeds(self, data: st.DataObject) -> None:
         call = data.draw(st.sampled_from(list(self.webhook.open)))
         for part in self.parts(call):
-            self.over(part.partition.number, part.record.offset)
-        self.land(call, Attempt(200))
+            self.complete(part.partition.number, part.record.offset)
+        self.respond(call, Attempt(200))
 
     @precondition(lambda self: self.webhook.open)
     @rule(data=st.data(), attempt=st.sampled_from(FAILURES))
-    def land_badly(self, data: st.DataObject, attempt: Attempt) -> None:
+    def call_fails(self, data: st.DataObject, attempt: Attempt) -> None:
         self.fail(data.draw(st.sampled_from(list(self.webhook.open))), attempt)
 
     @precondition(lambda self: self.webhook.open)
@@ -316,7 +316,7 @@ class WorkerMachine(RuleBasedStateMachine):
         before, attempt, failed = self.worker.state.breaker, call.attempt, call.failed
         self.short_until = self.loop.now + 1.0
         self.room = len(self.webhook.open) - 1
-        self.land(call, Attempt(None, "no file descriptor is left", sent=False))
+        self.respond(call, Attempt(None, "no file descriptor is left", sent=False))
         assert (call.attempt, call.failed) == (attempt, failed), "no request went out, so there was no attempt"
         assert self.worker.state.breaker in (before, BreakerState.OPEN), "it says nothing about the webhook"
         assert self.worker.state.breaker is before or before is BreakerState.HALF_OPEN
@@ -333,10 +333,10 @@ class WorkerMachine(RuleBasedStateMachine):
             moment = self.loop.now + min(CAP, attempt.retry_after)
             self.not_before.update(dict.fromkeys(self.parts(call), moment))
             self.floor = max(self.floor, moment)
-        self.land(call, attempt)
+        self.respond(call, attempt)
         assert call.attempt == before + spent, "attempts are spent while the breaker is closed, or by the only ones who are left"
 
-    def land(self, call: Call, attempt: Attempt) -> None:
+    def respond(self, call: Call, attempt: Attempt) -> None:
         before = self.worker.state.breaker
         if attempt.status == 200:
             self.floor = 0.0
@@ -348,7 +348,7 @@ class WorkerMachine(RuleBasedStateMachine):
         if self.worker.state.breaker is BreakerState.OPEN and call in self.current:
             self.current.clear()
         if before is not BreakerState.CLOSED and self.worker.state.breaker is BreakerState.CLOSED:
-            waiting = [self.parts(call) for call in self.worker._dispatcher._ready_queue._retries]
+            waiting = [self.parts(call) for call in self.worker._dispatcher.ready_queue._retries]
             assert all(self.not_before.get(parts[0], 0.0) > self.loop.now for parts in waiting), (
                 "waits though the webhook is back"
             )
@@ -361,7 +361,7 @@ class WorkerMachine(RuleBasedStateMachine):
     def parts(self, call: Call) -> Sequence[Delivery]:
         return parts_of(call)  # type: ignore[arg-type]
 
-    def over(self, number: int, offset: int) -> None:
+    def complete(self, number: int, offset: int) -> None:
         self.ended.add((number, offset))
         self.partitions[number].known.add(offset)
 
@@ -370,17 +370,17 @@ class WorkerMachine(RuleBasedStateMachine):
         self.loop.now += seconds
         self.loop.settle()
 
-    @precondition(lambda self: self.revoking is None and self.landing is None)
+    @precondition(lambda self: self.revoking is None and self.commit_under_way is None)
     @rule(stored=st.booleans(), slow=st.booleans())
     def commit(self, stored: bool, slow: bool) -> None:
         self.storing, self.slow = stored, slow
         self.loop.settle(lambda: self.worker._commits._begin(self.transport))
         self.storing, self.slow = True, False
 
-    @precondition(lambda self: self.landing is not None)
+    @precondition(lambda self: self.commit_under_way is not None)
     @rule(stored=st.booleans())
-    def the_commit_lands(self, stored: bool) -> None:
-        self.loop.settle(lambda: self.land_commit(stored=stored))
+    def the_commit_ends(self, stored: bool) -> None:
+        self.loop.settle(lambda: self.finish_commit(stored=stored))
 
     @rule(calls=st.integers(1, 4))
     def get_another_share(self, calls: int) -> None:
@@ -404,7 +404,7 @@ class WorkerMachine(RuleBasedStateMachine):
             permitted = {(one.partition.number, one.record.offset) for one in self.permitted if self.holds(one)}
             foreign = limit and not letter.record.headers
             assert foreign or (letter.partition, letter.record.offset) in permitted, "set aside without the last look"
-        self.over(letter.partition, letter.record.offset)
+        self.complete(letter.partition, letter.record.offset)
         self.loop.settle(lambda: self.transport.letters.acknowledge(log_id))
 
     def holds(self, delivery: Delivery) -> bool:
@@ -481,7 +481,7 @@ class WorkerMachine(RuleBasedStateMachine):
     def crash(self) -> None:
         now = self.loop.now
         self.loop.end()
-        self.revoking = self.landing = None
+        self.revoking = self.commit_under_way = None
         for partition in self.partitions.values():
             partition.owner = None
         self.live_from(now)
@@ -495,8 +495,8 @@ class WorkerMachine(RuleBasedStateMachine):
         if self.revoking is None or not self.revoking.done():
             return
         answer, self.revoking = self.revoking.result(), None
-        if self.landing is not None:
-            self.the_commit_lands(stored=True)
+        if self.commit_under_way is not None:
+            self.the_commit_ends(stored=True)
         for number in answer:
             assert not any(
                 part.partition is self.partitions[number].owner for call in self.webhook.open for part in self.parts(call)
@@ -517,7 +517,7 @@ class WorkerMachine(RuleBasedStateMachine):
         closed = self.worker.state.breaker is BreakerState.CLOSED
         if asleep or not closed or len(self.webhook.open) >= self.share or not self.has_room():
             return
-        queue = self.worker._dispatcher._ready_queue
+        queue = self.worker._dispatcher.ready_queue
         assert not queue._again
         assert not queue._ready or (self.policy.batching and not queue._ready[0].alone), "it is ready, and there is room"
 
@@ -540,8 +540,8 @@ class WorkerMachine(RuleBasedStateMachine):
                 self.loop.end()
 
     def everything_ends_once_all_is_well_again(self) -> None:
-        if self.landing is not None:
-            self.the_commit_lands(stored=False)
+        if self.commit_under_way is not None:
+            self.the_commit_ends(stored=False)
         if self.revoking is not None:
             self.time_passes(DRAIN + 1)
             self.a_revocation_that_is_over_answers_what_to_commit()
@@ -552,8 +552,8 @@ class WorkerMachine(RuleBasedStateMachine):
             self.turn()
             for call in list(self.webhook.open):
                 for part in self.parts(call):
-                    self.over(part.partition.number, part.record.offset)
-                self.land(call, Attempt(200))
+                    self.complete(part.partition.number, part.record.offset)
+                self.respond(call, Attempt(200))
             for log_id in list(self.transport.letters.open):
                 self.acknowledge(log_id)
             for one in self.pending():
