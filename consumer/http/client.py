@@ -153,7 +153,7 @@ class HttpWebhook(Webhook, ConnectionPool):
                 self._calls[call] = connection
                 connection.begin(call, on_response, request, now, deadline)
                 return
-            # It came while the process stood still: by now the event may be another member's.
+            # It opened while the process was frozen: by now another member may own the event.
             connection.cancel()
             attempt = _too_late(allowed)
         # From the loop, like every other result: an exception of `on_response` must not be lost in a task.

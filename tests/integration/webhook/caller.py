@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self
 
+from consumer.http.client import HttpWebhook
 from consumer.partitions.partition import Delivery, Partition
-from consumer.webhook import Attempt, Webhook
+from consumer.webhook import Attempt
 from shared.record import Record
 from shared.transport.port import Position
 from simulator.http import Server
@@ -22,8 +25,28 @@ def delivery(log_id: str = "900", body: bytes = b"{}", attempt: int = 1) -> Deli
 
 
 class Caller:
-    def __init__(self, webhook: Webhook) -> None:
-        self.webhook = webhook
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 15.0,
+        connect_timeout: float = 10.0,
+        tls: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        allow_private: bool = True,
+        one_request: bool = False,
+    ) -> None:
+        self.webhook = HttpWebhook(
+            url=url,
+            headers=headers or {},
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            tls=tls,
+            proxy=proxy,
+            allow_private=allow_private,
+            one_request=one_request,
+        )
         #: How many results there were so far.
         self.results = 0
 

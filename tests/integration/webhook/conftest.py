@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from consumer.http.client import HttpWebhook
 from simulator.receiver import Receiver
 from tests.integration.webhook.caller import Caller
 from tests.integration.webhook.certificates import Certificates
@@ -60,15 +59,13 @@ async def plain_receiver() -> AsyncIterator[Receiver]:
 @pytest.fixture
 async def caller(receiver: Receiver, certificates: Certificates) -> AsyncIterator[Caller]:
     """Calls the receiver, with more time than a call here takes."""
-    async with Caller(
-        HttpWebhook(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.usual_client)
-    ) as caller:
+    async with Caller(receiver.url, tls=certificates.usual_client) as caller:
         yield caller
     await caller.no_connections_left(receiver)
 
 
 @pytest.fixture
 async def plain_caller(plain_receiver: Receiver) -> AsyncIterator[Caller]:
-    async with Caller(HttpWebhook(url=plain_receiver.url, headers={}, timeout=10, connect_timeout=5)) as caller:
+    async with Caller(plain_receiver.url) as caller:
         yield caller
     await caller.no_connections_left(plain_receiver)

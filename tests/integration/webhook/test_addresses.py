@@ -8,24 +8,22 @@ from math import inf
 import pytest
 
 from consumer.http import connect
-from consumer.http.client import HttpWebhook
 from consumer.http.connect import Address, DirectRoute, Resolver
 from simulator.receiver import Receiver
 from tests.integration.webhook.caller import Caller
 
 
-def _resolver(webhook: HttpWebhook) -> Resolver:
-    assert isinstance(webhook._route, DirectRoute)
-    return webhook._route._resolver
+def _resolver(caller: Caller) -> Resolver:
+    assert isinstance(caller.webhook._route, DirectRoute)
+    return caller.webhook._route._resolver
 
 
 async def test_one_address_after_the_other_is_tried_and_the_one_that_works_comes_first(plain_receiver: Receiver) -> None:
     closed, listening = ("127.0.0.1", 1), ("127.0.0.1", plain_receiver.port)
-    webhook = HttpWebhook(url="http://several.invalid", headers={}, timeout=5, connect_timeout=5)
-    resolver = _resolver(webhook)
-    resolver._addresses = [Address(socket.AF_INET, closed), Address(socket.AF_INET, listening)]
-    resolver._until = inf
-    async with Caller(webhook) as caller:
+    async with Caller("http://several.invalid") as caller:
+        resolver = _resolver(caller)
+        resolver._addresses = [Address(socket.AF_INET, closed), Address(socket.AF_INET, listening)]
+        resolver._until = inf
         assert (await caller.call()).status == 200
         assert [address.sockaddr for address in await resolver.resolve()] == [listening, closed]
         await plain_receiver.stop()
@@ -37,10 +35,9 @@ async def test_one_address_after_the_other_is_tried_and_the_one_that_works_comes
 async def test_a_name_that_had_no_address_is_looked_up_again(plain_receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure is remembered for a second, so that fifty calls make one query, and not for as long as an address is."""
     monkeypatch.setattr(connect, "_FAILURE_REMEMBERED", 0.0)
-    webhook = HttpWebhook(url=plain_receiver.url, headers={}, timeout=5, connect_timeout=5)
-    resolver = _resolver(webhook)
-    url = resolver._url
-    async with Caller(webhook) as caller:
+    async with Caller(plain_receiver.url) as caller:
+        resolver = _resolver(caller)
+        url = resolver._url
         resolver._url = url._replace(host="x" * 70)  # no name has such a label: it fails without a query
         assert (await caller.call()).problem.startswith("no address for its name")
         resolver._url = url
@@ -64,7 +61,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("url", REFUSED)
 async def test_metadata_addresses_are_never_called(url: str) -> None:
-    async with Caller(HttpWebhook(url=url, headers={}, timeout=5, connect_timeout=5)) as caller:
+    async with Caller(url) as caller:
         attempt = await caller.call()
     assert attempt.problem.startswith("refused by us: ")
     assert attempt.problem.endswith(" is a link-local or cloud-metadata address")
@@ -72,8 +69,8 @@ async def test_metadata_addresses_are_never_called(url: str) -> None:
 
 async def test_private_addresses_can_be_refused_too(plain_receiver: Receiver) -> None:
     url = f"http://localhost:{plain_receiver.port}"
-    async with Caller(HttpWebhook(url=url, headers={}, timeout=5, connect_timeout=5)) as caller:
+    async with Caller(url) as caller:
         assert (await caller.call()).status == 200
-    async with Caller(HttpWebhook(url=url, headers={}, timeout=5, connect_timeout=5, allow_private=False)) as caller:
+    async with Caller(url, allow_private=False) as caller:
         assert "is not a public address" in (await caller.call()).problem
     assert len(plain_receiver.journal) == 1

@@ -8,7 +8,6 @@ import socket
 import pytest
 
 from consumer.http import connection
-from consumer.http.client import HttpWebhook
 from simulator.receiver import Receiver
 from simulator.wire import HttpResponse
 from tests.integration.webhook.caller import Caller, delivery
@@ -21,9 +20,7 @@ async def test_the_body_arrives_byte_for_byte_with_its_id_and_the_headers(receiv
     body = b'{ "log_id":"900", "half": "\\ud83d", "n":1.0000e5 }\r\n' + bytes(range(256))
     headers = {"Content-Type": "application/json", "Authorization": "Bearer 100%", "User-Agent": "us"}
     url = f"{receiver.url}/a%20b/%25?x=%7B1%7D&y=%"
-    async with Caller(
-        HttpWebhook(url=url, headers=headers, timeout=5, connect_timeout=5, tls=certificates.usual_client)
-    ) as caller:
+    async with Caller(url, headers=headers, tls=certificates.usual_client) as caller:
         assert (await caller.call("900", body)).status == 200
     [call] = receiver.journal.all
     sent = dict(call.headers)
@@ -58,14 +55,14 @@ async def test_a_port_where_nothing_listens_is_no_connection() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        async with Caller(HttpWebhook(url=url, headers={}, timeout=5, connect_timeout=5)) as caller:
+        async with Caller(url) as caller:
             attempt = await caller.call()
     assert attempt.status is None
     assert attempt.problem.startswith("no connection: ")
 
 
 async def test_a_name_without_an_address() -> None:
-    async with Caller(HttpWebhook(url="http://no-such-host.invalid/", headers={}, timeout=5, connect_timeout=5)) as caller:
+    async with Caller("http://no-such-host.invalid/") as caller:
         attempt = await caller.call()
     assert attempt.status is None
     assert attempt.problem
@@ -74,7 +71,7 @@ async def test_a_name_without_an_address() -> None:
 async def test_ipv6() -> None:
     async with (
         receiving(host="::1") as receiver,
-        Caller(HttpWebhook(url=receiver.url, headers={}, timeout=5, connect_timeout=5)) as caller,
+        Caller(receiver.url) as caller,
     ):
         assert (await caller.call()).status == 200
     assert dict(receiver.journal.all[0].headers)["host"] == f"[::1]:{receiver.port}"
@@ -109,7 +106,7 @@ async def test_a_call_broken_off_within_its_response_has_no_result(
 
 
 async def test_closing_ends_everything_without_a_result(receiver: Receiver, certificates: Certificates) -> None:
-    caller = Caller(HttpWebhook(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.usual_client))
+    caller = Caller(receiver.url, tls=certificates.usual_client)
     await caller.calls(3)
     receiver.script.in_order(faults.hang_before_headers())
     caller.start(delivery("open"))
@@ -134,7 +131,7 @@ async def test_no_address_of_a_redirect_is_ever_called(caller: Caller, receiver:
 async def test_cookies_are_not_kept() -> None:
     async with (
         receiving(response=HttpResponse(200, headers=(("Set-Cookie", "a=b"),))) as receiver,
-        Caller(HttpWebhook(url=receiver.url, headers={}, timeout=5, connect_timeout=5)) as caller,
+        Caller(receiver.url) as caller,
     ):
         await caller.call()
         await caller.call()

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.http.client import HttpWebhook
 from consumer.http.url import loggable
 from consumer.webhook import Attempt, Cause
 from shared import masking
@@ -24,8 +23,7 @@ from tests.support import faults
 
 
 async def _call(url: str, tls: ssl.SSLContext | None = None, *, proxy: str | None = None) -> Attempt:
-    webhook = HttpWebhook(url=url, headers={}, timeout=20, connect_timeout=10, tls=tls, proxy=proxy)
-    async with Caller(webhook) as caller:
+    async with Caller(url, tls=tls, proxy=proxy) as caller:
         return await caller.call()
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable
 import pytest
 
 from consumer.http import client, connect, connection
-from consumer.http.client import HttpWebhook
 from consumer.http.connection import Connection
 from consumer.webhook import Call, OnResponse
 from simulator.receiver import Receiver
@@ -47,8 +46,7 @@ async def test_where_each_call_is_one_request_a_connection_that_was_idle_is_not_
 ) -> None:
     """At one call a second a receiver that reset old connections got two requests in the same second."""
     monkeypatch.setattr(connection, "STALE", 0.05)
-    webhook = HttpWebhook(url=plain_receiver.url, headers={}, timeout=5, connect_timeout=5, one_request=True)
-    async with Caller(webhook) as caller:
+    async with Caller(plain_receiver.url, one_request=True) as caller:
         await caller.calls(3)
         await asyncio.sleep(0.06)
         plain_receiver.script.in_order(faults.close())
@@ -67,7 +65,7 @@ async def test_a_second_try_has_the_deadline_of_the_first(plain_receiver: Receiv
             super().begin(call, on_response, request, now, deadline)
 
     monkeypatch.setattr(client, "Connection", Recorded)
-    async with Caller(HttpWebhook(url=plain_receiver.url, headers={}, timeout=1, connect_timeout=5)) as caller:
+    async with Caller(plain_receiver.url, timeout=1) as caller:
         await caller.call("warm")
         await asyncio.sleep(0.06)
         plain_receiver.script.in_order(faults.hang_before_headers(0.1), faults.hang_before_headers())
@@ -163,25 +161,25 @@ async def test_a_response_that_arrived_while_the_process_was_frozen_is_read_afte
     with ours, theirs, socket.create_server(("127.0.0.1", 0)) as server:
         loop.add_reader(ours, freeze)
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        async with Caller(HttpWebhook(url=url, headers={}, timeout=2, connect_timeout=2)) as caller:
+        async with Caller(url, timeout=2) as caller:
             attempt, _ = await asyncio.gather(caller.call(), asyncio.to_thread(respond, server))
         assert attempt.status == 200
 
 
-async def test_a_connection_that_came_while_the_process_stood_still_is_too_late(
+async def test_a_connection_that_opened_while_the_process_was_frozen_is_too_late(
     plain_receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When it wakes the event may be somebody else's."""
+    """When the process wakes, another member may own the event."""
     opened = connect.DirectRoute.open
 
-    async def open_and_stand_still(self: connect.DirectRoute, make: Callable[[], Connection], deadline: float) -> Connection:
+    async def open_and_freeze(self: connect.DirectRoute, make: Callable[[], Connection], deadline: float) -> Connection:
         made = await opened(self, make, deadline)
-        time.sleep(0.5)  # noqa: ASYNC251  the loop is what stands still
+        time.sleep(0.5)  # noqa: ASYNC251  the whole loop is frozen
         return made
 
-    async with Caller(HttpWebhook(url=plain_receiver.url, headers={}, timeout=0.3, connect_timeout=5)) as caller:
+    async with Caller(plain_receiver.url, timeout=0.3) as caller:
         with monkeypatch.context() as patch:
-            patch.setattr(connect.DirectRoute, "open", open_and_stand_still)
+            patch.setattr(connect.DirectRoute, "open", open_and_freeze)
             attempt = await caller.call("901")
         assert (attempt.problem, attempt.timed_out) == ("no connection within 0.3 s", True)
         await caller.no_connections_left(plain_receiver)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from consumer.http.client import HttpWebhook
 from simulator.receiver import Receiver
 from tests.integration.webhook.caller import Caller, delivery
 from tests.integration.webhook.certificates import Certificates
@@ -52,9 +51,7 @@ async def test_many_calls_broken_off_within_their_handshake(caller: Caller, rece
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 async def test_memory_stays_flat_whatever_is_sent(receiver: Receiver, certificates: Certificates) -> None:
-    async with Caller(
-        HttpWebhook(url=receiver.url, headers={}, timeout=10, connect_timeout=5, tls=certificates.usual_client)
-    ) as caller:
+    async with Caller(receiver.url, tls=certificates.usual_client) as caller:
         await caller.calls(20)
         receiver.script.sometimes(1, faults_floods.endless_body(), faults_floods.huge_body(), faults_floods.header_flood())
         await caller.calls(20)
@@ -70,12 +67,12 @@ def _resident() -> int:
 
 
 async def test_nothing_of_a_call_is_kept(plain_receiver: Receiver) -> None:
-    webhook = HttpWebhook(url=plain_receiver.url, headers={}, timeout=10, connect_timeout=5)
-    async with Caller(webhook) as caller:
+    async with Caller(plain_receiver.url) as caller:
         await _break_off(caller, 500)
         await caller.calls(10)
+        webhook = caller.webhook
         assert webhook._calls == {}
-        await asyncio.sleep(0.02)
-        assert webhook._opening == set()
-        assert set(webhook._idle) == webhook._connections
+        async with asyncio.timeout(20):
+            while webhook._opening or set(webhook._idle) != webhook._connections:  # noqa: ASYNC110  the rest closes meanwhile
+                await asyncio.sleep(0.005)
     assert webhook._connections == set()

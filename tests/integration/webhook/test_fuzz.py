@@ -10,7 +10,6 @@ from math import isfinite
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from consumer.http.client import HttpWebhook
 from tests.integration.webhook.caller import Caller, delivery
 from tests.integration.webhook.servers import Play, raw_server
 
@@ -118,8 +117,7 @@ def _sends(response: bytes, cuts: list[int]) -> Play:
 
 async def _calls(play: Play) -> None:
     async with raw_server(play) as address:
-        caller = Caller(HttpWebhook(url=f"http://{address}", headers={}, timeout=20, connect_timeout=10))
-        async with caller:
+        async with Caller(f"http://{address}") as caller:
             for attempt in [await caller.call("1"), *await caller.calls(2)]:
                 assert (attempt.status is None) == (not attempt.summary.startswith("answered "))
                 assert attempt.summary.isprintable()

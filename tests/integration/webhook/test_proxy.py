@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from consumer.http.client import HttpWebhook
 from simulator.receiver import Receiver
 from tests.integration.webhook.caller import Caller, delivery
 from tests.integration.webhook.certificates import Certificates
@@ -17,21 +15,17 @@ from tests.integration.webhook.proxy import Proxy, running
 from tests.integration.webhook.servers import raw_server, receiving
 
 
-@asynccontextmanager
-async def _through(
+def _through(
     proxy: str, url: str, certificates: Certificates, *, connect_timeout: float = 5, allow_private: bool = True
-) -> AsyncIterator[Caller]:
-    webhook = HttpWebhook(
-        url=url,
+) -> Caller:
+    return Caller(
+        url,
         headers={"X": "y"},
-        timeout=10,
         connect_timeout=connect_timeout,
         tls=certificates.usual_client,
         proxy=proxy,
         allow_private=allow_private,
     )
-    async with Caller(webhook) as caller:
-        yield caller
 
 
 async def test_calls_go_through_the_proxy(receiver: Receiver, certificates: Certificates, tls: bool) -> None:

@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from consumer.http.client import HttpWebhook
 from simulator.receiver import Receiver
 from tests.integration.webhook.caller import Caller, delivery
 
@@ -19,7 +18,7 @@ async def test_every_call_says_which_event_and_which_attempt(caller: Caller, rec
 
 async def test_headers_are_latin_1(plain_receiver: Receiver) -> None:
     headers = {"Authorization": "Bearer \xe4%s", "Accept": "application/json"}
-    async with Caller(HttpWebhook(url=plain_receiver.url, headers=headers, timeout=10, connect_timeout=5)) as caller:
+    async with Caller(plain_receiver.url, headers=headers) as caller:
         assert (await caller.call()).status == 200
     sent = dict(plain_receiver.journal.all[0].headers)
     assert (sent["authorization"], sent["accept"]) == ("Bearer \xe4%s", "application/json")
@@ -39,17 +38,17 @@ async def test_a_log_id_cannot_smuggle_a_header(plain_caller: Caller, plain_rece
 @pytest.mark.parametrize("headers", [{"X": "a\r\nb"}, {"X\n": "a"}, {"X": "\x00"}])
 async def test_a_header_is_one_line(headers: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="control character"):
-        HttpWebhook(url="http://localhost", headers=headers, timeout=1, connect_timeout=1)
+        Caller("http://localhost", headers=headers)
 
 
 @pytest.mark.parametrize("name", ["Host", "content-length", "Transfer-Encoding", "Webhook-Id"])
 async def test_some_headers_are_not_free_to_choose(name: str) -> None:
     with pytest.raises(ValueError, match="not free to choose"):
-        HttpWebhook(url="http://localhost", headers={name: "1"}, timeout=1, connect_timeout=1)
+        Caller("http://localhost", headers={name: "1"})
 
 
 async def test_closing_ends_a_call_that_was_never_sent(plain_receiver: Receiver) -> None:
-    async with Caller(HttpWebhook(url=plain_receiver.url, headers={}, timeout=1, connect_timeout=1)) as caller:
+    async with Caller(plain_receiver.url) as caller:
         result = caller.start(delivery("\n"))
     await asyncio.sleep(0)
     assert not result.done()

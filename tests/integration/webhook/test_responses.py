@@ -10,7 +10,6 @@ from email.utils import format_datetime
 import pytest
 
 from consumer.http import response
-from consumer.http.client import HttpWebhook
 from simulator.http import Exchange
 from simulator.receiver import Receiver
 from simulator.wire import HttpResponse, encode_head
@@ -62,13 +61,12 @@ async def test_a_response_before_the_request_was_sent_ends_the_connection(
             ended.set()
 
     scheme, server = ("https", certificates.usual_server) if tls else ("http", None)
-    async with raw_server(play, tls=server) as address:
-        webhook = HttpWebhook(
-            url=f"{scheme}://{address}", headers={}, timeout=10, connect_timeout=5, tls=certificates.usual_client
-        )
-        async with Caller(webhook) as caller:
-            assert (await caller.call(body=BIG)).status == status
-            await asyncio.wait_for(ended.wait(), 5)
+    async with (
+        raw_server(play, tls=server) as address,
+        Caller(f"{scheme}://{address}", tls=certificates.usual_client) as caller,
+    ):
+        assert (await caller.call(body=BIG)).status == status
+        await asyncio.wait_for(ended.wait(), 20)
 
 
 async def test_a_receiver_that_speaks_first_has_not_responded() -> None:
@@ -78,7 +76,7 @@ async def test_a_receiver_that_speaks_first_has_not_responded() -> None:
 
     async with (
         raw_server(play) as address,
-        Caller(HttpWebhook(url=f"http://{address}", headers={}, timeout=10, connect_timeout=5)) as caller,
+        Caller(f"http://{address}") as caller,
     ):
         problems = {(await caller.call()).problem for _ in range(10)}
     # Which one depends on whether its bytes or our request are first.

@@ -11,7 +11,6 @@ from contextlib import suppress
 
 import pytest
 
-from consumer.http.client import HttpWebhook
 from consumer.webhook import Attempt
 from tests.integration.webhook.caller import Caller
 from tests.integration.webhook.certificates import Certificates
@@ -26,7 +25,7 @@ UNFIT: dict[str, tuple[Callable[[Certificates], ssl.SSLContext], str]] = {
 
 
 async def _call(url: str, tls: ssl.SSLContext, connect_timeout: float = 5) -> Attempt:
-    async with Caller(HttpWebhook(url=url, headers={}, timeout=10, connect_timeout=connect_timeout, tls=tls)) as caller:
+    async with Caller(url, connect_timeout=connect_timeout, tls=tls) as caller:
         return await caller.call()
 
 

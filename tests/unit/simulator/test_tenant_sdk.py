@@ -1,4 +1,4 @@
-"""The tenant, read by Auth0's own Python client: somebody else's understanding of the API."""
+"""The tenant, read by Auth0's own Python client, which has an independent understanding of the API."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Sdk:
         asked = {"grant_type": "client_credentials", "client_id": "sim-client", "client_secret": "sim-secret"}
         asked |= {"audience": "https://acme.eu.auth0.com/api/v2/"}
         token = httpx.post(f"{tenant.url}/oauth/token", json=asked).json()["access_token"]
-        self.http = httpx.Client(timeout=5)
+        self.http = httpx.Client(timeout=20)
         self.logs = Auth0(base_url=f"{tenant.url}/api/v2", token=token, httpx_client=self.http, max_retries=0).logs
 
     def checkpoint(self, log_id: str, take: int) -> tuple[list[str], str]:
         """The ids of a page, and its `Link`.
 
-        The SDK has no method of its own for it: `logs.list` passes `from` on, but expects the object that a search responses.
+        The SDK has no method of its own for it: `logs.list` passes `from` on, but expects the object that a search returns.
         A page by checkpoint is a list, whatever `include_totals` says, and comes out as the body of an error with status 200.
         """
         with pytest.raises(ParsingError) as caught:
