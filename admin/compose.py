@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from consumer.http.client import HttpWebhook
-from consumer.policy import Ordering, Policy
-from consumer.scheduling.batch import Batching, Form
+from consumer.policy import Policy
+from consumer.scheduling.batch import Batching
 from consumer.scheduling.circuit_breaker import Breaker
 from consumer.signing import Signing
 from consumer.worker import Worker
@@ -25,6 +25,7 @@ from shared.log_types import table
 from shared.settings import DeliverySettings, Role, Settings, TransportSettings, WebhookSettings
 from shared.transport.port import Transport
 from shared.waiting import Stopped, unless_stopped
+from shared.words import BatchForm
 
 #: Seconds to wait for Kafka at the start: longer than a broker takes to come up beside us, shorter than a person's patience.
 _PATIENCE: Final = 60.0
@@ -145,7 +146,7 @@ def worker(settings: Settings) -> Worker:
         policy=Policy(
             backoff=Backoff(base=delivery.backoff_base, cap=delivery.backoff_cap),
             success=settings.webhook.success_codes,
-            ordering=Ordering(delivery.ordering),
+            ordering=delivery.ordering,
             max_attempts=delivery.max_attempts,
             batching=_batching(delivery) if delivery.batched else None,
             rate=delivery.rate_limit,
@@ -184,7 +185,7 @@ def _webhook(webhook: WebhookSettings, *, one_request: bool) -> HttpWebhook:
 
 def _batching(delivery: DeliverySettings) -> Batching:
     return Batching(
-        form=Form(delivery.send_as_batch),
+        form=BatchForm(delivery.send_as_batch),
         most=delivery.batch_max_events,
         most_bytes=delivery.batch_max_bytes,
         linger=delivery.batch_linger,

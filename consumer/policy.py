@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass
-from enum import Enum, StrEnum, auto
+from enum import Enum, auto
 from typing import Final, assert_never
 
 from consumer.scheduling.batch import Batching
 from consumer.webhook import Attempt
 from shared.backoff import Backoff
 from shared.record import Record
-
-
-class Ordering(StrEnum):
-    KEY = "key"
-    PARTITION = "partition"
-    NONE = "none"
+from shared.words import Ordering
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

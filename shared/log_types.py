@@ -5,13 +5,14 @@ The table is data (`log-types.tsv` beside this file), reviewed by hand; nothing 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Final
+
+from shared.suggestions import nearest
 
 #: The levels' names; a level is an index into this.
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
@@ -46,7 +47,7 @@ def suggest(code: str) -> str | None:
     by_name = {row.name.lower(): row.code for row in table().values()}
     if wanted in by_name:
         return by_name[wanted]
-    return next(iter(difflib.get_close_matches(wanted, table(), n=1)), None)
+    return nearest(wanted, table())
 
 
 def _row(line: str) -> LogType:

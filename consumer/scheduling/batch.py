@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from consumer.partitions.partition import Delivery, Partition
 from consumer.webhook import Call
-
-
-class Form(StrEnum):
-    #: A JSON array.
-    ARRAY = "true"
-    #: JSON lines: an event a line. Line breaks inside an entry become spaces, which JSON allows.
-    LINES = "lines"
+from shared.words import BatchForm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batching:
-    form: Form
+    form: BatchForm
     #: Events in a call.
     most: int
     #: Bytes of a call's body; one event that is larger goes alone.
@@ -58,13 +51,13 @@ class Batch(Call):
 
     __slots__ = ("parts",)
 
-    def __init__(self, parts: Sequence[Delivery], form: Form) -> None:
+    def __init__(self, parts: Sequence[Delivery], form: BatchForm) -> None:
         super().__init__(f"{parts[0].log_id}+{len(parts)}", _body(parts, form))
         self.parts = parts
 
 
-def _body(parts: Sequence[Delivery], form: Form) -> bytes:
-    if form is Form.ARRAY:
+def _body(parts: Sequence[Delivery], form: BatchForm) -> bytes:
+    if form is BatchForm.ARRAY:
         return b"[" + b",\n".join(part.body for part in parts) + b"]"
     return b"".join(part.body.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n" for part in parts)
 

@@ -24,6 +24,7 @@ from shared.settings.parsers import (
     whole,
 )
 from shared.settings.urls import is_private, proxy_url, tenant_domain, webhook_url
+from shared.words import BatchForm, Ordering
 
 _LEVELS: Final = ", ".join(f"{number} {name}" for number, name in enumerate(LEVELS))
 
@@ -187,9 +188,7 @@ class DeliverySettings(Group):
     """The most calls open at any time, over all replicas together."""
     rate_limit: Annotated[float | None, Option("WEBHOOK_RATE_LIMIT", per_second("calls", 0.001, 100_000), example="50")] = None
     """The most calls begun in any one second, over all replicas together."""
-    ordering: Annotated[Literal["key", "partition", "none"], Option("WEBHOOK_ORDERING", choice("key", "partition", "none"))] = (
-        "key"
-    )
+    ordering: Annotated[Ordering, Option("WEBHOOK_ORDERING", choice(*Ordering))] = Ordering.KEY
     """Which events are delivered one after another: those of the same user (`key`), of the same partition, or none."""
     backoff_base: Annotated[float, Option("WEBHOOK_BACKOFF_BASE", seconds())] = 1.0
     """The longest wait before the second try; it doubles with each try."""
@@ -203,9 +202,7 @@ class DeliverySettings(Group):
     """How many different events must fail in a row until only probes are sent."""
     probe_interval: Annotated[float, Option("WEBHOOK_PROBE_INTERVAL", seconds())] = 5.0
     """The wait before the first probe; it doubles up to a minute."""
-    send_as_batch: Annotated[Literal["false", "true", "lines"], Option("SEND_AS_BATCH", choice("false", "true", "lines"))] = (
-        "false"
-    )
+    send_as_batch: Annotated[BatchForm | Literal["false"], Option("SEND_AS_BATCH", choice("false", *BatchForm))] = "false"
     """Several events in one call: as a JSON array (`true`), or a line each (`lines`)."""
     batch_max_events: Annotated[int, Option("BATCH_MAX_EVENTS", whole(1, 10_000, "events"))] = 100
     """The most events in one call."""

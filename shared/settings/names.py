@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from shared.settings.sources import Variables
+from shared.suggestions import nearest
 
 # Names of the design that this release does not act on. To ignore `ON_GAP`, say, would be worse than to refuse it.
 _LATER: Final = """
@@ -29,29 +30,5 @@ def name_errors(variables: Variables, known: frozenset[str]) -> Iterator[str]:
             continue
         if name in LATER:
             yield f"{name} is not supported by this release yet; remove it (set in {source})"
-        elif name not in known and (meant := nearest(name, known | LATER)):
+        elif name not in known and (meant := nearest(name.upper(), known | LATER)):
             yield f"{name} is not a setting; did you mean {meant}? (set in {source})"
-
-
-def nearest(name: str, known: frozenset[str]) -> str | None:
-    """The known name that `name` was most likely meant to be; None if none is within two typing errors.
-
-    A short one allows one error only: WINDOWID (xterm) and WINDIR are not meant to be WINDOW.
-    """
-    for errors in range(3):
-        near = [own for own in known if (errors < 2 or len(own) >= 8) and within_distance(name.upper(), own, errors)]
-        if near:
-            return min(near)
-    return None
-
-
-def within_distance(one: str, other: str, most: int) -> bool:
-    """Whether at most so many letters have to be inserted, removed or replaced (Levenshtein's distance)."""
-    if abs(len(one) - len(other)) > most:
-        return False
-    if not one or not other:
-        return True
-    if one[0] == other[0]:
-        return within_distance(one[1:], other[1:], most)
-    changes = ((one[1:], other), (one, other[1:]), (one[1:], other[1:]))
-    return most > 0 and any(within_distance(*changed, most - 1) for changed in changes)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from consumer.scheduling.batch import Batching, Form
+from consumer.scheduling.batch import Batching
+from shared.words import BatchForm
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
 from tests.integration.workers import dead, ids, log_in, policy, running, until, worker
@@ -35,7 +36,7 @@ async def test_a_batch_that_is_taken_apart_is_not_tried_again_either(tmp_path: P
     receiver.script.add(faults.status(422), when=lambda call: "+" in (call.webhook_id or ""))
     sent = events(0, 3)
     await publish(log_in(tmp_path), sent)
-    batching = Batching(form=Form.ARRAY, most=3, most_bytes=10_000, linger=0.2)
+    batching = Batching(form=BatchForm.ARRAY, most=3, most_bytes=10_000, linger=0.2)
     one = worker(receiver.url, how=policy(max_attempts=1, batching=batching))
     with capture_logs() as lines:
         async with running(one, log_in(tmp_path)):

@@ -12,11 +12,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from admin.actions.skip import SkipOutcome, skip
-from consumer.policy import Ordering
-from consumer.scheduling.batch import Batching, Form
+from consumer.scheduling.batch import Batching
 from consumer.scheduling.circuit_breaker import BreakerState
 from shared.documents.dead_letter import put
 from shared.documents.skip import SkipReply, SkipRequest, SkipStatus
+from shared.words import BatchForm, Ordering
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
 from tests.integration.workers import committed, dead, ids, log_in, policy, running, until, worker
@@ -331,8 +331,8 @@ async def _skip(path: Path, log_id: str, *, stop: asyncio.Event | None = None) -
 # -- batches
 
 
-@pytest.mark.parametrize("form", Form)
-async def test_events_go_in_batches_and_a_batch_is_retried_whole(tmp_path: Path, receiver: Receiver, form: Form) -> None:
+@pytest.mark.parametrize("form", BatchForm)
+async def test_events_go_in_batches_and_a_batch_is_retried_whole(tmp_path: Path, receiver: Receiver, form: BatchForm) -> None:
     sent = [event(number) for number in range(95)]
     receiver.script.add(faults.status(500), times=2)
     await publish(log_in(tmp_path), sent)
@@ -346,7 +346,9 @@ async def test_events_go_in_batches_and_a_batch_is_retried_whole(tmp_path: Path,
     assert set(failed) <= {call.call.webhook_id for call in calls if call.status == 200}
     assert len(calls) <= 2 + 10 + 1
     bodies = [call.body for call in calls if call.status == 200]
-    parsed = [json.loads(body) if form is Form.ARRAY else [json.loads(line) for line in body.splitlines()] for body in bodies]
+    parsed = [
+        json.loads(body) if form is BatchForm.ARRAY else [json.loads(line) for line in body.splitlines()] for body in bodies
+    ]
     assert sorted(entry["log_id"] for entries in parsed for entry in entries) == ids(sent)
 
 
@@ -356,7 +358,7 @@ async def test_the_culprit_of_a_failing_batch_is_found(tmp_path: Path, receiver:
     receiver.script.add(faults.status(500), when=lambda call: call.length > 0 and call.log_id.endswith("+10"))
     receiver.script.add(faults.status(500), when=lambda call: call.log_id == sent[13].log_id)
     await publish(log_in(tmp_path), sent)
-    batching = Batching(form=Form.ARRAY, most=10, most_bytes=100_000, linger=0.02)
+    batching = Batching(form=BatchForm.ARRAY, most=10, most_bytes=100_000, linger=0.02)
     one = worker(receiver.url, how=policy(batching=batching, max_attempts=2))
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.counts.dead == 1 and one.counts.delivered == 39)
@@ -366,7 +368,7 @@ async def test_the_culprit_of_a_failing_batch_is_found(tmp_path: Path, receiver:
 
 async def test_a_lone_event_waits_no_longer_than_the_linger(tmp_path: Path, receiver: Receiver) -> None:
     await publish(log_in(tmp_path), events(0, 1))
-    batching = Batching(form=Form.ARRAY, most=100, most_bytes=100_000, linger=0.1)
+    batching = Batching(form=BatchForm.ARRAY, most=100, most_bytes=100_000, linger=0.1)
     async with running(worker(receiver.url, how=policy(batching=batching)), log_in(tmp_path)):
         await receiver.journal.wait_until(lambda journal: len(journal) == 1, timeout=5)
     assert receiver.journal.all[0].call.webhook_id == f"{event(0).log_id}+1"
@@ -376,7 +378,7 @@ async def test_one_busy_user_fills_batches_too(tmp_path: Path, receiver: Receive
     sent = [event(number, user="auth0|one") for number in range(100)]
     receiver.script.add(faults.status(500), times=1)
     await publish(log_in(tmp_path), sent)
-    batching = Batching(form=Form.ARRAY, most=25, most_bytes=100_000, linger=0.1)
+    batching = Batching(form=BatchForm.ARRAY, most=25, most_bytes=100_000, linger=0.1)
     one = worker(receiver.url, how=policy(batching=batching))
     async with running(one, log_in(tmp_path)):
         await until(lambda: one.counts.delivered == 100)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from consumer.policy import Ordering
+from shared.words import Ordering
 from simulator.journal import ReceivedCall
 from simulator.receiver import Receiver
 from tests.contract.harness import event, publish

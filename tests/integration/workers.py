@@ -9,7 +9,7 @@ from pathlib import Path
 
 from admin.actions.dead_letters import Choice, chosen
 from consumer.http.client import HttpWebhook
-from consumer.policy import Ordering, Policy
+from consumer.policy import Policy
 from consumer.scheduling.batch import Batching
 from consumer.scheduling.circuit_breaker import Breaker
 from consumer.worker import Worker
@@ -17,6 +17,7 @@ from shared.backoff import Backoff
 from shared.event import Event
 from shared.transport.port import DeadLetter, Transport
 from shared.transport.sqlite.transport import SqliteTransport
+from shared.words import Ordering
 
 
 def policy(

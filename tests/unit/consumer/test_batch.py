@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.partitions.partition import Delivery, Partition
-from consumer.scheduling.batch import Batching, Form, heads_of
+from consumer.scheduling.batch import Batching, heads_of
 from consumer.scheduling.ready_queue import ReadyQueue
 from shared.record import Record
 from shared.transport.port import Position
+from shared.words import BatchForm
 
 sizes = st.lists(st.integers(0, 300), min_size=1, max_size=60)
 PARTITION = Partition(0, Position(0))
@@ -25,8 +26,8 @@ def _ready(sizes: list[int]) -> deque[Delivery]:
     return deque(_delivery(number, size) for number, size in enumerate(sizes))
 
 
-@given(sizes, st.integers(1, 20), st.integers(1, 2000), st.sampled_from(Form))
-def test_batches_keep_order_and_limits_and_lose_nothing(sizes: list[int], most: int, most_bytes: int, form: Form) -> None:
+@given(sizes, st.integers(1, 20), st.integers(1, 2000), st.sampled_from(BatchForm))
+def test_batches_keep_order_and_limits_and_lose_nothing(sizes: list[int], most: int, most_bytes: int, form: BatchForm) -> None:
     ready, expected = _ready(sizes), list(_ready(sizes))
     batching = Batching(form=form, most=most, most_bytes=most_bytes, linger=1.0)
     sent: list[Delivery] = []
@@ -35,7 +36,7 @@ def test_batches_keep_order_and_limits_and_lose_nothing(sizes: list[int], most: 
         assert 1 <= len(batch.parts) <= most
         assert len(batch.body) <= most_bytes + 2 or len(batch.parts) == 1
         assert batch.log_id == f"{batch.parts[0].log_id}+{len(batch.parts)}"
-        entries = json.loads(batch.body) if form is Form.ARRAY else [json.loads(line) for line in batch.body.splitlines()]
+        entries = json.loads(batch.body) if form is BatchForm.ARRAY else [json.loads(line) for line in batch.body.splitlines()]
         assert entries == [json.loads(part.body) for part in batch.parts]
         sent += batch.parts
     assert [part.log_id for part in sent] == [part.log_id for part in expected]
@@ -43,21 +44,21 @@ def test_batches_keep_order_and_limits_and_lose_nothing(sizes: list[int], most: 
 
 def test_in_json_lines_an_entry_keeps_to_its_line() -> None:
     entry = Delivery(PARTITION, Record(0, b"k", b'{"a":\r\n 1}', [], 0.0), "id", 0)
-    batch = Batching(form=Form.LINES, most=5, most_bytes=1000, linger=0).take(deque([entry]))
+    batch = Batching(form=BatchForm.LINES, most=5, most_bytes=1000, linger=0).take(deque([entry]))
     assert batch.body == b'{"a":   1}\n'
 
 
 def test_an_event_that_goes_alone_is_not_gathered() -> None:
     ready = _ready([1, 1, 1])
     ready[1].alone = True
-    assert len(Batching(form=Form.ARRAY, most=5, most_bytes=1000, linger=0).take(ready).parts) == 1
+    assert len(Batching(form=BatchForm.ARRAY, most=5, most_bytes=1000, linger=0).take(ready).parts) == 1
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.integers(1, 10), st.data())
 def test_events_of_one_key_travel_together_in_their_order(keys: list[int], most: int, data: st.DataObject) -> None:
     """A batch is delivered, or taken apart and sent one by one: the order of each key is the same."""
     partition = Partition(0, Position(0))
-    batching = Batching(form=Form.ARRAY, most=most, most_bytes=10_000, linger=0)
+    batching = Batching(form=BatchForm.ARRAY, most=most, most_bytes=10_000, linger=0)
     ready: deque[Delivery] = deque()
     for number, key in enumerate(keys):
         delivery = _delivery(number, 5, key=key, partition=partition)
@@ -82,7 +83,7 @@ def test_events_of_one_key_travel_together_in_their_order(keys: list[int], most:
 
 
 def _queue() -> ReadyQueue:
-    return ReadyQueue(Batching(form=Form.ARRAY, most=10, most_bytes=1000, linger=2.0), lambda: None, limited=False)
+    return ReadyQueue(Batching(form=BatchForm.ARRAY, most=10, most_bytes=1000, linger=2.0), lambda: None, limited=False)
 
 
 def test_each_batch_waits_anew_for_others() -> None:

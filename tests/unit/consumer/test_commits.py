@@ -9,13 +9,14 @@ from typing import Final
 import pytest
 from structlog.testing import capture_logs
 
-from consumer.policy import Ordering, Policy
+from consumer.policy import Policy
 from consumer.scheduling.circuit_breaker import Breaker
 from consumer.webhook import Attempt, Call
 from consumer.worker import Worker
 from shared.backoff import Backoff
 from shared.record import Record
 from shared.transport.port import PartitionRecords, Position
+from shared.words import Ordering
 from tests.unit.consumer.manual import ManualLoop, ManualTransport, ManualWebhook
 
 ROUND_TRIP: Final = 0.005  # seconds that a commit takes

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from consumer.control import ControlRequests
 from consumer.partitions.partition import SkipState
-from consumer.scheduling.batch import Batching, Form
+from consumer.scheduling.batch import Batching
 from consumer.skip_protocol import CopyState, SkipParticipant
 from consumer.webhook import Attempt
 from shared.documents.skip import REPLIES, REQUESTS, SKEW, VERSION, SkipDocuments, SkipReply, SkipRequest, SkipStatus
 from shared.errors import TransportUnusable
 from shared.transport.port import Table
 from shared.transport.sqlite.transport import SqliteTransport
+from shared.words import BatchForm
 from tests.unit.consumer.manual import DispatcherSetup, ManualLoop
 
 pytestmark = pytest.mark.usefixtures("without_a_log")
@@ -36,7 +37,7 @@ def loop() -> Iterator[ManualLoop]:
 
 
 def test_a_skip_outlives_the_call_that_is_broken_off_for_another_partition(loop: ManualLoop) -> None:
-    setup = DispatcherSetup(loop, Batching(form=Form.ARRAY, most=2, most_bytes=1000, linger=0.0))
+    setup = DispatcherSetup(loop, Batching(form=BatchForm.ARRAY, most=2, most_bytes=1000, linger=0.0))
     skipped, _ = setup.take(0, "a"), setup.take(1, "b")
     loop.settle(setup.dispatcher.launch)
     (batch,) = setup.webhook.open
@@ -72,7 +73,7 @@ def test_a_withdrawn_skip_gives_the_event_back_to_its_backoff(loop: ManualLoop) 
 
 
 def test_a_withdrawn_skip_leaves_a_batch_under_way_whole(loop: ManualLoop) -> None:
-    setup = DispatcherSetup(loop, Batching(form=Form.ARRAY, most=2, most_bytes=1000, linger=0.0))
+    setup = DispatcherSetup(loop, Batching(form=BatchForm.ARRAY, most=2, most_bytes=1000, linger=0.0))
     event, _ = setup.take(0, "a"), setup.take(0, "b")
     loop.settle(setup.dispatcher.launch)
     (batch,) = setup.webhook.open

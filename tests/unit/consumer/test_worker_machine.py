@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from consumer.partitions.partition import Delivery, Partition, SkipState
-from consumer.policy import Ordering, Policy
-from consumer.scheduling.batch import Batching, Form, parts_of
+from consumer.policy import Policy
+from consumer.scheduling.batch import Batching, parts_of
 from consumer.scheduling.circuit_breaker import Breaker, BreakerState
 from consumer.webhook import Attempt, Call
 from consumer.worker import Worker
@@ -28,6 +28,7 @@ from shared import commit_metadata
 from shared.backoff import Backoff
 from shared.record import Record
 from shared.transport.port import PartitionRecords, Position
+from shared.words import BatchForm, Ordering
 from tests.unit.consumer.manual import ManualLoop, ManualTransport, ManualWebhook
 
 pytestmark = pytest.mark.usefixtures("without_a_log")
@@ -121,7 +122,7 @@ class WorkerMachine(RuleBasedStateMachine):
             backoff=Backoff(base=base, cap=CAP),
             ordering=ordering,
             max_attempts=max_attempts,
-            batching=Batching(form=Form.ARRAY, most=most, most_bytes=10_000, linger=0.5) if most else None,
+            batching=Batching(form=BatchForm.ARRAY, most=most, most_bytes=10_000, linger=0.5) if most else None,
         )
         self.share = share
         self.live_from(1000.0)

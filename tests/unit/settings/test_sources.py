@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from shared.settings import Role, Settings, examine, load
 from shared.settings.loading import our_names
-from shared.settings.names import LATER, nearest, within_distance
+from shared.settings.names import LATER
+from shared.suggestions import nearest, within_distance
 from tests.unit.settings.cases import ENOUGH, OPTIONS, error, errors
 
 OURS = our_names() | LATER

@@ -18,6 +18,7 @@ from shared.settings.headers import header_object
 from shared.settings.option import Option
 from shared.settings.parsers import InvalidValue, seconds, text_of, whole
 from shared.settings.urls import webhook_url
+from shared.words import BatchForm
 from tests.unit.settings.cases import OPTIONS, error, errors, loaded, value
 
 SECRET = base64.b64encode(b"hush" * 6).decode()
@@ -326,7 +327,7 @@ def test_values_survive_being_written_down(types: frozenset[str], codes: frozens
     pairs = tuple(headers.items())
     webhook = WebhookSettings(url="http://localhost/", success_codes=codes, headers=pairs, allow_private=False)
     assert (webhook.success_codes, webhook.headers, webhook.allow_private) == (codes, pairs, False)
-    assert DeliverySettings(send_as_batch="true").batched
+    assert DeliverySettings(send_as_batch=BatchForm.ARRAY).batched
 
 
 @given(st.text() | st.from_regex(r"[+-]?[0-9._e]{0,12}", fullmatch=True))
