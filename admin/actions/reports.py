@@ -1,6 +1,6 @@
-"""What a long-running process logs about itself: from where to where at its start, a line a minute, and what it did at its end.
+"""What a long-running process logs about itself: from where to where at its start, a line a minute, and its counts at its end.
 
-It reads the counters that the loops have anyway: nothing of it stands in an event's way.
+It reads the counts that the loops have anyway, so it costs no event anything.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _EVERY: Final = 60.0  # seconds
 log = get_logger(__name__)
 
 
-def say_what_begins(settings: Settings) -> None:
-    """From which tenant to which webhook over which transport; of the webhook's URL only what can be no secret."""
+def log_start(settings: Settings) -> None:
+    """Logs from which tenant to which webhook over which transport; of the webhook's URL only what cannot be a secret."""
     ways = {}
     if Auth0Settings in settings.groups:
         ways["tenant"] = settings.auth0.domain
@@ -35,8 +35,8 @@ def say_what_begins(settings: Settings) -> None:
     log.info("starting", **ways, **_transport(settings))
 
 
-async def say_each_minute(stop: asyncio.Event, *loops: Poller | Worker, every: float = _EVERY) -> None:
-    """What was done in each minute until `stop`; where that is nothing, why."""
+async def log_each_minute(stop: asyncio.Event, *loops: Poller | Worker, every: float = _EVERY) -> None:
+    """Logs until `stop` what was done in each minute; where that is nothing, what is waited for."""
     before = totals(loops)
     while not await stopped_within(stop, every):
         now = totals(loops)
@@ -49,15 +49,15 @@ async def say_each_minute(stop: asyncio.Event, *loops: Poller | Worker, every: f
         before = now
 
 
-def say_what_was_done(loops: Sequence[Poller | Worker], *, failed: bool) -> None:
-    """`failed`: the process ends with an error; a loop that has done nothing then says nothing."""
+def log_totals(loops: Sequence[Poller | Worker], *, failed: bool) -> None:
+    """Logs the counts of each loop. `failed`: the process ends with an error; a loop that has done nothing gets no line then."""
     for loop in loops:
         if not failed or any(totals((loop,)).values()):
             log.info("stopped", loop=type(loop).__name__.lower(), **_counts(loop))
 
 
 def totals(loops: Sequence[Poller | Worker]) -> Mapping[str, int]:
-    """What was done since the start, over these loops; what was filtered out in one sum."""
+    """Returns the counts since the start, over these loops; what was filtered out in one sum."""
     plain = {name: count for loop in loops for name, count in _counts(loop).items()}
     return {name: sum(count.values()) if isinstance(count, dict) else count for name, count in plain.items()}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from admin.actions.reports import say_each_minute, say_what_was_done
+from admin.actions.reports import log_each_minute, log_totals
 from admin.actions.status import status
 from admin.supervisor import supervise
 from consumer.worker import Worker
@@ -41,7 +41,7 @@ async def serve(transport: Transport, loops: Sequence[Poller | Worker], stop: as
     """Run these loops until `stop`; then close the transport. Raises `EnvironmentUnusable`."""
     async with _closing(transport, loops):
         work = (loop.run(transport, stop) for loop in loops)
-        await supervise(stop, _heartbeat(health, stop, *loops), say_each_minute(stop, *loops), *work)
+        await supervise(stop, _heartbeat(health, stop, *loops), log_each_minute(stop, *loops), *work)
 
 
 async def once(transport: Transport, poller: Poller, worker: Worker, stop: asyncio.Event, *, within: float) -> Leftover:
@@ -58,7 +58,7 @@ async def once(transport: Transport, poller: Poller, worker: Worker, stop: async
 
     try:
         async with _closing(transport, (poller, worker)):
-            await supervise(stop, say_each_minute(stop, poller, worker), poll(), worker.run(transport, stop))
+            await supervise(stop, log_each_minute(stop, poller, worker), poll(), worker.run(transport, stop))
             undelivered = sum(row.undelivered for row in await status(transport))
             return Leftover(undelivered, caught_up.is_set())
     finally:
@@ -74,7 +74,7 @@ async def _closing(transport: Transport, loops: Sequence[Poller | Worker]) -> As
         failed = False
     finally:
         await transport.close()
-        say_what_was_done(loops, failed=failed)
+        log_totals(loops, failed=failed)
 
 
 async def _until_delivered(transport: Transport, stop: asyncio.Event) -> None:

@@ -55,7 +55,7 @@ def _run(command: str, *, within: float | None = None) -> Leftover | None:
     """
     from admin import compose, supervisor
     from admin.actions import run as actions
-    from admin.actions.reports import say_what_begins
+    from admin.actions.reports import log_start
     from shared import logging
     from shared.settings import Role, load, log_format
 
@@ -66,7 +66,7 @@ def _run(command: str, *, within: float | None = None) -> Leftover | None:
     left: list[Leftover] = []
 
     async def work(stop: asyncio.Event) -> None:
-        say_what_begins(settings)
+        log_start(settings)
         if not await compose.wait_for_transport(settings, stop):
             return
         if within is None:

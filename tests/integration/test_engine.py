@@ -25,7 +25,7 @@ from tests.support import faults
 # -- order
 
 
-async def test_ten_thousand_events_without_a_user_do_not_end_in_one_lane(tmp_path: Path, receiver: Receiver) -> None:
+async def test_ten_thousand_events_without_a_user_do_not_end_in_one_queue(tmp_path: Path, receiver: Receiver) -> None:
     """One of them fails for ever, and all others are delivered."""
     sent = [event(number) for number in range(10_000)]
     receiver.script.add(faults.status(500), when=lambda call: call.log_id == sent[17].log_id)

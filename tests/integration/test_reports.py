@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from admin import compose
-from admin.actions.reports import say_each_minute, say_what_begins, say_what_was_done, totals
+from admin.actions.reports import log_each_minute, log_start, log_totals, totals
 from consumer.worker import Worker
 from producer.poller import Poller
 from shared.settings import Role, Settings, load
@@ -47,7 +47,7 @@ async def _reports(
     stop = asyncio.Event()
     with capture_logs() as lines:
         works = asyncio.gather(
-            say_each_minute(stop, poller, worker, every=0.01), poller.run(transport, stop), worker.run(transport, stop)
+            log_each_minute(stop, poller, worker, every=0.01), poller.run(transport, stop), worker.run(transport, stop)
         )
         async with asyncio.timeout(30):
             while not enough(lines, poller, worker):
@@ -106,7 +106,7 @@ def _settings(role: Role, **more: str) -> Settings:
 )
 def test_the_first_line_says_from_where_to_where_and_no_secret(role: Role, more: dict[str, str], said: dict[str, str]) -> None:
     with capture_logs() as lines:
-        say_what_begins(_settings(role, **more))
+        log_start(_settings(role, **more))
     (line,) = lines
     assert line.items() >= said.items()
     assert ("tenant" in line, "webhook" in line) == ("tenant" in said, "webhook" in said)
@@ -118,7 +118,7 @@ async def test_a_start_that_failed_counts_no_zeros() -> None:
     poller, worker = compose.poller(settings), compose.worker(settings)
     worker.counts.delivered = 1
     with capture_logs() as lines:
-        say_what_was_done((poller, worker), failed=True)
-        say_what_was_done((poller,), failed=False)
+        log_totals((poller, worker), failed=True)
+        log_totals((poller,), failed=False)
     assert [line["loop"] for line in lines] == ["worker", "poller"]
     assert totals((poller, worker))["delivered"] == 1
