@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from simulator.tenant_log import TenantLog
-from tests.e2e.observer import watching
+from tests.e2e.commit_watch import watching
 from tests.e2e.stack import Stack, simple
 from tests.support import faults
 from tests.support.listed_log import ListedLog
@@ -60,7 +60,7 @@ def test_the_committed_position_is_never_ahead_of_a_200(stack_of: StackOf, log: 
     stack = stack_of(ListedLog(simple(range(400), users=25)))
     stack.receiver.latency = 0.01
     stack.receiver.script.sometimes(0.2, faults.status(500), faults.close(), faults.slow(0.1))
-    with watching(log, stack.receiver.journal) as observer:
+    with watching(log, stack.receiver.journal) as watch:
         process = stack.start("run")
         stack.delivered(150)
         process.kill()
@@ -69,10 +69,10 @@ def test_the_committed_position_is_never_ahead_of_a_200(stack_of: StackOf, log: 
         assert process.stop() == 0
     records = log.dump()
     assert len(records) == 400
-    assert observer.ahead(records) == set()
-    assert observer.looks > 20
-    assert len(observer.samples) > 5
-    assert all(offset < observer.last[partition].offset for partition, offset in records)
+    assert watch.ahead(records) == set()
+    assert watch.looks > 20
+    assert len(watch.samples) > 5
+    assert all(offset < watch.last[partition].offset for partition, offset in records)
 
 
 def test_sigterm_drains_commits_and_ends_well(stack_of: StackOf) -> None:

@@ -157,13 +157,13 @@ async def test_while_positions_cannot_be_stored_no_more_than_the_window_is_sent(
 async def test_an_unexpected_error_while_skips_are_followed_ends_the_worker_after_its_commits(
     tmp_path: Path, receiver: Receiver
 ) -> None:
-    class Log(SqliteTransport):
+    class BrokenControl(SqliteTransport):
         async def control(self) -> Table:
             await receiver.journal.wait_for(3, timeout=5)
             raise LookupError("a bug")
 
     await publish(log_in(tmp_path), events(0, 3))
-    log = Log(tmp_path / "log.db", retention_days=1, concurrent_calls=5)
+    log = BrokenControl(tmp_path / "log.db", retention_days=1, concurrent_calls=5)
     async with asyncio.timeout(10):
         with pytest.raises(LookupError):
             await worker(receiver.url).run(log, asyncio.Event())

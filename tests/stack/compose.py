@@ -29,7 +29,7 @@ class Failed(AssertionError):
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class ComposeStack:
     """The services of one project. Settings are the environment that `docker compose` is called with."""
 
     project: str
@@ -62,9 +62,9 @@ class Stack:
 
 
 @contextmanager
-def stack(project: str, *files: str, **settings: str) -> Iterator[Stack]:
+def stack(project: str, *files: str, **settings: str) -> Iterator[ComposeStack]:
     """A project's stack, not started yet. If the test fails, the last lines of its log are shown."""
-    stack = Stack(project, files, settings)
+    stack = ComposeStack(project, files, settings)
     try:
         yield stack
     except BaseException:

@@ -21,7 +21,7 @@ import pytest
 from shared.event import Event, slice_page
 from simulator.journal import Journal, JournalEntry
 from simulator.open_calls import OpenCalls
-from tests.stack.compose import BASE, IMAGE, Failed, Stack, build, docker, require_engine, stack
+from tests.stack.compose import BASE, IMAGE, ComposeStack, Failed, build, docker, require_engine, stack
 from tests.support.journal import read_journal
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -189,11 +189,11 @@ def test_without_settings_and_without_the_demo_each_role_says_what_is_missing(im
         running("run", "--rm", "--no-deps", "-T", role)
 
 
-def delivered(running: Stack, folder: Path) -> set[str]:
+def delivered(running: ComposeStack, folder: Path) -> set[str]:
     return {delivery.call.log_id for delivery in journal(running, folder) if delivery.delivered}
 
 
-def journal(running: Stack, folder: Path) -> list[JournalEntry]:
+def journal(running: ComposeStack, folder: Path) -> list[JournalEntry]:
     file = folder / "journal.jsonl"
     file.write_text(running("exec", "-T", "demo-receiver", "sh", "-c", "touch /tmp/journal.jsonl && cat /tmp/journal.jsonl"))
     return read_journal(file)
@@ -203,18 +203,18 @@ def digest(body: bytes) -> str:
     return sha256(body).hexdigest()
 
 
-def kill_the_program(running: Stack, service: str) -> None:
+def kill_the_program(running: ComposeStack, service: str) -> None:
     """From inside, as a crash would: the engine does not start again what `docker kill` killed. The exec dies with it."""
     with suppress(Failed):
         running("exec", "-T", service, "sh", "-c", "kill -KILL -1")
 
 
-def healthy(running: Stack) -> bool:
+def healthy(running: ComposeStack) -> bool:
     found = [container for service in ("producer", "consumer") for container in running.inspect(service)]
     return {each["State"]["Health"]["Status"] for each in found if each["State"]["Running"]} == {"healthy"}
 
 
-def log_of_the_tenant(running: Stack) -> list[Event]:
+def log_of_the_tenant(running: ComposeStack) -> list[Event]:
     """All of it, once it has reached its limit: from the oldest entry on, as Auth0's own documentation pages through a log."""
     with httpx.Client(base_url=f"http://{running('port', 'demo-tenant', '8090').strip()}", trust_env=False) as client:
         token = client.post("/oauth/token", json=TOKEN_REQUEST).json()["access_token"]

@@ -1,4 +1,4 @@
-"""Reads the committed positions all the time, and knows what the receiver had answered 200 by then."""
+"""Reads the committed positions every 50 ms, each time with the number of calls that the receiver had answered by then."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Positions = Mapping[int, Position]
 
 
 @dataclass(slots=True)
-class Observer:
+class CommitWatch:
     journal: Journal
     #: Each time the positions moved: the positions, and how long the journal was right after.
     samples: list[tuple[Positions, int]] = field(default_factory=list)
@@ -62,25 +62,25 @@ class _Done:
 
 
 @contextmanager
-def watching(log: Log, journal: Journal) -> Iterator[Observer]:
-    """An observer at work in a thread, every 50 ms."""
-    observer, stop = Observer(journal), threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(_watch(log, observer, stop)))
+def watching(log: Log, journal: Journal) -> Iterator[CommitWatch]:
+    """A watch that reads in a thread."""
+    watch, stop = CommitWatch(journal), threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(_read(log, watch, stop)))
     thread.start()
     try:
-        yield observer
+        yield watch
     finally:
         stop.set()
         thread.join(10)
 
 
-async def _watch(log: Log, observer: Observer, stop: threading.Event) -> None:
+async def _read(log: Log, watch: CommitWatch, stop: threading.Event) -> None:
     transport = log.transport()
     stopping = False
     while not stopping:
         stopping = stop.is_set()  # one more look after that
         progress = await transport.progress()
         # The journal is read after the positions: a 200 in between does no harm.
-        observer.look({partition: seen.committed for partition, seen in progress.items() if seen.committed})
+        watch.look({partition: seen.committed for partition, seen in progress.items() if seen.committed})
         await asyncio.sleep(0.05)
     await transport.close()
