@@ -25,6 +25,7 @@ from shared.transport.sqlite.transport import SqliteTransport
 from simulator.tenant import Tenant
 from simulator.tokens import Application
 from tests.contract.harness import RecordingHandler
+from tests.support.listed_log import ListedLog
 
 LOGS: Final = "/api/v2/logs"
 APPLICATION: Final = Application(client_id="client", client_secret="canary-secret")
@@ -32,6 +33,18 @@ LEVELS: Final = {code: known.level for code, known in table().items()}
 LEVEL: Final = 1
 #: Not used; making one for every client would take most of the time.
 TLS: Final = ssl.create_default_context()
+
+
+def log_id(number: int) -> str:
+    return f"900{number:053d}"
+
+
+def entry(number: int, *, kind: str = "s", date: str = "2026-11-20T00:00:00.000Z") -> bytes:
+    return f'{{"log_id":"{log_id(number)}","type":"{kind}","date":"{date}"}}'.encode()
+
+
+def entries(start: int, stop: int, *, kind: str = "s") -> ListedLog:
+    return ListedLog(entry(number, kind=kind) for number in range(start, stop))
 
 
 @dataclass(slots=True)

@@ -29,17 +29,13 @@ from shared.errors import (
 from simulator.faults import HttpFault
 from simulator.http import Exchange, Server
 from simulator.tenant import Tenant
-from simulator.tokens import Application
 from simulator.wire import HttpRequest, HttpResponse
+from tests.integration.pollers import APPLICATION, LOGS, TLS, entry, log_id
 from tests.support import faults, tenant_faults
 from tests.support.listed_log import ListedLog
 
-SECRET: Final = "canary-secret"
-LOGS: Final = "/api/v2/logs"
+SECRET: Final = APPLICATION.client_secret
 TOKEN: Final = "/oauth/token"
-#: Making one for every client would take most of the time.
-TLS: Final = ssl.create_default_context()
-APPLICATION: Final = Application(client_id="client", client_secret=SECRET)
 
 
 @dataclass(slots=True)
@@ -48,14 +44,6 @@ class TokenClock:
 
     def __call__(self) -> float:
         return self.now
-
-
-def entry(number: int, *, date: str = "2026-11-20T00:00:00.000Z") -> bytes:
-    return f'{{"log_id":"{log_id(number)}","type":"s","date":"{date}"}}'.encode()
-
-
-def log_id(number: int) -> str:
-    return f"900{number:053d}"
 
 
 @dataclass(slots=True)

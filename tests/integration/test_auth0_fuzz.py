@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-import ssl
 from contextlib import suppress
 from typing import Final
 
@@ -16,11 +15,10 @@ from hypothesis import strategies as st
 from producer.auth0.client import Auth0Logs
 from shared.errors import Auth0Unavailable, WebhooksError
 from simulator.tenant import Tenant
+from tests.integration.pollers import TLS
 from tests.integration.webhook.servers import Play, raw_server
 from tests.support.listed_log import ListedLog
 
-#: Making one for every client would take most of the time.
-TLS: Final = ssl.create_default_context()
 TOKEN: Final = b'{"access_token":"abc","expires_in":3600}'
 PAGE: Final = b'[{"log_id":"1"}]'
 

@@ -28,7 +28,7 @@ from simulator.rate_limit import RatePlan
 from simulator.tenant import Tenant
 from simulator.tenant_log import GeneratedLog, TenantLog
 from simulator.wire import HttpResponse
-from tests.integration.pollers import APPLICATION, PollerSetup, WatchedPublisher
+from tests.integration.pollers import APPLICATION, PollerSetup, WatchedPublisher, entries, entry, log_id
 from tests.support import faults, tenant_faults
 from tests.support.listed_log import ListedLog
 
@@ -75,18 +75,6 @@ async def setup_of(tmp_path: Path) -> AsyncIterator[SetupOf]:
     for setup in setups:
         await setup.log.close()
         await setup.tenant.stop()
-
-
-def entry(number: int, *, kind: str = "s", date: str = "2026-11-20T00:00:00.000Z") -> bytes:
-    return f'{{"log_id":"{log_id(number)}","type":"{kind}","date":"{date}"}}'.encode()
-
-
-def log_id(number: int) -> str:
-    return f"900{number:053d}"
-
-
-def entries(start: int, stop: int, *, kind: str = "s") -> ListedLog:
-    return ListedLog(entry(number, kind=kind) for number in range(start, stop))
 
 
 def reordered(order: Callable[[list[bytes]], list[bytes]]) -> HttpFault:
