@@ -18,7 +18,7 @@ from typing import Final
 from bench.client import HEADERS, SECRET
 from bench.events import body, log_id_of
 from bench.logs import KafkaLog, SqliteLog
-from bench.processes import COMMAND, MeasuredProcess, module, running
+from bench.processes import COMMAND, module, running
 from bench.receiver import ReceiverProcess, receiver_process
 from tests.support.process_guard import guarded
 
@@ -79,7 +79,7 @@ def consumer(
             for number in range(replicas)
         ]
         for process in processes:
-            _settled(process)
+            process.wait_for("concurrent calls of this member", within=_START)
         _first_call(receiver)
         time.sleep(span.warm)
         before, since = receiver.count()
@@ -169,15 +169,6 @@ def _nginx(folder: Path) -> Iterator[str]:
             else:
                 break
         yield f"http://{address}/"
-
-
-def _settled(process: MeasuredProcess) -> None:
-    process.line("", within=_START)  # its first output
-    deadline = time.monotonic() + _START
-    while "concurrent calls of this member" not in process.text:
-        if time.monotonic() > deadline or not process.alive:
-            raise TimeoutError(process.text[-3000:])
-        time.sleep(0.05)
 
 
 def _first_call(receiver: ReceiverProcess) -> None:

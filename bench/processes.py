@@ -75,6 +75,14 @@ class MeasuredProcess:
                 raise TimeoutError(f"no {beginning!r} in:\n{self.text[-3000:]}")
             time.sleep(0.02)
 
+    def wait_for(self, words: str, *, within: float = 40) -> None:
+        """Waits until its output contains the words. Raises TimeoutError with the output."""
+        deadline = time.monotonic() + within
+        while words not in self.text:
+            if time.monotonic() > deadline or not self.alive:
+                raise TimeoutError(f"{words!r} not in:\n{self.text[-3000:]}")
+            time.sleep(0.05)
+
     def wait(self, within: float = 600) -> None:
         """Waits for its end. Raises RuntimeError with the output if it failed."""
         if self._popen.wait(within):

@@ -23,6 +23,13 @@ _HEAD: Final = (
     "| latency, calls | who | events/s | share | CPU an event, µs (least–most) | wrk calls "
     "| ÷ our client | events a CPU second | MB |"
 )
+_KAFKA: Final = (
+    ("kafka", 1, "consumer"),
+    ("kafka", 3, "consumer × 3"),
+    ("own", 1, "our client alone"),
+    ("aiohttp", 1, "aiohttp alone"),
+)
+_SQLITE: Final = (("sqlite", 1, "consumer on SQLite"),)
 _RULE: Final = "|---|---|---|---|---|---|---|---|---|"
 
 
@@ -43,11 +50,11 @@ def markdown(results: Results, command: str) -> str:
             "",
             "## All figures",
             "",
-            *_matrix(results),
+            *_matrix(results, _KAFKA),
             "",
             "### On SQLite, one process",
             "",
-            *_sqlite(results),
+            *_matrix(results, _SQLITE),
             "",
             "### One hot user among many",
             "",
@@ -111,31 +118,15 @@ def _against_aims(results: Results) -> Iterator[tuple[str, str, str, bool]]:
     yield "calls open at once, at the receiver, replicas together", "≤ the limit", "never more" if kept else "more", kept
 
 
-def _matrix(results: Results) -> Iterator[str]:
+def _matrix(results: Results, names: Sequence[tuple[str, int, str]]) -> Iterator[str]:
     yield _HEAD
     yield _RULE
-    names = (
-        ("kafka", 1, "consumer"),
-        ("kafka", 3, "consumer × 3"),
-        ("own", 1, "our client alone"),
-        ("aiohttp", 1, "aiohttp alone"),
-    )
     for latency, calls in _CELLS:
         own = results.row(Cell("own", 1, calls, latency))
         for who, replicas, name in names:
             row = results.row(Cell(who, replicas, calls, latency))
             if row:
                 yield _line(results, row, f"{latency * 1000:g} ms, {calls}", name, own)
-
-
-def _sqlite(results: Results) -> Iterator[str]:
-    yield _HEAD
-    yield _RULE
-    for latency, calls in _CELLS:
-        row = results.row(Cell("sqlite", 1, calls, latency))
-        if row:
-            own = results.row(Cell("own", 1, calls, latency))
-            yield _line(results, row, f"{latency * 1000:g} ms, {calls}", "consumer on SQLite", own)
 
 
 def _line(results: Results, row: ResultRow, where: str, name: str, own: ResultRow | None) -> str:

@@ -18,7 +18,7 @@ from bench.client import SECRET
 from bench.events import log_id_of
 from bench.logs import KafkaLog, SqliteLog
 from bench.measure import Measurement, Span, consumer
-from bench.processes import COMMAND, MeasuredProcess, running
+from bench.processes import COMMAND, running
 from simulator.receiver import Receiver
 from simulator.tenant import Tenant
 from simulator.tokens import Application
@@ -52,7 +52,7 @@ def backlog(log: KafkaLog | SqliteLog, folder: Path, count: int, seconds: float)
     """Measure a consumer while nothing listens at the webhook."""
     environ = {**log.environ(), "WEBHOOK_URL": "http://127.0.0.1:9/hook", "WEBHOOK_SECRET": SECRET}
     with running([*COMMAND, "consume"], folder, {**environ, "WEBHOOK_CONCURRENT_CALLS": "50"}, name="backlog") as process:
-        _wait_for(process, "breaker open")
+        process.wait_for("breaker open")
         time.sleep(5)
         early, spent = process.rss, process.cpu
         time.sleep(seconds)
@@ -70,7 +70,7 @@ def idle(log: KafkaLog | SqliteLog, folder: Path, seconds: float, name: str) -> 
     """Returns the part of a core that the consumer of an empty log uses."""
     environ = {**log.environ(), "WEBHOOK_URL": "http://127.0.0.1:9/hook", "WEBHOOK_SECRET": SECRET}
     with running([*COMMAND, "consume"], folder, environ, name=name) as process:
-        _wait_for(process, "partition assigned")
+        process.wait_for("partition assigned")
         time.sleep(3)
         spent = process.cpu
         time.sleep(seconds)
@@ -130,11 +130,3 @@ def _one(entries: ListedLog, receiver: Receiver, number: int) -> float:
 def _delays(delays: Sequence[float]) -> Delays:
     cuts = quantiles(delays, n=100, method="inclusive")
     return Delays(count=len(delays), p50=cuts[49], p99=cuts[98], most=max(delays))
-
-
-def _wait_for(process: MeasuredProcess, words: str, within: float = 40) -> None:
-    deadline = time.monotonic() + within
-    while words not in process.text:
-        if time.monotonic() > deadline or not process.alive:
-            raise TimeoutError(f"{words!r} not in:\n{process.text[-3000:]}")
-        time.sleep(0.05)

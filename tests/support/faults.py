@@ -1,15 +1,18 @@
 """The faults of `simulator.faults` and worse ones, for the tests alone.
 
-A fault is one function; see `HttpFault` for what it may set. Floods and malformed responses have files of their own.
+A fault is one function, called for an `HttpFault`. Floods and malformed responses have files of their own.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from simulator.faults import HttpFault, short_body, slow, status, with_body
 from simulator.http import Exchange
 from simulator.wire import HttpResponse, encode_head
+
+Play = Callable[[Exchange, HttpResponse], Awaitable[None]]
 
 __all__ = [
     "HttpFault",
@@ -18,6 +21,7 @@ __all__ = [
     "drip",
     "hang_after_headers",
     "hang_before_headers",
+    "playing",
     "redirect",
     "reset_after_headers",
     "reset_before_headers",
@@ -26,6 +30,11 @@ __all__ = [
     "slow",
     "status",
 ]
+
+
+def playing(*, head: bool = True, whole: bool = True) -> Callable[[Play], Callable[[], HttpFault]]:
+    """Makes a fault without parameters from what it plays; its name is the function's."""
+    return lambda play: lambda: HttpFault(name=play.__name__.replace("_", " "), play=play, head=head, whole=whole)
 
 
 def redirect(location: str, code: int = 302) -> HttpFault:
@@ -52,43 +61,31 @@ def hang_after_headers(seconds: float | None = None) -> HttpFault:
     return HttpFault(name="hang after headers", play=play, whole=False)
 
 
-def close() -> HttpFault:
+@playing(head=False, whole=False)
+async def close(exchange: Exchange, _response: HttpResponse) -> None:
     """The connection ends in order, without a response."""
-
-    async def play(exchange: Exchange, _response: HttpResponse) -> None:
-        exchange.close()
-
-    return HttpFault(name="close", play=play, head=False, whole=False)
+    exchange.close()
 
 
-def cut_headers() -> HttpFault:
+@playing(head=False, whole=False)
+async def cut_headers(exchange: Exchange, response: HttpResponse) -> None:
     """The response ends in the middle of its headers."""
-
-    async def play(exchange: Exchange, response: HttpResponse) -> None:
-        exchange.send(encode_head(response)[:-6])
-        exchange.close()
-
-    return HttpFault(name="cut headers", play=play, head=False, whole=False)
+    exchange.send(encode_head(response)[:-6])
+    exchange.close()
 
 
-def reset_before_headers() -> HttpFault:
+@playing(head=False, whole=False)
+async def reset_before_headers(exchange: Exchange, _response: HttpResponse) -> None:
     """A TCP reset instead of a response."""
-
-    async def play(exchange: Exchange, _response: HttpResponse) -> None:
-        exchange.reset()
-
-    return HttpFault(name="reset before headers", play=play, head=False, whole=False)
+    exchange.reset()
 
 
-def reset_after_headers() -> HttpFault:
+@playing(whole=False)
+async def reset_after_headers(exchange: Exchange, response: HttpResponse) -> None:
     """The head, then a TCP reset."""
-
-    async def play(exchange: Exchange, response: HttpResponse) -> None:
-        exchange.send(encode_head(with_body(response)))
-        await asyncio.sleep(0.02)  # a reset right after the head can overtake it
-        exchange.reset()
-
-    return HttpFault(name="reset after headers", play=play, whole=False)
+    exchange.send(encode_head(with_body(response)))
+    await asyncio.sleep(0.02)  # a reset right after the head can overtake it
+    exchange.reset()
 
 
 def drip(interval: float) -> HttpFault:
@@ -106,14 +103,11 @@ def drip(interval: float) -> HttpFault:
     return HttpFault(name="drip", play=play, head=False, whole=False)
 
 
-def respond_and_close() -> HttpFault:
+@playing()
+async def respond_and_close(exchange: Exchange, response: HttpResponse) -> None:
     """The usual response, which promises to keep the connection, then its end: the next call finds a dead connection."""
-
-    async def play(exchange: Exchange, response: HttpResponse) -> None:
-        exchange.respond(response)
-        exchange.close()
-
-    return HttpFault(name="respond and close", play=play)
+    exchange.respond(response)
+    exchange.close()
 
 
 async def _pause(seconds: float | None) -> None:

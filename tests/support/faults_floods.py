@@ -9,19 +9,17 @@ from functools import cache
 from simulator.faults import HttpFault
 from simulator.http import Exchange
 from simulator.wire import HttpResponse, encode, encode_head
+from tests.support.faults import playing
 
 _CHUNK = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
 _CHUNKED = (("Transfer-Encoding", "chunked"),)
 
 
-def endless_body() -> HttpFault:
+@playing(whole=False)
+async def endless_body(exchange: Exchange, response: HttpResponse) -> None:
     """Chunk after chunk, without end."""
-
-    async def play(exchange: Exchange, response: HttpResponse) -> None:
-        exchange.send(encode_head(HttpResponse(response.status, headers=_CHUNKED)))
-        await _send_without_end(exchange, _CHUNK)
-
-    return HttpFault(name="endless body", play=play, whole=False)
+    exchange.send(encode_head(HttpResponse(response.status, headers=_CHUNKED)))
+    await _send_without_end(exchange, _CHUNK)
 
 
 def huge_body(size: int = 10_000_000_000) -> HttpFault:
@@ -40,53 +38,38 @@ def gzip_bomb() -> HttpFault:
     return HttpFault(name="gzip bomb", change=lambda response: HttpResponse(response.status, _bomb(), headers))
 
 
-def endless_trailers() -> HttpFault:
+@playing(whole=False)
+async def endless_trailers(exchange: Exchange, response: HttpResponse) -> None:
     """A body that ends, and trailers that do not."""
-
-    async def play(exchange: Exchange, response: HttpResponse) -> None:
-        exchange.send(encode_head(HttpResponse(response.status, headers=_CHUNKED)) + b"0\r\n")
-        await _send_without_end(exchange, b"X-Trailer: %b\r\n" % (b"x" * 1000))
-
-    return HttpFault(name="endless trailers", play=play, whole=False)
+    exchange.send(encode_head(HttpResponse(response.status, headers=_CHUNKED)) + b"0\r\n")
+    await _send_without_end(exchange, b"X-Trailer: %b\r\n" % (b"x" * 1000))
 
 
-def header_flood() -> HttpFault:
+@playing(head=False, whole=False)
+async def header_flood(exchange: Exchange, response: HttpResponse) -> None:
     """Header after header, without end."""
-
-    async def play(exchange: Exchange, response: HttpResponse) -> None:
-        exchange.send(encode_head(response)[:-2])
-        await _send_without_end(exchange, b"X-Header: %b\r\n" % (b"x" * 1000))
-
-    return HttpFault(name="header flood", play=play, head=False, whole=False)
+    exchange.send(encode_head(response)[:-2])
+    await _send_without_end(exchange, b"X-Header: %b\r\n" % (b"x" * 1000))
 
 
-def long_header() -> HttpFault:
+@playing(head=False, whole=False)
+async def long_header(exchange: Exchange, response: HttpResponse) -> None:
     """One header that does not end."""
-
-    async def play(exchange: Exchange, response: HttpResponse) -> None:
-        exchange.send(encode_head(response)[:-2] + b"X-Header: ")
-        await _send_without_end(exchange, b"x" * 1000)
-
-    return HttpFault(name="long header", play=play, head=False, whole=False)
+    exchange.send(encode_head(response)[:-2] + b"X-Header: ")
+    await _send_without_end(exchange, b"x" * 1000)
 
 
-def informational_flood() -> HttpFault:
+@playing(head=False, whole=False)
+async def informational_flood(exchange: Exchange, _response: HttpResponse) -> None:
     """100 Continue after 100 Continue, and never a response."""
-
-    async def play(exchange: Exchange, _response: HttpResponse) -> None:
-        await _send_without_end(exchange, b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    return HttpFault(name="informational flood", play=play, head=False, whole=False)
+    await _send_without_end(exchange, b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-def early_hints() -> HttpFault:
+@playing()
+async def early_hints(exchange: Exchange, response: HttpResponse) -> None:
     """Two responses of the 1xx kind, then the usual one."""
-
-    async def play(exchange: Exchange, response: HttpResponse) -> None:
-        exchange.send(encode(HttpResponse(100)) + encode(HttpResponse(103, headers=(("Link", "</style.css>"),))))
-        exchange.respond(response)
-
-    return HttpFault(name="early hints", play=play)
+    exchange.send(encode(HttpResponse(100)) + encode(HttpResponse(103, headers=(("Link", "</style.css>"),))))
+    exchange.respond(response)
 
 
 def drip_body(interval: float) -> HttpFault:

@@ -7,6 +7,7 @@ import asyncio
 from simulator.faults import HttpFault
 from simulator.http import Exchange
 from simulator.wire import HttpResponse, encode, encode_head
+from tests.support.faults import playing
 
 _OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -93,24 +94,18 @@ def switching_protocols() -> HttpFault:
     return HttpFault(name="switching protocols", change=lambda _: HttpResponse(101, headers=headers), play=play)
 
 
-def long_body() -> HttpFault:
+@playing()
+async def long_body(exchange: Exchange, response: HttpResponse) -> None:
     """More bytes than Content-Length announces."""
-
-    async def play(exchange: Exchange, response: HttpResponse) -> None:
-        exchange.send(encode(response) + b"and there is more\r\n")
-        await asyncio.get_running_loop().create_future()
-
-    return HttpFault(name="long body", play=play)
+    exchange.send(encode(response) + b"and there is more\r\n")
+    await asyncio.get_running_loop().create_future()
 
 
-def two_responses() -> HttpFault:
+@playing()
+async def two_responses(exchange: Exchange, response: HttpResponse) -> None:
     """The usual response, and another one that belongs to no request."""
-
-    async def play(exchange: Exchange, response: HttpResponse) -> None:
-        exchange.send(encode(response) + encode(HttpResponse(500)))
-        await asyncio.get_running_loop().create_future()
-
-    return HttpFault(name="two responses", play=play)
+    exchange.send(encode(response) + encode(HttpResponse(500)))
+    await asyncio.get_running_loop().create_future()
 
 
 def timeout_afterwards(seconds: float = 0.02) -> HttpFault:
