@@ -4,7 +4,6 @@
 
 GET /count     calls so far, and the receiver's monotonic clock in ns
 GET /summary?since=NS&until=NS      between the two: calls, duplicates, the mean time from request to response in seconds
-GET /responded?id=LOG_ID     when the first response to it began, in ns; 0: none yet
 """
 
 from __future__ import annotations
@@ -41,11 +40,6 @@ class ReceiverProcess:
     def summary(self, since: int, until: int) -> Mapping[str, Any]:
         return self._get(f"summary?since={since}&until={until}")
 
-    def responded(self, log_id: str) -> int:
-        """Returns when the first response to the event began, in ns; 0: none yet."""
-        at: int = self._get(f"responded?id={log_id}")["at"]
-        return at
-
     def _get(self, path: str) -> Mapping[str, Any]:
         with urllib.request.urlopen(f"{self._control}/{path}", timeout=30) as response:
             found: Mapping[str, Any] = json.load(response)
@@ -62,16 +56,10 @@ def receiver_process(latency: float, folder: Path) -> Iterator[ReceiverProcess]:
 
 def _control_server(receiver: Receiver) -> Server:
     def control(request: HttpRequest, exchange: Exchange) -> None:
-        since, until = (int(request.parameters.get(name, "0")) for name in ("since", "until"))
-        match request.path:
-            case "/count":
-                found: Mapping[str, Any] = {"calls": len(receiver.journal), "now": time.monotonic_ns()}
-            case "/responded":
-                wanted = request.parameters["id"]
-                times = [one.answered_ns for one in receiver.journal.all if one.call.log_id == wanted]
-                found = {"at": times[0] if times else 0}
-            case _:
-                found = _summary(receiver, since, until)
+        if request.path == "/count":
+            found: Mapping[str, Any] = {"calls": len(receiver.journal), "now": time.monotonic_ns()}
+        else:
+            found = _summary(receiver, int(request.parameters["since"]), int(request.parameters["until"]))
         exchange.respond(HttpResponse.json(200, found))
 
     return Server(control)
