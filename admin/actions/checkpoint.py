@@ -7,7 +7,7 @@ from collections.abc import Callable
 from admin import compose
 from shared.errors import EnvironmentUnusable, PublishFailed
 from shared.settings import TransportSettings
-from shared.transport.kafka.topics import checkpoint_recovery
+from shared.transport.kafka.topics import checkpoints
 from shared.transport.port import Checkpoint
 
 
@@ -17,11 +17,11 @@ def recover(settings: TransportSettings, confirm: Callable[[Checkpoint], bool]) 
     Returns what was stored. Raises `EnvironmentUnusable`.
     """
     compose.require_broker(settings)
-    checkpoint, ends = checkpoint_recovery.derive(settings)
+    checkpoint, ends = checkpoints.derive(settings)
     if not confirm(checkpoint):
         return None
     try:
-        checkpoint_recovery.store(settings, checkpoint, ends)
+        checkpoints.store(settings, checkpoint, ends)
     except PublishFailed as error:
         raise EnvironmentUnusable(str(error)) from None
     return checkpoint

@@ -1,7 +1,7 @@
-"""The checkpoint as a stored document: JSON, with a version, so that a newer release's document is refused, not misread.
+"""The checkpoint as a stored document: JSON with a version, so that the document of a newer release is refused, not misread.
 
-A document has the lowest version that can say it: an older release refuses a reset, which it would take for damage, and goes on
-with the page after it.
+A document has the lowest version that can express it: an older release refuses a reset, which it would take for damage, and can
+read the checkpoint after it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from shared.masking import excerpt
 from shared.transport.port import Checkpoint
 
 _PLACE: Final = 1
-#: Begin at the oldest entry: no log id.
+#: Begin at the oldest entry: there is no log id.
 _RESET: Final = 2
 VERSION: Final = _RESET
 
 
 def dump(checkpoint: Checkpoint, ends: Mapping[int, int] | None = None) -> bytes:
-    """`ends`: the end offset of each partition after the page, for a log whose tail has to be compared on recovery."""
+    """`ends`: the offset of each partition from which a recovery compares; None where a log needs none."""
     version = _PLACE if checkpoint.log_id else _RESET
     document: dict[str, object] = {"v": version, "log_id": checkpoint.log_id, "date": checkpoint.date}
     if ends is not None:
@@ -30,9 +30,9 @@ def dump(checkpoint: Checkpoint, ends: Mapping[int, int] | None = None) -> bytes
 
 
 def parse(document: bytes, *, where: str) -> tuple[Checkpoint, dict[int, int]]:
-    """A stored document and its end offsets (empty where none were stored).
+    """Returns the checkpoint and its `ends`, empty where none were stored. `where` names the place for the error.
 
-    `where` names the place for the error. Raises `TransportUnusable` for what is not ours, damaged, or newer than this release.
+    Raises `TransportUnusable` for a document that is not ours, damaged, or newer than this release.
     """
     try:
         fields = json.loads(document)

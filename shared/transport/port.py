@@ -1,14 +1,14 @@
-"""The seam between our two halves and the log that lies between them. Two adapters stand behind it: Kafka and SQLite.
+"""The port between producer and consumer: one log, which both use through this. It has two adapters, Kafka and SQLite.
 
-What adapters could do differently is pinned here, and one contract suite (`tests/contract`) runs against both:
+It pins what adapters could do differently, and one contract suite (`tests/contract`) runs against both:
 
 - `publish` is all or nothing as seen from the checkpoint: the checkpoint moves only after every record is acknowledged. It
-  publishes an event again only if the process or the log died in between *and* `acquire` could not see that it is there already.
+  publishes an event twice only if the process or the log died in between *and* `acquire` could not see that it is there already.
 - Offsets of a partition ascend, with holes. `Position.offset` is the next offset to read (Kafka's meaning).
 - `poll` never returns a record of a partition before `RebalanceListener.assigned` was called for it, nor after its `revoked`
   returned or its `lost` was called; after an assignment it begins at the committed position.
-- `commit` stores only for partitions that this member owns, and is done when it returns. It may be called while a `poll` is under
-  way, or `close`; one at a time. What is stored when partitions are given back is stored after it.
+- `commit` commits only for partitions that this member owns, and is done when it returns. It may be called while `poll` or
+  `close` is under way; one at a time. What is committed when partitions are revoked is committed after it.
 - Everything is called from, and calls back into, one event loop. An adapter keeps its threads to itself.
 - Errors of the libraries below stop at the adapter and come out as `shared.errors`.
 
@@ -41,11 +41,11 @@ OLDEST: Final = Checkpoint(log_id="")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeats:
-    """What may be published again after a reset, as far as Auth0 still has it."""
+    """What a poller may publish again after a reset, as far as Auth0 still has it."""
 
-    #: Events that the log holds and a poller does not recognise.
+    #: Events that are in the log and that a poller does not compare with.
     held: int
-    #: Events that the log held once and has removed (retention). At most: retried dead letters count too.
+    #: Events that were in the log and were removed after their time. An upper bound: retried dead letters count too.
     removed: int
 
     @property
@@ -57,15 +57,15 @@ class Repeats:
 class Position:
     """A consumer's place in one partition."""
 
-    #: The next offset to read: everything below is done.
+    #: The next offset to read: everything below is completed.
     offset: int
-    #: What the consumer wants to remember beside it: ASCII, at most `Transport.metadata_limit` characters.
+    #: What the consumer commits beside it: ASCII, at most `Transport.metadata_limit` characters.
     metadata: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """One partition as an onlooker sees it."""
+    """How far one partition is."""
 
     #: The oldest offset still there.
     begin: int
@@ -82,9 +82,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumers:
-    """The consumer group as an onlooker sees it."""
+    """The consumer group."""
 
-    #: Its name; empty where there is but one.
+    #: Its name; empty where the log has only one group.
     group: str
     #: Members at the moment; None: the log cannot tell.
     members: int | None
@@ -92,7 +92,7 @@ class Consumers:
 
 @dataclass(frozen=True, slots=True)
 class PartitionRecords:
-    """What one poll brought of one partition, in the order of its offsets."""
+    """What one poll returned of one partition, in the order of offsets."""
 
     partition: int
     records: Sequence[Record]
@@ -102,46 +102,46 @@ class Publisher(Protocol):
     """The producer's side: at most one in the world is the active poller."""
 
     async def acquire(self) -> Checkpoint | None:
-        """Wait until this process is the active poller; answer the checkpoint to go on from (None: there never was one).
+        """Waits until this process is the active poller. Returns the checkpoint to continue from; None: there never was one.
 
         Call it first, and again after `LeaseLost` or `PublishFailed`. Cancel it to stop waiting.
         Raises `TransportUnusable`.
         """
 
     async def renew(self) -> None:
-        """Show that the poller makes progress; to be called at least every 30 s, also while it waits.
+        """Shows that the poller makes progress. Call it at least every 30 s, also while the poller waits.
 
-        Raises `LeaseLost`, and `TransportUnusable` when the log itself is in trouble.
+        Raises `LeaseLost`, and `TransportUnusable` when the log cannot be used.
         """
 
     async def publish(self, events: Sequence[Event], checkpoint: Checkpoint) -> int:
-        """Publish a page, wait for every acknowledgement, then write the checkpoint. An empty page moves the checkpoint.
+        """Publishes a page, waits for every acknowledgement, then stores the checkpoint. An empty page moves the checkpoint.
 
-        Answers how many events were new: those that a page cut short had left in the topic already are not published again.
+        Returns how many events were new: those that an interrupted page left in the log are not published again.
         Raises `LeaseLost` and `PublishFailed`: the checkpoint did not move, call `acquire` again.
         """
 
     async def close(self) -> None:
-        """Give up the lease, if held. Idempotent."""
+        """Resigns the lease, if held. Idempotent."""
 
 
 class RebalanceListener(Protocol):
-    """What the consumer's loop offers to the member that it holds. Called in its event loop; must not raise."""
+    """What the worker offers to its member, which calls it in the worker's event loop. Must not raise."""
 
     def assigned(self, partition: int, position: Position) -> None:
-        """This member owns the partition from now on; its records follow from `position` on."""
+        """This member owns the partition from now on; polls return its records from `position` on."""
 
     def share(self, calls: int) -> None:
         """This member's part of `WEBHOOK_CONCURRENT_CALLS`, which holds for the whole group. 0: it owns nothing."""
 
     async def revoked(self, partitions: Collection[int]) -> Mapping[int, Position]:
-        """The partitions are about to go: finish or cancel what is under way, and answer what to commit for them.
+        """This member is about to lose the partitions. Completes or cancels what is under way; returns what to commit for them.
 
-        Must not wait for the member's `poll` or `commit`, which may be waiting for this. 50 s at most, else they count as lost.
+        Must not wait for the member's `poll` or `commit`, which may be waiting for this. After 50 s they count as lost.
         """
 
     def lost(self, partitions: Collection[int]) -> None:
-        """The partitions are gone already; another member may be at work on them. Nothing can be committed any more."""
+        """Another member may own the partitions already. Nothing can be committed for them any more."""
 
 
 class Member(Protocol):
@@ -149,74 +149,77 @@ class Member(Protocol):
 
     @property
     def session(self) -> float:
-        """Seconds from now after which the group may have given our partitions away, by what the last successful `poll` heard.
+        """Seconds from now after which the group may have given our partitions to another member, as of the last good `poll`.
 
-        Read it again after each poll: it shrinks while the group is not heard of, as polls succeed in an outage too.
+        Read it again after each poll: polls succeed in an outage too, and it shrinks while the group does not respond.
         """
 
     async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[PartitionRecords]:
-        """Up to about `limit` records of the owned partitions that are not in `paused`; waits up to `wait` seconds for some.
+        """Returns up to about `limit` records of the owned partitions but for `paused`; waits up to `wait` seconds for some.
 
-        To be called all the time, also when nothing is wanted (`paused` everything): it is what keeps the membership.
+        Call it all the time, also with everything paused: it keeps the membership.
         Raises `TransportUnusable`.
         """
 
     async def commit(self, positions: Mapping[int, Position]) -> bool:
-        """Store positions. False: refused or unanswered (the adapter's log says why); keep them and commit again later."""
+        """Commits positions. False: refused or no response, and the adapter logged why; commit again later."""
 
     async def close(self) -> None:
-        """Leave the group: `revoked` for what is still owned, its positions committed, then gone. Idempotent."""
+        """Calls `revoked` for what is still owned, commits what that returns, and leaves the group. Idempotent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """A record that is not delivered any more, and why: the envelope of the topic of dead letters."""
+    """A record that is not delivered any more, and why."""
 
     record: Record
     #: The log id; for a record that has none, `PARTITION:OFFSET`.
     log_id: str
-    #: Where the record stood in the log.
+    #: The partition of the record.
     partition: int
-    #: Failed attempts by the consumer that gave up.
+    #: Failed attempts by the consumer that wrote this.
     attempts: int
-    #: The status of the last answer; None where there was none.
+    #: The status of the last response; None: there was none.
     status: int | None
-    #: In a few words; for a skip who, and why.
+    #: In a few words; for a skip by an operator: who, and why.
     reason: str
-    #: When, in seconds since the epoch.
+    #: When it was written, in seconds since the epoch.
     time: float
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A document of a table."""
+    """One document of a table."""
 
     key: str
     document: bytes
-    #: Where it is stored, for a log line about it.
+    #: Where it is stored, for log lines.
     at: str
 
 
 class Table(Protocol):
-    """Documents by key; the newest of each key counts. Consumers write and read it, and operators beside them.
+    """Documents by key, of which the newest counts. Several processes write and read a table at the same time.
 
-    A table knows nothing of what its documents say: `shared.documents` does. A new kind of document is a new table, not a method.
+    A table does not know what its documents mean; `shared.documents` does. A new kind of document needs no new method.
     """
 
     async def put(self, key: str, document: bytes) -> None:
-        """Store a document in place of the one before; acknowledged when it returns. Raises `PublishFailed`."""
+        """Stores the document in place of the one before; it is acknowledged when this returns. Raises `PublishFailed`."""
 
     async def delete(self, key: str) -> None:
-        """Acknowledged when it returns; nothing happens if there is none. Raises `PublishFailed`."""
+        """Deletes the document, if there is one; it is acknowledged when this returns. Raises `PublishFailed`."""
 
     def scan(self) -> AsyncIterator[Row]:
-        """Every document, in no order: memory is needed for the keys and for a few documents, however large they all are.
+        """Yields every document once, in no order, in memory for all keys and a few documents.
 
-        What is written meanwhile may be missed; what is there all the time is not. Raises `TransportUnusable`.
+        A document that is written meanwhile may be missed; one that was there all the time is not. Raises `TransportUnusable`.
         """
 
     async def snapshot(self) -> Mapping[str, bytes]:
-        """All documents as of now, where they are small. Cheap enough to be called every second. Raises `TransportUnusable`."""
+        """Returns all documents as of now. For small ones: all stay in memory. Cheap enough for a call every second.
+
+        Raises `TransportUnusable`.
+        """
 
     async def close(self) -> None:
         """Idempotent."""
@@ -229,44 +232,45 @@ class Transport(Protocol):
     metadata_limit: int | None
 
     async def publisher(self) -> Publisher:
-        """Check that the log can be published to; may wait until it answers, cancel it to stop waiting.
+        """Checks that the log can be published to. Waits until the log responds; cancel it to stop waiting.
 
         Raises `TransportUnusable`.
         """
 
     async def member(self, listener: RebalanceListener) -> Member:
-        """Join the consumer group; may wait until the log answers, cancel it to stop waiting.
+        """Joins the consumer group. Waits until the log responds; cancel it to stop waiting.
 
-        Raises `TransportUnusable`, also when the log allows one consumer and has one.
+        Raises `TransportUnusable`, also when the log allows only one consumer and has one.
         """
 
     async def dead_letters(self) -> Table:
-        """Records that are not delivered any more, by log id. Raises `TransportUnusable`."""
+        """Returns the table of `shared.documents.dead_letter`, by log id. Raises `TransportUnusable`."""
 
     async def retry_dead_letter(self, dead_letter: DeadLetter) -> bool:
-        """Append its record to the log again, then delete the dead letter; both are acknowledged. Raises `PublishFailed`.
+        """Appends its record to the log again, then deletes the dead letter; both are acknowledged when this returns.
 
-        Returns False if another operator was quicker, as far as the log can tell, and nothing was appended. A dead letter that
-        the event has become once more in the meantime stays.
+        Returns False if another operator was quicker, as far as the log can tell; then nothing was appended. If the event has
+        become a dead letter again by then, the newer one stays. Raises `PublishFailed`; before anything is appended also
+        `TransportUnusable`.
         """
 
     async def control(self) -> Table:
-        """What operators and consumers tell each other, in small documents. Raises `TransportUnusable`."""
+        """Returns the table of `shared.documents.skip`, whose documents are small. Raises `TransportUnusable`."""
 
     async def progress(self) -> Mapping[int, Progress]:
-        """Every partition, by number. Raises `TransportUnusable`."""
+        """Returns how far every partition is, by number. Raises `TransportUnusable`."""
 
     async def consumers(self) -> Consumers:
-        """Who consumes this log. Raises `TransportUnusable`."""
+        """Raises `TransportUnusable`."""
 
     async def checkpoint(self) -> Checkpoint | None:
-        """How far Auth0's log was read; None: nothing was ever stored. Raises `TransportUnusable`."""
+        """Returns how far Auth0's log was read; None: nothing was ever stored. Raises `TransportUnusable`."""
 
     async def reset_checkpoint(self, confirm: Callable[[Repeats], bool]) -> bool:
-        """Store `OLDEST` for the next poller, if `confirm` says so, which may ask a person. False: it did not.
+        """Stores `OLDEST` for the next poller if `confirm`, which may ask a person, returns True. Returns what it returned.
 
         Raises `TransportUnusable`, also while a poller is active, and `PublishFailed`.
         """
 
     async def close(self) -> None:
-        """Close what was opened here. Idempotent."""
+        """Closes what this opened for itself; publishers, members and tables close on their own. Idempotent."""

@@ -98,6 +98,35 @@ async def test_a_retried_record_does_not_keep_the_publisher_from_anything(log: L
     assert seen == sorted([sent.log_id for sent in events(0, 4)] + [event(1).log_id] * 2)
 
 
+async def test_a_scan_yields_every_document_once_however_large_they_all_are(log: Log) -> None:
+    table = await log.transport().dead_letters()
+    documents = {f"{number}": bytes([number]) * (1 << 20) for number in range(9)}
+    for key, document in [*documents.items(), ("5", b"older"), ("gone", b"x"), ("5", documents["5"])]:
+        await table.put(key, document)
+    await table.delete("gone")
+    found = [(row.key, row.document) async for row in table.scan()]
+    assert sorted(found) == sorted(documents.items())
+    assert await table.snapshot() == documents
+    await table.close()
+
+
+async def test_a_scan_goes_on_beside_other_work_on_the_table(log: Log) -> None:
+    ours, theirs = await log.transport().dead_letters(), await log.transport().dead_letters()
+    keys = {f"{number:02d}" for number in range(20)}
+    for key in keys:
+        await ours.put(key, key.encode() * 250_000)
+    seen = set()
+    async for row in ours.scan():
+        if row.key in keys:
+            await ours.delete(row.key)
+            await theirs.put(f"new {row.key}", b"")
+        seen.add(row.key)
+        assert len(await ours.snapshot()) == len(keys)
+    assert keys <= seen
+    for table in (ours, theirs):
+        await table.close()
+
+
 async def test_control_documents_are_put_replaced_deleted_and_seen_by_others(log: Log) -> None:
     ours, theirs = await log.transport().control(), await log.transport().control()
     assert await ours.snapshot() == {}

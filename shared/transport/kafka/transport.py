@@ -13,9 +13,10 @@ from shared.transport.kafka.client.preflight import Patience, retry_start
 from shared.transport.kafka.client.thread import ClientThread
 from shared.transport.kafka.group.member import BlockingMember, KafkaMember
 from shared.transport.kafka.publish.publisher import BlockingPublisher, KafkaPublisher
-from shared.transport.kafka.topics import checkpoint_recovery
-from shared.transport.kafka.topics.progress import Onlooker
-from shared.transport.kafka.topics.table import DeadLetterTopic, KafkaTable, TableTopic
+from shared.transport.kafka.topics import checkpoints
+from shared.transport.kafka.topics.progress import BlockingProgress
+from shared.transport.kafka.topics.reader import BOUND
+from shared.transport.kafka.topics.table import BlockingDeadLetters, BlockingTable, KafkaTable
 from shared.transport.kafka.topics.topics import verify
 from shared.transport.port import (
     Checkpoint,
@@ -39,8 +40,8 @@ log = get_logger(__name__)
 class KafkaTransport(Transport):
     """`concurrent_calls`: the limit of the whole group, of which each member gets a share.
 
-    It expects that a broker answers: `preflight.wait_for_broker` comes first. For `patience` seconds from now on it rides out
-    brokers that break off all the same while clients are made.
+    Call `preflight.wait_for_broker` before: this expects a broker that responds. For `patience` seconds from now on it tries
+    again to make a client when a broker breaks off meanwhile.
     """
 
     #: `offset.metadata.max.bytes` of the brokers, unless their owner set another; it counts characters.
@@ -50,67 +51,68 @@ class KafkaTransport(Transport):
         self._settings = settings
         self._patience = Patience(patience)
         self._concurrent_calls = concurrent_calls
-        self._onlooker = Onlooker(settings)
-        self._dead_letters = DeadLetterTopic(settings)
-        self._looking: ClientThread | None = None
+        self._progress = BlockingProgress(settings)
+        self._dead_letters = BlockingDeadLetters(settings)
+        #: For everything but publisher, member and tables, which have their own. Started when it is first needed.
+        self._thread: ClientThread | None = None
 
     async def publisher(self) -> Publisher:
         publisher = BlockingPublisher(self._settings)
         topics = (self._settings.topic, self._settings.checkpoint_topic)
-        return KafkaPublisher(publisher, await self._thread("kafka-publisher", topics, publisher))
+        return KafkaPublisher(publisher, await self._verified_thread("kafka-publisher", topics, publisher))
 
     async def member(self, listener: RebalanceListener) -> Member:
         loop = asyncio.get_running_loop()
         member = BlockingMember(self._settings, listener, loop, concurrent_calls=self._concurrent_calls)
-        return KafkaMember(member, await self._thread("kafka-member", (self._settings.topic,), member))
+        return KafkaMember(member, await self._verified_thread("kafka-member", (self._settings.topic,), member))
 
     async def progress(self) -> Mapping[int, Progress]:
-        return await self._look().run(self._onlooker.progress)
+        return await self._own_thread().run(self._progress.progress)
 
     async def consumers(self) -> Consumers:
-        return await self._look().run(self._onlooker.consumers)
+        return await self._own_thread().run(self._progress.consumers)
 
     async def checkpoint(self) -> Checkpoint | None:
-        return await self._look().run(self._onlooker.checkpoint)
+        return await self._own_thread().run(checkpoints.show, self._settings)
 
     async def reset_checkpoint(self, confirm: Callable[[Repeats], bool]) -> bool:
-        thread = await self._thread("kafka-reset", (self._settings.topic, self._settings.checkpoint_topic))
+        thread = await self._verified_thread("kafka-reset", (self._settings.topic, self._settings.checkpoint_topic))
         try:
-            if not confirm(await thread.run(checkpoint_recovery.repeats, self._settings)):
+            if not confirm(await thread.run(checkpoints.repeats, self._settings)):
                 return False
-            await thread.run(checkpoint_recovery.reset, self._settings)
+            await thread.run(checkpoints.reset, self._settings)
             return True
         finally:
             thread.stop()
 
     async def dead_letters(self) -> Table:
-        topic = DeadLetterTopic(self._settings)
-        return KafkaTable(topic, await self._thread("kafka-dead-letters", (self._settings.dead_topic,)))
+        table = BlockingTable(self._settings, self._settings.dead_topic, bound=BOUND)
+        return KafkaTable(table, await self._verified_thread("kafka-dead-letters", (self._settings.dead_topic,)))
 
     async def retry_dead_letter(self, dead_letter: DeadLetter) -> bool:
-        await self._look().run(self._dead_letters.retry, dead_letter)
+        await self._own_thread().run(self._dead_letters.retry, dead_letter)
         return True
 
     async def control(self) -> Table:
-        topic = TableTopic(self._settings, self._settings.control_topic, bound=CONTROL_BOUND)
-        return KafkaTable(topic, await self._thread("kafka-control", (self._settings.control_topic,)))
+        table = BlockingTable(self._settings, self._settings.control_topic, bound=CONTROL_BOUND)
+        return KafkaTable(table, await self._verified_thread("kafka-control", (self._settings.control_topic,)))
 
     async def close(self) -> None:
-        looking, self._looking = self._looking, None
-        if looking is not None:
-            await looking.run(self._onlooker.close)
-            await looking.run(self._dead_letters.close)
-            looking.stop()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            await thread.run(self._progress.close)
+            await thread.run(self._dead_letters.close)
+            thread.stop()
 
-    def _look(self) -> ClientThread:
-        if self._looking is None:
-            self._looking = ClientThread("kafka-onlooker")
-        return self._looking
+    def _own_thread(self) -> ClientThread:
+        if self._thread is None:
+            self._thread = ClientThread("kafka-transport")
+        return self._thread
 
-    async def _thread(
+    async def _verified_thread(
         self, name: str, topics: Collection[str], clients: BlockingPublisher | BlockingMember | None = None
     ) -> ClientThread:
-        """A thread that has seen to these topics, and opened these clients if there are any yet. Cancel it to stop waiting.
+        """Returns a thread that has verified these topics, and opened these clients. Cancel it to stop waiting.
 
         Raises `TransportUnusable`.
         """
@@ -121,7 +123,7 @@ class KafkaTransport(Transport):
                 clients.open()
 
         thread, halt = ClientThread(name), threading.Event()
-        # What is opened later, in the middle of work, is not waited for.
+        # Only the start waits, not what is opened later.
         patience = self._patience if self._patience.left else Patience(0.0)
         try:
             await thread.run(retry_start, begin, self._settings, patience, log, halt)

@@ -1,6 +1,6 @@
 """The file of the embedded log: schema, transactions and errors. The one module that knows `sqlite3`.
 
-Each user of the file has one connection and one thread of its own, so that a slow disk never stops the event loop.
+Each user of the file has a connection and a thread of its own, so a slow disk never stops the event loop.
 `synchronous=NORMAL` is enough: a power cut can undo the newest transactions, but only whole and in order, and each holds what
 belongs together (a page and its checkpoint; a position), so the work is done again and nothing is lost.
 """
@@ -21,7 +21,7 @@ from shared.descriptors import REMEDY, are_short, is_shortage
 from shared.errors import TransportUnusable
 from shared.transport.sqlite import paths
 
-APPLICATION_ID: Final = 0x41305748  # "A0WH", what `file` and we know our files by
+APPLICATION_ID: Final = 0x41305748  # "A0WH": marks our files, also for `file`
 #: Migration n brings a file from `user_version` n to n + 1.
 MIGRATIONS: Final = (
     """
@@ -38,17 +38,17 @@ MIGRATIONS: Final = (
     "CREATE INDEX record_by_age ON record (timestamp)",
 )
 _BUSY_TIMEOUT: Final = 10.0  # seconds; below STOP_GRACE
-_WAL_KEPT: Final = 16 << 20  # bytes; a larger WAL is cut down once it is written back
-#: A file that was made without `auto_vacuum` is written anew as it is opened, if what it holds is below so many bytes: 0.3 s.
+_WAL_KEPT: Final = 16 << 20  # bytes; a larger WAL is truncated after a checkpoint of SQLite
+#: Bytes. A file without `auto_vacuum` that holds less is rewritten when it is opened, which takes 0.3 s.
 _REWRITTEN: Final = 32 << 20
-_INCREMENTAL: Final = 2  # what `PRAGMA auto_vacuum` answers
+_INCREMENTAL: Final = 2  # as `PRAGMA auto_vacuum` returns it
 
 Connection = sqlite3.Connection
 T = TypeVar("T")
 
 
 class File:
-    """One connection in one thread, and the locks that its owner took on the file."""
+    """One connection in one thread, and the locks on the file that it holds."""
 
     def __init__(self, path: Path, thread: ThreadPoolExecutor, connection: sqlite3.Connection) -> None:
         self.path = path
@@ -74,7 +74,7 @@ class File:
             return work(self._connection, *arguments)
 
     def lock(self, role: str) -> None:
-        """Be the only one with this role on the file, until we close it or end. Raises `TransportUnusable`."""
+        """Takes this role on the file, which one process can have, until `close`. Raises `TransportUnusable`."""
         if role not in self._locks:
             with translated(self.path):
                 self._locks[role] = paths.lock(self.path, role)
@@ -95,8 +95,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
         try:
             with transaction(connection, "DEFERRED"):
-                _version(connection, path)  # before anything is written: a file that is not ours stays as it is
-            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a new file, and of the next VACUUM of another
+                _version(connection, path)  # before the first write: the file may be another program's
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # takes effect in a new file, and at the next VACUUM
             _use_wal(connection)
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute(f"PRAGMA journal_size_limit={_WAL_KEPT}")
@@ -110,7 +110,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Two connections that do this at the same moment do not wait for each other: one is told "busy" at once."""
+    """Of two connections that do this at the same time one gets "busy" at once, whatever its timeout: so try again."""
     deadline = time.monotonic() + _BUSY_TIMEOUT
     while True:
         try:
@@ -123,13 +123,13 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def vacuums(connection: sqlite3.Connection) -> bool:
-    """Whether the file can be shortened in steps."""
+    """Returns whether the file can be shortened in steps."""
     (way,) = connection.execute("PRAGMA auto_vacuum").fetchone()
     return bool(way == _INCREMENTAL)
 
 
 def _rewrite_small(connection: sqlite3.Connection) -> None:
-    """Make a file of an older release one that can be shortened. A large one stays, and uses its free pages again."""
+    """Makes it possible to shorten a file of an older release. A large one stays as it is; SQLite reuses its free pages."""
     if vacuums(connection):
         return
     pages, free, size = (
@@ -141,7 +141,7 @@ def _rewrite_small(connection: sqlite3.Connection) -> None:
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """The schema version of a file of ours, 0 for an empty one. Raises `TransportUnusable` for any other file."""
+    """Returns the schema version of our file, 0 for an empty one. Raises `TransportUnusable` for any other file."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -159,7 +159,7 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
     for migration in MIGRATIONS[version:]:
         for statement in migration.split(";"):
             connection.execute(statement)
-    # Also where nothing is to be done: on a read-only file this is the first thing that fails, BEGIN IMMEDIATE does not.
+    # Also without a migration: on a read-only file this is the first statement that fails, BEGIN IMMEDIATE does not.
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
 
@@ -171,7 +171,7 @@ def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iter
         yield
         connection.execute("COMMIT")
     except BaseException:
-        with suppress(sqlite3.Error):  # a full disk has rolled back already
+        with suppress(sqlite3.Error):  # a full disk has rolled back before
             connection.execute("ROLLBACK")
         raise
 
@@ -189,7 +189,7 @@ _ADVICE: Final = {
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """No error of SQLite or of the file system leaves this file."""
+    """Raises `TransportUnusable` for errors of SQLite and of the file system."""
     try:
         yield
     except sqlite3.Error as error:

@@ -1,4 +1,4 @@
-"""The consumer's side of the embedded log: a group of one, with the one partition."""
+"""The consumer's side of the embedded log: the only member, with the only partition."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from shared.transport.sqlite.file import Connection, File, transaction
 from shared.transport.sqlite.progress import PARTITION, progress
 from shared.transport.sqlite.retention import Retention
 
-_LOOK_EVERY: Final = 0.05  # seconds between two looks for new records
-_TIDY_AT_END: Final = 0.5  # seconds; far below STOP_GRACE
+_POLL_EVERY: Final = 0.05  # seconds between two queries for new records
+_RETENTION_AT_CLOSE: Final = 0.5  # seconds; far below STOP_GRACE
 
 log = get_logger(__name__)
 
@@ -32,7 +32,7 @@ class SqliteMember(Member):
         self._listener = listener
         self._next = position.offset
         self._retention = Retention(file, retention)
-        #: Why the last commit failed; empty if it did not.
+        #: Why the last commit failed; empty: it did not.
         self._reason = ""
         self._closed = False
 
@@ -53,21 +53,21 @@ class SqliteMember(Member):
         while True:
             records = [] if PARTITION in paused else await self._file.run(_read, self._next, limit)
             if self._retention.due:
-                await self._retention.remove(2 * len(records))  # so it keeps up, however fast they come
+                await self._retention.remove(2 * len(records))  # more than come in, so the file does not grow
             if records:
                 self._next = records[-1].offset + 1
                 return [PartitionRecords(PARTITION, records)]
             left = deadline - time.monotonic()
             if left <= 0:
                 return []
-            await asyncio.sleep(min(left, _LOOK_EVERY))
+            await asyncio.sleep(min(left, _POLL_EVERY))
 
     async def commit(self, positions: Mapping[int, Position]) -> bool:
         try:
             if PARTITION in positions:
                 await self._file.run(_commit, positions[PARTITION])
         except TransportUnusable as error:
-            if str(error) != self._reason:  # once: it is tried again every second
+            if str(error) != self._reason:  # once for each reason: the worker commits again every second
                 log.error("the position could not be stored; trying again", reason=str(error))
             self._reason = str(error)
             return False
@@ -82,7 +82,7 @@ class SqliteMember(Member):
         self._closed = True
         try:
             await self.commit(await self._listener.revoked([PARTITION]))
-            await self._retention.finish(_TIDY_AT_END)
+            await self._retention.finish(_RETENTION_AT_CLOSE)
         finally:
             await self._file.close()
 

@@ -1,8 +1,8 @@
-"""The files of the embedded log on the file system: their names, their rights, and the locks that stand beside them.
+"""The files of the embedded log in the file system: their names, their rights, and the lock files.
 
-All of them are for their owner alone, and are named after the resolved path, as SQLite names its own two: whatever link a process
-comes by, it meets the same locks. The database itself is never opened here once it exists, since closing any handle of it would
-drop SQLite's own locks.
+Only their owner may read them. They are named after the resolved path, as SQLite names its own two, so processes that use
+different links meet the same locks. The database itself is never opened here once it exists: closing any handle of it would drop
+SQLite's own locks.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ log = get_logger(__name__)
 
 
 def resolved(path: Path) -> Path:
-    """The path without symbolic links, a dangling one followed as well; never raises."""
+    """Returns the path without symbolic links; follows a dangling one too. Raises nothing."""
     return Path(os.path.realpath(path))
 
 
 def create(path: Path) -> None:
-    """Make an empty file with mode 0600, whatever the umask. Idempotent. Raises `TransportUnusable`.
+    """Creates an empty file with mode 0600, whatever the umask. Idempotent. Raises `TransportUnusable`.
 
-    One thread at a time: a connection that another thread opened on the new file would lose its locks by our closing it.
+    One thread at a time: closing the handle would drop the locks of a connection that another thread has opened meanwhile.
     """
     try:
         with _creating, suppress(FileExistsError):
@@ -48,11 +48,11 @@ def create(path: Path) -> None:
 
 
 def check(path: Path) -> None:
-    """Raises `TransportUnusable` for what SQLite would open and should not."""
+    """Raises `TransportUnusable` for a file that SQLite would open and should not."""
     try:
         status = path.stat()
     except OSError:
-        return  # SQLite says why
+        return  # SQLite's error says why
     if not stat.S_ISREG(status.st_mode):
         raise TransportUnusable(f"{path} is not a regular file: name one with SQLITE_PATH")
     if status.st_nlink > 1:  # SQLite's journal goes by the name: two processes with a name each would damage the file
@@ -63,7 +63,7 @@ def check(path: Path) -> None:
 
 
 def lock(path: Path, role: str) -> int:
-    """A handle that holds the lock of this role until it is closed; the system closes it when the process ends, however it ends.
+    """Returns a handle that holds the lock of this role until it is closed; the system closes it whenever the process ends.
 
     Raises `TransportUnusable`.
     """
@@ -77,9 +77,9 @@ def lock(path: Path, role: str) -> int:
         ) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not os.fstat(handle).st_mode & stat.S_IWUSR:  # made now, under an odd umask
+        if not os.fstat(handle).st_mode & stat.S_IWUSR:  # created now, under an unusual umask
             os.fchmod(handle, _PRIVATE)
-        if os.geteuid() == 0:  # as SQLite does: what root made once must not lock out the owner later
+        if os.geteuid() == 0:  # as SQLite does: a lock file that root created must not keep the owner out later
             owner = path.stat()
             os.fchown(handle, owner.st_uid, owner.st_gid)
     except OSError as error:
@@ -96,7 +96,7 @@ def lock(path: Path, role: str) -> int:
 
 
 def _tighten(file: Path) -> None:
-    """Take rights on an existing file away from all but its owner, and log it; what cannot be changed is logged too."""
+    """Removes the rights of all but the owner, and logs it; also logs a file whose rights cannot be changed."""
     with suppress(FileNotFoundError):
         status = file.stat()
         mode = stat.S_IMODE(status.st_mode)

@@ -1,4 +1,4 @@
-"""What an onlooker sees of the embedded log."""
+"""How far the embedded log is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def checkpoint(connection: Connection, path: Path) -> Checkpoint | None:
 
 
 def repeats(connection: Connection) -> Repeats:
-    """An event is in the file once as long as it is there; one that was removed after its time is not recognised."""
+    """An event that is in the file is not published again; one that retention has removed is."""
     with transaction(connection, "DEFERRED"):
         sequence = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'record'").fetchone()
         (there,) = connection.execute("SELECT count(*) FROM record").fetchone()

@@ -25,7 +25,7 @@ class SqlitePublisher(Publisher):
         return await self._file.run(progress.checkpoint, self._file.path)
 
     async def renew(self) -> None:
-        """The lock on the file is ours until we end."""
+        """Does nothing: the lock on the file lasts as long as the process."""
 
     async def publish(self, events: Sequence[Event], checkpoint: Checkpoint) -> int:
         try:

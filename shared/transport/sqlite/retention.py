@@ -1,9 +1,9 @@
-"""Removes delivered records when their time is over, and gives the file's free pages back: in short steps between other work.
+"""Removes delivered records after their time, and returns the file's free pages to the system, in short steps.
 
-The member's connection and thread do it. Each step is a transaction of its own, so the poller waits for it no longer than for a
-commit. A pass begins at the start and then every minute; it goes on until nothing is due.
+The member does it between polls, on its own connection. Each step is a transaction, so the poller waits for it no longer than for
+a commit. A pass begins at the start and then every minute, and ends when nothing is due.
 
-Delivered means below the committed position *in the file*. What was done above it stays, with what is open there.
+Delivered means below the committed position *in the file*. Records above it stay, completed or not.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from shared.logging import get_logger
 from shared.transport.sqlite.file import Connection, File, transaction, vacuums
 
 _PASS_EVERY: Final = 60.0  # seconds
-_STEP: Final = 0.01  # seconds after which a step does no more
+_STEP: Final = 0.01  # seconds after which a step ends
 _STEP_ROWS: Final = 1_000
-#: Transactions of a few: for each page SQLite looks through the list of free ones, which takes up to 1 ms in a file of 1 GB.
+#: Few in a transaction: for each page SQLite searches the list of free ones, which takes up to 1 ms in a file of 1 GB.
 _STEP_PAGES: Final = 10
-#: Free pages that stay for new records: a file in its steady state would give them back and ask for them again.
+#: Free pages that stay for new records: else a file of constant size would return pages and need them again.
 _SPARE_PAGES: Final = 1_000
-_SPARE_SHARE: Final = 4  # or a quarter of the file
+_SPARE_SHARE: Final = 4  # a quarter of the file, if that is more
 
 log = get_logger(__name__)
 
 
 class Retention:
-    """`seconds` after publishing a delivered record is removed. One owner, one call at a time."""
+    """Removes a delivered record `seconds` after it was published. One call at a time."""
 
     def __init__(self, file: File, seconds: float, *, clock: Callable[[], float] = time.time) -> None:
         self._file = file
@@ -43,14 +43,14 @@ class Retention:
         return time.monotonic() >= self._next_pass
 
     async def remove(self, rows: int) -> None:
-        """Steps until that many records are removed or nothing is due; at least one step if something is.
+        """Takes steps until so many records are removed or nothing is due; at least one step if something is due.
 
-        A failure is logged and ends the pass; nothing is lost by it.
+        A failure is logged and ends the pass; nothing is lost.
         """
         while self.due:
             try:
                 removed = await self._file.run(_remove, self._clock() - self._seconds)
-                more = removed or await self._file.run(_give_back)
+                more = removed or await self._file.run(_shorten)
             except TransportUnusable as error:
                 log.warning("delivered records could not be removed; trying again in a minute", reason=str(error))
                 removed = more = 0
@@ -62,7 +62,7 @@ class Retention:
                 return
 
     async def finish(self, within: float) -> None:
-        """A whole pass, or about `within` seconds of it."""
+        """Makes a whole pass, or as much of it as fits into about `within` seconds."""
         self._next_pass = time.monotonic()
         deadline = self._next_pass + within
         while self.due and time.monotonic() < deadline:
@@ -76,9 +76,9 @@ class Retention:
 
 
 def _remove(connection: Connection, before: float) -> int:
-    """How many records were removed: 0 if there are none."""
+    """Returns how many records were removed."""
     if not _candidates(connection, before, 1):
-        return 0  # without a write transaction: an idle process keeps nobody waiting
+        return 0  # without a write transaction: the poller need not wait for an idle consumer
     deadline = time.monotonic() + _STEP
     removed = 0
     with transaction(connection):
@@ -91,9 +91,9 @@ def _remove(connection: Connection, before: float) -> int:
 
 
 def _candidates(connection: Connection, before: float, limit: int) -> list[tuple[int]]:
-    """Offsets by age. The index on `timestamp` holds the offset too: no record is read for it.
+    """Returns offsets by age. The index on `timestamp` holds the offset too, so no record is read.
 
-    The first look ends it at once where everything old is undelivered, as after weeks of a dead webhook.
+    The first query makes it cheap while everything old is undelivered, as after weeks with the webhook down.
     """
     found = connection.execute(
         "SELECT offset, (SELECT min(offset) FROM record) AS oldest FROM committed WHERE oldest < offset"
@@ -102,14 +102,14 @@ def _candidates(connection: Connection, before: float, limit: int) -> list[tuple
     return connection.execute(query, (before, found[0], limit)).fetchall() if found else []
 
 
-def _give_back(connection: Connection) -> bool:
-    """Shorten the file by a step; False: there is nothing to give back."""
+def _shorten(connection: Connection) -> bool:
+    """Shortens the file by a step. Returns False if it has no page to return."""
     if not vacuums(connection):
         return False
     before = surplus = _surplus(connection)
     deadline = time.monotonic() + _STEP
     while surplus > 0:
-        # `execute` would give back one page: it takes the first step of a statement, and this one has no rows to fetch.
+        # `execute` would return one page only: it runs the first step of a statement, and this one has no rows to fetch.
         connection.executescript(f"PRAGMA incremental_vacuum({min(surplus, _STEP_PAGES)})")
         if time.monotonic() > deadline:
             break

@@ -28,9 +28,9 @@ from shared.transport.sqlite.tables import CONTROL, DEAD_LETTERS, SqliteTable, r
 
 
 class SqliteTransport(Transport):
-    """The log in the file `path`, which is made when it is not there yet.
+    """The log in the file `path`, which is created if it is missing.
 
-    `retention_days`: delivered records are removed after that time; what is not delivered stays, however old.
+    `retention_days`: delivered records are removed after that time; undelivered ones stay, however old.
     `concurrent_calls`: the whole limit is the one member's share.
     """
 
@@ -40,7 +40,7 @@ class SqliteTransport(Transport):
         self._path = resolved(path)
         self._retention = retention_days * 86_400
         self._concurrent_calls = concurrent_calls
-        #: What looks, and what retries a dead letter; opened when it is first needed.
+        #: For everything but publisher, member and tables, which have their own. Opened when it is first needed.
         self._file: File | None = None
         self._opening = asyncio.Lock()
 

@@ -19,7 +19,7 @@ from structlog.typing import EventDict
 from shared.errors import LeaseLost, TransportUnusable
 from shared.record import headers_of, key_of
 from shared.settings import TransportSettings
-from shared.transport.kafka.topics import checkpoint_recovery
+from shared.transport.kafka.topics import checkpoints
 from shared.transport.kafka.topics.checkpoints import KEY
 from shared.transport.kafka.topics.producer import RecordProducer
 from shared.transport.kafka.transport import KafkaTransport
@@ -226,8 +226,8 @@ async def test_a_checkpoint_from_the_topic_passes_nothing_over_and_publishes_not
     # A page that is cut short, so that the newest record does not say what is before it.
     assert child("die", 1200, 1260, sent).wait(20) == -9
     _put(settings, KEY, damaged)
-    checkpoint, ends = checkpoint_recovery.derive(settings)
-    checkpoint_recovery.store(settings, checkpoint, ends)
+    checkpoint, ends = checkpoints.derive(settings)
+    checkpoints.store(settings, checkpoint, ends)
     assert ids(1100, 1200)[0] <= checkpoint.log_id < ids(1200, 1201)[0]
     publisher = await KafkaTransport(settings).publisher()
     assert await publisher.acquire() == checkpoint
@@ -240,7 +240,7 @@ async def test_a_checkpoint_from_the_topic_passes_nothing_over_and_publishes_not
 async def test_a_topic_with_no_more_than_a_page_needs_no_checkpoint(settings: TransportSettings) -> None:
     await fill(settings, 100)
     with pytest.raises(TransportUnusable, match=r"holds 100 different events, no more than one page.*Nothing was done"):
-        checkpoint_recovery.derive(settings)
+        checkpoints.derive(settings)
 
 
 def _put(settings: TransportSettings, key: bytes, value: bytes | None) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import TransportUnusable
 from shared.settings import TransportSettings
-from shared.transport.kafka.topics import checkpoint_recovery
+from shared.transport.kafka.topics import checkpoints, table
 from shared.transport.kafka.topics.topics import create
 from shared.transport.kafka.transport import KafkaTransport
 from tests.integration.kafka_operator.desk import clean_at_once, control_of, delete, stored, write
@@ -44,6 +44,26 @@ async def test_compaction_under_an_open_table_changes_nothing_that_is_seen(its_s
             assert await fresh.snapshot() == {**expected, "tick": b""}
 
 
+async def test_what_is_compacted_during_a_scan_is_read_where_it_is_newer(
+    its_settings: TransportSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = its_settings.control_topic
+    clean_at_once(its_settings, topic)
+    monkeypatch.setattr(table, "_STRETCH", 0)
+    async with control_of(its_settings) as reader, control_of(its_settings) as other:
+        for key in ("a", "b", "c", "d"):
+            await other.put(key, b"1")
+        rows = reader.scan()
+        found = [await anext(rows)]
+        await other.put("c", b"2")
+        await other.delete("d")
+        async with asyncio.timeout(20):
+            while any(place[1:] == (b"c", b"1") for place in stored(its_settings, topic)):
+                await other.put("tick", b"")
+        found += [row async for row in rows]
+        assert [(row.key, row.document) for row in found] == [("a", b"1"), ("b", b"1"), ("c", b"2")]
+
+
 async def test_a_topic_that_was_made_anew_between_two_looks_is_read_anew(settings: TransportSettings) -> None:
     async with control_of(settings) as control:
         write(settings, settings.control_topic, (b"a", b"1"), (b"b", b"2"))
@@ -72,4 +92,4 @@ async def test_without_topics_the_checkpoint_is_not_looked_for_and_the_command_i
     with pytest.raises(TransportUnusable, match=r"missing .* run `auth0-webhooks topics create`"):
         await KafkaTransport(settings).checkpoint()
     with pytest.raises(TransportUnusable, match=r"missing .* run `auth0-webhooks topics create`"):
-        checkpoint_recovery.derive(settings)
+        checkpoints.derive(settings)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.errors import PublishFailed, TransportUnusable
-from shared.transport.kafka.topics import checkpoint_recovery, topics
+from shared.transport.kafka.topics import checkpoints, topics
 from shared.transport.port import Checkpoint
 from tests.integration.kafka_operator.desk import control_of, dead_letter, dead_letters_of
 from tests.support.kafka.fixtures import Names
@@ -65,12 +65,12 @@ async def test_the_administrator_makes_a_lost_checkpoint_anew_and_a_viewer_does_
     async with dead_letters_of(admin) as dead_letters:
         await dead_letters.retry(dead_letter(1))
     with pytest.raises(TransportUnusable, match="holds 0 different events"):
-        checkpoint_recovery.derive(admin)
-    checkpoint_recovery.store(admin, Checkpoint(log_id="1"), {0: 1})
+        checkpoints.derive(admin)
+    checkpoints.store(admin, Checkpoint(log_id="1"), {0: 1})
     with pytest.raises(TransportUnusable, match=_denied(viewer, "READ", admin.topic)):
-        checkpoint_recovery.derive(viewer.settings)
+        checkpoints.derive(viewer.settings)
     with pytest.raises(PublishFailed, match=_denied(viewer, "WRITE", admin.checkpoint_topic)):
-        checkpoint_recovery.store(viewer.settings, Checkpoint(log_id="2"), {})
+        checkpoints.store(viewer.settings, Checkpoint(log_id="2"), {})
 
 
 async def test_the_viewer_reads_and_changes_nothing(made: Create) -> None:

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from structlog.testing import capture_logs
 
 from shared.transport.kafka.publish.recovery import Recovery, begins
-from shared.transport.kafka.topics.checkpoints import Stored
+from shared.transport.kafka.topics.checkpoints import StoredCheckpoint
 from shared.transport.kafka.topics.reader import Extent
 from shared.transport.port import Checkpoint
 
@@ -111,7 +111,7 @@ class Takeovers(RuleBasedStateMachine):
         self.topic: dict[int, list[str]] = {0: [], 1: [], 2: []}
         self.published: Counter[str] = Counter()
         self.dropped: set[str] = set()
-        self.stored: Stored | None = None
+        self.stored: StoredCheckpoint | None = None
         #: The checkpoint before that one, and where its poller knew partitions to end.
         self.former = ""
         self.ends: dict[int, int] = {}
@@ -147,7 +147,7 @@ class Takeovers(RuleBasedStateMachine):
         recovery.acknowledged([self._publish(log_id) for log_id in self._fresh(page, recovery)])
         recovery.advance(self._passing(page), page[-1])
         self.former = self.stored.checkpoint.log_id if self.stored else ""
-        self.stored = Stored(Checkpoint(log_id=page[-1]), recovery.resume_offsets(), 0)
+        self.stored = StoredCheckpoint(Checkpoint(log_id=page[-1]), recovery.resume_offsets(), 0)
         self.ends = dict(recovery.ends)
         self.read += len(page)
         assert {*self._passing(page)} <= {*chain.from_iterable(self.topic.values())}, "lost"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,8 +11,8 @@ from kafka.structs import TopicPartition
 
 from shared.errors import TransportUnusable
 from shared.logging import get_logger
-from shared.transport.kafka.topics.checkpoints import Stored
-from shared.transport.kafka.topics.reader import Extent, extents, probe, read
+from shared.transport.kafka.topics.checkpoints import StoredCheckpoint, resume_offsets
+from shared.transport.kafka.topics.reader import Extent, Place, extents, log_ids, probe
 
 #: Without a checkpoint the topic may hold the first page, cut short (Auth0's pages have 100 entries at most); more than this is
 #: a topic whose checkpoint was lost.
@@ -31,11 +31,11 @@ class Recovery:
     #: Where each partition ends.
     ends: dict[int, int]
     #: Log ids that are in the topic beyond what the checkpoint covers, with their partition and offset.
-    present: dict[str, tuple[int, int]]
+    present: dict[str, Place]
     #: The log id of the newest checkpoint; empty: there is none yet.
     checkpoint: str = ""
 
-    def acknowledged(self, records: Iterable[tuple[int, int]]) -> None:
+    def acknowledged(self, records: Iterable[Place]) -> None:
         """`records`: partition and offset of each one that was published."""
         for partition, offset in records:
             self.ends[partition] = max(self.ends.get(partition, 0), offset + 1)
@@ -55,13 +55,10 @@ class Recovery:
 
     def resume_offsets(self) -> dict[int, int]:
         """Returns from where each partition has to be read after the checkpoint."""
-        offsets = dict(self.ends)
-        for partition, offset in self.present.values():
-            offsets[partition] = min(offsets[partition], offset)
-        return offsets
+        return resume_offsets(self.ends, self.present.values())
 
 
-def recover(consumer: KafkaConsumer, topic: str, stored: Stored | None) -> Recovery:
+def recover(consumer: KafkaConsumer, topic: str, stored: StoredCheckpoint | None) -> Recovery:
     """Reads the topic beyond `stored`, the newest checkpoint.
 
     Raises `KafkaError`, and `TransportUnusable` for a full topic without a checkpoint.
@@ -79,7 +76,7 @@ def recover(consumer: KafkaConsumer, topic: str, stored: Stored | None) -> Recov
     return recovery
 
 
-def _refuse_lost_checkpoint(topic: str, now: Mapping[int, Extent], stored: Stored | None) -> None:
+def _refuse_lost_checkpoint(topic: str, now: Mapping[int, Extent], stored: StoredCheckpoint | None) -> None:
     records = sum(extent.end - extent.begin for extent in now.values())
     if stored is None and records > _FIRST_PAGE:
         raise TransportUnusable(
@@ -110,11 +107,3 @@ def _begin(topic: str, partition: int, extent: Extent, since: Mapping[int, int])
         )
         return extent.begin
     return max(recorded, extent.begin)
-
-
-def log_ids(consumer: KafkaConsumer, partition: TopicPartition, begin: int, end: int) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Yields the log id, and partition and offset, of the records of [begin, end). Raises `KafkaError`."""
-    for record in read(consumer, partition, begin, end):
-        log_id = dict(record.headers).get("log-id")
-        if log_id:
-            yield log_id.decode("ascii", "backslashreplace"), (partition.partition, record.offset)

@@ -1,4 +1,4 @@
-"""What our topics look like, and how one that is there differs. Pure: no I/O."""
+"""What our topics look like, and how an existing one differs. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 from shared.record import MAX_RECORD
 from shared.settings import TransportSettings
 
-#: Partitions of the topic of events, where nobody asks for another number.
+#: Partitions of the topic of events, unless another number is asked for.
 PARTITIONS: Final = 6
 
 _DAY_MS: Final = 86_400_000
 _EVENTS: Final = {"cleanup.policy": "delete", "retention.ms": str(14 * _DAY_MS), "max.message.bytes": str(MAX_RECORD)}
-# Compaction leaves the newest segment alone, which by default is a week or 1 GiB: these topics would never shrink.
+# Compaction leaves the newest segment alone, by default a week or 1 GiB: these topics would never shrink.
 _COMPACT: Final = {"cleanup.policy": "compact", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.01"}
 # A dead letter carries a whole record, quoted.
 _DEAD: Final = {**_COMPACT, "max.message.bytes": str(2 * MAX_RECORD)}
@@ -37,7 +37,7 @@ class Topic:
     partitions: int
     #: Copies of the partition that has the fewest.
     replicas: int
-    #: Those that our shapes speak of; empty without the right to read them.
+    #: Those that our shapes name; empty without the right to read them.
     configs: Mapping[str, str]
 
 
@@ -47,16 +47,16 @@ class Difference:
     what: str
     found: str
     wanted: str
-    #: With it we would lose events or our place; without, it only serves us worse.
+    #: It would lose events or the checkpoint.
     fatal: bool
-    remedy: str
+    action: str
 
     def __str__(self) -> str:
-        return f"topic {self.topic}: {self.what} is {self.found}, should be {self.wanted} ({self.remedy})"
+        return f"topic {self.topic}: {self.what} is {self.found}, should be {self.wanted} ({self.action})"
 
 
 def shapes(settings: TransportSettings, partitions: int | None = None) -> list[Shape]:
-    """All our topics; `partitions` is for the topic of events."""
+    """Returns all our topics; `partitions` is for the topic of events."""
     return [
         Shape(settings.topic, partitions or PARTITIONS, _EVENTS),
         Shape(settings.checkpoint_topic, 1, _COMPACT),
@@ -66,9 +66,9 @@ def shapes(settings: TransportSettings, partitions: int | None = None) -> list[S
 
 
 def differences(shape: Shape, topic: Topic, *, any_number: bool) -> list[Difference]:
-    """Where `topic` is less than `shape`; a longer retention or a larger bound is none.
+    """Returns where `topic` is worse than `shape`; a longer retention or a larger bound is no difference.
 
-    `any_number`: how many partitions it has does not matter, unless one is all there may be.
+    `any_number`: the topic may have any number of partitions, unless it must have one.
     """
     return [*_partitions(shape, topic, any_number=any_number), *_configs(shape, topic)]
 
@@ -76,16 +76,16 @@ def differences(shape: Shape, topic: Topic, *, any_number: bool) -> list[Differe
 def _partitions(shape: Shape, topic: Topic, *, any_number: bool) -> Iterator[Difference]:
     only_one = shape.partitions == 1 and shape.configs["cleanup.policy"] == "compact"
     if topic.partitions != shape.partitions and (only_one or not any_number):
-        remedy = "delete it and create it again" if only_one else "more can be added, which moves users; fewer cannot"
-        yield Difference(topic.name, "the number of partitions", str(topic.partitions), str(shape.partitions), only_one, remedy)
+        action = "delete it and create it again" if only_one else "more can be added, which moves users; fewer cannot"
+        yield Difference(topic.name, "the number of partitions", str(topic.partitions), str(shape.partitions), only_one, action)
 
 
 def _configs(shape: Shape, topic: Topic) -> Iterator[Difference]:
     for name, wanted in shape.configs.items():
         found = topic.configs.get(name)
         if found is not None and not _RULES[name](found, wanted):
-            remedy = f"kafka-configs.sh --alter --entity-type topics --entity-name {topic.name} --add-config {name}={wanted}"
-            yield Difference(topic.name, name, found, wanted, name == "cleanup.policy", remedy)
+            action = f"kafka-configs.sh --alter --entity-type topics --entity-name {topic.name} --add-config {name}={wanted}"
+            yield Difference(topic.name, name, found, wanted, name == "cleanup.policy", action)
 
 
 def _is(found: str, wanted: str) -> bool:

@@ -1,7 +1,7 @@
 """An idempotent producer for single records, each acknowledged before the next. Blocks.
 
-It is made when it is first needed. After a failed or unanswered send it never recovers by itself, so it is thrown away, and the
-next record gets a new one. What counts as failed may be in the topic all the same: write only what may stand there twice.
+It is made when it is first needed. After a failed send it never recovers by itself, so it is discarded, and the next record gets
+a new one. A record whose send failed may be in the topic all the same: write only what may be there twice.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from shared.transport.kafka.client.errors import Access, translation
 from shared.transport.kafka.client.internals import QuietProducer, abandon
 from shared.transport.kafka.topics.sizes import max_message_bytes, packed_room, room
 
-#: Seconds. A broker that is away for less than the first is ridden out by the client itself; the second bounds one record.
+#: Seconds. A broker that is away for less than the first is waited for by the client itself; the second bounds one record.
 DELIVERY: Final = 15.0
 BOUND: Final = 18.0
-#: Bytes; the brokers' own bound of a request. What matters is the topic's bound, which is compared before.
+#: Bytes; the brokers' own bound of a request. The topic's bound is what counts, and is compared before.
 _MAX_REQUEST: Final = 100 * 1024 * 1024
-#: Bytes; hardly any topic takes less, so for less nobody has to be asked.
+#: Bytes. Hardly any topic allows less, so below this the brokers are not asked for its bound.
 _SMALL: Final = 64 * 1024
 
 
@@ -31,11 +31,11 @@ class RecordProducer:
     def __init__(self, settings: TransportSettings) -> None:
         self._settings = settings
         self._producer: QuietProducer | None = None
-        #: max.message.bytes by topic, where it had to be asked for.
+        #: max.message.bytes by topic, where the brokers were asked for it.
         self._bounds: dict[str, int] = {}
 
     def write(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> int:
-        """To one of our topics. Returns the offset. Raises `PublishFailed`."""
+        """Writes to one of our topics. Returns the offset. Raises `PublishFailed`."""
         try:
             self._check_size(topic, key, value, headers)
             producer = self._producer = self._producer or idempotent_producer(
@@ -50,7 +50,7 @@ class RecordProducer:
             raise PublishFailed(self._line(error, topic)) from error
 
     def close(self) -> None:
-        """At once; nothing is written any more when it returns. Idempotent, and `write` starts anew."""
+        """Ends it at once; nothing is written any more once this returns. Idempotent; the next `write` makes a new client."""
         producer, self._producer = self._producer, None
         if producer is not None:
             abandon(producer)
@@ -59,7 +59,7 @@ class RecordProducer:
         known = self._bounds.get(topic, _SMALL)
         plain = room(key, value, headers)
         if plain > known and (needed := min(plain, packed_room(key, value, headers))) > known:
-            # Asked anew each time: somebody may have raised it.
+            # Each time anew: an operator may have raised it.
             bound = self._bounds[topic] = max_message_bytes(self._settings, topic)
             if needed > bound:
                 raise _too_large(topic, needed, str(bound))

@@ -1,51 +1,62 @@
-"""How far every partition is, and who consumes them, seen from outside. One admin client, kept open, in one client thread."""
+"""How far every partition is, and how many members a group has. Everything here blocks.
+
+A new cluster creates its topic of groups when it is first asked for one, and returns "coordinator not available" until that is
+done; it says the same for a moment whenever a coordinator moves. So `patiently` asks again for a while.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from kafka import KafkaAdminClient
 from kafka.admin import OffsetSpec
-from kafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError, for_code
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    GroupAuthorizationFailedError,
+    GroupIdNotFoundError,
+    KafkaError,
+    LeaderNotAvailableError,
+    NotCoordinatorError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from shared.errors import TransportUnusable
 from shared.settings import TransportSettings
 from shared.transport.kafka.client.clients import build
 from shared.transport.kafka.client.errors import Access, translation
-from shared.transport.kafka.topics import checkpoints
-from shared.transport.kafka.topics.groups import members, patiently
-from shared.transport.kafka.topics.reader import reading
-from shared.transport.kafka.topics.topics import verify
-from shared.transport.port import Checkpoint, Consumers, Position, Progress
+from shared.transport.port import Consumers, Position, Progress
+
+#: Seconds.
+BOUND: Final = 20.0
+_PAUSE: Final = 0.25
+_PASSING: Final = (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError, LeaderNotAvailableError)
 
 T = TypeVar("T")
 
 
-class Onlooker:
+class BlockingProgress:
+    """What happens in the client thread. One admin client is kept open; after an error the next call makes a new one."""
+
     def __init__(self, settings: TransportSettings) -> None:
         self._settings = settings
         self._admin: KafkaAdminClient | None = None
 
     def progress(self) -> Mapping[int, Progress]:
-        """Raises `TransportUnusable`; the next call starts with a new client."""
-        return self._asked(self._look, "asking for the progress")
+        """Raises `TransportUnusable`."""
+        return self._asked(self._progress, "asking for the progress")
 
     def consumers(self) -> Consumers:
-        """Raises `TransportUnusable`; the next call starts with a new client."""
+        """Raises `TransportUnusable`."""
         group = self._settings.group
         return Consumers(group=group, members=self._asked(lambda admin: members(admin, group), "asking for the consumer group"))
 
-    def checkpoint(self) -> Checkpoint | None:
-        """Raises `TransportUnusable`."""
-        topic = self._settings.checkpoint_topic
-        verify(self._settings, (topic,))
-        with reading(self._settings, topic, "reading the checkpoint") as consumer:
-            stored = checkpoints.newest(consumer, topic)
-        return stored.checkpoint if stored else None
-
     def close(self) -> None:
+        """Idempotent."""
         admin, self._admin = self._admin, None
         if admin is not None:
             admin.close()
@@ -66,7 +77,7 @@ class Onlooker:
             access = Access("DESCRIBE", f"group {self._settings.group}" if of_group else f"topic {self._settings.topic}")
             raise translation(self._settings, error, doing, access) from error
 
-    def _look(self, admin: KafkaAdminClient) -> Mapping[int, Progress]:
+    def _progress(self, admin: KafkaAdminClient) -> Mapping[int, Progress]:
         topic = self._settings.topic
         (described,) = admin.describe_topics([topic])
         partitions = [TopicPartition(topic, found["partition_index"]) for found in described["partitions"]]
@@ -86,3 +97,30 @@ class Onlooker:
 
 def _position(found: OffsetAndMetadata | None) -> Position | None:
     return Position(found.offset, found.metadata or "") if found is not None and found.offset >= 0 else None
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """Returns what `ask` returns; asks again, for `BOUND` seconds, while the coordinator is not available yet.
+
+    `ask` must take a new client after an error: one that knows a coordinator goes on asking it. Raises what the last try raised.
+    """
+    deadline = time.monotonic() + BOUND
+    while True:
+        try:
+            return ask()
+        except _PASSING:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE)
+
+
+def members(admin: KafkaAdminClient, group: str) -> int:
+    """Returns how many members the group has, 0 also for one that the brokers do not know. Raises `KafkaError`."""
+    described = admin.describe_groups([group])[group]
+    if (text := described["error"]) is None:
+        return len(described["members"])
+    kinds = (GroupIdNotFoundError, GroupAuthorizationFailedError, *_PASSING)
+    kind = next((kind for kind in kinds if kind.message in text or kind.__name__ in text), KafkaError)
+    if kind is GroupIdNotFoundError:
+        return 0
+    raise kind(text)

@@ -1,4 +1,4 @@
-"""Reads a stretch of a topic once, outside of any group. Everything here blocks, for `BOUND` at most without progress."""
+"""Reads topics outside of any group. Everything here blocks, for `BOUND` at most without progress."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ from shared.transport.kafka.client.errors import Access, translated
 #: Seconds for each question to the brokers.
 BOUND: Final = 10.0
 _POLL_MS: Final = 50
-#: Of a fetch that has nothing to bring.
+#: Of a fetch without records.
 _FETCH_WAIT_MS: Final = 20
+
+
+Place = tuple[int, int]  # partition, offset
 
 
 class Unreachable(Transient):
@@ -65,7 +68,7 @@ def reader(settings: TransportSettings) -> Iterator[KafkaConsumer]:
 
 @contextmanager
 def reading(settings: TransportSettings, topic: str, doing: str) -> Iterator[KafkaConsumer]:
-    """A `reader` of one topic, for which every failure is final. `doing` as for `translated`. Raises `TransportUnusable`."""
+    """A `reader` of one topic where every failure is final. `doing` as for `translated`. Raises `TransportUnusable`."""
     try:
         with translated(settings, doing, Access("READ", f"topic {topic}")), reader(settings) as consumer:
             yield consumer
@@ -74,7 +77,7 @@ def reading(settings: TransportSettings, topic: str, doing: str) -> Iterator[Kaf
 
 
 def extents(consumer: KafkaConsumer, topic: str) -> dict[int, Extent]:
-    """Every partition of the topic. Raises `KafkaError`."""
+    """Returns the extent of every partition. Raises `KafkaError`."""
     found = internals.partitions(consumer, topic, BOUND)
     if not found:
         raise UnknownTopicOrPartitionError(f"topic {topic} is not there, or not readable")
@@ -85,13 +88,13 @@ def extents(consumer: KafkaConsumer, topic: str) -> dict[int, Extent]:
 
 
 def read(consumer: KafkaConsumer, partition: TopicPartition, begin: int, end: int) -> Iterator[Any]:
-    """The library's records of [begin, end); there may be fewer than that, even none. Raises `KafkaError`."""
+    """Yields the library's records of [begin, end), as far as they are still there. Raises `KafkaError`."""
     if begin >= end:
         return
     consumer.assign([partition])
     consumer.seek(partition, begin)
     position, moved = begin, time.monotonic()
-    # By position, not by counting: compaction leaves holes, and positions move over them.
+    # By position, not by the last record: compaction leaves holes, also at the end, and positions move over them.
     while position < end:
         records = consumer.poll(_POLL_MS).get(partition, ())
         yield from (record for record in records if record.offset < end)
@@ -101,8 +104,16 @@ def read(consumer: KafkaConsumer, partition: TopicPartition, begin: int, end: in
             raise KafkaTimeoutError(f"{partition.topic}-{partition.partition}: nothing comes from offset {position} on, of {end}")
 
 
+def log_ids(consumer: KafkaConsumer, partition: TopicPartition, begin: int, end: int) -> Iterator[tuple[str, Place]]:
+    """Yields the log id and the place of each record of [begin, end) that has one. Raises `KafkaError`."""
+    for record in read(consumer, partition, begin, end):
+        log_id = dict(record.headers).get("log-id")
+        if log_id:
+            yield log_id.decode("ascii", "backslashreplace"), (partition.partition, record.offset)
+
+
 def probe(consumer: KafkaConsumer, partition: TopicPartition, offset: int, bound: float = BOUND) -> None:
-    """One fetch from an offset that may be the end, so that a missing right shows now and not when there is something to read.
+    """Fetches once from an offset, which may be the end: so a missing right to read is an error now, not only at a record.
 
     Raises `KafkaError`.
     """
@@ -112,4 +123,4 @@ def probe(consumer: KafkaConsumer, partition: TopicPartition, offset: int, bound
     while consumer.highwater(partition) is None:
         consumer.poll(_POLL_MS)
         if time.monotonic() > deadline:
-            raise KafkaTimeoutError(f"{partition.topic}-{partition.partition} cannot be read: no answer within {bound:g} s")
+            raise KafkaTimeoutError(f"{partition.topic}-{partition.partition} cannot be read: no response within {bound:g} s")

@@ -27,41 +27,41 @@ _STRETCH: Final = 4 << 20
 
 
 class KafkaTable(Table):
-    def __init__(self, topic: TableTopic, thread: ClientThread) -> None:
-        self._topic = topic
+    def __init__(self, table: BlockingTable, thread: ClientThread) -> None:
+        self._table = table
         self._thread = thread
 
     async def put(self, key: str, document: bytes) -> None:
-        await self._thread.run(self._topic.write, _bytes(key), document)
+        await self._thread.run(self._table.write, _bytes(key), document)
 
     async def delete(self, key: str) -> None:
-        await self._thread.run(self._topic.write, _bytes(key), None)
+        await self._thread.run(self._table.write, _bytes(key), None)
 
     async def scan(self) -> AsyncIterator[Row]:
-        """In two passes, since the topic holds old documents too: an index of the newest offsets, then what stands there."""
-        index, end = await self._thread.run(self._topic.index, 0)
+        """In two passes, since the topic holds older documents too: an index of the newest offsets, then the records there."""
+        index, end = await self._thread.run(self._table.index, 0)
         while index:
             position = min(index.values())
             while index and position < end:
-                rows, position = await self._thread.run(self._topic.take, index, position, end)
+                rows, position = await self._thread.run(self._table.take, index, position, end)
                 for row in rows:
                     yield row
-            # What is left was compacted since the first pass: a newer record of its key stands behind that pass's end.
-            newer, end = await self._thread.run(self._topic.index, end) if index else ({}, end)
+            # What is left was compacted since the first pass: that pass ended before a newer record of the same key.
+            newer, end = await self._thread.run(self._table.index, end) if index else ({}, end)
             index = {key: offset for key, offset in newer.items() if key in index}
 
     async def snapshot(self) -> Mapping[str, bytes]:
-        documents = await self._thread.run(self._topic.snapshot)
+        documents = await self._thread.run(self._table.snapshot)
         return {_text(key): document for key, document in documents.items()}
 
     async def close(self) -> None:
-        await self._thread.end(self._topic.close)
+        await self._thread.end(self._table.close)
 
 
-class TableTopic:
-    """What happens in the client thread. The clients are kept open; after an error the next call starts with new ones.
+class BlockingTable:
+    """What happens in the client thread. The clients are kept open; after an error the next call makes new ones.
 
-    `bound`: seconds for a client to be made, and for each question about where the topic begins and ends.
+    `bound`: seconds to make a client, and for each question where the topic begins and ends.
     """
 
     def __init__(self, settings: TransportSettings, topic: str, *, bound: float) -> None:
@@ -70,7 +70,7 @@ class TableTopic:
         self._bound = bound
         self._producer = RecordProducer(settings)
         self._consumer: KafkaConsumer | None = None
-        #: The client was seen to be allowed to read.
+        #: The client was allowed to read.
         self._probed = False
         #: Of the snapshots: the next offset to read, and the newest documents below it. Both belong to the client.
         self._position = 0
@@ -86,9 +86,9 @@ class TableTopic:
             return self._end(consumer)
 
     def index(self, begin: int) -> tuple[dict[bytes, int], int]:
-        """Returns the offset of the newest record of each key, of all from `begin` on, and where they end.
+        """Returns the offset of the newest record of each key from `begin` on, without deleted keys, and the topic's end.
 
-        A key that is deleted there is left out. Raises `TransportUnusable`.
+        Raises `TransportUnusable`.
         """
         index: dict[bytes, int] = {}
         with self._reading() as consumer:
@@ -102,7 +102,10 @@ class TableTopic:
         return index, end
 
     def take(self, index: dict[bytes, int], begin: int, end: int) -> tuple[list[Row], int]:
-        """Takes the next few records out of the index. Returns them, and where to go on. Raises `TransportUnusable`."""
+        """Reads the next records of the index in [begin, end), and removes them from it. Returns them, and where to go on.
+
+        Raises `TransportUnusable`.
+        """
         rows: list[Row] = []
         size = 0
         with self._reading() as consumer:
@@ -160,7 +163,7 @@ class TableTopic:
         return self._consumer
 
     def _probe(self, consumer: KafkaConsumer) -> None:
-        """Once for each client: else a missing right to read would be silent until there is something to read."""
+        """Once for each client: an empty topic would hide that the right to read it is missing."""
         if not self._probed:
             probe(consumer, self._partition, self._begin(consumer), self._bound)
             self._probed = True
@@ -180,14 +183,14 @@ class TableTopic:
                 internals.close(consumer, 1.0)
 
 
-class DeadLetterTopic(TableTopic):
-    """The same for dead letters, which can be sent again."""
+class BlockingDeadLetters(BlockingTable):
+    """The table of dead letters, and their retry."""
 
     def __init__(self, settings: TransportSettings) -> None:
         super().__init__(settings, settings.dead_topic, bound=BOUND)
-        #: The topic of events was seen to be there: to publish to a missing one can create it, without our retention.
+        #: The topic of events exists: publishing to a missing one can create it, with one partition and without our retention.
         self._verified = False
-        #: What stands before this offset was there before the newest retry.
+        #: The dead letters below this offset are older than the newest retry.
         self._seen: int | None = None
 
     def retry(self, dead_letter: DeadLetter) -> None:
@@ -207,8 +210,8 @@ class DeadLetterTopic(TableTopic):
         self._producer.write(self._settings.topic, record.key, record.value, record.headers)
         offset = self.write(key, None)
         self._seen = offset + 1
-        # Consumers may have been quicker: the event was refused again, and its new dead letter stands before our tombstone,
-        # which hides it. Then the event would be in no place.
+        # Trap: a consumer may already have written a new dead letter of this event before our tombstone, which would delete it,
+        # and the event would be lost.
         newer = self.last(key, seen, offset)
         if newer is not None and newer != documents.dump(dead_letter):
             self.write(key, newer)

@@ -1,7 +1,7 @@
-"""Our topics on the cluster: make them, show them, and see at start that they are as they must be. Everything here blocks.
+"""Our topics on the cluster: create them, show them, and verify them at start. Everything here blocks.
 
-Never lean on auto-creation: kafka-python cannot switch it off on its side, and a checkpoint topic that came about in that way is
-not compacted and expires. And a consumer without DESCRIBE gets no error, it is silent for ever: so `verify` comes before every
+Never rely on auto-creation: kafka-python cannot switch it off on its side, and a checkpoint topic that came about in that way is
+not compacted and expires. And a consumer without DESCRIBE gets no error, it gets nothing for ever: so call `verify` before every
 client.
 """
 
@@ -32,16 +32,16 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `create` did, by name."""
+    """What `create` did."""
 
     created: tuple[str, ...]
     present: tuple[str, ...]
 
 
 def create(settings: TransportSettings, partitions: int | None = None) -> Report:
-    """Make the topics that are missing. `partitions`: of the topic of events; None takes 6, or as many as it has.
+    """Creates the missing topics. `partitions`: of the topic of events; None takes 6, or as many as it has.
 
-    Raises `TransportUnusable` for a missing right, and, before anything is made, when one that is there differs, naming both.
+    Raises `TransportUnusable` for a missing right, and before anything is created if an existing topic differs, naming both.
     """
     wanted = shapes(settings, partitions)
     with administrator(settings) as admin:
@@ -57,12 +57,12 @@ def create(settings: TransportSettings, partitions: int | None = None) -> Report
 
 
 def commands(settings: TransportSettings, partitions: int | None = None) -> list[str]:
-    """The same as commands of Kafka's own tools, one a line, for whoever owns the cluster."""
+    """Returns commands of Kafka's own tools that do the same, for the cluster's owner."""
     return [_command(settings, shape) for shape in shapes(settings, partitions)]
 
 
 def show(settings: TransportSettings) -> list[tuple[str, Topic | None]]:
-    """Every topic of ours by name; None: it is not there. Raises `TransportUnusable`."""
+    """Returns all our topics by name; None: it is missing. Raises `TransportUnusable`."""
     names = [shape.name for shape in shapes(settings)]
     with administrator(settings) as admin:
         present = _describe(admin, settings, names)
@@ -70,9 +70,9 @@ def show(settings: TransportSettings) -> list[tuple[str, Topic | None]]:
 
 
 def verify(settings: TransportSettings, topics: Collection[str]) -> None:
-    """See that these topics of ours can be used; what only serves us worse is logged as a warning.
+    """Checks these topics of ours; logs a warning for a difference that does no harm.
 
-    Raises `TransportUnusable` for a topic that is missing, that we may not see, or that would lose events or our place.
+    Raises `TransportUnusable` for a topic that is missing, that we may not see, or that would lose events or the checkpoint.
     """
     wanted = [shape for shape in shapes(settings) if shape.name in topics]
     with administrator(settings) as admin:
@@ -107,37 +107,37 @@ def _check_missing(settings: TransportSettings, missing: list[str]) -> None:
 
 
 def _describe(admin: KafkaAdminClient, settings: TransportSettings, names: list[str]) -> dict[str, Topic]:
-    """The topics that are there, by name. Raises `TransportUnusable` for one that we may not see."""
+    """Returns the existing topics by name. Raises `TransportUnusable` for one that we may not see."""
     with translated(settings, "asking for topics", Access("DESCRIBE", f"topic {names[0]}")):
-        answers = [answer for answer in admin.describe_topics(names) if answer["error_code"] != _MISSING]
-    for answer in answers:
-        _check_answer(settings, answer["error_code"], Access("DESCRIBE", f"topic {answer['name']}"), "shows")
-    resources = [ConfigResource(ConfigResourceType.TOPIC, answer["name"], list(CONFIGS)) for answer in answers]
+        found = [topic for topic in admin.describe_topics(names) if topic["error_code"] != _MISSING]
+    for topic in found:
+        _check_code(settings, topic["error_code"], Access("DESCRIBE", f"topic {topic['name']}"), "shows")
+    resources = [ConfigResource(ConfigResourceType.TOPIC, topic["name"], list(CONFIGS)) for topic in found]
     with translated(settings, "asking for topic configurations", Access("DESCRIBE_CONFIGS", f"topic {names[0]}")):
-        # Without the right to read them there is no error, but nothing for that topic.
+        # Without the right to read them there is no error, but no configuration of that topic.
         configs = admin.describe_configs(resources, config_filter="all").get("topic", {}) if resources else {}
-    return {answer["name"]: _topic(answer, configs.get(answer["name"], {})) for answer in answers}
+    return {topic["name"]: _topic(topic, configs.get(topic["name"], {})) for topic in found}
 
 
-def _topic(answer: dict[str, Any], configs: dict[str, dict[str, str]]) -> Topic:
-    partitions = answer["partitions"]
+def _topic(found: dict[str, Any], configs: dict[str, dict[str, str]]) -> Topic:
+    partitions = found["partitions"]
     replicas = min((len(partition["replica_nodes"]) for partition in partitions), default=0)
-    return Topic(answer["name"], len(partitions), replicas, {name: config["value"] for name, config in configs.items()})
+    return Topic(found["name"], len(partitions), replicas, {name: config["value"] for name, config in configs.items()})
 
 
 def _create(admin: KafkaAdminClient, settings: TransportSettings, shape: Shape) -> bool:
-    """False: somebody else made it in the meantime."""
+    """Returns False if another process has created it meanwhile."""
     access = Access("CREATE", f"topic {shape.name}")
     asked = {shape.name: {"num_partitions": shape.partitions, "replication_factor": -1, "configs": dict(shape.configs)}}
     with translated(settings, f"creating topic {shape.name}", access):
-        answer = admin.create_topics(asked, raise_errors=False)["topics"][0]
-    if answer["error_code"] == _EXISTS:
+        response = admin.create_topics(asked, raise_errors=False)["topics"][0]
+    if response["error_code"] == _EXISTS:
         return False
-    _check_answer(settings, answer["error_code"], access, "creates", answer.get("error_message"))
+    _check_code(settings, response["error_code"], access, "creates", response.get("error_message"))
     return True
 
 
-def _check_answer(settings: TransportSettings, code: int, access: Access, verb: str, message: str | None = None) -> None:
+def _check_code(settings: TransportSettings, code: int, access: Access, verb: str, message: str | None = None) -> None:
     if code == _DENIED:
         raise TransportUnusable(denied(settings, access))
     if code:

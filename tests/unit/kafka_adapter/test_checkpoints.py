@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.transport.kafka.topics.checkpoint_recovery import newest_of
+from shared.transport.kafka.topics.checkpoints import latest_of
 
 
 @given(st.lists(st.integers(0, 400), max_size=400), st.integers(1, 5))
@@ -14,4 +14,4 @@ def test_the_largest_log_ids_are_kept_where_they_were_found_first(numbers: list[
     first: dict[str, tuple[int, int]] = {}
     for log_id, place in found:
         first.setdefault(log_id, place)
-    assert newest_of(found, count) == {log_id: first[log_id] for log_id in sorted(first)[-count:]}
+    assert latest_of(found, count) == {log_id: first[log_id] for log_id in sorted(first)[-count:]}
