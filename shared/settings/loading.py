@@ -21,7 +21,7 @@ DOTENV: Final = Path(".env")
 
 
 def load(role: Role, environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> Settings:
-    """Read and check the settings of a role; `environ` is the process's own if not given.
+    """Reads and checks the settings of a role; `environ` is the process's own if not given.
 
     Raises `ConfigurationError` with all errors.
     """
@@ -34,13 +34,13 @@ def load(role: Role, environ: Mapping[str, str] | None = None, dotenv: Path | No
 def examine(
     role: Role, environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV
 ) -> tuple[tuple[OptionRow, ...], tuple[str, ...]]:
-    """The same for output: every option with what could be read of it, and the errors. Raises nothing."""
+    """Returns the same for output: every option with what could be read of it, and the errors. Raises nothing."""
     settings, errors = _read(role, environ, dotenv)
     return settings.rows(), tuple(errors)
 
 
 def log_format(environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> LogFormat | None:
-    """`LOG_FORMAT` as far as it can be read, for errors that come before the settings. Raises nothing."""
+    """Returns `LOG_FORMAT` if it can be read, for errors that come before the settings. Raises nothing."""
     found = read_variables(environ, dotenv)[0].get("LOG_FORMAT")
     try:
         return cast("LogFormat", choice(*get_args(LogFormat)).read(found.text)) if found else None
@@ -49,14 +49,14 @@ def log_format(environ: Mapping[str, str] | None = None, dotenv: Path | None = D
 
 
 def our_names() -> frozenset[str]:
-    """Every variable that some role reads, `NAME_FILE` and deprecated names included."""
+    """Returns every variable that some role reads, `NAME_FILE` and deprecated names included."""
     options = [option for group in GROUPS for option in group.options.values()]
     files = {f"{name}_FILE" for option in options if option.secret for name in option.names}
     return frozenset(files.union(*(option.names for option in options)))
 
 
 def _read(role: Role, environ: Mapping[str, str] | None, dotenv: Path | None) -> tuple[Settings, list[str]]:
-    """The settings, without the groups that have an error; and all errors."""
+    """Returns the settings, without the groups that have an error, and all errors."""
     variables, errors = read_variables(environ, dotenv)
     errors += name_errors(variables, our_names())
     groups: dict[type[Group], Group] = {}
@@ -76,7 +76,7 @@ def _read(role: Role, environ: Mapping[str, str] | None, dotenv: Path | None) ->
 
 
 def _explain(details: ErrorDetails, entries: Mapping[str, Entry]) -> Iterator[str]:
-    """Pydantic's word on one field or one group, in ours. Nothing on what has no entry: its text could not be read."""
+    """Translates an error of pydantic. An option without an entry has its line already: its text could not be read."""
     error = details.get("ctx", {}).get("error")
     if isinstance(error, ConflictsFound):
         yield from conflict_lines(error.conflicts, entries.values())

@@ -55,16 +55,16 @@ class Option:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The variables that can hold its value, the first one that is set counts."""
+        """The variables that can hold its value; the first one that is set counts."""
         return (self.name, self.old_name) if self.old_name else (self.name,)
 
     def secrets_in(self, text: str) -> tuple[str, ...]:
-        """The parts of its text to mask wherever they appear."""
+        """Returns the parts of its text that are masked wherever they appear."""
         within = self.parser.within(text) if self.parser.within else ()
         return (*(text[part] for part in self._hidden(text)), *within)
 
     def masked(self, text: str) -> str:
-        """Its text for output: secrets masked, and a long text shortened."""
+        """Returns its text for output: secrets masked, and a long text shortened."""
         for part in reversed(self._hidden(text)):
             text = f"{text[: part.start]}{MASK}{text[part.stop :]}"
         return text if len(text) <= 120 else f"{text[:100]}… ({len(text)} characters)"
@@ -131,7 +131,7 @@ class Group(BaseSettings):
         return (source if isinstance(source, PydanticBaseSettingsSource) else init_settings,)
 
     def conflicts(self) -> Iterable[Conflict]:
-        """The values that do not go together, once each is right by itself."""
+        """Returns the conflicts of values that are valid by themselves."""
         return ()
 
     @field_validator("*", mode="before")

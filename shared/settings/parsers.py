@@ -18,7 +18,7 @@ _DAY: Final = 86400
 
 
 class InvalidValue(ValueError):
-    """A text that its parser does not take. `what` completes "NAME=text: …"; `fix` says what to write, where the parser knows."""
+    """A text that its parser does not take. `what` completes "NAME=text: …"; `fix` says what to write, if the parser knows."""
 
     def __init__(self, what: str, fix: str = "") -> None:
         super().__init__(f"{what}; {fix}" if fix else what)
@@ -40,17 +40,13 @@ class Parser:
     within: Callable[[str], tuple[str, ...]] | None = None
 
 
-def parser(
-    says: str,
-    hidden: Callable[[str], tuple[slice, ...]] | None = None,
-    within: Callable[[str], tuple[str, ...]] | None = None,
-) -> Callable[[Callable[[str], object]], Parser]:
+def parser(says: str, hidden: Callable[[str], tuple[slice, ...]] | None = None) -> Callable[[Callable[[str], object]], Parser]:
     """Makes a parser of the function that reads."""
-    return lambda read: Parser(says, read, hidden, within)
+    return lambda read: Parser(says, read, hidden)
 
 
 def text_of(value: object) -> str:
-    """A value as one writes it into a setting; None is the empty text."""
+    """Returns a value as it is written into a setting; None is the empty text."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -74,15 +74,15 @@ class Settings:
     observability = _GroupOf(ObservabilitySettings)
 
     def secrets(self) -> tuple[str, ...]:
-        """Every text that must never be shown, for masking: secrets, and what URLs carry besides the address."""
+        """Returns every text that must never be shown: secrets, and what URLs carry besides the address."""
         return tuple(secret for option, found in self.entries if found for secret in option.secrets_in(found.text))
 
     def rows(self) -> tuple[OptionRow, ...]:
-        """Every option of the role, in the order of the documentation."""
+        """Returns every option of the role, in the order of the documentation."""
         return tuple(map(_row, self.entries))
 
     def notes(self) -> tuple[str, ...]:
-        """What is right and yet should be changed, a line each: deprecated names in use, and what hardly fits together."""
+        """Returns a line for each thing that is valid and yet should be changed: a deprecated name, values that hardly fit."""
         old = (
             f"{found.name} is an old name: rename it to {found.name.replace(option.old_name, option.name)}"
             for option, found in self.entries
@@ -91,11 +91,11 @@ class Settings:
         return (*old, *conflict_lines(_notes(self), self.entries))
 
     def conflicts(self) -> Iterator[str]:
-        """A line for each conflict over the borders of groups. A group that could not be read is in no conflict."""
+        """Returns a line for each conflict over the borders of groups. A group that could not be read is in no conflict."""
         return conflict_lines(_conflicts(self), self.entries)
 
     def is_set(self, name: str) -> bool:
-        """Whether the option of this name was given a value."""
+        """Returns whether the option of this name was given a value."""
         return any(found and option.name == name for option, found in self.entries)
 
     def has(self, *groups: type[Group]) -> bool:
@@ -111,7 +111,7 @@ def _row(entry: Entry) -> OptionRow:
 
 
 def conflict_lines(conflicts: Iterable[Conflict], entries: Iterable[Entry]) -> Iterator[str]:
-    """A line for each; none for one with an option whose text could not be read."""
+    """Returns a line for each; none for one with an option whose text could not be read."""
     by_name = {entry.option.name: entry for entry in entries}
     for names, what, fix in conflicts:
         if by_name.keys() >= set(names):
@@ -119,7 +119,7 @@ def conflict_lines(conflicts: Iterable[Conflict], entries: Iterable[Entry]) -> I
 
 
 def _conflicts(settings: Settings) -> Iterator[Conflict]:
-    """A process with one of these does not start."""
+    """Returns what keeps a process from starting."""
     if not settings.has(LoopSettings):
         return
     loop = settings.loop
@@ -133,7 +133,7 @@ def _conflicts(settings: Settings) -> Iterator[Conflict]:
 
 
 def _notes(settings: Settings) -> Iterator[Conflict]:
-    """A process with one of these logs it and starts."""
+    """Returns what a process logs when it starts."""
     if settings.has(DeliverySettings, LoopSettings):
         delivery, window = settings.delivery, settings.loop.window
         if delivery.batched and delivery.batch_max_events <= window < delivery.batch_max_events * delivery.concurrent_calls:

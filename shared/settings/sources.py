@@ -74,7 +74,7 @@ class OptionSource(PydanticBaseSettingsSource):
 
 
 def read_variables(environ: Mapping[str, str] | None, dotenv: Path | None) -> tuple[Variables, list[str]]:
-    """Everything that is set, foreign names included, and what is wrong with `.env`, one line each. The environment wins."""
+    """Returns everything that is set, foreign names included, and the errors in `.env`, one line each. The environment wins."""
     environ = os.environ if environ is None else environ
     texts, errors = read_dotenv(dotenv)
     variables = {}
@@ -87,7 +87,7 @@ def read_variables(environ: Mapping[str, str] | None, dotenv: Path | None) -> tu
 
 
 def read_dotenv(path: Path | None) -> tuple[dict[str, str], list[str]]:
-    """Names and texts of a `.env` file (none if there is no file), and what is wrong with it, one line each."""
+    """Returns names and texts of a `.env` file (none if there is no file), and the errors in it, one line each."""
     try:
         text = path.read_text("utf-8-sig") if path else ""
     except FileNotFoundError:
@@ -107,7 +107,7 @@ def read_dotenv(path: Path | None) -> tuple[dict[str, str], list[str]]:
 
 
 def _find(option: Option, variables: Variables) -> SourceValue | None:
-    """The text of an option, under its name or its deprecated one. Raises `InvalidValue` with a whole line."""
+    """Returns the text of an option, under its name or its deprecated one. Raises `InvalidValue` with a whole line."""
     for name in option.names:
         plain = variables.get(name)
         pointer = variables.get(f"{name}_FILE") if option.secret else None
@@ -120,7 +120,7 @@ def _find(option: Option, variables: Variables) -> SourceValue | None:
 
 
 def _follow(pointer: SourceValue) -> SourceValue:
-    """The content of the file that a variable names, without one line end after it. Raises `InvalidValue`."""
+    """Returns the content of the file that a variable names, without one line end after it. Raises `InvalidValue`."""
     try:
         with Path(pointer.text).open("rb") as file:
             content = file.read(_LARGEST + 1)

@@ -18,7 +18,7 @@ SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"
 KAFKA_DRAIN_BOUND: Final = 50.0
 
 # 249 characters are Kafka's limit; the longest name that we derive from it adds 11.
-# What ends like a derived name is one: events must not be read from, or written to, the topic of dead letters.
+# A name that ends like a derived one is refused: events must not be read from, or written to, the topic of dead letters.
 _TOPIC: Final = matching(
     r"(?!\.{1,2}\Z)(?!.*\.(checkpoint|dead|control)\Z)[A-Za-z0-9._-]{1,238}",
     "1 to 238 letters, digits, dots, underscores or hyphens, without .checkpoint, .dead or .control at the end",

@@ -21,7 +21,7 @@ _SERVER: Final = re.compile(r"(?P<host>\[[^\[\]]*:[^\[\]]*\]|[^:\[\]]+)(:(?P<por
 
 
 def credentials_in(url: str) -> tuple[slice, ...]:
-    """The parts of a URL to mask: the password (or a user without one) and the query, where keys like to travel.
+    """The parts of a URL to mask: the password (or a user without one) and the query, which often carries keys.
 
     In a broken URL the end of a password is unknown: then everything after the scheme, if there is an @.
     """

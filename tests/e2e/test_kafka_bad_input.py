@@ -93,7 +93,7 @@ def test_processes_that_start_before_the_topics_name_the_command(away: Stack, ka
 
 @contextmanager
 def _another_program(log: Log) -> Iterator[Callable[..., int]]:
-    """Writes a record into partition 0 and answers its offset."""
+    """Writes a record into partition 0 and returns its offset."""
     producer = KafkaProducer(bootstrap_servers=log.environ["KAFKA_BOOTSTRAP_SERVERS"])
 
     def write(value: bytes | None, key: bytes | None = None, *, suffix: str = "", **headers: bytes) -> int:

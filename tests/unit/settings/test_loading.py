@@ -9,26 +9,16 @@ from pydantic import ValidationError
 
 from shared.errors import ConfigurationError
 from shared.settings import GROUPS, LoopSettings, Role, WebhookSettings, load
-from tests.unit.settings.cases import ENOUGH, error, errors, loaded
+from tests.unit.settings.cases import ENOUGH, OPTIONS, error, errors, loaded, value
 from tests.unit.settings.test_values import SECRET
 
 
 def test_what_is_not_set_has_its_default() -> None:
+    """docs/configuration.md, which is generated and compared, holds the values."""
     settings = loaded()
-    assert settings.auth0.batch_size == 100
-    assert settings.auth0.poll_interval == 5.0
-    assert settings.filter.types == frozenset()
-    assert settings.transport.bootstrap_servers == ()
-    assert settings.transport.sqlite_path == Path("auth0-webhooks.db")
-    assert settings.webhook.success_codes == {200}
-    assert settings.webhook.headers == ()
-    assert settings.webhook.allow_private
-    assert settings.delivery.concurrent_calls == 5
-    assert settings.delivery.rate_limit is None
-    assert settings.delivery.max_attempts is None
+    for name, option in OPTIONS.items():
+        assert option.required or value(settings, name) == option.default
     assert not settings.delivery.batched
-    assert settings.loop.stop_grace == 25.0
-    assert settings.observability.log_format is None
 
 
 def test_every_option_stands_once() -> None:
