@@ -59,7 +59,7 @@ class BoundedClient:
                 asyncio.timeout(self._deadline),
                 self._client.stream(method, url, headers=headers, json=json) as response,
             ):
-                # Before the body: a response that hangs or breaks off has still said how long to wait.
+                # Before the body: the headers of one that hangs or breaks off still say how long to wait.
                 _expect_served(response, url)
                 return response, await self._read(response)
         except TimeoutError:

@@ -101,10 +101,10 @@ class Token:
         )
 
 
-def _life(said: object) -> float:
-    """Seconds that a token may be used, from `expires_in`."""
+def _life(value: object) -> float:
+    """Returns the seconds that a token may be used, from `expires_in`."""
     try:
-        seconds = float(said) if isinstance(said, int | float | str) and not isinstance(said, bool) else math.nan
+        seconds = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
     except (ValueError, OverflowError):
         seconds = math.nan
     return _DEFAULT_LIFE if math.isnan(seconds) else min(max(seconds, _SHORTEST_LIFE), _LONGEST_LIFE)

@@ -219,8 +219,8 @@ async def test_what_has_to_be_done_in_the_dashboard_is_told_apart(
 
 
 async def test_an_application_without_client_credentials_is_told_so(auth0: Auth0Setup) -> None:
-    said = b'{"error":"unauthorized_client","error_description":"Grant type \'client_credentials\' not allowed for the client."}'
-    auth0.tenant.token_faults.add(faults.status(403, body=said))
+    body = b'{"error":"unauthorized_client","error_description":"Grant type \'client_credentials\' not allowed for the client."}'
+    auth0.tenant.token_faults.add(faults.status(403, body=body))
     with pytest.raises(CredentialsRefused, match=r"not allowed for the client\.\).*Advanced Settings → Grant Types"):
         await auth0.logs().after(log_id(0))
 
@@ -228,7 +228,7 @@ async def test_an_application_without_client_credentials_is_told_so(auth0: Auth0
 @pytest.mark.parametrize(
     "life", [None, 0, -5, 1e308, 10**400, "86400", "soon", True, [], {}, float("nan"), float("inf"), float("-inf")], ids=repr
 )
-async def test_whatever_the_life_of_a_token_is_said_to_be(auth0: Auth0Setup, life: object) -> None:
+async def test_whatever_the_life_of_a_token_is(auth0: Auth0Setup, life: object) -> None:
     """It is used for several pages, and not for ever."""
     auth0.tenant.token_faults.add(grant(expires_in=life))
     logs = auth0.logs()
@@ -290,26 +290,26 @@ async def test_trouble_at_the_token_endpoint(auth0: Auth0Setup, fault: HttpFault
 
 
 async def test_neither_secret_nor_token_stands_in_a_message(auth0: Auth0Setup) -> None:
-    """Also when the other side hands the secret back to us."""
+    """Also when Auth0 echoes the secret."""
     echo = json.dumps({"error": "access_denied", "error_description": f"wrong secret {SECRET}\u202e\n"}).encode()
     token = [faults.status(401, body=echo), *(fault for fault, _, _ in TOKEN_TROUBLE.values()), grant(access_token="bad\ntoken")]
     page = [*map(faults.status, (400, 401, 401, 403, 404, 500)), tenant_faults.html(), faults.short_body()]
-    logs, said = auth0.logs(deadline=0.3), []
+    logs, messages = auth0.logs(deadline=0.3), []
     masking.use([SECRET])  # as the process does at its start
     with capture_logs() as lines:
         for fault in token:
             auth0.tenant.token_faults.in_order(fault)
             with pytest.raises(WebhooksError) as caught:
                 await logs.after(log_id(0))
-            said.append(repr(caught.value))
+            messages.append(repr(caught.value))
         for fault in page:
             auth0.tenant.faults.in_order(fault, fault)
             with pytest.raises(WebhooksError) as caught:
                 await logs.after(log_id(0))
-            said.append(repr(caught.value))
-    assert "wrong secret ***" in said[0]
-    told = repr(lines) + "".join(said)
-    assert not any(canary in told for canary in (SECRET, "simulated-token", "bad"))
+            messages.append(repr(caught.value))
+    assert "wrong secret ***" in messages[0]
+    written = repr(lines) + "".join(messages)
+    assert not any(canary in written for canary in (SECRET, "simulated-token", "bad"))
 
 
 async def test_a_token_that_the_api_hands_back_is_masked(auth0: Auth0Setup) -> None:

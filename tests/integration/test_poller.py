@@ -280,7 +280,7 @@ async def test_a_tenant_that_returns_for_an_unknown_id_its_oldest_entries(setup_
 
 
 @pytest.mark.parametrize("unknown_from", ["400", "404"])
-async def test_a_checkpoint_that_the_tenant_forgot_is_said_with_the_way_on_and_after_it_nothing_is_lost(
+async def test_a_checkpoint_that_the_tenant_forgot_is_logged_with_the_way_on_and_after_it_nothing_is_lost(
     setup_of: SetupOf, unknown_from: str
 ) -> None:
     setup = await setup_of(log := entries(0, 60), unknown_from=unknown_from)

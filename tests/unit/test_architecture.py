@@ -120,6 +120,11 @@ def test_document_formats_are_defined_in_shared_documents() -> None:
     assert _importing([file for file in files if not file.startswith(elsewhere)], "json") == []
 
 
+def test_outcomes_are_told_to_observers_and_logged_there_alone() -> None:
+    core = ["producer/poller.py", "producer/cursor.py", "producer/selection.py", "consumer/dispatcher.py"]
+    assert _importing([*core, *_files("consumer/partitions", "consumer/scheduling")], "shared.logging") == []
+
+
 def test_imports_go_in_no_circle() -> None:
     modules = {file.removesuffix(".py").removesuffix("/__init__").replace("/", "."): file for file in _files(*TREE)}
     imported = {module: _imports(file) & modules.keys() - {module} for module, file in modules.items()}

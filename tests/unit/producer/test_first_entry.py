@@ -57,7 +57,7 @@ def test_a_quiet_log_costs_one_request() -> None:
     assert search.found
 
 
-def test_more_than_a_search_shows_is_said() -> None:
+def test_more_than_a_search_shows_exhausts_it() -> None:
     search = _searched([_event(number, 0.0) for number in range(PER_PAGE * MOST_PAGES + 1)])
     assert search.exhausted
     assert search.page == MOST_PAGES

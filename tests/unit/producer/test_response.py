@@ -48,7 +48,7 @@ def test_a_clock_that_is_off_does_no_harm_when_the_response_is_dated(wait: int, 
 
 
 @given(st.integers(1, 300), st.integers(1, 300))
-def test_what_is_said_to_us_goes_before_the_state_of_the_bucket(wait: int, reset: int) -> None:
+def test_retry_after_goes_before_the_state_of_the_bucket(wait: int, reset: int) -> None:
     assert wait_of({"retry-after": str(wait), "x-ratelimit-reset": str(NOW + reset)}, NOW) == wait
 
 
@@ -103,9 +103,9 @@ def test_what_is_no_object_is_none(body: bytes) -> None:
 
 @given(st.text(min_size=1))
 def test_words_are_one_printable_line(words: str) -> None:
-    said = error_text({"message": words})
-    assert said.isprintable()
-    assert len(said) <= 203
+    text = error_text({"message": words})
+    assert text.isprintable()
+    assert len(text) <= 203
 
 
 def test_words_come_from_both_kinds_of_errors() -> None:
