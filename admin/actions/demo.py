@@ -114,11 +114,10 @@ async def play(stop: asyncio.Event, show: Callable[[Snapshot], None], *, plan: P
         try:
             settings = scene.settings(Path(folder))
             poller, worker = compose.poller(settings), compose.worker(settings)
-            log = compose.transport(settings)
             watch = asyncio.create_task(scene.watch(poller, worker, stop, show, every))
             watch.add_done_callback(lambda _: stop.set())  # also if `show` raises
             try:
-                await serve(log, (poller, worker), stop, None)
+                await serve(compose.transport(settings), (poller, worker), stop, None)
             finally:
                 stop.set()
                 await watch
@@ -218,10 +217,10 @@ class _Scene:
             last=tuple(self._last),
         )
 
-    def _on_entry(self, delivery: JournalEntry) -> None:
-        if delivery.delivered:
+    def _on_entry(self, entry: JournalEntry) -> None:
+        if entry.delivered:
             self._times.append(time.monotonic())
-            self._last.append(delivery.body)
+            self._last.append(entry.body)
         if not self._outage_until and len(self.receiver.journal.delivered) >= self._plan.outage_after:
             self._outage_until = time.monotonic() + self._plan.outage
             self.receiver.script.add(faults.status(503), seconds=self._plan.outage)

@@ -28,7 +28,7 @@ def confirm(question: str, *, yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise ConfigurationError([f"{question} Nothing was done: say --yes where nobody can be asked"])
+        raise ConfigurationError([f"{question} Nothing was done: without a terminal to ask on, confirm with --yes"])
     try:
         confirmed = _ask(question)
     except (KeyboardInterrupt, EOFError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,8 +15,6 @@ from admin.cli.output import format_event
 from admin.exits import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.console import Group
 
     from admin.actions.demo import Snapshot, Summary
@@ -45,7 +45,7 @@ def demo() -> None:
     live = sys.stdout.isatty()
 
     async def work(stop: asyncio.Event) -> None:
-        with _Screen() if live else _PlainLines() as show:
+        with _shown(live=live) as show:
             summaries.append(await play(stop, show, plan=Plan(), every=0.1 if live else 1.0))
 
     run(work, grace=20)
@@ -56,28 +56,16 @@ def demo() -> None:
         raise typer.Exit(Exit.INTERNAL)
 
 
-class _Screen:
-    """Redraws one screen in place."""
+@contextmanager
+def _shown(*, live: bool) -> Iterator[Callable[[Snapshot], None]]:
+    """Redraws one screen in place; where standard output is no terminal, prints a line for each snapshot."""
+    if not live:
+        yield lambda snapshot: typer.echo(_line(snapshot))
+        return
+    from rich.live import Live
 
-    def __enter__(self) -> Callable[[Snapshot], None]:
-        from rich.live import Live
-
-        self._live = Live(auto_refresh=False, transient=False)
-        self._live.__enter__()
-        return lambda snapshot: self._live.update(_draw(snapshot), refresh=True)
-
-    def __exit__(self, *error: object) -> None:
-        self._live.__exit__(None, None, None)
-
-
-class _PlainLines:
-    """Prints a line for each snapshot, where standard output is no terminal."""
-
-    def __enter__(self) -> Callable[[Snapshot], None]:
-        return lambda snapshot: typer.echo(_line(snapshot))
-
-    def __exit__(self, *error: object) -> None:
-        pass
+    with Live(auto_refresh=False) as screen:
+        yield lambda snapshot: screen.update(_draw(snapshot), refresh=True)
 
 
 def _phase(snapshot: Snapshot) -> str:
