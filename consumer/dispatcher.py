@@ -138,11 +138,11 @@ class Dispatcher:
                 self._withheld.withhold_if_free(part)
         return len(calls)
 
-    def drop_dead(self) -> None:
+    def drop_leaving(self) -> None:
         """Drops what belongs to partitions that are about to go, but for open calls."""
-        self._stage.drop_dead()
-        self.ready_queue.drop_dead()
-        self._withheld.drop_dead()
+        self._stage.drop_leaving()
+        self.ready_queue.drop_leaving()
+        self._withheld.drop_leaving()
         self._dead_letters.abandon(lambda delivery: not delivery.partition.live)
         self.launch()
 

@@ -229,7 +229,7 @@ class Worker(RebalanceListener):
     async def revoked(self, partitions: Collection[int]) -> Mapping[int, Position]:
         """Waits for the open calls, and cancels what is left at the drain timeout; nothing new starts meanwhile."""
         leaving = self._window.retire(partitions)
-        self._dispatcher.drop_dead()
+        self._dispatcher.drop_leaving()
         failpoints.at("in-revoked")
         await self._drain(leaving)
         failpoints.at("drained")
@@ -256,4 +256,4 @@ class Worker(RebalanceListener):
 
     def _drop(self, leaving: Sequence[Partition]) -> None:
         self._window.drop(leaving)
-        self._dispatcher.drop_dead()
+        self._dispatcher.drop_leaving()

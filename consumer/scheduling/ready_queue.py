@@ -86,7 +86,7 @@ class ReadyQueue:
                 return batch
         return next(iter(self._retries.remove(lambda call: delivery in parts_of(call))), None)
 
-    def drop_dead(self) -> None:
+    def drop_leaving(self) -> None:
         """Drops the events of partitions that are about to go; what else was in a batch with one is ready anew."""
         cut = [*self._retries.remove(is_leaving), *filter(is_leaving, self._again)]
         self._again = deque(batch for batch in self._again if not is_leaving(batch))

@@ -28,5 +28,5 @@ class Stage:
         """Takes an event out of its turn. Returns whether it was here."""
         return False
 
-    def drop_dead(self) -> None:
+    def drop_leaving(self) -> None:
         """Drops the events of partitions that are about to go."""

@@ -90,6 +90,6 @@ class WithheldEvents:
             delivery.skip = SkipState.DEAD
             self.progress.set()
 
-    def drop_dead(self) -> None:
+    def drop_leaving(self) -> None:
         """Drops the events of partitions that are about to go."""
         self._due = {delivery: due for delivery, due in self._due.items() if delivery.partition.live}

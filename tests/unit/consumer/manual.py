@@ -190,6 +190,8 @@ class DispatcherSetup:
         max_attempts: int | None = None,
         calls: int = 1,
         failures: int = 1000,
+        base: float = 8.0,
+        dead_letters: ManualDeadLetters | None = None,
         stage: Callable[[Callable[[Delivery], None]], Stage] = Stage,
     ) -> None:
         self.loop = loop
@@ -197,10 +199,10 @@ class DispatcherSetup:
         self.blocks = False
         self.blocked = False
         self.webhook = ManualWebhook(self._sending)
-        self.dead_letters = ManualDeadLetters()
+        self.dead_letters = dead_letters or ManualDeadLetters()
         self.dispatcher = Dispatcher(
             webhook=self.webhook,
-            policy=Policy(backoff=Backoff(base=8.0, cap=8.0), batching=batching, max_attempts=max_attempts),
+            policy=Policy(backoff=Backoff(base=base, cap=8.0), batching=batching, max_attempts=max_attempts),
             breaker=Breaker(failures=failures, probe_interval=5, longest=20),
             blocked=lambda: self.blocked,
             open_letters=self._open_letters,

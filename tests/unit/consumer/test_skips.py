@@ -46,7 +46,7 @@ def test_a_skip_outlives_the_call_that_is_broken_off_for_another_partition(loop:
     assert skipped.skip is SkipState.REQUESTED
     leaving = setup.window.retire([1])
     loop.settle(lambda: setup.dispatcher.cancel(leaving))
-    loop.settle(setup.dispatcher.drop_dead)
+    loop.settle(setup.dispatcher.drop_leaving)
     assert not setup.webhook.open
     loop.settle(lambda: setup.dispatcher.set_aside(skipped, "skipped by kim: it"))
     assert list(setup.dead_letters.open) == ["a"]

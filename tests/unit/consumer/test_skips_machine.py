@@ -20,19 +20,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from admin.actions.skip import SkipOutcome, SkipReport, skip
 from consumer.control import ControlRequests
-from consumer.dispatcher import Dispatcher
-from consumer.observer import ConsumerObserver
-from consumer.partitions.window import Window
-from consumer.policy import Policy
-from consumer.scheduling.circuit_breaker import Breaker
 from consumer.webhook import Attempt, Call
-from shared.backoff import Backoff
 from shared.documents import dead_letter
 from shared.documents.skip import SkipDocuments
 from shared.errors import PublishFailed, TransportUnusable
 from shared.record import Record
 from shared.transport.port import DeadLetter, Position, Row, Table
-from tests.unit.consumer.manual import ManualDeadLetters, ManualLoop, ManualTransport, ManualWebhook
+from tests.unit.consumer.manual import DispatcherSetup, ManualDeadLetters, ManualLoop, ManualTransport
 
 WITHIN: Final = 10.0
 #: Log ids of the records; one stands in the log twice, as after `dead-letters retry`.
@@ -80,27 +74,12 @@ class Client(Table):
         pass
 
 
-class Consumer:
-    def __init__(self, loop: ManualLoop, accesses: list[TableAccess], writes: Letters) -> None:
-        self.webhook = ManualWebhook(lambda call: None)
-        self.control = Client(accesses)
-        self.dispatcher = Dispatcher(
-            webhook=self.webhook,
-            policy=Policy(backoff=Backoff(base=1.0, cap=8.0)),
-            breaker=Breaker(failures=1000, probe_interval=5, longest=20),
-            blocked=lambda: False,
-            open_letters=self._open_letters,
-            observer=ConsumerObserver(),
-            jitter=lambda: 0.5,
-            clock=loop.time,
-        )
-        self.window = Window(100, most=10, on_room=lambda: None)
-        self.requests = ControlRequests(self.dispatcher, self.window, clock=loop.time)
-        self.dead_letters = writes.of(self)
+class Consumer(DispatcherSetup):
+    def __init__(self, machine: SkipsMachine) -> None:
+        super().__init__(machine.loop, base=1.0, calls=2, dead_letters=WatchedDeadLetters(machine, self))
+        self.control = Client(machine.accesses)
+        self.requests = ControlRequests(self.dispatcher, self.window, clock=machine.loop.time)
         self.looking: asyncio.Task[None] | None = None
-
-    async def _open_letters(self) -> Table:
-        return self.dead_letters
 
 
 class Operator(ManualTransport):
@@ -131,26 +110,22 @@ class WrittenDeadLetters(ManualDeadLetters):
             yield Row(letter.log_id, dead_letter.dump(letter), "")
 
 
-class Letters:
+class WatchedDeadLetters(ManualDeadLetters):
     """Tells the machine of each letter that is handed to the log; what is abandoned may be written all the same."""
 
-    def __init__(self, machine: SkipsMachine) -> None:
+    def __init__(self, machine: SkipsMachine, consumer: Consumer) -> None:
+        super().__init__()
         self._machine = machine
+        self._consumer = consumer
 
-    def of(self, consumer: Consumer) -> ManualDeadLetters:
-        machine = self._machine
-
-        class Told(ManualDeadLetters):
-            async def put(self, key: str, document: bytes) -> None:
-                letter = dead_letter.parse(document)
-                machine.begins(consumer, letter)
-                try:
-                    await super().put(key, document)
-                except asyncio.CancelledError:
-                    machine.strays.append(letter)
-                    raise
-
-        return Told()
+    async def put(self, key: str, document: bytes) -> None:
+        letter = dead_letter.parse(document)
+        self._machine.begins(self._consumer, letter)
+        try:
+            await super().put(key, document)
+        except asyncio.CancelledError:
+            self._machine.strays.append(letter)
+            raise
 
 
 class SkipsMachine(RuleBasedStateMachine):
@@ -171,7 +146,7 @@ class SkipsMachine(RuleBasedStateMachine):
         self.operators: list[Operator] = []
         #: Operators that were told that nothing was done.
         self.nothing: set[str] = set()
-        self.consumers = [self.start(), self.start()]
+        self.consumers = [Consumer(self), Consumer(self)]
         self.owner: Consumer | None = None
         self.assign(0)
         for log_id in log_ids:
@@ -182,11 +157,6 @@ class SkipsMachine(RuleBasedStateMachine):
             self.respond(consumer, call, good=False)
         if looks:
             self.a_whole_look(0)
-
-    def start(self) -> Consumer:
-        consumer = Consumer(self.loop, self.accesses, Letters(self))
-        self.loop.settle(lambda: consumer.dispatcher.share(2))
-        return consumer
 
     # -- dead letters
 
@@ -380,13 +350,13 @@ class SkipsMachine(RuleBasedStateMachine):
         assert self.owner
         consumer, self.owner = self.owner, None
         leaving = consumer.window.retire([0])
-        self.loop.settle(consumer.dispatcher.drop_dead)
+        self.loop.settle(consumer.dispatcher.drop_leaving)
         if drained:
             for call in list(consumer.webhook.open):
                 self.respond(consumer, call, good=True)
         self.loop.settle(lambda: consumer.dispatcher.cancel(leaving))
         consumer.window.drop(leaving)
-        self.loop.settle(consumer.dispatcher.drop_dead)
+        self.loop.settle(consumer.dispatcher.drop_leaving)
         if committed:
             self.ended = set(self.delivered)
 
@@ -398,7 +368,7 @@ class SkipsMachine(RuleBasedStateMachine):
         if consumer.looking:
             consumer.looking.cancel()
         self.loop.settle(lambda: self.loop.create_task(consumer.dispatcher.close()))
-        self.consumers[number] = self.start()
+        self.consumers[number] = Consumer(self)
         if self.owner is consumer:
             self.owner = None
 

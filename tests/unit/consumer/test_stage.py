@@ -26,7 +26,7 @@ class Keeping(Stage):
     def remove(self, delivery: Delivery) -> bool:
         return self.kept.pop(delivery.log_id, None) is not None
 
-    def drop_dead(self) -> None:
+    def drop_leaving(self) -> None:
         self.kept = {log_id: one for log_id, one in self.kept.items() if one.partition.live}
 
 
@@ -89,5 +89,5 @@ def test_events_in_the_stage_go_with_their_partition(setup: DispatcherSetup) -> 
     setup.take(0, "a")
     setup.take(1, "b")
     setup.window.retire([0])
-    setup.loop.settle(setup.dispatcher.drop_dead)
+    setup.loop.settle(setup.dispatcher.drop_leaving)
     assert list(stage_of(setup).kept) == ["b"]
