@@ -19,7 +19,7 @@ _AT: Final = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def events(count: int, *, first: int = 0, users: int = USERS, hot: float = 0.0, seed: int = 0) -> Iterator[Event]:
-    """`hot`: the share (0 to 1) of one user in all of them."""
+    """`hot`: the share (0 to 1) of the events that belong to one user."""
     random = Random(f"{seed}/{first}")
     templates = _templates()
     for number in range(first, first + count):
@@ -35,14 +35,14 @@ def log_id_of(number: int) -> str:
 
 
 def body() -> bytes:
-    """One of them."""
+    """Returns the body of one event."""
     head, tail = _templates()[0]
     return head + log_id_of(0).encode() + tail
 
 
 @cache
 def _templates() -> list[tuple[bytes, bytes]]:
-    """What stands before and behind the log id; the padding is as hard to compress as real ids are."""
+    """Returns what precedes and what follows the log id; the padding is as hard to compress as real ids are."""
     entries = Entries(edge_cases=0)
     random = Random(0)
     made = []

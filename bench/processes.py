@@ -89,7 +89,7 @@ class MeasuredProcess:
             raise RuntimeError(self.text[-3000:])
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL after ten seconds. Idempotent."""
+        """Send SIGTERM, and SIGKILL after ten seconds. Idempotent."""
         if self.alive:
             self._popen.send_signal(signal.SIGTERM)
             try:

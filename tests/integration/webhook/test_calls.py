@@ -61,13 +61,6 @@ async def test_a_port_where_nothing_listens_is_no_connection() -> None:
     assert attempt.problem.startswith("no connection: ")
 
 
-async def test_a_name_without_an_address() -> None:
-    async with Caller("http://no-such-host.invalid/") as caller:
-        attempt = await caller.call()
-    assert attempt.status is None
-    assert attempt.problem
-
-
 async def test_ipv6() -> None:
     async with (
         receiving(host="::1") as receiver,

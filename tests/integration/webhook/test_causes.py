@@ -40,14 +40,19 @@ def _says(*pieces: bytes) -> Play:
 
 async def test_tls_on_a_port_that_speaks_plain_http(certificates: Certificates) -> None:
     async with receiving() as receiver:
-        assert (await _call(receiver.url.replace("http:", "https:"), certificates.usual_client)).cause is Cause.NO_TLS
+        attempt = await _call(receiver.url.replace("http:", "https:"), certificates.usual_client)
+        assert (attempt.status, attempt.cause) == (None, Cause.NO_TLS)
+        assert attempt.problem
+        assert len(receiver.journal) == 0
     async with raw_server(_says(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")) as address:
         assert (await _call(f"https://{address}", certificates.usual_client)).cause is Cause.NO_TLS
 
 
 async def test_plain_http_on_a_port_that_speaks_tls(certificates: Certificates) -> None:
     async with receiving(tls=certificates.usual_server) as receiver:
-        assert (await _call(receiver.url.replace("https:", "http:"))).cause is Cause.MAY_WANT_TLS
+        attempt = await _call(receiver.url.replace("https:", "http:"))
+        assert (attempt.status, attempt.cause) == (None, Cause.MAY_WANT_TLS)
+        assert attempt.problem
 
 
 async def test_plain_http_on_a_port_of_openssl_itself(certificates: Certificates) -> None:
@@ -86,6 +91,9 @@ async def test_a_connection_that_worked_before_is_not_suspected(plain_caller: Ca
 
 async def test_a_name_without_an_address_and_a_port_where_nothing_listens() -> None:
     assert (await _call(f"http://{'x' * 70}.example")).cause is Cause.NO_ADDRESS
+    attempt = await _call("http://no-such-host.invalid/")  # without a network, the resolver may not respond in time
+    assert attempt.status is None
+    assert attempt.problem
     assert (await _call("http://127.0.0.1:1")).cause is Cause.NOT_LISTENING
 
 
@@ -118,17 +126,17 @@ async def test_a_redirect_says_where_it_leads(plain_caller: Caller, plain_receiv
         ("", ""),
     ],
 )
-def test_userinfo_and_query_are_never_loggable(location: str, safe: str) -> None:
+def test_userinfo_and_query_are_never_logged(location: str, safe: str) -> None:
     assert loggable(location) == safe
 
 
 @given(st.text(max_size=300), st.text(max_size=300))
-def test_whatever_a_redirect_leads_to_can_be_loggable(before: str, after: str) -> None:
+def test_every_location_of_a_redirect_can_be_logged(before: str, after: str) -> None:
     masking.use(["canary-canary"])
     try:
-        told = loggable(f"{before}canary-canary{after}")
+        logged = loggable(f"{before}canary-canary{after}")
     finally:
         masking.use([])
-    assert "canary" not in told.replace(before, "").replace(after, "")
-    assert told.isprintable()
-    assert len(told) <= 201
+    assert "canary" not in logged.replace(before, "").replace(after, "")
+    assert logged.isprintable()
+    assert len(logged) <= 201

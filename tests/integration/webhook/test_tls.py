@@ -1,4 +1,4 @@
-"""Nothing is sent to a receiver that is not who it should be, and the reason is said."""
+"""Nothing is sent to a receiver that does not prove its identity, and the reason is reported."""
 
 from __future__ import annotations
 
@@ -55,21 +55,6 @@ async def test_a_client_certificate_is_shown(certificates: Certificates) -> None
     assert len(receiver.journal) == 1
 
 
-async def test_a_plain_receiver_behind_an_https_url(certificates: Certificates) -> None:
-    async with receiving() as receiver:
-        attempt = await _call(receiver.url.replace("http:", "https:"), certificates.usual_client)
-    assert attempt.status is None
-    assert attempt.problem
-    assert len(receiver.journal) == 0
-
-
-async def test_a_secure_receiver_behind_an_http_url(certificates: Certificates) -> None:
-    async with receiving(tls=certificates.usual_server) as receiver:
-        attempt = await _call(receiver.url.replace("https:", "http:"), certificates.usual_client)
-    assert attempt.status is None
-    assert attempt.problem
-
-
 async def test_a_handshake_that_never_ends(certificates: Certificates) -> None:
     async def play(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -89,16 +74,16 @@ async def test_a_handshake_that_breaks_off(certificates: Certificates) -> None:
     assert attempt.problem.startswith("no connection: ")
 
 
-async def test_what_a_receiver_says_in_tls_after_the_handshake_is_passed_on(certificates: Certificates) -> None:
-    """In TLS 1.3 a missing client certificate is complained of only after the request is sent."""
+async def test_a_tls_alert_after_the_handshake_is_reported(certificates: Certificates) -> None:
+    """In TLS 1.3 a missing client certificate is rejected only after the request is sent."""
 
-    def refuse_one() -> None:  # with blocking sockets: asyncio's server closes without a word
+    def refuse_one() -> None:  # with blocking sockets: asyncio's server closes without an alert
         plain = listener.accept()[0]
         secure = certificates.strict_server().wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
         with secure, suppress(OSError):
             try:
                 secure.do_handshake()
-            finally:  # what was sent and is not read would turn the end into a reset, which can overtake the alert
+            finally:  # unread bytes would turn the end into a reset, which can overtake the alert
                 while os.read(secure.fileno(), 65536):
                     pass
 

@@ -14,7 +14,7 @@ from tests.support.background import in_background, run_on
 from tests.support.listed_log import ListedLog
 
 
-def test_both_run_beside_a_test_that_blocks() -> None:
+def test_servers_run_while_the_test_blocks() -> None:
     log = ListedLog()
     with in_background(Tenant(log), Receiver()) as (tenant, receiver):
         log.append(b'{"log_id":"1"}')
@@ -27,7 +27,7 @@ def test_both_run_beside_a_test_that_blocks() -> None:
     assert all(thread.name != "simulator" for thread in threading.enumerate())
 
 
-def test_a_receiver_goes_down_and_comes_back_at_the_same_place() -> None:
+def test_a_receiver_stops_and_starts_again_on_the_same_port() -> None:
     with in_background(Receiver()) as (receiver,):
         run_on(receiver, receiver.stop())
         with pytest.raises(httpx.ConnectError):
@@ -36,6 +36,6 @@ def test_a_receiver_goes_down_and_comes_back_at_the_same_place() -> None:
         assert httpx.post(receiver.url).status_code == 200
 
 
-def test_what_goes_wrong_in_the_thread_is_raised_here() -> None:
+def test_an_error_in_the_thread_is_raised_in_the_test() -> None:
     with in_background(Receiver()) as (receiver,), pytest.raises(TimeoutError, match="0 ids"):
         run_on(receiver, receiver.journal.wait_for(1, timeout=0.01))

@@ -33,7 +33,7 @@ def test_an_entry_depends_on_seed_and_index_alone() -> None:
     assert everything != make(50, Entries(seed=8))
 
 
-def test_a_page_of_them_comes_apart_into_the_same_bytes() -> None:
+def test_a_page_is_split_into_the_same_bytes() -> None:
     raws = make(600, Entries(seed=1, edge_cases=0.8))
     raws[::25] = [deep(json.loads(raw), Random(0)) for raw in make(24, Entries(seed=2, edge_cases=0))]
     assert [event.raw for event in slice_page(b"[" + b" ,\n".join(raws) + b"]")] == raws
@@ -71,7 +71,7 @@ def test_an_entry_looks_like_a_real_one() -> None:
     assert isinstance(entry["isMobile"], bool)
 
 
-def test_people_come_back() -> None:
+def test_users_occur_more_than_once() -> None:
     users = Counter(event.user_id for event in slice_page(b"[" + b",".join(make(1000, Entries(edge_cases=0))) + b"]"))
     assert 100 < len(users) <= 401
 

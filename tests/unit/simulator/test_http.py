@@ -70,7 +70,7 @@ async def test_a_response_to_head_has_no_body() -> None:
     assert b"Content-Length: 11\r\n" in response
 
 
-async def test_the_body_of_a_client_that_waits_for_permission_arrives() -> None:
+async def test_the_body_of_a_client_that_waits_for_100_continue_arrives() -> None:
     async with serving(echo) as server:
         response = await talk(server, b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi")
     assert response.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")

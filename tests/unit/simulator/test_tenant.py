@@ -70,7 +70,7 @@ def link(response: httpx.Response) -> str:
     return response.links["next"]["url"]
 
 
-# The checkpoint's way.
+# Reading by checkpoint.
 
 
 async def test_following_the_links_brings_every_entry_once_and_to_the_byte(served: ServedTenant) -> None:
@@ -223,7 +223,7 @@ async def test_a_429_comes_with_everything_auth0_sends(served: ServedTenant) -> 
 # Faults.
 
 
-async def test_faults_with_a_status_come_in_order_and_are_noted(served: ServedTenant) -> None:
+async def test_faults_with_a_status_come_in_order_and_are_recorded(served: ServedTenant) -> None:
     served.tenant.faults.in_order(
         faults.status(500), faults.status(429, headers=(("Retry-After", "7"),)), faults.redirect("http://other.invalid/")
     )
