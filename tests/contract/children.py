@@ -1,9 +1,9 @@
 """Programs that the contract suite starts as processes of their own, to kill them in the middle of their work.
 
-    publish FIRST LAST SIZE   publish events FIRST..LAST-1 in pages of SIZE, going on behind the checkpoint
+    publish FIRST LAST SIZE   publish events FIRST..LAST-1 in pages of SIZE, going on after the checkpoint
     consume JOURNAL           append the log id of each record to JOURNAL, then commit behind it
 
-Both print a line for each step, so that the test knows that the kill hit work and not idleness.
+Both print a line for each step, so the test knows that the kill hit a process at work.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 from admin import compose
 from shared.settings import Role, load
 from shared.transport.port import Position
-from tests.contract.harness import RecordingHandler, checkpoint_of, events
+from tests.contract.harness import RecordingListener, checkpoint_of, events
 
 
 def _say(word: str) -> None:
-    """One page long: the pipe holds 16, so a test that has to wait for its turn finds us at work, and not at the end of it."""
+    """Prints one page: the pipe holds 16, so a test that is slow to read finds this process at work and not at its end."""
     print(word.ljust(4095), flush=True)  # noqa: T201
 
 
@@ -28,7 +28,7 @@ async def publish(first: int, last: int, size: int) -> None:
     transport = compose.transport(load(Role.LOG), concurrent_calls=1)
     publisher = await transport.publisher()
     checkpoint = await publisher.acquire()
-    _say("leading")
+    _say("acquired")
     following = first if checkpoint is None else int(checkpoint.log_id[3:]) + 1
     for start in range(following, last, size):
         page = events(start, min(start + size, last))
@@ -40,7 +40,7 @@ async def publish(first: int, last: int, size: int) -> None:
 
 async def consume(journal: Path) -> None:
     transport = compose.transport(load(Role.LOG), concurrent_calls=1)
-    listener = RecordingHandler()
+    listener = RecordingListener()
     member = await transport.member(listener)
     file = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     while True:

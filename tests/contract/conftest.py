@@ -6,11 +6,11 @@ import pytest
 
 from tests.support.logs import Log, make
 
-#: Seconds. Whoever takes over from a killed process waits for so long.
+#: Seconds that the next process waits after a kill.
 SESSION: Final = 1.5
 
 
 @pytest.fixture(params=["sqlite", "kafka", "kafka by password"])
 def log(request: pytest.FixtureRequest) -> Log:
-    """The last one is a secured cluster: a principal for each role, with the rights that docs/operations.md lists."""
+    """The last one is a secured cluster, with a principal for each role and exactly the rights that docs/operations.md lists."""
     return make(request.param, request, session=SESSION)

@@ -1,4 +1,4 @@
-"""The small real things that the contract suite works with."""
+"""What the contract suite needs: a listener that records, events, and short ways to publish and read."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support.logs import Log
 
 
 @dataclass(slots=True)
-class RecordingHandler(RebalanceListener):
-    """Keeps what a member tells it; on revocation it gives back what `positions` holds."""
+class RecordingListener(RebalanceListener):
+    """Records what a member tells it; `revoked` returns what is in `positions`."""
 
     starts: dict[int, Position] = field(default_factory=dict)
     shares: list[int] = field(default_factory=list)
@@ -107,7 +107,7 @@ async def publish(transport: Transport, *pages: Sequence[Event]) -> None:
 
 
 @asynccontextmanager
-async def joined(log: Log, listener: RecordingHandler) -> AsyncIterator[Member]:
+async def joined(log: Log, listener: RecordingListener) -> AsyncIterator[Member]:
     transport = log.transport()
     member = await transport.member(listener)
     try:
@@ -130,7 +130,7 @@ async def read(
 
 
 async def poll_for(member: Member, seconds: float) -> list[tuple[int, Record]]:
-    """All that comes in `seconds`."""
+    """Returns what polls return within `seconds`."""
     found: list[tuple[int, Record]] = []
     end = asyncio.get_running_loop().time() + seconds
     while asyncio.get_running_loop().time() < end:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.transport.port import Transport
-from tests.contract.harness import RecordingHandler, events, joined, log_ids, poll_for, read
+from tests.contract.harness import RecordingListener, events, joined, log_ids, poll_for, read
 from tests.support.logs import Log
 
 #: A dozen interpreters start one after the other, and a thousand commits follow each other: on a busy disk that takes minutes.
@@ -22,7 +22,7 @@ KILLS = 5
 
 
 def _kill_at_work(child: subprocess.Popen[str], steps: int, pause: float) -> bool:
-    """SIGKILL after `steps` lines and a moment; True if it was still at work then."""
+    """Kills it after `steps` lines and a moment. Returns whether it was still at work then."""
     assert child.stdout is not None
     for _ in range(steps):
         if not child.stdout.readline():
@@ -34,8 +34,8 @@ def _kill_at_work(child: subprocess.Popen[str], steps: int, pause: float) -> boo
     return at_work
 
 
-async def _nothing_left(transport: Transport) -> None:
-    """Wait until all is committed, however slow the machine, as long as it gets on."""
+async def _all_committed(transport: Transport) -> None:
+    """Waits until all is committed, however slow the machine, as long as something moves."""
     before, deadline = 0, 0.0
     while left := await _lag(transport):
         if left != before:
@@ -56,7 +56,7 @@ async def test_each_event_is_in_the_log_once_though_the_publisher_is_killed(log:
     last = log.child(*arguments)
     last.communicate(timeout=300)
     assert last.returncode == 0
-    async with joined(log, RecordingHandler()) as member:
+    async with joined(log, RecordingListener()) as member:
         found = await read(member, COUNT)
         assert await poll_for(member, 0.5) == []
     assert sorted(log_ids(found)) == [sent.log_id for sent in events(0, COUNT)]
@@ -76,13 +76,13 @@ async def test_nothing_is_skipped_though_the_consumer_is_killed(log: Log, tmp_pa
     assert hits == KILLS, "the kills did not hit a consumer at work"
     before = Counter(journal.read_text().split())
     child = log.child("consume", str(journal))
-    heard = asyncio.create_task(asyncio.to_thread(child.communicate))
+    reading = asyncio.create_task(asyncio.to_thread(child.communicate))
     transport = log.transport()
     try:
-        await _nothing_left(transport)
+        await _all_committed(transport)
     finally:
         child.kill()
-        await heard
+        await reading
         await transport.close()
     after = Counter(journal.read_text().split())
     assert sorted(after) == [sent.log_id for sent in events(0, 600)]

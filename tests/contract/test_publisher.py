@@ -10,7 +10,7 @@ from shared.errors import TransportUnusable
 from shared.record import headers_of, key_of
 from shared.transport.port import Checkpoint
 from tests.contract.harness import (
-    RecordingHandler,
+    RecordingListener,
     checkpoint_of,
     event,
     events,
@@ -32,7 +32,7 @@ async def test_a_new_log_has_no_checkpoint(log: Log) -> None:
     await transport.close()
 
 
-async def test_the_checkpoint_is_there_for_the_next_process_and_for_an_onlooker(log: Log) -> None:
+async def test_the_checkpoint_is_there_for_the_next_process_and_for_an_operator(log: Log) -> None:
     await publish(log.transport(), events(0, 3), events(3, 6))
     transport = log.transport()
     assert await transport.checkpoint() == checkpoint_of(events(0, 6))
@@ -52,7 +52,7 @@ async def test_a_page_without_events_moves_the_checkpoint_too(log: Log) -> None:
     await publisher.close()
 
 
-async def test_publish_answers_how_many_were_new(log: Log) -> None:
+async def test_publish_returns_how_many_were_new(log: Log) -> None:
     publisher = await log.transport().publisher()
     await publisher.acquire()
     assert await publisher.publish(events(0, 5), checkpoint_of(events(0, 5))) == 5
@@ -67,7 +67,7 @@ async def test_records_carry_key_bytes_and_headers_untouched(log: Log) -> None:
         event(4, extra=', "quote": "\\"\u202eevil\u202c"'),
     ]
     await publish(log.transport(), page)
-    async with joined(log, RecordingHandler()) as member:
+    async with joined(log, RecordingListener()) as member:
         found = {dict(record.headers)["log-id"]: record for _, record in await read(member, len(page))}
     for sent in page:
         record = found[sent.log_id.encode()]
@@ -78,7 +78,7 @@ async def test_records_carry_key_bytes_and_headers_untouched(log: Log) -> None:
 async def test_events_of_one_key_keep_their_order(log: Log) -> None:
     page = [event(number, user=f"auth0|{number % 3}") for number in range(90)]
     await publish(log.transport(), page[:40], page[40:])
-    async with joined(log, RecordingHandler()) as member:
+    async with joined(log, RecordingListener()) as member:
         found = await read(member, 90)
     for user in range(3):
         of_user = [record for record in found if record[1].key == f"auth0|{user}".encode()]
@@ -106,7 +106,7 @@ async def test_there_is_one_active_poller_at_a_time(log: Log) -> None:
     await second.close()
 
 
-async def test_lead_can_be_called_again(log: Log) -> None:
+async def test_acquire_can_be_called_again(log: Log) -> None:
     publisher = await log.transport().publisher()
     await publisher.acquire()
     await publisher.publish(events(0, 2), checkpoint_of(events(0, 2)))
@@ -114,6 +114,6 @@ async def test_lead_can_be_called_again(log: Log) -> None:
     assert await publisher.publish(events(2, 4), checkpoint_of(events(2, 4))) == 2
     await publisher.close()
     await publisher.close()
-    async with joined(log, RecordingHandler()) as member:
+    async with joined(log, RecordingListener()) as member:
         assert sorted(log_ids(await read(member, 4))) == [sent.log_id for sent in events(0, 4)]
         assert await poll_for(member, 0.3) == []

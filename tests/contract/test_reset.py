@@ -8,7 +8,7 @@ from shared.errors import TransportUnusable
 from shared.transport.port import OLDEST, Repeats, Transport
 from tests.contract.harness import (
     DeadLetters,
-    RecordingHandler,
+    RecordingListener,
     checkpoint_of,
     dead_letter_of,
     event,
@@ -32,7 +32,7 @@ async def _reset(transport: Transport) -> Repeats:
     return told[0]
 
 
-async def test_the_next_poller_begins_at_the_oldest_entry_and_an_onlooker_sees_that(log: Log) -> None:
+async def test_the_next_poller_begins_at_the_oldest_entry_and_an_operator_sees_that(log: Log) -> None:
     transport = log.transport()
     await publish(transport, events(0, 3))
     await _reset(transport)
@@ -96,6 +96,6 @@ async def test_a_new_log_can_be_reset_and_nothing_is_said_to_come_again(log: Log
     transport = log.transport()
     assert (await _reset(transport)).most == 0
     await publish(transport, events(0, 2))
-    async with joined(log, RecordingHandler()) as member:
+    async with joined(log, RecordingListener()) as member:
         assert sorted(log_ids(await read(member, 2))) == [sent.log_id for sent in events(0, 2)]
     await transport.close()

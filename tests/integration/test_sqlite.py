@@ -1,4 +1,4 @@
-"""What is the SQLite adapter's own; what it shares with the others is in `tests/contract`."""
+"""What only the SQLite adapter does; what all adapters do is in `tests/contract`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.transport.sqlite import file
 from shared.transport.sqlite.member import SqliteMember
 from shared.transport.sqlite.publisher import SqlitePublisher
 from shared.transport.sqlite.transport import SqliteTransport
-from tests.contract.harness import RecordingHandler, checkpoint_of, event, events, publish, read
+from tests.contract.harness import RecordingListener, checkpoint_of, event, events, publish, read
 
 
 def _log(path: Path, retention_days: float = 14) -> SqliteTransport:
@@ -42,10 +42,10 @@ async def test_a_full_disk_leaves_the_checkpoint_and_heals(tmp_path: Path) -> No
     await publisher.close()
 
 
-async def test_a_position_that_cannot_be_stored_is_answered_false(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_position_that_cannot_be_stored_returns_false(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file, "_BUSY_TIMEOUT", 0.05)
     await publish(_log(tmp_path), events(0, 3))
-    member = await _log(tmp_path).member(RecordingHandler())
+    member = await _log(tmp_path).member(RecordingListener())
     with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert not await member.commit({0: Position(2)})
@@ -58,7 +58,7 @@ async def test_a_full_disk_is_named_once_until_the_position_can_be_stored_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await publish(_log(tmp_path), events(0, 3))
-    member = await _log(tmp_path).member(RecordingHandler())
+    member = await _log(tmp_path).member(RecordingListener())
     assert isinstance(member, SqliteMember)
     (pages,) = await member._file.run(lambda c: c.execute("PRAGMA page_count").fetchone())
     for _ in range(2):
@@ -73,13 +73,13 @@ async def test_a_full_disk_is_named_once_until_the_position_can_be_stored_again(
     await member.close()
 
 
-async def test_offsets_are_never_given_twice(tmp_path: Path) -> None:
+async def test_offsets_are_never_used_twice(tmp_path: Path) -> None:
     await publish(_log(tmp_path), events(0, 3))
     with closing(sqlite3.connect(tmp_path / "log.db")) as other:
         other.execute("DELETE FROM record")
         other.commit()
     await publish(_log(tmp_path), events(3, 4))
-    member = await _log(tmp_path).member(RecordingHandler())
+    member = await _log(tmp_path).member(RecordingListener())
     assert [record.offset for _, record in await read(member, 1)] == [4]
     await member.close()
 
@@ -121,7 +121,7 @@ async def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
         await publisher.close()
 
 
-async def test_after_a_reset_only_what_was_removed_can_be_published_again_and_so_it_is_said(tmp_path: Path) -> None:
+async def test_after_a_reset_only_what_was_removed_can_be_published_again_and_the_question_says_so(tmp_path: Path) -> None:
     log = _log(tmp_path)
     await publish(log, events(0, 10))
     with closing(sqlite3.connect(tmp_path / "log.db")) as other:

@@ -1,4 +1,4 @@
-"""The embedded log on the file system: one owner whatever way leads to the file, and no right for anybody else."""
+"""The embedded log in the file system: the same locks by any path, and no rights for other users."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from shared.errors import TransportUnusable
 from shared.transport.sqlite.transport import SqliteTransport
-from tests.contract.harness import RecordingHandler, checkpoint_of, events, publish, read
+from tests.contract.harness import RecordingListener, checkpoint_of, events, publish, read
 
 
 def _log(path: Path) -> SqliteTransport:
@@ -59,9 +59,9 @@ async def test_the_locks_are_the_same_whatever_way_leads_to_the_file(
     plain, other = tmp_path / "log.db", way(tmp_path)
     if there:
         await publish(_log(plain), events(0, 3))
-    first = await _log(other).member(RecordingHandler())
+    first = await _log(other).member(RecordingListener())
     with pytest.raises(TransportUnusable, match="already has a consumer"):
-        await _log(plain).member(RecordingHandler())
+        await _log(plain).member(RecordingListener())
     publisher, second = await _log(plain).publisher(), await _log(other).publisher()
     await publisher.acquire()
     with pytest.raises(TransportUnusable, match="already has a poller"):
@@ -122,7 +122,7 @@ _ALL = {f"log.db{end}": 0o600 for end in ("", "-wal", "-shm", ".consumer.lock", 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o277], ids=oct)
 async def test_all_files_are_for_their_owner_alone_whatever_the_umask(tmp_path: Path, mask: int) -> None:
     with _umask(mask):
-        member = await _log(tmp_path / "log.db").member(RecordingHandler())
+        member = await _log(tmp_path / "log.db").member(RecordingListener())
         publisher = await _log(tmp_path / "log.db").publisher()
         await publisher.acquire()
         await publisher.publish(events(0, 3), checkpoint_of(events(0, 3)))
@@ -132,21 +132,21 @@ async def test_all_files_are_for_their_owner_alone_whatever_the_umask(tmp_path: 
         await publisher.close()
 
 
-async def test_files_that_were_open_to_others_are_closed_to_them_with_a_line(
+async def test_files_that_were_open_to_others_are_closed_to_them_and_logged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await publish(_log(tmp_path / "log.db"), events(0, 3))
-    onlooker = _log(tmp_path / "log.db")
-    await onlooker.progress()
+    reader = _log(tmp_path / "log.db")
+    await reader.progress()
     (tmp_path / "log.db.consumer.lock").touch()
     for name in _modes(tmp_path):
         (tmp_path / name).chmod(0o664)
-    member = await _log(tmp_path / "log.db").member(RecordingHandler())
+    member = await _log(tmp_path / "log.db").member(RecordingListener())
     publisher = await _log(tmp_path / "log.db").publisher()
     await publisher.acquire()
     assert _modes(tmp_path) == _ALL
     assert capsys.readouterr().out.count("was open to other users") == 5
-    for part in (member, publisher, onlooker):
+    for part in (member, publisher, reader):
         await part.close()
 
 
@@ -172,12 +172,12 @@ async def test_root_leaves_no_file_behind_that_locks_the_owner_out(folder_for_al
     log = _log(folder_for_all / "log.db")
     with _as_user(65534):
         await publish(log, events(0, 3))
-    member = await log.member(RecordingHandler())
+    member = await log.member(RecordingListener())
     await publish(log, events(3, 4))
     assert {(folder_for_all / name).stat().st_uid for name in _modes(folder_for_all)} == {65534}
     await member.close()
     with _as_user(65534):
-        await (await log.member(RecordingHandler())).close()
+        await (await log.member(RecordingListener())).close()
         await publish(log, events(4, 5))
 
 
@@ -190,7 +190,7 @@ async def test_a_file_of_another_owner_is_used_with_a_warning_if_it_can_be(
         await publish(log, events(0, 3))
     (folder_for_all / "log.db").chmod(0o666)
     with _as_user(65533):
-        await (await log.member(RecordingHandler())).close()
+        await (await log.member(RecordingListener())).close()
         assert "is open to other users: its owner should chmod it to 600" in capsys.readouterr().out
         with pytest.raises(TransportUnusable, match=r"poller.lock cannot be opened \(Permission denied\): start as the user"):
             await publish(log, events(3, 4))

@@ -1,4 +1,4 @@
-"""What was delivered long ago leaves the embedded log, and nothing else does."""
+"""What was delivered long ago is removed from the embedded log, and nothing else is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from shared.transport.sqlite import file, retention
 from shared.transport.sqlite.file import MIGRATIONS, File
 from shared.transport.sqlite.member import SqliteMember
 from shared.transport.sqlite.transport import SqliteTransport
-from tests.contract.harness import RecordingHandler, checkpoint_of, event, events, publish, read
+from tests.contract.harness import RecordingListener, checkpoint_of, event, events, publish, read
 
 DAY = 86_400.0
 SAMPLE = Path(__file__).parents[1] / "data" / "log-of-schema-1"
@@ -60,13 +60,13 @@ async def test_delivered_records_are_removed_after_their_time_and_no_others(tmp_
     path = tmp_path / "log.db"
     await publish(_log(path), events(0, 10))
     _age(path, 2, below=9)
-    member = await _log(path).member(RecordingHandler())
+    member = await _log(path).member(RecordingListener())
     await read(member, 10)
     assert await member.commit({0: Position(6)})
     await member.close()
     assert _offsets(path) == [6, 7, 8, 9, 10]
     _commit(path, 11)
-    await (await _log(path).member(RecordingHandler())).close()
+    await (await _log(path).member(RecordingListener())).close()
     assert _offsets(path) == [9, 10]
 
 
@@ -74,7 +74,7 @@ async def test_an_idle_process_removes_them_too(tmp_path: Path) -> None:
     """Only a commit did it once, a minute after the start: one from cron never removed anything."""
     path = tmp_path / "log.db"
     await _old_and_delivered(path, 50)
-    member = await _log(path).member(RecordingHandler())
+    member = await _log(path).member(RecordingListener())
     assert await member.poll(wait=0, limit=100, paused={0}) == []
     assert _offsets(path) == []
     await member.close()
@@ -86,7 +86,7 @@ async def test_a_poll_removes_twice_what_it_brings(tmp_path: Path, monkeypatch: 
     path = tmp_path / "log.db"
     await _old_and_delivered(path, 300)
     await publish(_log(path), events(300, 400))
-    member = await _log(path).member(RecordingHandler())
+    member = await _log(path).member(RecordingListener())
     for left in (260, 220, 180):
         assert len(await read(member, 20, limit=20)) == 20
         assert len(_offsets(path, "offset <= 300")) == left
@@ -108,14 +108,14 @@ async def test_looking_for_old_records_reads_none(tmp_path: Path, delivered: int
     await opened.close()
 
 
-async def test_the_file_gives_its_space_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_file_returns_its_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "_SPARE_PAGES", 20)
     path = tmp_path / "log.db"
     await publish(_log(path), [event(number, extra=f', "d": "{"x" * 3_000}"') for number in range(1_000)])
     full = path.stat().st_size
     _age(path, 2)
     _commit(path, 1_001)
-    member = await _log(path).member(RecordingHandler())
+    member = await _log(path).member(RecordingListener())
     assert isinstance(member, SqliteMember)
     await member._retention.finish(60)
     await member.close()
@@ -144,8 +144,8 @@ async def test_a_file_of_the_first_schema_is_taken_over_as_it_is(
     _age(path, 4_000)
     log = _log(path)
     assert await log.checkpoint() == checkpoint_of(events(6, 10))
-    member = await log.member(handler := RecordingHandler())
-    assert handler.starts == {0: Position(5, "1;2,1;00000000")}
+    member = await log.member(listener := RecordingListener())
+    assert listener.starts == {0: Position(5, "1;2,1;00000000")}
     assert [record.value for _, record in await read(member, 6)] == [sent.raw for sent in events(4, 10)]
     control = await log.control()
     assert [found.log_id for found in await chosen(log, Choice())] == [events(3, 4)[0].log_id]
@@ -161,8 +161,8 @@ async def test_a_file_of_the_first_schema_is_taken_over_as_it_is(
 # -- against a model
 
 
-class Machine(RuleBasedStateMachine):
-    """One file through its life: published to, delivered in any order, aged, tidied, restarted and killed."""
+class RetentionMachine(RuleBasedStateMachine):
+    """One file through its life: published to, delivered in any order, aged, cleaned up, restarted and killed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -177,11 +177,11 @@ class Machine(RuleBasedStateMachine):
         return self._runner.run(work)
 
     def _join(self) -> None:
-        self._handler = RecordingHandler()
-        member = self._run(_log(self._path).member(self._handler))
+        self._listener = RecordingListener()
+        member = self._run(_log(self._path).member(self._listener))
         assert isinstance(member, SqliteMember)
         self._member = member
-        self._ledger = Ledger(self._handler.starts[0])
+        self._ledger = Ledger(self._listener.starts[0])
         self._open: list[int] = []
 
     @rule(count=st.integers(1, 8))
@@ -210,12 +210,12 @@ class Machine(RuleBasedStateMachine):
         _age(self._path, 2, below)
 
     @rule()
-    def tidy(self) -> None:
+    def remove_what_is_due(self) -> None:
         self._run(self._member._retention.finish(5))
 
     @rule()
     def restart(self) -> None:
-        self._handler.positions[0] = self._ledger.committable
+        self._listener.positions[0] = self._ledger.committable
         self._run(self._member.close())
         self._join()
 
@@ -240,12 +240,12 @@ class Machine(RuleBasedStateMachine):
         assert self._delivered == set(range(1, self._published + 1))
         self.commit()
         _age(self._path, 2)
-        self.tidy()
+        self.remove_what_is_due()
         assert _offsets(self._path) == []
         self._run(self._member.close())
         self._runner.close()
         self._folder.cleanup()
 
 
-TestModel = Machine.TestCase
+TestModel = RetentionMachine.TestCase
 TestModel.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)

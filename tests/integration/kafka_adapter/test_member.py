@@ -19,7 +19,7 @@ from tests.contract.harness import checkpoint_of, events, read
 from tests.integration.kafka_adapter.conftest import SESSION
 from tests.integration.kafka_adapter.consumers import RecordingListener, all_owned, running, seen_by, start, until
 from tests.integration.kafka_adapter.pages import fill, ids, leading, once
-from tests.integration.kafka_operator.desk import delete
+from tests.integration.kafka_operator.fixtures import delete
 
 Lines = Callable[[str], list[EventDict]]
 

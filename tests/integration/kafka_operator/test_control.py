@@ -12,7 +12,7 @@ from shared.settings import TransportSettings
 from shared.transport.kafka.topics import checkpoints, table
 from shared.transport.kafka.topics.topics import create
 from shared.transport.kafka.transport import KafkaTransport
-from tests.integration.kafka_operator.desk import clean_at_once, control_of, delete, stored, write
+from tests.integration.kafka_operator.fixtures import clean_at_once, control_of, delete, stored, write
 from tests.support.kafka.broker import Broker
 from tests.support.kafka.fixtures import Names
 

@@ -15,7 +15,7 @@ from shared.record import MAX_RECORD
 from shared.settings import TransportSettings
 from shared.transport.kafka.client import clients
 from shared.transport.kafka.topics import producer
-from tests.integration.kafka_operator.desk import configure, dead_letter, dead_letters_of, delete, stored, write
+from tests.integration.kafka_operator.fixtures import configure, dead_letter, dead_letters_of, delete, stored, write
 from tests.support.kafka.broker import Broker
 from tests.support.kafka.fixtures import Names
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared.errors import PublishFailed, TransportUnusable
 from shared.settings import TransportSettings
-from tests.integration.kafka_operator.desk import control_of, dead_letter, dead_letters_of
+from tests.integration.kafka_operator.fixtures import control_of, dead_letter, dead_letters_of
 from tests.support.kafka.broker import Broker
 
 

@@ -10,7 +10,7 @@ import pytest
 from shared.errors import PublishFailed, TransportUnusable
 from shared.transport.kafka.topics import checkpoints, topics
 from shared.transport.port import Checkpoint
-from tests.integration.kafka_operator.desk import control_of, dead_letter, dead_letters_of
+from tests.integration.kafka_operator.fixtures import control_of, dead_letter, dead_letters_of
 from tests.support.kafka.fixtures import Names
 from tests.support.kafka.principals import Principal, log_settings
 from tests.support.kafka.secured import SecuredBroker
@@ -24,8 +24,8 @@ def made(principal: Create, secured_kafka: SecuredBroker, names: Names) -> Creat
     return principal
 
 
-def _denied(somebody: Principal, operation: str, topic: str) -> str:
-    return re.escape(f"{somebody.name} has no right to {operation} on topic {topic}")
+def _denied(who: Principal, operation: str, topic: str) -> str:
+    return re.escape(f"{who.name} has no right to {operation} on topic {topic}")
 
 
 async def test_the_consumer_writes_dead_letters_and_follows_the_table(made: Create) -> None:

@@ -1,4 +1,4 @@
-"""A dead letter as a document: whatever a record holds comes back, and nothing damaged does harm."""
+"""A dead letter as a document: every record is read as it was, and a damaged document is refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.record import Record
 from shared.transport.port import DeadLetter
 
 
-def _letter(record: Record) -> DeadLetter:
+def _dead_letter(record: Record) -> DeadLetter:
     return DeadLetter(record=record, log_id="0:7", partition=0, attempts=2, status=None, reason='of "us"\n', time=1.5)
 
 
@@ -21,14 +21,14 @@ def _letter(record: Record) -> DeadLetter:
         Record(offset=7, key=b"", value=b"", headers=[("x", b""), ("x", b"\xff\x00")], timestamp=0.5),
     ],
 )
-def test_any_record_comes_back_as_it_was(record: Record) -> None:
-    assert parse(dump(_letter(record))) == _letter(record)
+def test_any_record_is_read_as_it_was(record: Record) -> None:
+    assert parse(dump(_dead_letter(record))) == _dead_letter(record)
 
 
-def test_a_header_without_a_value_comes_back_with_an_empty_one() -> None:
+def test_a_header_without_a_value_is_read_with_an_empty_one() -> None:
     """Kafka allows it, and other programs write such records; our type does not know it."""
     record = Record(offset=7, key=b"k", value=b"v", headers=[("x", None)], timestamp=0.5)  # type: ignore[list-item]
-    assert parse(dump(_letter(record))).record.headers == [("x", b"")]
+    assert parse(dump(_dead_letter(record))).record.headers == [("x", b"")]
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ def test_a_header_without_a_value_comes_back_with_an_empty_one() -> None:
     ],
 )
 def test_a_damaged_one_is_refused(damage: tuple[bytes, bytes]) -> None:
-    document = dump(_letter(Record(offset=7, key=None, value=b"v", headers=[], timestamp=0.5)))
+    document = dump(_dead_letter(Record(offset=7, key=None, value=b"v", headers=[], timestamp=0.5)))
     assert damage[0] in document
     with pytest.raises(RecordInvalid):
         parse(document.replace(*damage))
 
 
 @pytest.mark.parametrize("document", [b"", b"[]", b"7", b"\xff", b'{"v": 1}', b'"v"', b"[" * 100_000])
-def test_what_is_no_letter_is_refused(document: bytes) -> None:
+def test_what_is_no_dead_letter_is_refused(document: bytes) -> None:
     with pytest.raises(RecordInvalid):
         parse(document)

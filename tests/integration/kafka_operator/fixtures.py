@@ -1,4 +1,4 @@
-"""What these tests write, and how they look at the topics without our own code."""
+"""What these tests write, and how they read the topics without our own code."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def configure(settings: TransportSettings, topic: str, **configs: object) -> Non
 
 
 def clean_at_once(settings: TransportSettings, topic: str) -> None:
-    """Have the broker compact, without the usual minutes in between."""
+    """Makes the broker compact at once, without the usual minutes."""
     _alter(settings, ConfigResource(ConfigResourceType.BROKER, "1", configs={"log.cleaner.backoff.ms": "100"}))
     configure(settings, topic, segment_ms=100, delete_retention_ms=1, segment_jitter_ms=0)
 
@@ -53,7 +53,7 @@ def write(settings: TransportSettings, topic: str, *records: tuple[bytes, bytes 
     producer = KafkaProducer(bootstrap_servers=list(settings.bootstrap_servers))
     try:
         sent = [producer.send(topic, value, key) for key, value in records]
-        return [answer.get(10).offset for answer in sent]
+        return [future.get(10).offset for future in sent]
     finally:
         producer.close(timeout=1)
 
@@ -73,7 +73,7 @@ def stored(settings: TransportSettings, topic: str) -> list[tuple[int, bytes | N
 
 
 def delete(settings: TransportSettings, topic: str) -> None:
-    """Gone when it returns."""
+    """Waits until it is gone."""
     with administrator(settings) as admin:
         admin.delete_topics([topic])
     while dict(show(settings))[topic] is not None:
@@ -82,5 +82,5 @@ def delete(settings: TransportSettings, topic: str) -> None:
 
 def _alter(settings: TransportSettings, resource: ConfigResource) -> None:
     with administrator(settings) as admin:
-        answer: Mapping[str, Mapping[str, str]] = admin.alter_configs([resource])
-    assert {outcome for kind in answer.values() for outcome in kind.values()} == {"OK"}, answer
+        response: Mapping[str, Mapping[str, str]] = admin.alter_configs([resource])
+    assert {outcome for kind in response.values() for outcome in kind.values()} == {"OK"}, response
