@@ -16,7 +16,7 @@ from pathlib import Path
 from admin import compose
 from shared.settings import Role, load
 from shared.transport.port import Position
-from tests.contract.harness import RecordingListener, checkpoint_of, events
+from tests.contract.harness import ContractListener, checkpoint_of, events
 
 
 def _say(word: str) -> None:
@@ -40,7 +40,7 @@ async def publish(first: int, last: int, size: int) -> None:
 
 async def consume(journal: Path) -> None:
     transport = compose.transport(load(Role.LOG), concurrent_calls=1)
-    listener = RecordingListener()
+    listener = ContractListener()
     member = await transport.member(listener)
     file = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     while True:

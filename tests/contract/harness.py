@@ -15,7 +15,7 @@ from tests.support.logs import Log
 
 
 @dataclass(slots=True)
-class RecordingListener(RebalanceListener):
+class ContractListener(RebalanceListener):
     """Records what a member tells it; `revoked` returns what is in `positions`."""
 
     starts: dict[int, Position] = field(default_factory=dict)
@@ -107,7 +107,7 @@ async def publish(transport: Transport, *pages: Sequence[Event]) -> None:
 
 
 @asynccontextmanager
-async def joined(log: Log, listener: RecordingListener) -> AsyncIterator[Member]:
+async def joined(log: Log, listener: ContractListener) -> AsyncIterator[Member]:
     transport = log.transport()
     member = await transport.member(listener)
     try:

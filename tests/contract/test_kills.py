@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.transport.port import Transport
-from tests.contract.harness import RecordingListener, events, joined, log_ids, poll_for, read
+from tests.contract.harness import ContractListener, events, joined, log_ids, poll_for, read
 from tests.support.logs import Log
 
 #: A dozen interpreters start one after the other, and a thousand commits follow each other: on a busy disk that takes minutes.
@@ -56,7 +56,7 @@ async def test_each_event_is_in_the_log_once_though_the_publisher_is_killed(log:
     last = log.child(*arguments)
     last.communicate(timeout=300)
     assert last.returncode == 0
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         found = await read(member, COUNT)
         assert await poll_for(member, 0.5) == []
     assert sorted(log_ids(found)) == [sent.log_id for sent in events(0, COUNT)]

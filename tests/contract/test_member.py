@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 
 from shared.transport.port import Position
-from tests.contract.harness import RecordingListener, events, joined, log_ids, poll_for, publish, read
+from tests.contract.harness import ContractListener, events, joined, log_ids, poll_for, publish, read
 from tests.support.logs import Log
 
 
 async def test_without_a_committed_position_it_starts_at_the_oldest_record(log: Log) -> None:
     await publish(log.transport(), events(0, 20))
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         assert sorted(log_ids(await read(member, 20))) == [sent.log_id for sent in events(0, 20)]
 
 
 async def test_records_come_after_assignment_and_share(log: Log) -> None:
     await publish(log.transport(), events(0, 20))
-    listener = RecordingListener()
+    listener = ContractListener()
     async with joined(log, listener) as member:
         found = await read(member, 20)
         assert {partition for partition, _ in found} <= listener.starts.keys()
@@ -27,7 +27,7 @@ async def test_records_come_after_assignment_and_share(log: Log) -> None:
 
 async def test_offsets_of_a_partition_ascend(log: Log) -> None:
     await publish(log.transport(), events(0, 60), events(60, 120))
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         found = await read(member, 120)
     for partition in {partition for partition, _ in found}:
         offsets = [record.offset for owner, record in found if owner == partition]
@@ -36,19 +36,19 @@ async def test_offsets_of_a_partition_ascend(log: Log) -> None:
 
 async def test_what_was_not_committed_is_read_again(log: Log) -> None:
     await publish(log.transport(), events(0, 10))
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         first = await read(member, 10)
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         assert sorted(await read(member, 10), key=str) == sorted(first, key=str)
 
 
 async def test_it_goes_on_from_the_committed_position_with_its_metadata(log: Log) -> None:
     await publish(log.transport(), events(0, 40))
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         found = await read(member, 40)
         positions = {partition: Position(record.offset + 1, f"m:{record.offset}") for partition, record in found[:25]}
         assert await member.commit(positions)
-    listener = RecordingListener()
+    listener = ContractListener()
     async with joined(log, listener) as member:
         expected = [record for record in found if record[0] not in positions or record[1].offset >= positions[record[0]].offset]
         again = await read(member, len(expected))
@@ -58,7 +58,7 @@ async def test_it_goes_on_from_the_committed_position_with_its_metadata(log: Log
 
 async def test_positions_are_committed_while_a_poll_waits(log: Log) -> None:
     await publish(log.transport(), events(0, 10))
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         ((partition, record), *_) = await read(member, 10)
         beside = 0
         for number in range(10):  # on a busy machine one of them may take longer than the poll
@@ -68,7 +68,7 @@ async def test_positions_are_committed_while_a_poll_waits(log: Log) -> None:
             beside += not waiting.done()
             await waiting
     assert beside
-    listener = RecordingListener()
+    listener = ContractListener()
     async with joined(log, listener) as member:
         await read(member, 9)
         assert listener.starts[partition] == Position(record.offset + 1, "m:9")
@@ -76,7 +76,7 @@ async def test_positions_are_committed_while_a_poll_waits(log: Log) -> None:
 
 async def test_a_commit_under_way_does_not_overtake_the_last_one(log: Log) -> None:
     await publish(log.transport(), events(0, 40))
-    listener = RecordingListener()
+    listener = ContractListener()
     async with joined(log, listener) as member:
         last = {partition: record.offset for partition, record in await read(member, 40)}
         listener.positions = {partition: Position(offset + 1, "the last") for partition, offset in last.items()}
@@ -96,19 +96,19 @@ async def test_a_commit_under_way_does_not_overtake_the_last_one(log: Log) -> No
 
 async def test_closing_commits_what_the_listener_returns(log: Log) -> None:
     await publish(log.transport(), events(0, 30))
-    listener = RecordingListener()
+    listener = ContractListener()
     async with joined(log, listener) as member:
         for partition, record in await read(member, 30):
             listener.positions[partition] = Position(record.offset + 1)
     assert listener.revocations == 1
     assert listener.starts == {}
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         assert await poll_for(member, 0.5) == []
 
 
 async def test_a_paused_partition_returns_nothing_and_loses_nothing(log: Log) -> None:
     await publish(log.transport(), events(0, 50))
-    listener = RecordingListener()
+    listener = ContractListener()
     async with joined(log, listener) as member:
         before = await read(member, 1)
         everything = range(100)
@@ -121,7 +121,7 @@ async def test_a_paused_partition_returns_nothing_and_loses_nothing(log: Log) ->
 async def test_a_partition_that_was_paused_while_the_others_went_on_goes_on_after_them(log: Log) -> None:
     """kafka-python puts aside what it fetched of a paused partition, and forgets it if the others reach their ends meanwhile."""
     await publish(log.transport(), events(0, 300))
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         ((partition, first),) = await read(member, 1, limit=1)
         found = [(partition, first)]
         while batches := await member.poll(wait=1, limit=100, paused={partition}):
@@ -132,7 +132,7 @@ async def test_a_partition_that_was_paused_while_the_others_went_on_goes_on_afte
 
 async def test_poll_keeps_to_about_its_limit(log: Log) -> None:
     await publish(log.transport(), events(0, 100))
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         seen = 0
         while seen < 100:
             batches = await member.poll(wait=0.2, limit=10, paused=())
@@ -143,7 +143,7 @@ async def test_poll_keeps_to_about_its_limit(log: Log) -> None:
 
 async def test_records_published_later_by_another_process_arrive(log: Log) -> None:
     await publish(log.transport(), events(0, 5))
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         await read(member, 5)
         child = log.child("publish", "5", "25", "10")
         found = await read(member, 20)
@@ -157,7 +157,7 @@ async def test_progress_shows_begin_end_and_committed(log: Log) -> None:
     await publish(log.transport(), events(0, 30))
     assert sum(progress.lag for progress in (await transport.progress()).values()) == 30
     assert all(progress.committed is None for progress in (await transport.progress()).values())
-    listener = RecordingListener()
+    listener = ContractListener()
     async with joined(log, listener) as member:
         found = await read(member, 30)
         last = {partition: record.offset for partition, record in found}

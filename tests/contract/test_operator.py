@@ -7,8 +7,8 @@ from dataclasses import replace
 from shared.record import Record
 from shared.transport.port import DeadLetter, Position
 from tests.contract.harness import (
+    ContractListener,
     DeadLetters,
-    RecordingListener,
     dead_letter_of,
     event,
     events,
@@ -63,7 +63,7 @@ async def test_removing_is_idempotent_and_seen_by_others(log: Log) -> None:
 
 async def test_retry_appends_the_record_again_and_removes_the_dead_letter(log: Log) -> None:
     await publish(log.transport(), events(0, 5))
-    async with joined(log, RecordingListener()) as member, DeadLetters.opened(log.transport()) as dead_letters:
+    async with joined(log, ContractListener()) as member, DeadLetters.opened(log.transport()) as dead_letters:
         found = await read(member, 5)
         positions = {partition: Position(record.offset + 1) for partition, record in found}
         assert await member.commit(positions)
@@ -81,7 +81,7 @@ async def test_a_dead_letter_that_was_purged_meanwhile_is_not_said_to_be_sent_ag
         await dead_letters.put(_dead_letter(1), _dead_letter(2))
         await dead_letters.remove(_dead_letter(1).log_id)
         said = [await dead_letters.retry(_dead_letter(number)) for number in (1, 2)]
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         assert len(await read(member, sum(said))) == sum(said)
         assert await poll_for(member, 0.3) == []
 
@@ -93,7 +93,7 @@ async def test_a_retried_record_does_not_keep_the_publisher_from_anything(log: L
             await dead_letters.put(_dead_letter(1))
             await dead_letters.retry(_dead_letter(1))
     await publish(log.transport(), events(2, 4))
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         seen = sorted(log_ids(await read(member, 6)))
     assert seen == sorted([sent.log_id for sent in events(0, 4)] + [event(1).log_id] * 2)
 

@@ -10,7 +10,7 @@ from shared.errors import TransportUnusable
 from shared.record import headers_of, key_of
 from shared.transport.port import Checkpoint
 from tests.contract.harness import (
-    RecordingListener,
+    ContractListener,
     checkpoint_of,
     event,
     events,
@@ -67,7 +67,7 @@ async def test_records_carry_key_bytes_and_headers_untouched(log: Log) -> None:
         event(4, extra=', "quote": "\\"\u202eevil\u202c"'),
     ]
     await publish(log.transport(), page)
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         found = {dict(record.headers)["log-id"]: record for _, record in await read(member, len(page))}
     for sent in page:
         record = found[sent.log_id.encode()]
@@ -78,7 +78,7 @@ async def test_records_carry_key_bytes_and_headers_untouched(log: Log) -> None:
 async def test_events_of_one_key_keep_their_order(log: Log) -> None:
     page = [event(number, user=f"auth0|{number % 3}") for number in range(90)]
     await publish(log.transport(), page[:40], page[40:])
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         found = await read(member, 90)
     for user in range(3):
         of_user = [record for record in found if record[1].key == f"auth0|{user}".encode()]
@@ -114,6 +114,6 @@ async def test_acquire_can_be_called_again(log: Log) -> None:
     assert await publisher.publish(events(2, 4), checkpoint_of(events(2, 4))) == 2
     await publisher.close()
     await publisher.close()
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         assert sorted(log_ids(await read(member, 4))) == [sent.log_id for sent in events(0, 4)]
         assert await poll_for(member, 0.3) == []

@@ -7,8 +7,8 @@ import pytest
 from shared.errors import TransportUnusable
 from shared.transport.port import OLDEST, Repeats, Transport
 from tests.contract.harness import (
+    ContractListener,
     DeadLetters,
-    RecordingListener,
     checkpoint_of,
     dead_letter_of,
     event,
@@ -96,6 +96,6 @@ async def test_a_new_log_can_be_reset_and_nothing_is_said_to_come_again(log: Log
     transport = log.transport()
     assert (await _reset(transport)).most == 0
     await publish(transport, events(0, 2))
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         assert sorted(log_ids(await read(member, 2))) == [sent.log_id for sent in events(0, 2)]
     await transport.close()

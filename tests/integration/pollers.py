@@ -24,7 +24,7 @@ from shared.transport.sqlite.publisher import SqlitePublisher
 from shared.transport.sqlite.transport import SqliteTransport
 from simulator.tenant import Tenant
 from simulator.tokens import Application
-from tests.contract.harness import RecordingListener
+from tests.contract.harness import ContractListener
 from tests.support.listed_log import ListedLog
 
 LOGS: Final = "/api/v2/logs"
@@ -107,7 +107,7 @@ class PollerSetup:
 
     async def stored(self) -> dict[str, bytes]:
         """What is in the log, in its order. A log id that is there twice is an error."""
-        member = await self.log.member(RecordingListener())
+        member = await self.log.member(ContractListener())
         try:
             batches = await member.poll(wait=0, limit=100_000, paused=())
         finally:

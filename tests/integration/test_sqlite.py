@@ -15,7 +15,7 @@ from shared.transport.sqlite import file
 from shared.transport.sqlite.member import SqliteMember
 from shared.transport.sqlite.publisher import SqlitePublisher
 from shared.transport.sqlite.transport import SqliteTransport
-from tests.contract.harness import RecordingListener, checkpoint_of, event, events, publish, read
+from tests.contract.harness import ContractListener, checkpoint_of, event, events, publish, read
 
 
 def _log(path: Path, retention_days: float = 14) -> SqliteTransport:
@@ -45,7 +45,7 @@ async def test_a_full_disk_leaves_the_checkpoint_and_heals(tmp_path: Path) -> No
 async def test_a_position_that_cannot_be_stored_returns_false(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file, "_BUSY_TIMEOUT", 0.05)
     await publish(_log(tmp_path), events(0, 3))
-    member = await _log(tmp_path).member(RecordingListener())
+    member = await _log(tmp_path).member(ContractListener())
     with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert not await member.commit({0: Position(2)})
@@ -58,7 +58,7 @@ async def test_a_full_disk_is_named_once_until_the_position_can_be_stored_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await publish(_log(tmp_path), events(0, 3))
-    member = await _log(tmp_path).member(RecordingListener())
+    member = await _log(tmp_path).member(ContractListener())
     assert isinstance(member, SqliteMember)
     (pages,) = await member._file.run(lambda c: c.execute("PRAGMA page_count").fetchone())
     for _ in range(2):
@@ -79,7 +79,7 @@ async def test_offsets_are_never_used_twice(tmp_path: Path) -> None:
         other.execute("DELETE FROM record")
         other.commit()
     await publish(_log(tmp_path), events(3, 4))
-    member = await _log(tmp_path).member(RecordingListener())
+    member = await _log(tmp_path).member(ContractListener())
     assert [record.offset for _, record in await read(member, 1)] == [4]
     await member.close()
 

@@ -13,7 +13,7 @@ import pytest
 
 from shared.errors import TransportUnusable
 from shared.transport.sqlite.transport import SqliteTransport
-from tests.contract.harness import RecordingListener, checkpoint_of, events, publish, read
+from tests.contract.harness import ContractListener, checkpoint_of, events, publish, read
 
 
 def _log(path: Path) -> SqliteTransport:
@@ -59,9 +59,9 @@ async def test_the_locks_are_the_same_whatever_way_leads_to_the_file(
     plain, other = tmp_path / "log.db", way(tmp_path)
     if there:
         await publish(_log(plain), events(0, 3))
-    first = await _log(other).member(RecordingListener())
+    first = await _log(other).member(ContractListener())
     with pytest.raises(TransportUnusable, match="already has a consumer"):
-        await _log(plain).member(RecordingListener())
+        await _log(plain).member(ContractListener())
     publisher, second = await _log(plain).publisher(), await _log(other).publisher()
     await publisher.acquire()
     with pytest.raises(TransportUnusable, match="already has a poller"):
@@ -122,7 +122,7 @@ _ALL = {f"log.db{end}": 0o600 for end in ("", "-wal", "-shm", ".consumer.lock", 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o277], ids=oct)
 async def test_all_files_are_for_their_owner_alone_whatever_the_umask(tmp_path: Path, mask: int) -> None:
     with _umask(mask):
-        member = await _log(tmp_path / "log.db").member(RecordingListener())
+        member = await _log(tmp_path / "log.db").member(ContractListener())
         publisher = await _log(tmp_path / "log.db").publisher()
         await publisher.acquire()
         await publisher.publish(events(0, 3), checkpoint_of(events(0, 3)))
@@ -141,7 +141,7 @@ async def test_files_that_were_open_to_others_are_closed_to_them_and_logged(
     (tmp_path / "log.db.consumer.lock").touch()
     for name in _modes(tmp_path):
         (tmp_path / name).chmod(0o664)
-    member = await _log(tmp_path / "log.db").member(RecordingListener())
+    member = await _log(tmp_path / "log.db").member(ContractListener())
     publisher = await _log(tmp_path / "log.db").publisher()
     await publisher.acquire()
     assert _modes(tmp_path) == _ALL
@@ -172,12 +172,12 @@ async def test_root_leaves_no_file_behind_that_locks_the_owner_out(folder_for_al
     log = _log(folder_for_all / "log.db")
     with _as_user(65534):
         await publish(log, events(0, 3))
-    member = await log.member(RecordingListener())
+    member = await log.member(ContractListener())
     await publish(log, events(3, 4))
     assert {(folder_for_all / name).stat().st_uid for name in _modes(folder_for_all)} == {65534}
     await member.close()
     with _as_user(65534):
-        await (await log.member(RecordingListener())).close()
+        await (await log.member(ContractListener())).close()
         await publish(log, events(4, 5))
 
 
@@ -190,7 +190,7 @@ async def test_a_file_of_another_owner_is_used_with_a_warning_if_it_can_be(
         await publish(log, events(0, 3))
     (folder_for_all / "log.db").chmod(0o666)
     with _as_user(65533):
-        await (await log.member(RecordingListener())).close()
+        await (await log.member(ContractListener())).close()
         assert "is open to other users: its owner should chmod it to 600" in capsys.readouterr().out
         with pytest.raises(TransportUnusable, match=r"poller.lock cannot be opened \(Permission denied\): start as the user"):
             await publish(log, events(3, 4))

@@ -24,7 +24,7 @@ from shared.transport.sqlite import file, retention
 from shared.transport.sqlite.file import MIGRATIONS, File
 from shared.transport.sqlite.member import SqliteMember
 from shared.transport.sqlite.transport import SqliteTransport
-from tests.contract.harness import RecordingListener, checkpoint_of, event, events, publish, read
+from tests.contract.harness import ContractListener, checkpoint_of, event, events, publish, read
 
 DAY = 86_400.0
 SAMPLE = Path(__file__).parents[1] / "data" / "log-of-schema-1"
@@ -60,13 +60,13 @@ async def test_delivered_records_are_removed_after_their_time_and_no_others(tmp_
     path = tmp_path / "log.db"
     await publish(_log(path), events(0, 10))
     _age(path, 2, below=9)
-    member = await _log(path).member(RecordingListener())
+    member = await _log(path).member(ContractListener())
     await read(member, 10)
     assert await member.commit({0: Position(6)})
     await member.close()
     assert _offsets(path) == [6, 7, 8, 9, 10]
     _commit(path, 11)
-    await (await _log(path).member(RecordingListener())).close()
+    await (await _log(path).member(ContractListener())).close()
     assert _offsets(path) == [9, 10]
 
 
@@ -74,7 +74,7 @@ async def test_an_idle_process_removes_them_too(tmp_path: Path) -> None:
     """Only a commit did it once, a minute after the start: one from cron never removed anything."""
     path = tmp_path / "log.db"
     await _old_and_delivered(path, 50)
-    member = await _log(path).member(RecordingListener())
+    member = await _log(path).member(ContractListener())
     assert await member.poll(wait=0, limit=100, paused={0}) == []
     assert _offsets(path) == []
     await member.close()
@@ -86,7 +86,7 @@ async def test_a_poll_removes_twice_what_it_brings(tmp_path: Path, monkeypatch: 
     path = tmp_path / "log.db"
     await _old_and_delivered(path, 300)
     await publish(_log(path), events(300, 400))
-    member = await _log(path).member(RecordingListener())
+    member = await _log(path).member(ContractListener())
     for left in (260, 220, 180):
         assert len(await read(member, 20, limit=20)) == 20
         assert len(_offsets(path, "offset <= 300")) == left
@@ -115,7 +115,7 @@ async def test_the_file_returns_its_space(tmp_path: Path, monkeypatch: pytest.Mo
     full = path.stat().st_size
     _age(path, 2)
     _commit(path, 1_001)
-    member = await _log(path).member(RecordingListener())
+    member = await _log(path).member(ContractListener())
     assert isinstance(member, SqliteMember)
     await member._retention.finish(60)
     await member.close()
@@ -144,7 +144,7 @@ async def test_a_file_of_the_first_schema_is_taken_over_as_it_is(
     _age(path, 4_000)
     log = _log(path)
     assert await log.checkpoint() == checkpoint_of(events(6, 10))
-    member = await log.member(listener := RecordingListener())
+    member = await log.member(listener := ContractListener())
     assert listener.starts == {0: Position(5, "1;2,1;00000000")}
     assert [record.value for _, record in await read(member, 6)] == [sent.raw for sent in events(4, 10)]
     control = await log.control()
@@ -177,7 +177,7 @@ class RetentionMachine(RuleBasedStateMachine):
         return self._runner.run(work)
 
     def _join(self) -> None:
-        self._listener = RecordingListener()
+        self._listener = ContractListener()
         member = self._run(_log(self._path).member(self._listener))
         assert isinstance(member, SqliteMember)
         self._member = member

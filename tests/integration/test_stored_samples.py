@@ -27,7 +27,7 @@ from admin.actions.dead_letters import Choice, chosen
 from shared.commit_metadata import decode
 from shared.transport.port import Position
 from simulator.receiver import Receiver
-from tests.contract.harness import RecordingListener, checkpoint_of, event, joined, log_ids, read
+from tests.contract.harness import ContractListener, checkpoint_of, event, joined, log_ids, read
 from tests.integration.workers import running, until, worker
 from tests.support import faults
 from tests.support.logs import Log, make
@@ -64,7 +64,7 @@ async def test_checkpoint_positions_and_what_was_done_beyond_them(log: Log) -> N
 
 async def test_records(log: Log) -> None:
     """From the committed positions on: what was delivered beyond them comes too, the ledger knows it."""
-    async with joined(log, RecordingListener()) as member:
+    async with joined(log, ContractListener()) as member:
         records = await read(member, 5 if log.second_poller_waits else 9)
     assert {FOUR, SEVEN, TEN} <= set(log_ids(records))
     by_id = {dict(record.headers)["log-id"].decode(): record for _, record in records}
