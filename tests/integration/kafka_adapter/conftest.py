@@ -15,6 +15,8 @@ from tests.support.kafka.fixtures import Names
 
 #: Time is compressed: the group's other bounds follow from this one.
 SESSION = 1.5
+#: Returns the logged lines whose sentence contains a text.
+Lines = Callable[[str], list[EventDict]]
 
 
 def settings_on(broker: Broker, names: Names) -> TransportSettings:
@@ -55,7 +57,6 @@ def _sockets_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def lines() -> Iterator[Callable[[str], list[EventDict]]]:
-    """What was logged: the lines whose sentence contains a text."""
+def lines() -> Iterator[Lines]:
     with structlog.testing.capture_logs() as captured:
         yield lambda text: [line for line in captured if text in line["event"]]

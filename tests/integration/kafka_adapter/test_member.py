@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import MemberToRemove
 from kafka.structs import TopicPartition
-from structlog.typing import EventDict
 
 from shared.settings import TransportSettings
 from shared.transport.kafka.topics.topics import create
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import Position
 from tests.contract.harness import checkpoint_of, events, read
-from tests.integration.kafka_adapter.conftest import SESSION
+from tests.integration.kafka_adapter.conftest import SESSION, Lines
 from tests.integration.kafka_adapter.consumers import RecordingListener, all_owned, running, seen_by, start, until
 from tests.integration.kafka_adapter.pages import fill, ids, leading, once
 from tests.integration.kafka_operator.fixtures import delete
-
-Lines = Callable[[str], list[EventDict]]
 
 
 async def test_members_come_and_go_and_every_record_is_seen_once(settings: TransportSettings) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
-from structlog.typing import EventDict
 
 from shared.errors import LeaseLost, PublishFailed
 from shared.settings import TransportSettings
@@ -17,14 +15,13 @@ from shared.transport.kafka.publish.page_producer import PageProducer
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import Publisher
 from tests.contract.harness import checkpoint_of, events, poll_for
-from tests.integration.kafka_adapter.conftest import SESSION
+from tests.integration.kafka_adapter.conftest import SESSION, Lines
 from tests.integration.kafka_adapter.consumers import RecordingListener, running, seen_by, start, until
 from tests.integration.kafka_adapter.pages import fill, ids, in_topic, leading, once
 from tests.support.kafka.broker import Broker, JarsBroker
 
 pytestmark = pytest.mark.outages
 
-Lines = Callable[[str], list[EventDict]]
 COUNT = 1_200
 SIZE = 20
 

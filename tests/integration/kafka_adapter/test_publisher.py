@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaProducer
-from structlog.typing import EventDict
 
 from shared.errors import LeaseLost, TransportUnusable
 from shared.record import headers_of, key_of
@@ -25,11 +24,10 @@ from shared.transport.kafka.topics.producer import RecordProducer
 from shared.transport.kafka.transport import KafkaTransport
 from shared.transport.port import OLDEST, Repeats
 from tests.contract.harness import checkpoint_of, events
-from tests.integration.kafka_adapter.conftest import SESSION
+from tests.integration.kafka_adapter.conftest import SESSION, Lines
 from tests.integration.kafka_adapter.pages import fill, ids, in_topic, leading, once
 from tests.support.process_guard import guarded
 
-Lines = Callable[[str], list[EventDict]]
 Start = Callable[..., subprocess.Popen[str]]
 ROOT = Path(__file__).parents[3]
 

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 
 import pytest
-from kafka.admin import ACL
-from structlog.typing import EventDict
 
 from shared.errors import PublishFailed, TransportUnusable
 from shared.settings import TransportSettings
 from shared.transport.kafka.topics import topics
 from shared.transport.kafka.transport import KafkaTransport
 from tests.contract.harness import checkpoint_of, events, poll_for
-from tests.integration.kafka_adapter.conftest import SESSION
+from tests.integration.kafka_adapter.conftest import SESSION, Lines
 from tests.integration.kafka_adapter.consumers import RecordingListener, running, start, until
 from tests.integration.kafka_adapter.pages import fill, leading
 from tests.support.kafka.principals import Principal, log_settings
 
-Lines = Callable[[str], list[EventDict]]
 Create = Callable[..., Principal]
 SHORT = {"KAFKA_SESSION_TIMEOUT": str(SESSION)}
 
 
 @pytest.fixture
 def with_topics(principal: Create) -> Create:
-    """As `principal`, on topics that are there."""
+    """As `principal`, on topics that exist."""
 
     def create(role: str) -> Principal:
         client = principal(role)
@@ -43,28 +39,12 @@ def _superuser(client: Principal) -> TransportSettings:
     return log_settings({**client.broker.environment, **names, **SHORT})
 
 
-def _right(client: Principal, operation: str, kind: str, name: str) -> ACL:
-    """The one right of that kind on a resource with this name."""
-    found = [
-        acl
-        for acl in client.acls
-        if (acl.operation.name, acl.resource_pattern.resource_type.name) == (operation, kind.upper())
-        and acl.resource_pattern.resource_name == name
-    ]
-    assert len(found) == 1, client.acls
-    return found[0]
-
-
-def _complaint(client: Principal, operation: str, resource: str) -> str:
-    return re.escape(f"{client.name} has no right to {operation} on {resource}")
-
-
 async def test_a_consumer_without_its_group_is_told_so(with_topics: Create) -> None:
     client = with_topics("consumer")
     group = client.settings.group
-    client.lose(_right(client, "READ", "group", group))
+    client.lose(client.right("READ", group, "group"))
     member = await KafkaTransport(client.settings).member(RecordingListener())
-    with pytest.raises(TransportUnusable, match=_complaint(client, "READ", f"group {group}")):
+    with pytest.raises(TransportUnusable, match=client.denied("READ", f"group {group}")):
         await poll_for(member, 5)
     await member.close()
 
@@ -75,7 +55,7 @@ async def test_a_right_of_a_consumer_that_is_taken_away_and_given_back_heals(
 ) -> None:
     client = with_topics("consumer")
     superuser = _superuser(client)
-    right = _right(client, "READ", kind, client.settings.topic if kind == "topic" else client.settings.group)
+    right = client.right("READ", client.settings.topic if kind == "topic" else client.settings.group, kind)
     settings = log_settings({**client.environment, **SHORT})
     await fill(superuser, 100)
     async with running(await start(settings)) as consumers:
@@ -94,10 +74,10 @@ async def test_a_right_of_a_consumer_that_is_taken_away_and_given_back_heals(
 async def test_a_poller_without_read_is_told_so(with_topics: Create, suffix: str) -> None:
     client = with_topics("producer")
     name = client.settings.topic + suffix
-    client.lose(_right(client, "READ", "topic", name))
+    client.lose(client.right("READ", name))
     await fill(_superuser(client), 10)
     publisher = await KafkaTransport(client.settings).publisher()
-    with pytest.raises(TransportUnusable, match=_complaint(client, "READ", f"topic {name}")):
+    with pytest.raises(TransportUnusable, match=client.denied("READ", f"topic {name}")):
         await asyncio.wait_for(publisher.acquire(), 10)
     await publisher.close()
 
@@ -105,9 +85,9 @@ async def test_a_poller_without_read_is_told_so(with_topics: Create, suffix: str
 async def test_a_poller_without_its_group_is_told_so(with_topics: Create) -> None:
     client = with_topics("producer")
     group = client.settings.poller_group
-    client.lose(_right(client, "READ", "group", group))
+    client.lose(client.right("READ", group, "group"))
     publisher = await KafkaTransport(client.settings).publisher()
-    with pytest.raises(TransportUnusable, match=_complaint(client, "READ", f"group {group}")):
+    with pytest.raises(TransportUnusable, match=client.denied("READ", f"group {group}")):
         await asyncio.wait_for(publisher.acquire(), 10)
     await publisher.close()
 
@@ -118,13 +98,13 @@ async def test_the_right_to_write_is_taken_away_and_given_back_and_a_new_produce
 ) -> None:
     client = with_topics("producer")
     name = client.settings.topic + suffix
-    right = _right(client, "WRITE", "topic", name)
+    right = client.right("WRITE", name)
     publisher = await leading(client.settings)
     await publisher.publish(page := events(0, 20), checkpoint_of(page))
     client.lose(right)
     await asyncio.sleep(0.3)
     page = events(20, 40)
-    with pytest.raises(PublishFailed, match=_complaint(client, "WRITE", f"topic {name}")):
+    with pytest.raises(PublishFailed, match=client.denied("WRITE", f"topic {name}")):
         await publisher.publish(page, checkpoint_of(page))
     client.regain(right)
     await asyncio.sleep(0.3)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from kafka import KafkaConsumer
-from structlog.typing import EventDict
 
 from shared.errors import TransportUnusable
 from shared.settings import TransportSettings
 from shared.transport.kafka.transport import KafkaTransport
 from tests.contract.harness import poll_for
+from tests.integration.kafka_adapter.conftest import Lines
 from tests.integration.kafka_adapter.consumers import RecordingListener, RunningConsumer, all_owned, running, start, until
-
-Lines = Callable[[str], list[EventDict]]
 
 
 def _shared_out(consumers: Sequence[RunningConsumer], limit: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
 
 import pytest
 from kafka import KafkaAdminClient
@@ -16,9 +15,9 @@ from shared.event import Event
 from shared.settings import TransportSettings
 from shared.transport.kafka.publish import publisher as publishers
 from tests.contract.harness import checkpoint_of, event, events
+from tests.integration.kafka_adapter.conftest import Lines
 from tests.integration.kafka_adapter.pages import ids, in_topic, leading, once
 
-Lines = Callable[[str], list[EventDict]]
 BOUND = 20_000
 
 

@@ -1,24 +1,21 @@
 """Joins that the client library never completes (kafka-python 3.0.12).
 
-When a change of metadata starts a join, and `poll` ends between this member's work as the group's leader and the broker's answer,
-the library forgets that it wants to join: no partitions, no heartbeats, for ever. Polls of a millisecond hit that nearly always.
+When a change of metadata starts a join, and `poll` ends between this member's work as the group's leader and the broker's
+response, the library forgets that it wants to join: no partitions, no heartbeats, for ever. Polls of a millisecond hit that
+nearly always.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from kafka import KafkaAdminClient
-from structlog.typing import EventDict
 
 from shared.settings import TransportSettings
 from shared.transport.kafka.client import internals
 from shared.transport.kafka.group import client, member
 from shared.transport.kafka.group.client import Watchdog
+from tests.integration.kafka_adapter.conftest import Lines
 from tests.integration.kafka_adapter.consumers import RunningConsumer, all_owned, running, start, until
-
-Lines = Callable[[str], list[EventDict]]
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """A broker that tests start, stop, kill and freeze, on one fixed port of 127.0.0.1.
 
 `Broker` says what all can do; `JarsBroker` runs Apache Kafka's own jars as a child process, `docker` a container,
-`ExternalBroker` is one that somebody else runs and that can only be used.
+`ExternalBroker` is one that runs already and that can only be used.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ BASICS: Final = {
     "broker.session.timeout.ms": "1000",
     "broker.heartbeat.interval.ms": "300",
 }
-#: On top of them for a broker that nobody kills: on a busy machine heartbeats come late, and nobody's groups must suffer for it.
+#: On top of them for a broker that is not killed: on a busy machine heartbeats come late, and no group must suffer for it.
 PATIENT: Final = {"broker.session.timeout.ms": "10000"}
 
 
@@ -84,7 +84,7 @@ class Broker(ABC):
 
     @abstractmethod
     def freeze(self) -> None:
-        """Stop its clock: connections stay open, the port accepts, nothing answers."""
+        """Stop its clock: connections stay open, the port accepts, no response comes."""
 
     @abstractmethod
     def thaw(self) -> None: ...
@@ -119,7 +119,7 @@ class ExternalBroker(Broker):
         wait_until_ready(self.bootstrap, bound=5.0)
 
     def stop(self) -> None:
-        raise Unavailable("this broker belongs to somebody else")
+        raise Unavailable("this broker was not started by the tests")
 
     kill = freeze = thaw = stop
 
@@ -165,7 +165,7 @@ class JarsBroker(Broker):
     def freeze(self) -> None:
         process = self._running
         process.send_signal(signal.SIGSTOP)
-        # On a busy machine the thread that takes the signal may wait for its turn while others go on answering.
+        # On a busy machine the thread that takes the signal may wait for its turn while others go on responding.
         os.waitid(os.P_PID, process.pid, os.WSTOPPED)
 
     def thaw(self) -> None:

@@ -18,7 +18,7 @@ _RESET: Final = struct.pack("ii", 1, 0)
 
 
 class Gate:
-    """Open until `cut`. Its own port is the broker's advertised one, so nobody gets around it."""
+    """Open until `cut`. Its own port is the broker's advertised one, so no client gets around it."""
 
     def __init__(self, port: int, broker: int) -> None:
         self.bootstrap = f"127.0.0.1:{port}"
@@ -65,10 +65,10 @@ class Gate:
             broker.settimeout(None)
             with self._lock:
                 self._open |= {client, broker}
-            threading.Thread(target=self._requests_of, args=(client, broker), name="gate-in", daemon=True).start()
-            threading.Thread(target=self._answers_to, args=(client, broker), name="gate-out", daemon=True).start()
+            threading.Thread(target=self._pass_requests, args=(client, broker), name="gate-in", daemon=True).start()
+            threading.Thread(target=self._pass_responses, args=(client, broker), name="gate-out", daemon=True).start()
 
-    def _requests_of(self, client: socket.socket, broker: socket.socket) -> None:
+    def _pass_requests(self, client: socket.socket, broker: socket.socket) -> None:
         with suppress(OSError), client.makefile("rb") as stream:
             while len(head := stream.read(4)) == 4:
                 body = stream.read(int.from_bytes(head, "big"))
@@ -78,7 +78,7 @@ class Gate:
                 broker.sendall(head + body)
         self._end(client, broker)
 
-    def _answers_to(self, client: socket.socket, broker: socket.socket) -> None:
+    def _pass_responses(self, client: socket.socket, broker: socket.socket) -> None:
         with suppress(OSError):
             while data := broker.recv(65536):
                 client.sendall(data)

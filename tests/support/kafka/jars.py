@@ -105,8 +105,8 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _jvm() -> str:
-    answer = subprocess.run(["java", "-version"], env=guarded(), capture_output=True, timeout=30, check=True)
-    return hashlib.sha256(answer.stderr).hexdigest()[:12]
+    version = subprocess.run(["java", "-version"], env=guarded(), capture_output=True, timeout=30, check=True)
+    return hashlib.sha256(version.stderr).hexdigest()[:12]
 
 
 def _fetch(folder: Path) -> None:

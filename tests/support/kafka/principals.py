@@ -1,7 +1,8 @@
-"""Somebody who comes to the secured broker with exactly the rights of one role."""
+"""A client of the secured broker with exactly the rights of one role."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -19,7 +20,7 @@ Door = Literal["sasl", "mutual"]
 class Principal:
     #: As ACLs and our messages name it: "User:NAME".
     name: str
-    #: The variables with which our program comes as this one, KAFKA_TOPIC and KAFKA_GROUP included.
+    #: The environment variables of our program for this client, KAFKA_TOPIC and KAFKA_GROUP included.
     environment: Mapping[str, str]
     #: The ACLs that were granted, one for each operation.
     acls: tuple[ACL, ...]
@@ -29,6 +30,17 @@ class Principal:
     def settings(self) -> TransportSettings:
         return log_settings(self.environment)
 
+    def right(self, operation: str, name: str, kind: str = "topic") -> ACL:
+        """Returns its one right to `operation` on the topic or group of this name."""
+        wanted = (operation, name, kind.upper())
+        resources = [(acl, acl.resource_pattern) for acl in self.acls]
+        (found,) = [acl for acl, on in resources if (acl.operation.name, on.resource_name, on.resource_type.name) == wanted]
+        return found
+
+    def denied(self, operation: str, resource: str, name: str | None = None) -> str:
+        """Returns the pattern of our message for a missing right; `resource` is "topic NAME" or "group NAME"."""
+        return re.escape(f"{name or self.name} has no right to {operation} on {resource}")
+
     def lose(self, acl: ACL) -> None:
         self.broker.take_away(acl)
 
@@ -37,12 +49,12 @@ class Principal:
 
 
 def log_settings(environment: Mapping[str, str]) -> TransportSettings:
-    """What our program makes of these variables, and of no others."""
+    """Returns what our program reads from these variables, and from no others."""
     return load(Role.LOG, environment, dotenv=None).transport
 
 
 def create_principal(broker: SecuredBroker, role: str, *, topic: str, group: str, door: Door = "sasl") -> Principal:
-    """Make a user (or a certificate) and grant it what docs/operations.md lists for `role`."""
+    """Makes a user (or a certificate) and grants it what docs/operations.md lists for `role`."""
     user, password = broker.create_user(role)
     entrance = broker.sasl_environment(user, password) if door == "sasl" else broker.mutual_environment(user)
     acls = rights(role, f"User:{user}", topic=topic, group=group)

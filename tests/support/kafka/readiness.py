@@ -17,7 +17,7 @@ class BrokerEnded(Unavailable):
 
 
 def wait_until_ready(bootstrap: str, *, bound: float, process: subprocess.Popen[bytes] | None = None) -> None:
-    """Return when the group coordinator answers, which is the last thing to come. Raises `Unavailable` after `bound` seconds.
+    """Returns when the group coordinator responds, which is the last thing to come. Raises `Unavailable` after `bound` seconds.
 
     Raises `BrokerEnded` as soon as `process` has ended.
     """

@@ -1,6 +1,6 @@
 """One broker with several doors and ACLs on: plaintext for the fixture itself and the other tests, SASL_SSL, and mutual TLS.
 
-Who comes through the plaintext door is ANONYMOUS, the one super user; everybody else may do what they were granted.
+A client of the plaintext door is ANONYMOUS, the one super user; all others may do what they were granted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support.kafka.certificates import Authority
 
 SCRAM: Final = "SCRAM-SHA-512"
 PLAIN_USER: Final = ("plain-user", "plain-password")
-#: Only this host name is in the certificates: by "127.0.0.1" a TLS door answers with the wrong name.
+#: Only this host name is in the certificates: by "127.0.0.1" a TLS door shows the wrong name.
 HOST: Final = "localhost"
 
 
@@ -109,7 +109,7 @@ class SecuredBroker(JarsBroker):
         self._settle(acl, there=False)
 
     def _settle(self, acl: ACL, *, there: bool) -> None:
-        """The controller answers before the broker knows."""
+        """Waits for the broker: the controller responds before the broker knows."""
         deadline = time.monotonic() + 5
         while bool(self.admin.describe_acls(_exactly(acl))[0]) != there:
             assert time.monotonic() < deadline, f"{acl} does not change"

@@ -11,7 +11,7 @@ from shared.transport.kafka.group.member import heard_at, session_left
 _TIMES = st.integers(0, 1000)
 
 
-def test_a_member_is_sure_for_a_session_from_what_it_last_heard() -> None:
+def test_a_member_is_sure_for_a_session_from_the_last_confirmation() -> None:
     assert session_left(assigned=0, heard=100, session=10, now=100) == 10
     assert session_left(assigned=0, heard=100, session=10, now=104) == 6
     assert session_left(assigned=0, heard=100, session=10, now=120) == 0
