@@ -22,7 +22,7 @@ _UNCOMMITTED: Final = 2.0
 #: Lines after which a process may rightly repeat something, though nobody killed it.
 _EXCUSES: Final = (
     "partitions lost",
-    "positions not stored",
+    "positions not committed",
     "the last positions could not be committed",
     "calls broken off",
     "Kafka is in trouble",
