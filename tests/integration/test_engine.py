@@ -47,7 +47,7 @@ async def test_by_partition_nothing_overtakes_a_failing_event(tmp_path: Path, re
     assert list(receiver.journal.delivered) == ids(sent)
 
 
-async def test_without_order_a_failing_event_blocks_nobody(tmp_path: Path, receiver: Receiver) -> None:
+async def test_without_order_a_failing_event_blocks_no_other(tmp_path: Path, receiver: Receiver) -> None:
     sent = [event(number, user="auth0|one") for number in range(30)]
     receiver.script.add(faults.status(500), when=lambda call: call.log_id == sent[0].log_id)
     await publish(log_in(tmp_path), sent)

@@ -1,4 +1,4 @@
-"""What a process says of itself each minute, and at its end."""
+"""What a process logs about itself each minute, and at its end."""
 
 from __future__ import annotations
 

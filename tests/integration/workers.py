@@ -90,7 +90,7 @@ async def dead(path: Path) -> Sequence[DeadLetter]:
 
 async def until(condition: Callable[[], bool], within: float = 10) -> None:
     async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110  nobody announces it
+        while not condition():  # noqa: ASYNC110  nothing announces it
             await asyncio.sleep(0.01)
 
 

@@ -123,7 +123,7 @@ def test_up_to_500_events_a_second_a_kill_repeats_60_at_most(loop: ManualLoop, c
 def test_above_that_a_kill_repeats_a_tenth_of_a_second_and_the_open_calls(loop: ManualLoop, calls: int, latency: float) -> None:
     setup = WorkerSetup(loop, calls=calls, latency=latency)
     for _ in setup.milliseconds(1_000):
-        # Answers come all at once here, every `latency`.
+        # Responses come all at once here, every `latency`.
         assert setup.repeats <= calls / latency * (0.1 + ROUND_TRIP) + 2 * calls
     assert setup.commits <= 10 + 1
 

@@ -1,4 +1,4 @@
-"""What the machines come to seldom, and the documents that others may write."""
+"""What the machines seldom reach, and the documents that other releases may write."""
 
 from __future__ import annotations
 

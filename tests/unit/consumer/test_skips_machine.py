@@ -185,7 +185,7 @@ class SkipsMachine(RuleBasedStateMachine):
         letter, _ = consumer.dead_letters.open[log_id]
         if taken:
             self.is_written(letter)
-            self.delivered.add(letter.record.offset)  # it has come to its end
+            self.delivered.add(letter.record.offset)  # it is completed
             self.loop.settle(lambda: consumer.dead_letters.acknowledge(log_id))
         else:
             self.loop.settle(lambda: consumer.dead_letters.refuse(log_id))
@@ -408,12 +408,12 @@ class SkipsMachine(RuleBasedStateMachine):
                 self.loop.settle(partial(consumer.dead_letters.acknowledge, log_id))
         assert not self.asking(), "a command does not end"
         assert self.owner
-        assert not self.owner.window.taken, "an event does not come to its end"
+        assert not self.owner.window.taken, "an event is not completed"
         self.time_passes(2000.0)
         self.look(0)
         while self.accesses:
             self.let_happen(self.accesses[0])
-        assert self.table == {}, "a request does not come to its end"
+        assert self.table == {}, "a request is left behind"
 
 
 def _operator_of(letter: DeadLetter) -> str:

@@ -27,7 +27,7 @@ class WindowSetup:
         self.announced += 1
 
     def poll(self, *backlogs: int) -> int:
-        """One poll of partitions that have all that anybody may want; answers how many came."""
+        """One poll of partitions with unlimited records. Returns how many came."""
         held = set(self.window.full())
         source = next((number for number in backlogs if number not in held), None)
         return 0 if source is None else self.take(source, self.window.limit)

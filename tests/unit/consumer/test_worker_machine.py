@@ -53,18 +53,18 @@ Place = tuple[int, int]  # partition, offset
 
 @dataclass(slots=True)
 class PartitionModel:
-    """What is in the log, and what the world knows of it."""
+    """What is in the log, and what is known of it."""
 
     log: list[Record] = field(default_factory=list)
     committed: Position = field(default_factory=lambda: Position(0))
-    #: What had ended when that was committed.
+    #: What was completed when that was committed.
     known_at_commit: set[int] = field(default_factory=set)
-    #: What this owner has reason to know: what its commit knew, and what has ended since.
+    #: What this owner has reason to know: what its commit knew, and what is completed since.
     known: set[int] = field(default_factory=set)
-    #: What was taken since the partition.
+    #: What was taken since the assignment.
     taken: set[int] = field(default_factory=set)
     cursor: int = 0
-    #: None: nobody owns it.
+    #: None: no member owns it.
     owner: Partition | None = None
 
     @property
@@ -76,7 +76,7 @@ class CommitUnderWay(NamedTuple):
     """A commit that is not answered yet."""
 
     positions: Mapping[int, Position]
-    #: What had ended when it began.
+    #: What was completed when it began.
     known: Mapping[int, set[int]]
     owners: Mapping[int, Partition | None]
     answer: asyncio.Future[bool]
@@ -91,7 +91,7 @@ class WorkerMachine(RuleBasedStateMachine):
         self.revoking: asyncio.Task[Mapping[int, Position]] | None = None
         self.storing = True
         self.slow = False
-        #: What is on its way to the log, what had ended then, and whose it was.
+        #: What is on its way to the log, what was completed then, and whose it was.
         self.commit_under_way: CommitUnderWay | None = None
         self.steps = 0
 
@@ -185,14 +185,14 @@ class WorkerMachine(RuleBasedStateMachine):
         for part in parts:
             where = self.partitions[part.partition.number]
             offset = part.record.offset
-            assert part.partition is where.owner, "a call of a dead partition"
-            assert part.partition.live, "a call of an partition that is about to go"
+            assert part.partition is where.owner, "a call of an earlier assignment"
+            assert part.partition.live, "a call of a partition that is about to go"
             assert offset in where.taken
-            assert offset not in where.known, "an event that has ended"
+            assert offset not in where.known, "an event that is completed"
             assert part not in self.skipped, "an event that was set aside"
-            lane = self.queue_key(part.record)
-            assert (part.partition, lane) not in taken, "two calls of a lane"
-            earlier = {r.offset for r in where.log if r.offset < offset and r.offset in where.taken and self.queue_key(r) == lane}
+            key = self.queue_key(part.record)
+            assert (part.partition, key) not in taken, "two calls of a key"
+            earlier = {r.offset for r in where.log if r.offset < offset and r.offset in where.taken and self.queue_key(r) == key}
             assert all(one in where.known or (part.partition.number, one) in before for one in earlier), "overtaken"
             before.add((part.partition.number, offset))
 
@@ -252,7 +252,7 @@ class WorkerMachine(RuleBasedStateMachine):
         claimed = known.until if known else position.offset
         undone = {r.offset for r in partition.log if r.offset < claimed} - partition.known
         assert undone <= set(known.open if known else ()), "the position passes an event that has not ended"
-        assert all(offset < claimed for offset in partition.known), "what has ended would be repeated"
+        assert all(offset < claimed for offset in partition.known), "what is completed would be repeated"
         assert self.limit is None or len(position.metadata) <= self.limit
 
     # -- what happens
@@ -463,7 +463,7 @@ class WorkerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.revoking is None and len(self.unowned()) < len(PARTITIONS))
     @rule(data=st.data())
     def revoke(self, data: st.DataObject) -> None:
-        """Begins; it comes to its end when the open calls do, or with the drain timeout."""
+        """Begins; it is over when the open calls are, or with the drain timeout."""
         going = data.draw(st.sets(st.sampled_from([number for number in PARTITIONS if number not in self.unowned()]), min_size=1))
         self.loop.settle(lambda: self.begin_to_revoke(going))
 
