@@ -4,7 +4,7 @@ import os
 
 from hypothesis import HealthCheck, Phase, settings
 
-pytest_plugins = ["tests.support.kafka.fixtures", "tests.support.logs"]
+pytest_plugins = ["tests.support.kafka.fixtures", "tests.support.transports"]
 
 settings.register_profile("small", max_examples=100, stateful_step_count=50, deadline=None)
 settings.register_profile(

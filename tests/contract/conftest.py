@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.logs import Log, make
+from tests.support.transports import Log, make
 
 #: Seconds that the next process waits after a kill.
 SESSION: Final = 1.5

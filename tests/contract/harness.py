@@ -11,7 +11,7 @@ from shared.documents import dead_letter as documents
 from shared.event import Event, slice_page
 from shared.record import Record, headers_of, key_of
 from shared.transport.port import Checkpoint, DeadLetter, Member, PartitionRecords, Position, RebalanceListener, Table, Transport
-from tests.support.logs import Log
+from tests.support.transports import Log
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ import pytest
 from tests.contract.conftest import SESSION
 from tests.contract.test_member import test_progress_shows_begin_end_and_committed as test_progress
 from tests.contract.test_member import test_records_published_later_by_another_process_arrive as test_another_process
-from tests.support.logs import Log, make
+from tests.support.transports import Log, make
 
 __all__ = ["test_another_process", "test_progress"]
 

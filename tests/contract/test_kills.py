@@ -13,7 +13,7 @@ import pytest
 
 from shared.transport.port import Transport
 from tests.contract.harness import ContractListener, events, joined, log_ids, poll_for, read
-from tests.support.logs import Log
+from tests.support.transports import Log
 
 #: A dozen interpreters start one after the other, and a thousand commits follow each other: on a busy disk that takes minutes.
 pytestmark = pytest.mark.timeout(600)

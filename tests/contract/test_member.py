@@ -6,7 +6,7 @@ import asyncio
 
 from shared.transport.port import Position
 from tests.contract.harness import ContractListener, events, joined, log_ids, poll_for, publish, read
-from tests.support.logs import Log
+from tests.support.transports import Log
 
 
 async def test_without_a_committed_position_it_starts_at_the_oldest_record(log: Log) -> None:

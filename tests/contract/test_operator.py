@@ -18,7 +18,7 @@ from tests.contract.harness import (
     publish,
     read,
 )
-from tests.support.logs import Log
+from tests.support.transports import Log
 
 
 def _dead_letter(number: int) -> DeadLetter:

@@ -20,7 +20,7 @@ from tests.contract.harness import (
     publish,
     read,
 )
-from tests.support.logs import Log
+from tests.support.transports import Log
 
 
 async def test_a_new_log_has_no_checkpoint(log: Log) -> None:

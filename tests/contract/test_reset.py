@@ -18,7 +18,7 @@ from tests.contract.harness import (
     publish,
     read,
 )
-from tests.support.logs import Log
+from tests.support.transports import Log
 
 
 async def _reset(transport: Transport) -> Repeats:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from shared import commit_metadata
 from shared.transport.port import Position
 from simulator.journal import Journal
-from tests.support.logs import Log
+from tests.support.transports import Log
 
 Positions = Mapping[int, Position]
 

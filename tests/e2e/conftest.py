@@ -9,7 +9,7 @@ import pytest
 from simulator.tenant_log import TenantLog
 from tests.e2e.stack import Stack, simple, stacked
 from tests.support.listed_log import ListedLog
-from tests.support.logs import Log
+from tests.support.transports import Log
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.e2e.commit_watch import watching
 from tests.e2e.stack import Stack, simple
 from tests.support import faults
 from tests.support.listed_log import ListedLog
-from tests.support.logs import Log
+from tests.support.transports import Log
 
 StackOf = Callable[[TenantLog], Stack]
 WINDOW = 50

@@ -22,7 +22,7 @@ from tests.integration.kafka_connection import ports
 from tests.support.kafka.broker import Broker
 from tests.support.kafka.fixtures import Names
 from tests.support.listed_log import ListedLog
-from tests.support.logs import Log
+from tests.support.transports import Log
 
 on_kafka = pytest.mark.parametrize("log", ["kafka"], indirect=True)
 StackOf = Callable[[TenantLog], Stack]

@@ -12,7 +12,7 @@ from tests.e2e.stack import Stack
 from tests.e2e.traffic import traffic
 from tests.support.kafka.broker import Broker
 from tests.support.listed_log import ListedLog
-from tests.support.logs import Log
+from tests.support.transports import Log
 
 pytestmark = [pytest.mark.outages, pytest.mark.parametrize("log", ["own kafka"], indirect=True)]
 

@@ -14,7 +14,7 @@ from tests.e2e.stack import Process, Stack, simple
 from tests.e2e.traffic import traffic
 from tests.support import faults
 from tests.support.listed_log import ListedLog
-from tests.support.logs import Log
+from tests.support.transports import Log
 
 pytestmark = [pytest.mark.outages, pytest.mark.parametrize("log", ["kafka"], indirect=True)]
 

@@ -16,7 +16,7 @@ from simulator.tenant_log import TenantLog
 from tests.e2e.stack import Process, Stack, simple
 from tests.support import faults
 from tests.support.listed_log import ListedLog
-from tests.support.logs import Log
+from tests.support.transports import Log
 
 StackOf = Callable[[TenantLog], Stack]
 POISON = f"900{3:053d}"

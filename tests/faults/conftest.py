@@ -1,4 +1,4 @@
-"""One nursery for all, and a seed that is shown: `FAULTS_SEED=n` runs the same again, as far as the machine lets it."""
+"""One fork server for all tests, and a seed that is shown: `FAULTS_SEED=n` runs the same again, as far as the machine lets it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.nursery import Nursery
+from tests.support.fork_server import ForkServer
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -30,10 +30,10 @@ def _collected() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
+def fork_server() -> Iterator[ForkServer]:
+    fork_server = ForkServer()
+    yield fork_server
+    fork_server.close()
 
 
 @pytest.fixture(scope="session")

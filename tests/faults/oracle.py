@@ -1,4 +1,4 @@
-"""What a run has to answer for: the invariants, judged from the journal, the log, the dead letters and the processes."""
+"""Examines a finished run: the invariants, from the receiver's journal, the log, the dead letters and the processes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from itertools import groupby
 from typing import Any, Final
 
 from simulator.journal import JournalEntry
-from tests.faults.place import Records
-from tests.faults.verdict import Verdict, say
-from tests.faults.world import Member, World
+from tests.faults.fault_stack import FaultProcess, FaultStack
+from tests.faults.log_probe import Records
+from tests.faults.report import Report, show
 
 #: Seconds before a disturbance in which what was answered 200 may not be committed yet: the interval of commits in these
 #: tests, the poll in between, and a machine that has other things to do.
@@ -45,66 +45,66 @@ class Disturbance:
         return (self.path is None or self.path == path) and self.begin - _UNCOMMITTED <= moment <= self.end + _UNCOMMITTED
 
 
-def judge(world: World, disturbances: Sequence[Disturbance] = ()) -> Verdict:
+def examine(stack: FaultStack, disturbances: Sequence[Disturbance] = ()) -> Report:
     """After every process has ended and the log can be read."""
-    records, letters = world.place.records(), world.place.letters()
-    journal = world.receiver.journal
-    verdict = Verdict(
-        events=len(world.expected),
+    records, letters = stack.probe.records(), stack.probe.dead_letters()
+    journal = stack.receiver.journal
+    report = Report(
+        events=len(stack.expected),
         delivered=len(journal.maybe_delivered),
         letters=len(letters),
         records=len(records),
         calls=len(journal),
         failed_calls=sum(delivery.status != 200 for delivery in journal.all),
-        kinds=Counter(world.receiver.script.fired),
-        commits_seen=len(world.observer.samples),
-        looks=world.observer.looks,
-        peak_calls=world.receiver.open_calls.peak(),
+        kinds=Counter(stack.receiver.script.fired),
+        commits_seen=len(stack.observer.samples),
+        looks=stack.observer.looks,
+        peak_calls=stack.receiver.open_calls.peak(),
     )
-    verdict.killed_at.update(member.armed or "" for member in world.members if member.died_at_its_point)
-    verdict.rebalances = sum(member.child.text.count("shared the calls out") for member in world.members)
-    _nothing_is_lost(verdict, world, letters)
-    _bytes_are_kept(verdict, world)
-    _commits_are_never_ahead(verdict, world, records)
+    report.killed_at.update(process.armed or "" for process in stack.processes if process.died_at_its_point)
+    report.rebalances = sum(process.child.text.count("shared the calls out") for process in stack.processes)
+    _nothing_is_lost(report, stack, letters)
+    _bytes_are_kept(report, stack)
+    _commits_are_never_ahead(report, stack, records)
     twice = _twice(records)
-    _repeats_have_a_reason(verdict, world, records, twice, disturbances)
-    if world.settings.get("WEBHOOK_ORDERING", "key") == "key":
-        _users_are_in_order(verdict, world)
-    _processes_are_well(verdict, world)
-    _written_twice_for_a_reason(verdict, world, twice, disturbances)
-    verdict.demand(not (found := world.secrets_shown()), f"INV-10 secrets in logs: {found}")
-    verdict.demand(not world.elsewhere.journal.all, "C-11 a redirect was followed")
-    return verdict
+    _repeats_have_a_reason(report, stack, records, twice, disturbances)
+    if stack.settings.get("WEBHOOK_ORDERING", "key") == "key":
+        _users_are_in_order(report, stack)
+    _processes_are_well(report, stack)
+    _written_twice_for_a_reason(report, stack, twice, disturbances)
+    report.require(not (found := stack.secrets_shown()), f"INV-10 secrets in logs: {found}")
+    report.require(not stack.elsewhere.journal.all, "C-11 a redirect was followed")
+    return report
 
 
-def judged(world: World, *words: str) -> Verdict:
-    """What `judge` answers, shown with the seed and these words."""
-    verdict = judge(world)
-    say("\n".join((f"FAULTS_SEED={world.seed}", str(verdict), *words)))
-    return verdict
+def examine_and_show(stack: FaultStack, *words: str) -> Report:
+    """What `examine` answers, shown with the seed and these words."""
+    report = examine(stack)
+    show("\n".join((f"FAULTS_SEED={stack.seed}", str(report), *words)))
+    return report
 
 
-def _nothing_is_lost(verdict: Verdict, world: World, letters: frozenset[str]) -> None:
-    done = world.receiver.journal.maybe_delivered | letters
-    lost = sorted(world.expected.keys() - done)
-    verdict.demand(not lost, f"INV-1 lost: {lost[:5]} and {max(0, len(lost) - 5)} more")
-    strangers = sorted(done - world.expected.keys())
-    verdict.demand(not strangers, f"INV-1 never asked for: {strangers[:5]}")
+def _nothing_is_lost(report: Report, stack: FaultStack, letters: frozenset[str]) -> None:
+    done = stack.receiver.journal.maybe_delivered | letters
+    lost = sorted(stack.expected.keys() - done)
+    report.require(not lost, f"INV-1 lost: {lost[:5]} and {max(0, len(lost) - 5)} more")
+    strangers = sorted(done - stack.expected.keys())
+    report.require(not strangers, f"INV-1 never asked for: {strangers[:5]}")
 
 
-def _bytes_are_kept(verdict: Verdict, world: World) -> None:
+def _bytes_are_kept(report: Report, stack: FaultStack) -> None:
     spoilt = [
         delivery.call.log_id
-        for delivery in world.receiver.journal.all
-        if world.expected.get(delivery.call.log_id, delivery.body) != delivery.body
+        for delivery in stack.receiver.journal.all
+        if stack.expected.get(delivery.call.log_id, delivery.body) != delivery.body
     ]
-    verdict.demand(not spoilt, f"delivered with other bytes: {spoilt[:5]}")
+    report.require(not spoilt, f"delivered with other bytes: {spoilt[:5]}")
 
 
-def _commits_are_never_ahead(verdict: Verdict, world: World, records: Records) -> None:
-    ahead = world.observer.ahead(records)
-    verdict.demand(not ahead, f"INV-4 committed before their 200: {ahead[:5]} and {max(0, len(ahead) - 5)} more")
-    verdict.demand(not world.observer.setbacks, f"INV-4 positions went back: {world.observer.setbacks[:5]}")
+def _commits_are_never_ahead(report: Report, stack: FaultStack, records: Records) -> None:
+    ahead = stack.observer.ahead(records)
+    report.require(not ahead, f"INV-4 committed before their 200: {ahead[:5]} and {max(0, len(ahead) - 5)} more")
+    report.require(not stack.observer.setbacks, f"INV-4 positions went back: {stack.observer.setbacks[:5]}")
 
 
 def _twice(records: Records) -> Mapping[str, Sequence[float]]:
@@ -116,48 +116,48 @@ def _twice(records: Records) -> Mapping[str, Sequence[float]]:
 
 
 def _repeats_have_a_reason(
-    verdict: Verdict, world: World, records: Records, twice: Collection[str], disturbances: Sequence[Disturbance]
+    report: Report, stack: FaultStack, records: Records, twice: Collection[str], disturbances: Sequence[Disturbance]
 ) -> None:
     """INV-5: what was answered 200 is called again only if its commit can have been cut off; then it is a question of seconds."""
-    known = [*disturbances, *(one for member in world.members for one in _of(member))]
-    given_up = {member.path: _given_up(member) for member in world.members}
+    known = [*disturbances, *(one for process in stack.processes for one in _of(process))]
+    given_up = {process.path: _given_up(process) for process in stack.processes}
     unexplained = []
-    for log_id, calls in _by_id(world.receiver.journal.all):
+    for log_id, calls in _by_id(stack.receiver.journal.all):
         first = next((one for one in calls if one.status == 200 and not _missed(one, given_up[one.call.path])), None)
         if first is None or log_id in twice:
             continue
         again = [one for one in calls if one.call.arrived_ns > first.answered_ns and not _is_late(one, first, given_up)]
-        verdict.duplicates += bool(again)
+        report.duplicates += bool(again)
         moment = first.answered_ns / 1e9
         if again and not any(one.covers(moment, first.call.path) for one in known):
             unexplained.append(
                 [f"{call.verdict} {call.call.path} {(call.call.arrived_ns - first.answered_ns) / 1e9:+.3f}" for call in calls]
             )
-    verdict.demand(not unexplained, f"INV-5 repeated for no reason: {unexplained[:5]} and {max(0, len(unexplained) - 5)} more")
-    called = world.observer.called_after_commit(records)
+    report.require(not unexplained, f"INV-5 repeated for no reason: {unexplained[:5]} and {max(0, len(unexplained) - 5)} more")
+    called = stack.observer.called_after_commit(records)
     late = [f"{log_id} {what}" for log_id, what in called.items() if log_id not in twice]
-    verdict.demand(not late, f"INV-5 called again though a commit said that they were done: {late[:5]}, {len(late)} in all")
+    report.require(not late, f"INV-5 called again though a commit said that they were done: {late[:5]}, {len(late)} in all")
 
 
 def _written_twice_for_a_reason(
-    verdict: Verdict, world: World, twice: Mapping[str, Sequence[float]], disturbances: Sequence[Disturbance]
+    report: Report, stack: FaultStack, twice: Mapping[str, Sequence[float]], disturbances: Sequence[Disturbance]
 ) -> None:
     """INV-2, and what is outside of the promise: a poller or a broker that stood still while it wrote."""
     frozen = [(one.begin, one.end) for one in disturbances if one.frozen]
-    frozen += [span for member in world.members if member.role != "consume" for span in member.frozen]
+    frozen += [span for process in stack.processes if process.role != "consume" for span in process.frozen]
     clock = time.monotonic() - time.time()
     for log_id, copies in twice.items():
-        verdict.repeated_records += len(copies) - 1
+        report.repeated_records += len(copies) - 1
         reason = any(begin - 1 <= copy + clock <= end + 1 for copy in copies for begin, end in frozen)
-        verdict.demand(reason, f"INV-2 twice in the topic, and nothing stood still: {log_id}, written at {copies}")
+        report.require(reason, f"INV-2 twice in the topic, and nothing stood still: {log_id}, written at {copies}")
 
 
-def _users_are_in_order(verdict: Verdict, world: World) -> None:
+def _users_are_in_order(report: Report, stack: FaultStack) -> None:
     """By the first 200 of each event, whole or not: the next event of its user came after it, in the order of the log."""
     last: dict[str, JournalEntry] = {}
     wrong = []
     seen: set[str] = set()
-    for delivery in world.receiver.journal.all:
+    for delivery in stack.receiver.journal.all:
         call = delivery.call
         if delivery.status != 200 or call.log_id in seen or not call.user_id:
             continue
@@ -166,7 +166,7 @@ def _users_are_in_order(verdict: Verdict, world: World) -> None:
         last[call.user_id] = delivery
         if before and (before.call.log_id > call.log_id or before.answered_ns > call.arrived_ns):
             wrong.append((before.call.log_id, call.log_id))
-    verdict.demand(not wrong, f"out of order: {wrong[:3]}, {len(wrong)} in all")
+    report.require(not wrong, f"out of order: {wrong[:3]}, {len(wrong)} in all")
 
 
 def _by_id(deliveries: Sequence[JournalEntry]) -> Iterator[tuple[str, list[JournalEntry]]]:
@@ -175,25 +175,25 @@ def _by_id(deliveries: Sequence[JournalEntry]) -> Iterator[tuple[str, list[Journ
         yield log_id, list(calls)
 
 
-def _of(member: Member) -> Iterator[Disturbance]:
+def _of(process: FaultProcess) -> Iterator[Disturbance]:
     """What happened to one process."""
-    if member.child.code is not None and member.child.code < 0 and member.child.ended is not None:
-        yield Disturbance(member.child.ended, member.child.ended, member.path)
-    for begin, end in member.frozen:
-        yield Disturbance(begin, end, member.path)
-    for line in member.lines():
+    if process.child.code is not None and process.child.code < 0 and process.child.ended is not None:
+        yield Disturbance(process.child.ended, process.child.ended, process.path)
+    for begin, end in process.frozen:
+        yield Disturbance(begin, end, process.path)
+    for line in process.lines():
         if str(line.get("event", "")).startswith(_EXCUSES):
             moment = _when(line)
-            yield Disturbance(moment, moment, member.path)
+            yield Disturbance(moment, moment, process.path)
 
 
 #: The attempts at an event, as the header says them, whose answer a process waited for in vain.
 _GivenUp = Mapping[str, Collection[str | None]]
 
 
-def _given_up(member: Member) -> _GivenUp:
+def _given_up(process: FaultProcess) -> _GivenUp:
     found: dict[str, set[str | None]] = {}
-    for line in member.lines():
+    for line in process.lines():
         if "log_id" in line and str(line.get("outcome", "")).startswith("no response within"):
             found.setdefault(line["log_id"], set()).add(str(line["attempt"]))
     return found
@@ -215,34 +215,34 @@ def _when(line: Mapping[str, Any]) -> float:
     return datetime.fromisoformat(line["timestamp"]).timestamp() - time.time() + time.monotonic()
 
 
-def _processes_are_well(verdict: Verdict, world: World) -> None:
-    for member in world.members:
-        code = member.child.code
-        killed = code == -signal.SIGKILL and (member.killed is not None or member.died_at_its_point)
-        unborn = code == -signal.SIGTERM and not member.child.text  # it had not come to where it hears a signal
+def _processes_are_well(report: Report, stack: FaultStack) -> None:
+    for process in stack.processes:
+        code = process.child.code
+        killed = code == -signal.SIGKILL and (process.killed is not None or process.died_at_its_point)
+        unborn = code == -signal.SIGTERM and not process.child.text  # it had not come to where it hears a signal
         meant = code == 0 or killed or unborn
-        verdict.demand(meant, f"INV-7 process {member.number} ({member.role}) ended with {code}: {member.child.text[-1500:]}")
-        verdict.demand("Traceback" not in member.child.text, f"a traceback in {member.child.output}")
-        for usage in world.sampler.of(member.child):
-            verdict.rss = max(verdict.rss, usage.rss)
-            verdict.files = max(verdict.files, usage.files)
-            verdict.threads = max(verdict.threads, usage.threads)
-        if code == 0 and member.role != "produce":
-            _counts_are_honest(verdict, world, member)
+        report.require(meant, f"INV-7 process {process.number} ({process.role}) ended with {code}: {process.child.text[-1500:]}")
+        report.require("Traceback" not in process.child.text, f"a traceback in {process.child.output}")
+        for usage in stack.sampler.of(process.child):
+            report.rss = max(report.rss, usage.rss)
+            report.files = max(report.files, usage.files)
+            report.threads = max(report.threads, usage.threads)
+        if code == 0 and process.role != "produce":
+            _counts_are_honest(report, stack, process)
 
 
-def _counts_are_honest(verdict: Verdict, world: World, member: Member) -> None:
+def _counts_are_honest(report: Report, stack: FaultStack, process: FaultProcess) -> None:
     """INV-9: what a process says at its end that it did is what the receiver saw."""
-    stopped = [line for line in member.lines() if line.get("event") == "stopped" and line.get("loop") == "worker"]
-    calls = [delivery for delivery in world.receiver.journal.all if delivery.call.path == member.path]
+    stopped = [line for line in process.lines() if line.get("event") == "stopped" and line.get("loop") == "worker"]
+    calls = [delivery for delivery in stack.receiver.journal.all if delivery.call.path == process.path]
     if not stopped:
         # Asked to stop while it still waited for its broker.
-        verdict.demand(not calls, f"INV-9 process {member.number} made {len(calls)} calls and ended without its counts")
+        report.require(not calls, f"INV-9 process {process.number} made {len(calls)} calls and ended without its counts")
         return
     answered = sum(delivery.status == 200 for delivery in calls)
-    given_up = _given_up(member)
+    given_up = _given_up(process)
     heard = [delivery for delivery in calls if delivery.status == 200 and not _missed(delivery, given_up)]
-    cut_off = any(str(line.get("event", "")).startswith(("calls broken off", "partitions lost")) for line in member.lines())
+    cut_off = any(str(line.get("event", "")).startswith(("calls broken off", "partitions lost")) for line in process.lines())
     delivered = stopped[-1]["delivered"]
     honest = delivered <= answered if cut_off else len(heard) <= delivered <= answered
-    verdict.demand(honest, f"INV-9 process {member.number} counts {delivered} delivered, the receiver {answered}")
+    report.require(honest, f"INV-9 process {process.number} counts {delivered} delivered, the receiver {answered}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.faults.nursery import Child
+from tests.support.fork_server import ForkedProcess
 
 _EVERY: Final = 0.5  # seconds
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
@@ -28,14 +28,14 @@ class Usage(NamedTuple):
 
 
 @dataclass(slots=True)
-class Sampler:
+class UsageSampler:
     usages: dict[int, list[Usage]] = field(default_factory=dict)
 
-    def of(self, child: Child) -> Sequence[Usage]:
+    def of(self, child: ForkedProcess) -> Sequence[Usage]:
         """In the order of time; empty without a /proc."""
         return self.usages.get(child.pid, [])
 
-    def look(self, children: Sequence[Child]) -> None:
+    def look(self, children: Sequence[ForkedProcess]) -> None:
         for child in children:
             # A process may end while we look.
             with suppress(OSError, IndexError, StopIteration):
@@ -50,8 +50,8 @@ def _usage(folder: Path) -> Usage:
 
 
 @contextmanager
-def sampling(children: Callable[[], Sequence[Child]]) -> Iterator[Sampler]:
-    sampler, stop = Sampler(), threading.Event()
+def sampling(children: Callable[[], Sequence[ForkedProcess]]) -> Iterator[UsageSampler]:
+    sampler, stop = UsageSampler(), threading.Event()
 
     def run() -> None:
         while not stop.wait(_EVERY):

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Final
 
 from shared import failpoints
-from tests.faults.nursery import ROOT, Nursery
-from tests.faults.place import InKafka
-from tests.faults.storm import Storm
-from tests.faults.verdict import Verdict, say
-from tests.faults.weather import weather
-from tests.faults.world import a_world
+from tests.faults.chaos import Chaos
+from tests.faults.chaos_run import chaos_run
+from tests.faults.fault_stack import fault_stack
+from tests.faults.log_probe import KafkaProbe
+from tests.faults.report import Report, show
+from tests.support.fork_server import ROOT, ForkServer
 from tests.support.kafka.broker import JarsBroker
 
 PAGE: Final = ROOT / "docs" / "faults.md"
@@ -48,7 +48,7 @@ _ROUND: Final = 400.0  # seconds in which the decks of a round have to be empty
 
 
 @dataclass(slots=True)
-class Sum:
+class SoakTotals:
     seed: int
     began: float = field(default_factory=time.monotonic)
     rounds: int = 0
@@ -57,13 +57,13 @@ class Sum:
     figures: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
 
-    def add(self, verdict: Verdict, storm: Storm) -> None:
-        self.happened.update(storm.happened)
-        self.kinds.update(verdict.kinds)
+    def add(self, report: Report, chaos: Chaos) -> None:
+        self.happened.update(chaos.happened)
+        self.kinds.update(report.kinds)
         for name in ("events", "delivered", "letters", "duplicates", "repeated_records", "rebalances", "looks", "commits_seen"):
-            self.figures[name] += getattr(verdict, name)
+            self.figures[name] += getattr(report, name)
         for name in ("rss", "files", "threads"):
-            self.figures[name] = max(self.figures[name], round(getattr(verdict, name)))
+            self.figures[name] = max(self.figures[name], round(getattr(report, name)))
 
     def row(self) -> str:
         happened, figures = self.happened, self.figures
@@ -88,45 +88,47 @@ class Sum:
 
 def main() -> int:
     minutes = float(os.environ.get("SOAK_MINUTES") or 10)
-    total = Sum(int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(1_000_000)))
+    total = SoakTotals(int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(1_000_000)))
     logging.getLogger().addHandler(logging.NullHandler())  # the client library complains of each broker that we kill
-    say(f"FAULTS_SEED={total.seed}, {minutes:g} minutes on {platform.machine()}, {os.cpu_count()} cores")
-    nursery = Nursery()
+    show(f"FAULTS_SEED={total.seed}, {minutes:g} minutes on {platform.machine()}, {os.cpu_count()} cores")
+    fork_server = ForkServer()
     try:
         while time.monotonic() - total.began < minutes * 60:
-            _round(total, nursery)
+            _round(total, fork_server)
     except KeyboardInterrupt:
-        say("told to stop")
+        show("told to stop")
     finally:
-        nursery.close()
-    say(total.row())
+        fork_server.close()
+    show(total.row())
     if total.rounds:
         _write(total.row())
     return 1 if total.bad else 0
 
 
-def _round(total: Sum, nursery: Nursery) -> None:
+def _round(total: SoakTotals, fork_server: ForkServer) -> None:
     seed = total.seed + total.rounds
     folder = Path(tempfile.mkdtemp(prefix=f"soak-{seed}-"))
     actions = [action for action, times in _ACTIONS.items() for _ in range(times)]
     roles = ["consume", "consume", "consume", "produce", "produce"]
     with (
         JarsBroker() as broker,
-        a_world(InKafka(broker.bootstrap), folder, seed, nursery=nursery, WINDOW="200", WEBHOOK_MAX_ATTEMPTS="8") as world,
+        fault_stack(
+            KafkaProbe(broker.bootstrap), folder, seed, fork_server=fork_server, WINDOW="200", WEBHOOK_MAX_ATTEMPTS="8"
+        ) as stack,
     ):
-        storm = Storm(world, roles, [*failpoints.CONSUMER, *failpoints.PRODUCER], actions, broker=broker)
+        chaos = Chaos(stack, roles, [*failpoints.CONSUMER, *failpoints.PRODUCER], actions, broker=broker)
         try:
-            verdict = weather(storm, within=_ROUND, calm_within=90)
+            report = chaos_run(chaos, within=_ROUND, done_within=90)
         except TimeoutError as error:
-            verdict = Verdict(wrong=[str(error)])
+            report = Report(wrong=[str(error)])
     total.rounds += 1
-    total.add(verdict, storm)
-    if verdict.wrong:
+    total.add(report, chaos)
+    if report.wrong:
         total.bad.append(f"seed {seed}")
-        say(f"round with FAULTS_SEED={seed} was not good, see {folder}:\n" + "\n".join(line[:3000] for line in verdict.wrong))
+        show(f"round with FAULTS_SEED={seed} was not good, see {folder}:\n" + "\n".join(line[:3000] for line in report.wrong))
     else:
         shutil.rmtree(folder)
-    say(total.row())
+    show(total.row())
 
 
 def _write(row: str) -> None:

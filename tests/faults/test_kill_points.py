@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from shared import failpoints
-from tests.faults.nursery import Nursery
-from tests.faults.place import InKafka, InSqlite
-from tests.faults.storm import Storm
-from tests.faults.weather import weather
-from tests.faults.world import a_world
+from tests.faults.chaos import Chaos
+from tests.faults.chaos_run import chaos_run
+from tests.faults.fault_stack import fault_stack
+from tests.faults.log_probe import KafkaProbe, SqliteProbe
+from tests.support.fork_server import ForkServer
 from tests.support.kafka.broker import Broker
 
 pytestmark = pytest.mark.faults
@@ -23,26 +23,28 @@ SETTINGS = {"WINDOW": "200", "WEBHOOK_MAX_ATTEMPTS": "8"}
 
 
 @pytest.mark.timeout(600)
-def test_a_kill_at_any_point_loses_nothing_on_kafka(own_kafka: Broker, tmp_path: Path, nursery: Nursery, seed: int) -> None:
-    place = InKafka(own_kafka.bootstrap)
+def test_a_kill_at_any_point_loses_nothing_on_kafka(
+    own_kafka: Broker, tmp_path: Path, fork_server: ForkServer, seed: int
+) -> None:
+    probe = KafkaProbe(own_kafka.bootstrap)
     actions = ["kill consume"] * 6 + ["kill produce"] * 3 + ["broker kill"] * 4
-    with a_world(place, tmp_path, seed, nursery=nursery, **SETTINGS) as world:
+    with fault_stack(probe, tmp_path, seed, fork_server=fork_server, **SETTINGS) as stack:
         roles = ["consume", "consume", "consume", "produce", "produce"]
-        storm = Storm(world, roles, POINTS, actions, broker=own_kafka)
-        verdict = weather(storm, within=400)
-        assert verdict.wrong == []
-        assert verdict.repeated_records == 0
-        assert verdict.peak_calls <= 5
-        assert verdict.events > 2_000
-        assert verdict.rebalances > 10
+        chaos = Chaos(stack, roles, POINTS, actions, broker=own_kafka)
+        report = chaos_run(chaos, within=400)
+        assert report.wrong == []
+        assert report.repeated_records == 0
+        assert report.peak_calls <= 5
+        assert report.events > 2_000
+        assert report.rebalances > 10
 
 
 @pytest.mark.timeout(400)
-def test_a_kill_at_any_point_loses_nothing_on_sqlite(tmp_path: Path, nursery: Nursery, seed: int) -> None:
-    place = InSqlite(tmp_path / "log.db")
-    with a_world(place, tmp_path, seed, nursery=nursery, **SETTINGS) as world:
-        verdict = weather(Storm(world, ["run"], POINTS, actions=["kill run"] * 4, restart=(0.0, 0.1)), within=300)
-        assert verdict.wrong == []
-        assert verdict.repeated_records == 0
-        assert verdict.peak_calls <= 5
-        assert verdict.events > 2_000
+def test_a_kill_at_any_point_loses_nothing_on_sqlite(tmp_path: Path, fork_server: ForkServer, seed: int) -> None:
+    probe = SqliteProbe(tmp_path / "log.db")
+    with fault_stack(probe, tmp_path, seed, fork_server=fork_server, **SETTINGS) as stack:
+        report = chaos_run(Chaos(stack, ["run"], POINTS, actions=["kill run"] * 4, restart=(0.0, 0.1)), within=300)
+        assert report.wrong == []
+        assert report.repeated_records == 0
+        assert report.peak_calls <= 5
+        assert report.events > 2_000

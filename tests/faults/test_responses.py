@@ -11,13 +11,13 @@ import pytest
 
 from simulator.faults import HttpFault
 from simulator.journal import JournalEntry
-from tests.faults import menu
-from tests.faults.nursery import Nursery
-from tests.faults.oracle import judged
-from tests.faults.place import InKafka, InSqlite, Place
-from tests.faults.world import World, a_world, chance
+from tests.faults import cases
+from tests.faults.fault_stack import FaultStack, chance, fault_stack
+from tests.faults.log_probe import KafkaProbe, LogProbe, SqliteProbe
+from tests.faults.oracle import examine_and_show
 from tests.support import faults
 from tests.support.background import run_on
+from tests.support.fork_server import ForkServer
 from tests.support.kafka.broker import Broker
 
 TIMES = 20
@@ -30,94 +30,96 @@ CLOSE = 0.05
 
 
 @pytest.fixture(params=["sqlite", "kafka"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def probe(request: pytest.FixtureRequest, tmp_path: Path) -> LogProbe:
     if request.param == "sqlite":
-        return InSqlite(tmp_path / "log.db")
+        return SqliteProbe(tmp_path / "log.db")
     broker: Broker = request.getfixturevalue("kafka")
-    return InKafka(broker.bootstrap)
+    return KafkaProbe(broker.bootstrap)
 
 
 @pytest.mark.timeout(150)
-def test_every_kind_of_answer_costs_time_and_nothing_else(place: Place, tmp_path: Path, nursery: Nursery, seed: int) -> None:
+def test_every_kind_of_answer_costs_time_and_nothing_else(
+    probe: LogProbe, tmp_path: Path, fork_server: ForkServer, seed: int
+) -> None:
     """No repeats, since nobody is killed: what was answered 200, however badly, is not called again."""
     settings = {"WEBHOOK_CONCURRENT_CALLS": "25", "WEBHOOK_BREAKER_FAILURES": "1000", "VERBOSITY": "debug"}
-    with a_world(place, tmp_path, seed, nursery=nursery, **settings, WEBHOOK_BACKOFF_CAP=str(CAP)) as world:
-        kinds = {fault.name: fault for fault in menu.all_kinds(world.elsewhere.url)}
+    with fault_stack(probe, tmp_path, seed, fork_server=fork_server, **settings, WEBHOOK_BACKOFF_CAP=str(CAP)) as stack:
+        kinds = {fault.name: fault for fault in cases.all_cases(stack.elsewhere.url)}
         goodbye = kinds.pop("410")  # it opens the breaker, and then nobody waits his time
-        world.receiver.script.in_order(*_deck(world, list(kinds.values())))
-        world.feed(EVENTS)
-        process = world.start("run")
-        world.delivered(EVENTS // 2)
-        world.until(lambda: all(world.receiver.script.fired[name] == TIMES for name in kinds), "every kind", within=90)
+        stack.receiver.script.in_order(*_deck(stack, list(kinds.values())))
+        stack.feed(EVENTS)
+        process = stack.start("run")
+        stack.delivered(EVENTS // 2)
+        stack.until(lambda: all(stack.receiver.script.fired[name] == TIMES for name in kinds), "every kind", within=90)
         # Nobody waits for anything, when the breaker opens: its probes ask no event whether its time has come.
-        world.all_delivered(within=30)
-        world.receiver.script.in_order(*[goodbye, None] * TIMES)
-        world.feed(EVENTS)
-        world.all_delivered(within=60)
+        stack.all_delivered(within=30)
+        stack.receiver.script.in_order(*[goodbye, None] * TIMES)
+        stack.feed(EVENTS)
+        stack.all_delivered(within=60)
         assert process.stop() == 0
-        verdict = judged(world)
-        assert verdict.wrong == []
-        assert verdict.duplicates == 0
-        assert verdict.letters == 0
-        assert verdict.peak_calls <= 25
-        assert {name for name, times in verdict.kinds.items() if times < TIMES} == set()
-        assert len(verdict.kinds) >= 60
-        assert verdict.rss < 150
-        _waits_as_long_as_it_is_asked(world)
-        _counts_are_exact(world)
+        report = examine_and_show(stack)
+        assert report.wrong == []
+        assert report.duplicates == 0
+        assert report.letters == 0
+        assert report.peak_calls <= 25
+        assert {name for name, times in report.kinds.items() if times < TIMES} == set()
+        assert len(report.kinds) >= 60
+        assert report.rss < 150
+        _waits_as_long_as_it_is_asked(stack)
+        _counts_are_exact(stack)
 
 
 @pytest.mark.timeout(60)
 def test_what_a_consumer_finds_that_stood_still_in_a_call_is_what_the_journal_says(
-    place: Place, tmp_path: Path, nursery: Nursery, seed: int
+    probe: LogProbe, tmp_path: Path, fork_server: ForkServer, seed: int
 ) -> None:
     """Its kernel goes on reading: on waking it may find an answer for which nobody can wait."""
-    with a_world(place, tmp_path, seed, nursery=nursery, KAFKA_SESSION_TIMEOUT="20") as world:
-        world.feed(50)
-        world.receiver.script.in_order(*[None] * 10, faults.drip(0.02))
-        process = world.start("run")
-        world.until(lambda: world.receiver.script.fired["drip"] == 1, "an answer that drips")
-        since = world.freeze(process)
+    with fault_stack(probe, tmp_path, seed, fork_server=fork_server, KAFKA_SESSION_TIMEOUT="20") as stack:
+        stack.feed(50)
+        stack.receiver.script.in_order(*[None] * 10, faults.drip(0.02))
+        process = stack.start("run")
+        stack.until(lambda: stack.receiver.script.fired["drip"] == 1, "an answer that drips")
+        since = stack.freeze(process)
         time.sleep(3.0)  # twice what the whole head would take
-        world.thaw(process, since)
-        world.all_delivered(within=30)
+        stack.thaw(process, since)
+        stack.all_delivered(within=30)
         assert process.stop() == 0
-        assert judged(world).wrong == []
+        assert examine_and_show(stack).wrong == []
 
 
 @pytest.mark.timeout(60)
 def test_what_a_receiver_reads_only_when_the_callers_time_is_over_was_repeated_for_a_reason(
-    place: Place, tmp_path: Path, nursery: Nursery, seed: int
+    probe: LogProbe, tmp_path: Path, fork_server: ForkServer, seed: int
 ) -> None:
-    """The judge is on trial: a busy machine does this to a receiver."""
+    """The examine is on trial: a busy machine does this to a receiver."""
 
     async def stand_still() -> None:
         time.sleep(1.5)  # noqa: ASYNC251  its loop is what has to stand still
 
-    with a_world(place, tmp_path, seed, nursery=nursery, KAFKA_SESSION_TIMEOUT="20") as world:
-        world.feed(3_000)
-        process = world.start("run")
-        world.delivered(20)
-        run_on(world.receiver, stand_still())
-        world.all_delivered(within=30)
+    with fault_stack(probe, tmp_path, seed, fork_server=fork_server, KAFKA_SESSION_TIMEOUT="20") as stack:
+        stack.feed(3_000)
+        process = stack.start("run")
+        stack.delivered(20)
+        run_on(stack.receiver, stand_still())
+        stack.all_delivered(within=30)
         assert process.stop() == 0
         assert "no response within" in process.child.text
-        assert len(world.receiver.journal) > len(world.expected)
-        verdict = judged(world)
-        assert verdict.wrong == []
-        assert verdict.duplicates == 0
+        assert len(stack.receiver.journal) > len(stack.expected)
+        report = examine_and_show(stack)
+        assert report.wrong == []
+        assert report.duplicates == 0
 
 
-def _deck(world: World, kinds: list[HttpFault]) -> Iterator[HttpFault | None]:
+def _deck(stack: FaultStack, kinds: list[HttpFault]) -> Iterator[HttpFault | None]:
     deck = [fault for fault in kinds for _ in range(TIMES)]
-    chance(world.seed, "answers").shuffle(deck)
+    chance(stack.seed, "answers").shuffle(deck)
     for fault in deck:
         yield from (fault, None)
 
 
-def _waits_as_long_as_it_is_asked(world: World) -> None:
+def _waits_as_long_as_it_is_asked(stack: FaultStack) -> None:
     calls: dict[str, list[JournalEntry]] = {}
-    for delivery in world.receiver.journal.all:
+    for delivery in stack.receiver.journal.all:
         calls.setdefault(delivery.call.log_id, []).append(delivery)
     waits: dict[str, list[float]] = {}
     for own in calls.values():
@@ -131,14 +133,14 @@ def _waits_as_long_as_it_is_asked(world: World) -> None:
         assert min(waits[kind]) < 1.0, kind
 
 
-def _counts_are_exact(world: World) -> None:
-    (process,) = world.members
+def _counts_are_exact(stack: FaultStack) -> None:
+    (process,) = stack.processes
     poller, worker = process.counts("poller"), process.counts("worker")
-    journal = world.receiver.journal
-    assert poller["fetched"] == world.fed
-    assert poller["published"] == len(world.expected)
-    assert sum(poller["filtered"].values()) == world.fed - len(world.expected)
-    assert worker["taken"] == worker["delivered"] == len(world.expected)
+    journal = stack.receiver.journal
+    assert poller["fetched"] == stack.fed
+    assert poller["published"] == len(stack.expected)
+    assert sum(poller["filtered"].values()) == stack.fed - len(stack.expected)
+    assert worker["taken"] == worker["delivered"] == len(stack.expected)
     # The receiver does not see a call on a connection that it has just closed, or spoilt with what came after its answer; and it
     # sees one more where a connection that was idle died at once, which gets a silent second try.
     failed = sum(delivery.status != 200 for delivery in journal.all)

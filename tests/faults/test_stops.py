@@ -9,12 +9,12 @@ from typing import Final
 
 import pytest
 
-from tests.faults.nursery import Nursery
-from tests.faults.oracle import Disturbance, judge, judged
-from tests.faults.place import InKafka
-from tests.faults.verdict import say
-from tests.faults.world import Member, World, a_world
+from tests.faults.fault_stack import FaultProcess, FaultStack, fault_stack
+from tests.faults.log_probe import KafkaProbe
+from tests.faults.oracle import Disturbance, examine, examine_and_show
+from tests.faults.report import show
 from tests.support import faults
+from tests.support.fork_server import ForkServer
 from tests.support.kafka.broker import Broker
 
 SESSION: Final = 2.0
@@ -25,71 +25,73 @@ _HUNG: Final = 30.0
 
 
 @pytest.mark.timeout(120)
-def test_a_rolling_restart_repeats_nothing(kafka: Broker, tmp_path: Path, nursery: Nursery, seed: int) -> None:
-    with a_world(InKafka(kafka.bootstrap, session=10), tmp_path, seed, nursery=nursery) as world:
-        world.receiver.latency = 0.005
-        members = [world.start("consume") for _ in range(3)]
-        world.start("produce")
+def test_a_rolling_restart_repeats_nothing(kafka: Broker, tmp_path: Path, fork_server: ForkServer, seed: int) -> None:
+    with fault_stack(KafkaProbe(kafka.bootstrap, session=10), tmp_path, seed, fork_server=fork_server) as stack:
+        stack.receiver.latency = 0.005
+        processes = [stack.start("consume") for _ in range(3)]
+        stack.start("produce")
         for turn in range(9):
-            world.feed(250)
-            world.until(lambda: any(world.works(member) for member in members), "somebody works")
-            member = members[turn % 3]
-            member.says("calls of this member")
-            assert member.stop(within=20) == 0
-            members[turn % 3] = world.start("consume")
-        world.all_delivered(within=60)
-        assert set(world.stop_all().values()) == {0}
-        verdict = judged(world)
-        assert verdict.wrong == []
-        assert (verdict.duplicates, verdict.repeated_records) == (0, 0)
-        assert verdict.peak_calls <= 5
-        assert verdict.rebalances >= 9
+            stack.feed(250)
+            stack.until(lambda: any(stack.works(process) for process in processes), "somebody works")
+            process = processes[turn % 3]
+            process.says("calls of this member")
+            assert process.stop(within=20) == 0
+            processes[turn % 3] = stack.start("consume")
+        stack.all_delivered(within=60)
+        assert set(stack.stop_all().values()) == {0}
+        report = examine_and_show(stack)
+        assert report.wrong == []
+        assert (report.duplicates, report.repeated_records) == (0, 0)
+        assert report.peak_calls <= 5
+        assert report.rebalances >= 9
 
 
 @pytest.mark.timeout(120)
-def test_a_stop_ends_in_time_whatever_is_dead(own_kafka: Broker, tmp_path: Path, nursery: Nursery, seed: int) -> None:
+def test_a_stop_ends_in_time_whatever_is_dead(own_kafka: Broker, tmp_path: Path, fork_server: ForkServer, seed: int) -> None:
     settings = {"STOP_GRACE": str(GRACE), "DRAIN_TIMEOUT": "2", "WEBHOOK_TIMEOUT": "30"}
-    with a_world(InKafka(own_kafka.bootstrap), tmp_path, seed, nursery=nursery, **settings) as world:
+    with fault_stack(KafkaProbe(own_kafka.bootstrap), tmp_path, seed, fork_server=fork_server, **settings) as stack:
         seconds: dict[str, float] = {}
 
         def stopped(situation: str, trouble: Callable[[], None], relief: Callable[[], None]) -> None:
-            world.feed(100)
-            members = [world.start("consume"), world.start("produce")]
-            world.until(lambda: world.works(members[0], 2.0), "the consumer works")
-            members[1].says("polling Auth0")
+            stack.feed(100)
+            processes = [stack.start("consume"), stack.start("produce")]
+            stack.until(lambda: stack.works(processes[0], 2.0), "the consumer works")
+            processes[1].says("polling Auth0")
             trouble()
             time.sleep(0.5)
             began = time.monotonic()
-            for member in members:
-                member.ask()
-            for member in members:
-                code = member.child.wait(40)
-                seconds[f"{situation}, {member.role}, exit code {code}"] = round(time.monotonic() - began, 1)
+            for process in processes:
+                process.ask()
+            for process in processes:
+                code = process.child.wait(40)
+                seconds[f"{situation}, {process.role}, exit code {code}"] = round(time.monotonic() - began, 1)
             relief()
 
         stopped("broker dead", own_kafka.kill, own_kafka.start)
         stopped("broker frozen", own_kafka.freeze, own_kafka.thaw)
-        stopped("webhook hangs", lambda: world.receiver.script.add(faults.hang_before_headers()), world.receiver.script.clear)
-        say(f"FAULTS_SEED={seed}\n{seconds}")
+        stopped("webhook hangs", lambda: stack.receiver.script.add(faults.hang_before_headers()), stack.receiver.script.clear)
+        show(f"FAULTS_SEED={seed}\n{seconds}")
         for role in ("consume", "produce"):
-            world.start(role)
-        world.all_delivered(within=60)
-        assert set(world.stop_all().values()) == {0}
-        verdict = judge(world, [Disturbance(0, time.monotonic())])
-        say(verdict)
+            stack.start(role)
+        stack.all_delivered(within=60)
+        assert set(stack.stop_all().values()) == {0}
+        report = examine(stack, [Disturbance(0, time.monotonic())])
+        show(report)
         assert all(took <= GRACE + 5 for took in seconds.values()), seconds
-        assert verdict.wrong == []
-        assert {member.child.code for member in world.members} == {0}
+        assert report.wrong == []
+        assert {process.child.code for process in stack.processes} == {0}
 
 
 @pytest.mark.timeout(60)
-def test_a_stop_that_a_frozen_broker_holds_up_says_so(own_kafka: Broker, tmp_path: Path, nursery: Nursery, seed: int) -> None:
+def test_a_stop_that_a_frozen_broker_holds_up_says_so(
+    own_kafka: Broker, tmp_path: Path, fork_server: ForkServer, seed: int
+) -> None:
     settings = {"STOP_GRACE": "1", "DRAIN_TIMEOUT": "0.5"}
-    with a_world(InKafka(own_kafka.bootstrap), tmp_path, seed, nursery=nursery, **settings) as world:
-        world.feed(50)
-        world.start("produce")
-        consumer = world.start("consume")
-        world.until(lambda: world.works(consumer, 2.0), "the consumer works")
+    with fault_stack(KafkaProbe(own_kafka.bootstrap), tmp_path, seed, fork_server=fork_server, **settings) as stack:
+        stack.feed(50)
+        stack.start("produce")
+        consumer = stack.start("consume")
+        stack.until(lambda: stack.works(consumer, 2.0), "the consumer works")
         own_kafka.freeze()
         assert consumer.stop(within=20) == 3
         own_kafka.thaw()
@@ -99,49 +101,49 @@ def test_a_stop_that_a_frozen_broker_holds_up_says_so(own_kafka: Broker, tmp_pat
 
 @pytest.mark.timeout(120)
 def test_work_goes_on_soon_after_a_kill_and_after_a_restart_of_the_broker(
-    own_kafka: Broker, tmp_path: Path, nursery: Nursery, seed: int
+    own_kafka: Broker, tmp_path: Path, fork_server: ForkServer, seed: int
 ) -> None:
     """Not a test of speed: it says how long both took, and fails where nothing comes."""
-    with a_world(InKafka(own_kafka.bootstrap, session=SESSION), tmp_path, seed, nursery=nursery) as world:
-        members = [world.start("consume"), world.start("consume"), world.start("produce")]
-        for member in members[:2]:
-            member.says('"partition assigned"')
-        _steady(world, 3.0)
-        members[1].kill()
+    with fault_stack(KafkaProbe(own_kafka.bootstrap, session=SESSION), tmp_path, seed, fork_server=fork_server) as stack:
+        processes = [stack.start("consume"), stack.start("consume"), stack.start("produce")]
+        for process in processes[:2]:
+            process.says('"partition assigned"')
+        _steady(stack, 3.0)
+        processes[1].kill()
         killed = time.monotonic()
-        theirs = _partitions(members[1])
-        taken_over = _taken_over(world, members[0], theirs)
-        _steady(world, 2.0)
+        theirs = _partitions(processes[1])
+        taken_over = _taken_over(stack, processes[0], theirs)
+        _steady(stack, 2.0)
         own_kafka.kill()
-        _steady(world, 2.0)
+        _steady(stack, 2.0)
         own_kafka.start()
-        opened, done = time.monotonic(), len(world.receiver.journal)
-        while len(world.receiver.journal) <= done + 5 and time.monotonic() - opened < _HUNG:
-            world.feed(2)
+        opened, done = time.monotonic(), len(stack.receiver.journal)
+        while len(stack.receiver.journal) <= done + 5 and time.monotonic() - opened < _HUNG:
+            stack.feed(2)
             time.sleep(0.05)
         flowing = time.monotonic() - opened
-        say(f"FAULTS_SEED={seed}\ntaken over {taken_over - killed:.1f} s after a kill, ")
-        say(f"records flow {flowing:.1f} s after the broker can be used again")
-        world.all_delivered(within=60)
-        world.stop_all()
-        verdict = judge(world, [Disturbance(killed, time.monotonic())])
-        say(verdict)
-        assert verdict.wrong == []
+        show(f"FAULTS_SEED={seed}\ntaken over {taken_over - killed:.1f} s after a kill, ")
+        show(f"records flow {flowing:.1f} s after the broker can be used again")
+        stack.all_delivered(within=60)
+        stack.stop_all()
+        report = examine(stack, [Disturbance(killed, time.monotonic())])
+        show(report)
+        assert report.wrong == []
         assert flowing < _HUNG
 
 
-def _steady(world: World, seconds: float) -> None:
+def _steady(stack: FaultStack, seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        world.feed(4)
+        stack.feed(4)
         time.sleep(0.05)
 
 
-def _partitions(member: Member) -> set[int]:
-    return {line["partition"] for line in member.lines() if line.get("event") == "partition assigned"}
+def _partitions(process: FaultProcess) -> set[int]:
+    return {line["partition"] for line in process.lines() if line.get("event") == "partition assigned"}
 
 
-def _taken_over(world: World, heir: Member, partitions: set[int]) -> float:
+def _taken_over(stack: FaultStack, heir: FaultProcess, partitions: set[int]) -> float:
     """When the heir had them all, by `time.monotonic`. Raises TimeoutError."""
     assert partitions
     before = len([line for line in heir.lines() if line.get("event") == "partition assigned"])
@@ -150,5 +152,5 @@ def _taken_over(world: World, heir: Member, partitions: set[int]) -> float:
         lines = [line for line in heir.lines() if line.get("event") == "partition assigned"][before:]
         return {line["partition"] for line in lines} >= partitions
 
-    world.until(has_them, "the partitions are taken over")
+    stack.until(has_them, "the partitions are taken over")
     return time.monotonic()

@@ -10,7 +10,7 @@ from simulator.receiver import Receiver
 from tests.contract.harness import event, publish
 from tests.integration.workers import policy, running, until, worker
 from tests.support import faults
-from tests.support.logs import Log
+from tests.support.transports import Log
 
 
 async def test_an_orderly_restart_repeats_nothing_however_much_is_open(log: Log, receiver: Receiver) -> None:

@@ -30,7 +30,7 @@ from simulator.receiver import Receiver
 from tests.contract.harness import ContractListener, checkpoint_of, event, joined, log_ids, read
 from tests.integration.workers import running, until, worker
 from tests.support import faults
-from tests.support.logs import Log, make
+from tests.support.transports import Log, make
 
 STORED: Final = Path(__file__).parents[1] / "data" / "stored"
 EVENTS: Final = [event(number, user=f"auth0|{number % 3}") for number in range(14)]

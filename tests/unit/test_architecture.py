@@ -28,8 +28,6 @@ DOORS: dict[str, tuple[str, ...]] = {
     "dotenv": ("shared/settings/",),
     "uvloop": ("admin/supervisor.py",),
 }
-#: Class names that still stand twice.
-STILL_TWICE = frozenset({"Member"})
 
 
 def _files(*folders: str) -> list[str]:
@@ -140,7 +138,7 @@ def test_a_class_name_means_one_thing() -> None:
         for node in ast.walk(_tree(file)):
             if isinstance(node, ast.ClassDef):
                 where.setdefault(node.name, []).append(f"{file}:{node.lineno}")
-    assert {name: places for name, places in where.items() if len(places) > 1 and name not in STILL_TWICE} == {}
+    assert {name: places for name, places in where.items() if len(places) > 1} == {}
 
 
 _STARTS = ("subprocess", "asyncio", "os")

@@ -18,24 +18,24 @@ from shared.settings import Role, load
 from shared.transport.kafka.topics import topics
 from shared.transport.port import Transport
 from tests.support.kafka.fixtures import Names
-from tests.support.logs import read_kafka
+from tests.support.transports import read_kafka
 
 
-class Written(NamedTuple):
+class WrittenRecord(NamedTuple):
     log_id: str
     #: In seconds since the epoch; 0 where the log can hold no log id twice.
     time: float
 
 
 #: By partition and offset.
-Records = Mapping[tuple[int, int], Written]
+Records = Mapping[tuple[int, int], WrittenRecord]
 
 
-class Unreadable(Exception):
+class LogUnreadable(Exception):
     """The log does not answer at the moment."""
 
 
-class Place(ABC):
+class LogProbe(ABC):
     #: The settings that name the log.
     environ: Mapping[str, str]
 
@@ -47,22 +47,22 @@ class Place(ABC):
         """Every record."""
 
     @abstractmethod
-    def letters(self) -> frozenset[str]:
-        """The log ids that have a dead letter. Raises `Unreadable`."""
+    def dead_letters(self) -> frozenset[str]:
+        """The log ids that have a dead letter. Raises `LogUnreadable`."""
 
     def close(self) -> None:  # noqa: B027  not every place has something to close
         """Idempotent."""
 
 
-class InSqlite(Place):
+class SqliteProbe(LogProbe):
     def __init__(self, path: Path) -> None:
         self._path = path
         self.environ = {"SQLITE_PATH": str(path)}
 
     def records(self) -> Records:
-        return {(0, offset): Written(log_id, 0.0) for offset, log_id in self._rows("SELECT offset, log_id FROM record")}
+        return {(0, offset): WrittenRecord(log_id, 0.0) for offset, log_id in self._rows("SELECT offset, log_id FROM record")}
 
-    def letters(self) -> frozenset[str]:
+    def dead_letters(self) -> frozenset[str]:
         return frozenset(log_id for (log_id,) in self._rows("SELECT log_id FROM dead_letter"))
 
     def _rows(self, query: str) -> list[Any]:
@@ -70,10 +70,10 @@ class InSqlite(Place):
             with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=5)) as connection:
                 return connection.execute(query).fetchall()
         except sqlite3.Error as error:
-            raise Unreadable(str(error)) from error
+            raise LogUnreadable(str(error)) from error
 
 
-class InKafka(Place):
+class KafkaProbe(LogProbe):
     def __init__(self, bootstrap: str, *, session: float = 2.0, partitions: int = 6) -> None:
         names = Names()
         self._bootstrap = bootstrap
@@ -92,14 +92,14 @@ class InKafka(Place):
         self._lock = threading.Lock()
 
     def records(self) -> Records:
-        return {place: Written(*found) for place, found in read_kafka(self.environ, self._partitions).items()}
+        return {place: WrittenRecord(*found) for place, found in read_kafka(self.environ, self._partitions).items()}
 
-    def letters(self) -> frozenset[str]:
+    def dead_letters(self) -> frozenset[str]:
         try:
             with self._lock:
                 self._catch_up()
         except KafkaError as error:
-            raise Unreadable(str(error)) from error
+            raise LogUnreadable(str(error)) from error
         return frozenset(self._letters)
 
     def close(self) -> None:
@@ -120,8 +120,8 @@ class InKafka(Place):
 
 
 def _position(reader: KafkaConsumer, partition: TopicPartition) -> int:
-    """Raises `Unreadable`: the library answers None where it got no answer in time."""
+    """Raises `LogUnreadable`: the library answers None where it got no answer in time."""
     position: int | None = reader.position(partition, timeout_ms=3000)
     if position is None:
-        raise Unreadable(f"no answer about {partition.topic}")
+        raise LogUnreadable(f"no answer about {partition.topic}")
     return position

@@ -22,11 +22,11 @@ from simulator.rate_limit import RatePlan
 from simulator.receiver import Receiver
 from simulator.tenant import Tenant
 from simulator.tokens import Application
-from tests.faults.nursery import Child, Nursery
-from tests.faults.observer import Observer, watching
-from tests.faults.place import Place
-from tests.faults.sampler import Sampler, sampling
+from tests.faults.log_probe import LogProbe
+from tests.faults.position_observer import PositionObserver, watching
+from tests.faults.sampler import UsageSampler, sampling
 from tests.support.background import in_background, run_on
+from tests.support.fork_server import ForkedProcess, ForkServer
 from tests.support.listed_log import ListedLog
 
 #: Texts that must never be seen in any log.
@@ -49,12 +49,12 @@ _COMPRESSED: Final = {"admin.compose._LONGEST_PROBE_INTERVAL": 1.0}
 
 
 @dataclass(slots=True)
-class Member:
+class FaultProcess:
     """One process of ours, and what was done to it."""
 
     number: int
     role: str
-    child: Child
+    child: ForkedProcess
     #: Its failpoint, without the number of the pass.
     armed: str | None
     #: When it was killed from outside, by `time.monotonic`.
@@ -113,20 +113,20 @@ class Member:
 
 
 @dataclass(slots=True)
-class World:
-    place: Place
+class FaultStack:
+    probe: LogProbe
     folder: Path
     seed: int
     tenant: Tenant
     receiver: Receiver
     #: Where redirects lead.
     elsewhere: Receiver
-    nursery: Nursery
+    fork_server: ForkServer
     log: ListedLog
-    observer: Observer
-    sampler: Sampler
+    observer: PositionObserver
+    sampler: UsageSampler
     settings: Mapping[str, str]
-    members: list[Member]
+    processes: list[FaultProcess]
     #: When a call was answered last, by its path.
     last_calls: Mapping[str, float]
     #: Every event of the tenant that passes the filter, and its JSON.
@@ -148,8 +148,8 @@ class World:
 
     def start(
         self, *arguments: str, fault_at: str | None = None, patches: Mapping[str, object] | None = None, **settings: str
-    ) -> Member:
-        number = len(self.members)
+    ) -> FaultProcess:
+        number = len(self.processes)
         environ = {
             **{name: os.environ[name] for name in _KEPT if name in os.environ},
             "AUTH0_DOMAIN": self.tenant.url,
@@ -169,34 +169,34 @@ class World:
             "DRAIN_TIMEOUT": "2",
             "STOP_GRACE": "15",
             "LOG_FORMAT": "json",
-            **self.place.environ,
+            **self.probe.environ,
             **self.settings,
             **settings,
             **({failpoints.VARIABLE: fault_at} if fault_at else {}),
         }
-        child = self.nursery.start(
+        child = self.fork_server.start(
             *arguments,
             environ=environ,
             folder=self.folder,
             output=self.folder / f"{number}.log",
             patches={**_COMPRESSED, **(patches or {})},
         )
-        member = Member(number, arguments[0], child, fault_at.partition(":")[0] if fault_at else None)
-        self.members.append(member)
-        return member
+        process = FaultProcess(number, arguments[0], child, fault_at.partition(":")[0] if fault_at else None)
+        self.processes.append(process)
+        return process
 
     @property
-    def living(self) -> Sequence[Member]:
-        return [member for member in self.members if member.child.alive]
+    def living(self) -> Sequence[FaultProcess]:
+        return [process for process in self.processes if process.child.alive]
 
-    def freeze(self, member: Member) -> float:
+    def freeze(self, process: FaultProcess) -> float:
         """SIGSTOP; `thaw` wants the answer."""
-        member.child.signal(signal.SIGSTOP)
+        process.child.signal(signal.SIGSTOP)
         return time.monotonic()
 
-    def thaw(self, member: Member, since: float) -> None:
-        member.child.signal(signal.SIGCONT)
-        member.frozen.append((since, time.monotonic()))
+    def thaw(self, process: FaultProcess, since: float) -> None:
+        process.child.signal(signal.SIGCONT)
+        process.frozen.append((since, time.monotonic()))
 
     def delivered(self, count: int, *, within: float = 60) -> None:
         """Wait until so many different events were answered 200. Raises TimeoutError with what the processes said last."""
@@ -216,56 +216,61 @@ class World:
                 raise TimeoutError(f"{what}: not within {within:g} s\n{self.last_words()}")
             time.sleep(0.02)
 
-    def works(self, member: Member, seconds: float = 0.5) -> bool:
+    def works(self, process: FaultProcess, seconds: float = 0.5) -> bool:
         """Whether a call of this process was answered within the last `seconds`."""
-        return time.monotonic() - self.last_calls.get(member.path, 0.0) < seconds
+        return time.monotonic() - self.last_calls.get(process.path, 0.0) < seconds
 
     def last_words(self) -> str:
-        return "\n".join(f"--- {member.number} {member.role}\n{member.child.text[-1500:]}" for member in self.members[-6:])
+        return "\n".join(f"--- {process.number} {process.role}\n{process.child.text[-1500:]}" for process in self.processes[-6:])
 
     def stop_all(self, within: float = 40) -> dict[int, int]:
         """SIGTERM to everybody at once; the exit code of each."""
-        members = self.living
-        for member in members:
-            member.ask()
-        return {member.number: member.child.wait(within) for member in members}
+        processes = self.living
+        for process in processes:
+            process.ask()
+        return {process.number: process.child.wait(within) for process in processes}
 
     def secrets_shown(self) -> list[str]:
         return [
-            f"{canary} in {member.number}.log" for member in self.members for canary in CANARIES if canary in member.child.text
+            f"{canary} in {process.number}.log"
+            for process in self.processes
+            for canary in CANARIES
+            if canary in process.child.text
         ]
 
 
 @contextmanager
-def a_world(place: Place, folder: Path, seed: int, *, nursery: Nursery | None = None, **settings: str) -> Iterator[World]:
+def fault_stack(
+    probe: LogProbe, folder: Path, seed: int, *, fork_server: ForkServer | None = None, **settings: str
+) -> Iterator[FaultStack]:
     log = ListedLog()
     application = Application(client_id="client", client_secret=CANARIES[0])
     tenant = Tenant(log, application=application, plan=_GENEROUS, seed=seed)
-    members: list[Member] = []
+    processes: list[FaultProcess] = []
     last_calls: dict[str, float] = {}
 
     def note(delivery: JournalEntry) -> None:
         last_calls[delivery.call.path] = time.monotonic()
 
-    with ExitStack() as stack:
-        if nursery is None:
-            nursery = Nursery()
-            stack.callback(nursery.close)
+    with ExitStack() as exits:
+        if fork_server is None:
+            fork_server = ForkServer()
+            exits.callback(fork_server.close)
         receiver, elsewhere = Receiver(seed=seed, on_entry=note), Receiver()
-        stack.enter_context(in_background(tenant, receiver, elsewhere))
-        stack.callback(_kill_all, members)
-        sampler = stack.enter_context(sampling(lambda: [member.child for member in tuple(members) if member.child.alive]))
-        observer = stack.enter_context(watching(place, receiver.journal))
-        yield World(
-            place, folder, seed, tenant, receiver, elsewhere, nursery, log, observer, sampler, settings, members, last_calls
+        exits.enter_context(in_background(tenant, receiver, elsewhere))
+        exits.callback(_kill_all, processes)
+        sampler = exits.enter_context(sampling(lambda: [process.child for process in tuple(processes) if process.child.alive]))
+        observer = exits.enter_context(watching(probe, receiver.journal))
+        yield FaultStack(
+            probe, folder, seed, tenant, receiver, elsewhere, fork_server, log, observer, sampler, settings, processes, last_calls
         )
 
 
-def _kill_all(members: Sequence[Member]) -> None:
-    for member in members:
-        if member.child.alive:
-            member.child.signal(signal.SIGCONT)
-            member.kill()
+def _kill_all(processes: Sequence[FaultProcess]) -> None:
+    for process in processes:
+        if process.child.alive:
+            process.child.signal(signal.SIGCONT)
+            process.kill()
 
 
 def chance(seed: int, name: str) -> random.Random:

@@ -3,8 +3,8 @@ and the fork lives on as the command.
 
 A new interpreter needs 1.5 s of CPU to import the Kafka client; hundreds of kills in a test run would spend their time on that.
 What comes out is the real thing: a process of its own that runs `main()` with its own environment, folder and output, no thread
-or loop made before, and that ends as the interpreter ends. `Nursery` is the tests' side,
-`python -m tests.faults.nursery` the other.
+or loop made before, and that ends as the interpreter ends. `ForkServer` is the tests' side,
+`python -m tests.support.fork_server` the other.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _MODULES = (
 
 
 @dataclass(slots=True)
-class Child:
-    """One `auth0-webhooks`. `ended` and `code` are written by the nursery's thread."""
+class ForkedProcess:
+    """One `auth0-webhooks`. `ended` and `code` are written by the server's reader thread."""
 
     pid: int
     output: Path
@@ -78,26 +78,26 @@ class Child:
         self._gone.set()
 
 
-class Nursery:
+class ForkServer:
     """`close` kills whoever still lives."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.nursery"],
+            [sys.executable, "-m", "tests.support.fork_server"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=guarded({name: os.environ[name] for name in os.environ if name not in ("FAULT_AT", "KAFKA_BOOTSTRAP_SERVERS")}),
         )
-        self._children: dict[int, Child] = {}
+        self._children: dict[int, ForkedProcess] = {}
         self._born: list[int] = []
         self._birth = threading.Condition()
-        self._reader = threading.Thread(target=self._read, name="nursery", daemon=True)
+        self._reader = threading.Thread(target=self._read, name="fork server", daemon=True)
         self._reader.start()
 
     def start(
         self, *arguments: str, environ: Mapping[str, str], folder: Path, output: Path, patches: Mapping[str, object] | None = None
-    ) -> Child:
+    ) -> ForkedProcess:
         """`patches`: module constants to set in the child, by dotted name, where a test cannot wait for the real value."""
         request = {
             "arguments": arguments,
@@ -111,9 +111,9 @@ class Nursery:
             self._stdin.write(json.dumps(request).encode() + b"\n")
             self._stdin.flush()
             if not self._birth.wait_for(lambda: self._born, 30):
-                raise TimeoutError("the nursery does not answer")
+                raise TimeoutError("the fork server does not respond")
             # Made here, before its death can be told: the reader waits for the same lock.
-            child = Child(self._born.pop(0), output)
+            child = ForkedProcess(self._born.pop(0), output)
             self._children[child.pid] = child
             self._birth.notify_all()
         return child
@@ -148,7 +148,7 @@ class Nursery:
 
 
 def _serve() -> dict[str, Any] | None:
-    """Fork on request, and tell of births and deaths. Returns a request in the fork it is for, None in the nursery at its end."""
+    """Forks on request and reports starts and exits. Returns the request in each fork, None in the server at its end."""
     wake_out, wake_in = os.pipe()
     os.set_blocking(wake_in, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)

@@ -1,4 +1,4 @@
-"""A seeded storm over a world: it kills, freezes, stops and starts processes, and takes broker and webhook away, until its decks
+"""Seeded chaos: kills, freezes, stops and starts a stack's processes, and takes broker and webhook away, until its decks
 are empty; then all is well again, and everything has to come to its end.
 
 A deck holds what has to happen at least, shuffled: so a run that ends has done it. Failpoints travel with the processes: each
@@ -22,10 +22,10 @@ from admin.actions.dead_letters import Choice, chosen
 from shared import failpoints
 from shared.transport.port import Checkpoint
 from simulator.journal import ReceivedCall
-from tests.faults import menu
+from tests.faults import cases
+from tests.faults.fault_stack import FaultProcess, FaultStack
+from tests.faults.log_probe import LogUnreadable
 from tests.faults.oracle import Disturbance
-from tests.faults.place import Unreadable
-from tests.faults.world import Member, World
 from tests.support import faults
 from tests.support.background import run_on
 
@@ -74,7 +74,7 @@ class Slot:
     """A place for one process at a time."""
 
     role: str
-    member: Member | None = None
+    process: FaultProcess | None = None
     #: When the next one may start.
     due: float = 0.0
     #: Until then it is left alone: it stands still, or ends.
@@ -86,10 +86,10 @@ _OUTAGES: Final = (faults.status(503), faults.status(410), faults.hang_before_he
 
 
 @dataclass(slots=True)
-class Storm:
+class Chaos:
     """`rate`: events a second that the tenant has meanwhile. `session` in seconds."""
 
-    world: World
+    stack: FaultStack
     roles: Sequence[str]
     points: Sequence[str]
     actions: Sequence[str]
@@ -116,7 +116,7 @@ class Storm:
     _outage: str = ""
 
     def __post_init__(self) -> None:
-        self._chance = random.Random(f"{self.world.seed}/storm")
+        self._chance = random.Random(f"{self.stack.seed}/storm")  # this word is part of every seed that docs/faults.md names
         self._slots = [Slot(role) for role in self.roles]
         points = list(self.points)
         self._chance.shuffle(points)
@@ -124,21 +124,21 @@ class Storm:
 
     # -- the whole of it
 
-    def rage(self, within: float) -> None:
+    def cause_faults(self, within: float) -> None:
         """Until the decks are empty. Raises TimeoutError."""
-        world, chance = self.world, self._chance
+        stack, chance = self.stack, self._chance
         self._began = time.monotonic()
         self._misbehave()
         actions = list(self.actions)
         chance.shuffle(actions)
         next_action = self._began + 3.0
-        while actions or self._points or self._later or any(slot.member and slot.member.armed for slot in self._slots):
+        while actions or self._points or self._later or any(slot.process and slot.process.armed for slot in self._slots):
             self._tick()
             now = time.monotonic()
             if now - self._began > within:
-                armed = [slot.member.armed for slot in self._slots if slot.member and slot.member.armed]
+                armed = [slot.process.armed for slot in self._slots if slot.process and slot.process.armed]
                 left = [*actions, *self._points, *armed]
-                raise TimeoutError(f"after {within:g} s not done: {left} {dict(self.happened)}\n{world.last_words()}")
+                raise TimeoutError(f"after {within:g} s not done: {left} {dict(self.happened)}\n{stack.last_words()}")
             if actions and now >= next_action:
                 if self._act(actions[-1]):
                     self.happened[actions.pop()] += 1
@@ -147,41 +147,41 @@ class Storm:
                     actions.insert(0, actions.pop())  # nobody is there for it at the moment
                     next_action = now + 0.1
 
-    def calm(self, within: float) -> float:
+    def wait_until_done(self, within: float) -> float:
         """No more faults: all that is left has to come to its end. Answers the seconds that it took.
 
         Raises TimeoutError when for `within` seconds none did: how fast they do is the machine's affair.
         """
-        world = self.world
+        stack = self.stack
         self.faulty = 0.0
         self._misbehave()
         began = moved = time.monotonic()
-        fewest = len(world.expected) + 1
+        fewest = len(stack.expected) + 1
         while True:
             self._tick(feeding=False)
-            left = world.expected.keys() - world.receiver.journal.maybe_delivered
-            with suppress(Unreadable):  # a broker that came back a moment ago may not answer in time
-                left -= world.place.letters()
+            left = stack.expected.keys() - stack.receiver.journal.maybe_delivered
+            with suppress(LogUnreadable):  # a broker that came back a moment ago may not answer in time
+                left -= stack.probe.dead_letters()
             if not left:
                 return time.monotonic() - began
             if len(left) < fewest:
                 fewest, moved = len(left), time.monotonic()
             if time.monotonic() - moved > within:
-                raise TimeoutError(f"INV-6: {len(left)} events are left for {within:g} s\n{_where_they_are(world, left)}")
+                raise TimeoutError(f"INV-6: {len(left)} events are left for {within:g} s\n{_where_they_are(stack, left)}")
             time.sleep(0.1)
 
     def _is_outage(self, name: str, _call: ReceivedCall) -> bool:
         return self._outage == name
 
     def _misbehave(self) -> None:
-        script = self.world.receiver.script
+        script = self.stack.receiver.script
         script.clear()
         for fault in _OUTAGES:
             script.add(fault, when=partial(self._is_outage, fault.name))
         if self.poison:
-            script.sometimes(1.0, *menu.POISON, when=menu.meets_poison)
+            script.sometimes(1.0, *cases.POISON, when=cases.meets_poison)
         if self.faulty:
-            script.sometimes(self.faulty, *menu.all_kinds(self.world.elsewhere.url))
+            script.sometimes(self.faulty, *cases.all_cases(self.stack.elsewhere.url))
 
     # -- every moment
 
@@ -191,7 +191,7 @@ class Storm:
         if feeding:
             due = round((now - self._began) * self.rate) - self._fed
             if due > 0:
-                self.world.feed(due)
+                self.stack.feed(due)
                 self._fed += due
         for entry in [entry for entry in self._later if entry[0] <= now]:
             self._later.remove(entry)
@@ -200,21 +200,21 @@ class Storm:
             self._look_after(slot, now)
 
     def _look_after(self, slot: Slot, now: float) -> None:
-        member = slot.member
-        if member is None:
+        process = slot.process
+        if process is None:
             if now >= slot.due:
-                slot.member = self._start(slot)
-        elif not member.child.alive:
-            self._ended(slot, member, now)
-        elif member.armed and not slot.busy and now - max(member.child.started, self._broker_since) > _PATIENCE:
+                slot.process = self._start(slot)
+        elif not process.child.alive:
+            self._ended(slot, process, now)
+        elif process.armed and not slot.busy and now - max(process.child.started, self._broker_since) > _PATIENCE:
             slot.busy = True
-            self.happened[f"not reached in time: {member.armed}"] += 1
-            member.ask()
-        elif not member.armed and not slot.busy and self._waits(slot.role) and self._works(member):
+            self.happened[f"not reached in time: {process.armed}"] += 1
+            process.ask()
+        elif not process.armed and not slot.busy and self._waits(slot.role) and self._works(process):
             slot.busy = True  # it makes room for one with a failpoint
-            member.ask()
+            process.ask()
 
-    def _start(self, slot: Slot) -> Member:
+    def _start(self, slot: Slot) -> FaultProcess:
         point = self._waits(slot.role)
         if point:
             self._points.remove(point)
@@ -227,19 +227,19 @@ class Storm:
             late = self._chance.uniform(0.0002, 0.004) if point == "inside-commit" or self._chance.random() < 0.5 else 0
             fault_at = f"{point}:{number}+{late:.4f}" if late else f"{point}:{number}"
         slot.busy = False
-        return self.world.start(slot.role, fault_at=fault_at)
+        return self.stack.start(slot.role, fault_at=fault_at)
 
     def _waits(self, role: str) -> str | None:
         """The next failpoint for this role."""
         return next((point for point in self._points if point in _POINTS_OF[role]), None)
 
-    def _ended(self, slot: Slot, member: Member, now: float) -> None:
-        slot.member = None
+    def _ended(self, slot: Slot, process: FaultProcess, now: float) -> None:
+        slot.process = None
         slot.due = now + self._chance.uniform(*self.restart)
-        if member.died_at_its_point:
+        if process.died_at_its_point:
             self.happened["killed at a point"] += 1
-        elif member.armed:
-            self._points.append(member.armed)  # something else came first
+        elif process.armed:
+            self._points.append(process.armed)  # something else came first
 
     # -- what is done to them
 
@@ -271,37 +271,39 @@ class Storm:
     def _hit(self, what: str, role: str) -> bool:
         """Somebody at work, so that it hurts; a poller that stands by has nothing to lose."""
         at_work = [
-            slot for slot in self._slots if slot.role == role and not slot.busy and slot.member and self._works(slot.member)
+            slot for slot in self._slots if slot.role == role and not slot.busy and slot.process and self._works(slot.process)
         ]
         if not at_work:
             return False
         slot = self._chance.choice(at_work)
-        member = slot.member
-        assert member is not None
+        process = slot.process
+        assert process is not None
         match what:
             case "kill":
                 time.sleep(self._chance.uniform(0, 0.05))
-                if not member.child.alive:
+                if not process.child.alive:
                     return False
-                member.kill()
+                process.kill()
             case "stop":
                 slot.busy = True
-                member.ask()
+                process.ask()
             case "freeze":
                 slot.busy = True
-                since = self.world.freeze(member)
+                since = self.stack.freeze(process)
                 self._later.append(
-                    (since + self.session * self._chance.uniform(1.3, 2.0), lambda: self._thaw(slot, member, since))
+                    (since + self.session * self._chance.uniform(1.3, 2.0), lambda: self._thaw(slot, process, since))
                 )
         return True
 
-    def _works(self, member: Member) -> bool:
-        if member.role == "produce":
-            return member.child.alive and '"polling Auth0"' in member.child.text and time.monotonic() - member.child.started > 1.0
-        return member.child.alive and self.world.works(member)
+    def _works(self, process: FaultProcess) -> bool:
+        if process.role == "produce":
+            return (
+                process.child.alive and '"polling Auth0"' in process.child.text and time.monotonic() - process.child.started > 1.0
+            )
+        return process.child.alive and self.stack.works(process)
 
-    def _thaw(self, slot: Slot, member: Member, since: float) -> None:
-        self.world.thaw(member, since)
+    def _thaw(self, slot: Slot, process: FaultProcess, since: float) -> None:
+        self.stack.thaw(process, since)
         slot.busy = False
 
     def _break_broker(self, *, freeze: bool) -> bool:
@@ -316,7 +318,7 @@ class Storm:
         return True
 
     def _close_webhook(self) -> bool:
-        receiver = self.world.receiver
+        receiver = self.stack.receiver
         port = receiver.port
         run_on(receiver, receiver.stop())
         self._wait(self._chance.uniform(0.5, 2.5))
@@ -324,30 +326,30 @@ class Storm:
         return True
 
 
-def _where_they_are(world: World, left: Collection[str], most: int = 5) -> str:
+def _where_they_are(stack: FaultStack, left: Collection[str], most: int = 5) -> str:
     """Of the first few events that are left: where they stand, the calls for them, and the lines that name them."""
     places: dict[str, list[tuple[int, int]]] = {}
-    for place, record in world.place.records().items():
+    for place, record in stack.probe.records().items():
         places.setdefault(record.log_id, []).append(place)
-    checkpoint, letters = asyncio.run(_stored(world))
+    checkpoint, letters = asyncio.run(_stored(stack))
     found = [f"checkpoint {checkpoint}"]
-    positions = world.observer.samples[-1].positions if world.observer.samples else {}
+    positions = stack.observer.samples[-1].positions if stack.observer.samples else {}
     for log_id in sorted(left)[:most]:
-        in_tenant = world.log.find(log_id, world.log.span(time.time()))
+        in_tenant = stack.log.find(log_id, stack.log.span(time.time()))
         found.append(f"{log_id}, in the tenant: {in_tenant}, at (partition, offset): {places.get(log_id)}")
         found.append(f"  a dead letter: {log_id in letters}")
         found += [f"  committed in {partition}: {positions.get(partition)}" for partition, _ in places.get(log_id, ())]
-        calls = (delivery for delivery in world.receiver.journal.all if delivery.call.log_id == log_id)
+        calls = (delivery for delivery in stack.receiver.journal.all if delivery.call.log_id == log_id)
         found += [f"  {one.call.arrived_ns / 1e9:.3f} {one.call.path} {one.verdict} {one.status}" for one in calls]
-        for member in world.members:
-            lines = [line for line in member.child.text.splitlines() if log_id in line]
-            found += [f"  {member.number} {member.role} (alive: {member.child.alive}): {line}" for line in lines]
-    return "\n".join((*found, world.last_words()))
+        for process in stack.processes:
+            lines = [line for line in process.child.text.splitlines() if log_id in line]
+            found += [f"  {process.number} {process.role} (alive: {process.child.alive}): {line}" for line in lines]
+    return "\n".join((*found, stack.last_words()))
 
 
-async def _stored(world: World) -> tuple[Checkpoint | None, frozenset[str]]:
+async def _stored(stack: FaultStack) -> tuple[Checkpoint | None, frozenset[str]]:
     """The checkpoint, and the log ids with a dead letter, read anew."""
-    transport = world.place.transport()
+    transport = stack.probe.transport()
     try:
         return await transport.checkpoint(), frozenset(found.log_id for found in await chosen(transport, Choice()))
     finally:

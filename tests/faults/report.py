@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Verdict:
+class Report:
     """Figures, and what is wrong; a run is good if `wrong` is empty."""
 
     events: int = 0
@@ -30,7 +30,7 @@ class Verdict:
     threads: int = 0
     wrong: list[str] = field(default_factory=list)
 
-    def demand(self, good: bool, words: str) -> None:
+    def require(self, good: bool, words: str) -> None:
         if not good:
             self.wrong.append(words)
 
@@ -50,7 +50,7 @@ class Verdict:
         )
 
 
-def say(text: object) -> None:
+def show(text: object) -> None:
     """Shown where pytest shows output, and where a run fails."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()

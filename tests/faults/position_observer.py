@@ -18,12 +18,12 @@ from shared import commit_metadata
 from shared.errors import TransportUnusable
 from shared.transport.port import Position
 from simulator.journal import Journal
-from tests.faults.place import Place, Records, Unreadable
+from tests.faults.log_probe import LogProbe, LogUnreadable, Records
 
 _EVERY: Final = 0.05  # seconds
 
 
-class Sample(NamedTuple):
+class PositionSample(NamedTuple):
     #: What had come to its end when these positions had been read, at the latest.
     journal: int
     letters: frozenset[str]
@@ -33,11 +33,11 @@ class Sample(NamedTuple):
 
 
 @dataclass(slots=True)
-class Observer:
-    place: Place
+class PositionObserver:
+    probe: LogProbe
     journal: Journal
     #: One each time that the positions moved.
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[PositionSample] = field(default_factory=list)
     looks: int = 0
     #: Positions went back, which no member may do: partition, before, after.
     setbacks: list[tuple[int, int, int]] = field(default_factory=list)
@@ -48,11 +48,11 @@ class Observer:
         if positions == last:
             return
         # After the positions: what comes to its end in between does no harm.
-        letters = self.place.letters()
+        letters = self.probe.dead_letters()
         for partition, position in positions.items():
             if partition in last and position.offset < last[partition].offset:
                 self.setbacks.append((partition, last[partition].offset, position.offset))
-        self.samples.append(Sample(len(self.journal), letters, positions, clock_ns))
+        self.samples.append(PositionSample(len(self.journal), letters, positions, clock_ns))
 
     def ahead(self, records: Records) -> list[str]:
         """The log ids that a commit counted as done before they were."""
@@ -94,7 +94,7 @@ class Observer:
                 answered.setdefault(delivery.call.log_id, place)
         return answered
 
-    def _newly_done(self, records: Records) -> Iterator[tuple[Sample, list[tuple[int, int]]]]:
+    def _newly_done(self, records: Records) -> Iterator[tuple[PositionSample, list[tuple[int, int]]]]:
         """For each sample the places that it is the first to count as done."""
         left: dict[int, dict[int, None]] = {}
         for partition, offset in sorted(records):
@@ -124,9 +124,9 @@ def _below(waiting: Mapping[int, None], until: int) -> list[int]:
 
 
 @contextmanager
-def watching(place: Place, journal: Journal) -> Iterator[Observer]:
+def watching(probe: LogProbe, journal: Journal) -> Iterator[PositionObserver]:
     """An observer at work in a thread of its own, with one more look at the end."""
-    observer, stop = Observer(place, journal), threading.Event()
+    observer, stop = PositionObserver(probe, journal), threading.Event()
     failures: list[BaseException] = []
     thread = threading.Thread(target=lambda: _run(observer, stop, failures), name="observer")
     thread.start()
@@ -138,15 +138,15 @@ def watching(place: Place, journal: Journal) -> Iterator[Observer]:
     assert not failures, failures
 
 
-def _run(observer: Observer, stop: threading.Event, failures: list[BaseException]) -> None:
+def _run(observer: PositionObserver, stop: threading.Event, failures: list[BaseException]) -> None:
     try:
         asyncio.run(_watch(observer, stop))
     except BaseException as error:  # noqa: BLE001  raised where the watching ends
         failures.append(error)
 
 
-async def _watch(observer: Observer, stop: threading.Event) -> None:
-    transport = observer.place.transport()
+async def _watch(observer: PositionObserver, stop: threading.Event) -> None:
+    transport = observer.probe.transport()
     loop = asyncio.get_running_loop()
     stopping = False
     while not stopping:
@@ -156,8 +156,8 @@ async def _watch(observer: Observer, stop: threading.Event) -> None:
             moment = time.monotonic_ns()
             positions = {partition: seen.committed for partition, seen in progress.items() if seen.committed}
             await loop.run_in_executor(None, observer.look, positions, moment)
-        except (TransportUnusable, Unreadable):
+        except (TransportUnusable, LogUnreadable):
             pass  # the broker is down, or the file is not there yet
         await asyncio.sleep(_EVERY)
     await transport.close()
-    observer.place.close()
+    observer.probe.close()

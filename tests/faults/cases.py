@@ -17,7 +17,7 @@ def retry_after(value: str, status: int, name: str) -> HttpFault:
     return HttpFault(name=f"{status} retry-after {name}", change=fault.change)
 
 
-def all_kinds(elsewhere: str) -> list[HttpFault]:
+def all_cases(elsewhere: str) -> list[HttpFault]:
     """Each kind once; redirects lead to the URL `elsewhere`, where nobody must ever come."""
     return [
         *(faults.status(code) for code in (201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 410, 413, 422, 425, 429)),

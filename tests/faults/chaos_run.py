@@ -1,0 +1,21 @@
+"""A chaos from its first fault to its report, and what every chaos has to answer for."""
+
+from __future__ import annotations
+
+from tests.faults.chaos import Chaos
+from tests.faults.oracle import examine
+from tests.faults.report import Report, show
+
+
+def chaos_run(chaos: Chaos, *, within: float, done_within: float = 60.0) -> Report:
+    """Raises TimeoutError if the chaos does not get through its decks, or nothing of what is left comes to its end any more."""
+    stack = chaos.stack
+    show(f"FAULTS_SEED={stack.seed}")
+    chaos.cause_faults(within)
+    seconds = chaos.wait_until_done(done_within)
+    stack.stop_all()
+    report = examine(stack, chaos.disturbances)
+    show(f"{report}\nhappened: {dict(chaos.happened)}; all done {seconds:.1f} s after the last fault")
+    missed = {point for point in chaos.points if report.killed_at[point] < chaos.points.count(point)}
+    report.require(not missed, f"nobody was killed at {missed}")
+    return report
