@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tests.faults.chaos import Chaos
 from tests.faults.oracle import examine
-from tests.faults.report import Report, show
+from tests.faults.report import RunReport, show
 
 
-def chaos_run(chaos: Chaos, *, within: float, done_within: float = 60.0) -> Report:
+def chaos_run(chaos: Chaos, *, within: float, done_within: float = 60.0) -> RunReport:
     """Raises TimeoutError if the chaos does not get through its decks, or nothing of what is left comes to its end any more."""
     stack = chaos.stack
     show(f"FAULTS_SEED={stack.seed}")

@@ -14,7 +14,7 @@ from typing import Any, Final
 from simulator.journal import JournalEntry
 from tests.faults.fault_stack import FaultProcess, FaultStack
 from tests.faults.log_probe import Records
-from tests.faults.report import Report, show
+from tests.faults.report import RunReport, show
 
 #: Seconds before a disturbance in which what was answered 200 may not be committed yet: the interval of commits in these
 #: tests, the poll in between, and a machine that has other things to do.
@@ -45,11 +45,11 @@ class Disturbance:
         return (self.path is None or self.path == path) and self.begin - _UNCOMMITTED <= moment <= self.end + _UNCOMMITTED
 
 
-def examine(stack: FaultStack, disturbances: Sequence[Disturbance] = ()) -> Report:
+def examine(stack: FaultStack, disturbances: Sequence[Disturbance] = ()) -> RunReport:
     """After every process has ended and the log can be read."""
     records, letters = stack.probe.records(), stack.probe.dead_letters()
     journal = stack.receiver.journal
-    report = Report(
+    report = RunReport(
         events=len(stack.expected),
         delivered=len(journal.maybe_delivered),
         letters=len(letters),
@@ -77,14 +77,14 @@ def examine(stack: FaultStack, disturbances: Sequence[Disturbance] = ()) -> Repo
     return report
 
 
-def examine_and_show(stack: FaultStack, *words: str) -> Report:
+def examine_and_show(stack: FaultStack, *words: str) -> RunReport:
     """What `examine` answers, shown with the seed and these words."""
     report = examine(stack)
     show("\n".join((f"FAULTS_SEED={stack.seed}", str(report), *words)))
     return report
 
 
-def _nothing_is_lost(report: Report, stack: FaultStack, letters: frozenset[str]) -> None:
+def _nothing_is_lost(report: RunReport, stack: FaultStack, letters: frozenset[str]) -> None:
     done = stack.receiver.journal.maybe_delivered | letters
     lost = sorted(stack.expected.keys() - done)
     report.require(not lost, f"INV-1 lost: {lost[:5]} and {max(0, len(lost) - 5)} more")
@@ -92,7 +92,7 @@ def _nothing_is_lost(report: Report, stack: FaultStack, letters: frozenset[str])
     report.require(not strangers, f"INV-1 never asked for: {strangers[:5]}")
 
 
-def _bytes_are_kept(report: Report, stack: FaultStack) -> None:
+def _bytes_are_kept(report: RunReport, stack: FaultStack) -> None:
     spoilt = [
         delivery.call.log_id
         for delivery in stack.receiver.journal.all
@@ -101,7 +101,7 @@ def _bytes_are_kept(report: Report, stack: FaultStack) -> None:
     report.require(not spoilt, f"delivered with other bytes: {spoilt[:5]}")
 
 
-def _commits_are_never_ahead(report: Report, stack: FaultStack, records: Records) -> None:
+def _commits_are_never_ahead(report: RunReport, stack: FaultStack, records: Records) -> None:
     ahead = stack.observer.ahead(records)
     report.require(not ahead, f"INV-4 committed before their 200: {ahead[:5]} and {max(0, len(ahead) - 5)} more")
     report.require(not stack.observer.setbacks, f"INV-4 positions went back: {stack.observer.setbacks[:5]}")
@@ -116,7 +116,7 @@ def _twice(records: Records) -> Mapping[str, Sequence[float]]:
 
 
 def _repeats_have_a_reason(
-    report: Report, stack: FaultStack, records: Records, twice: Collection[str], disturbances: Sequence[Disturbance]
+    report: RunReport, stack: FaultStack, records: Records, twice: Collection[str], disturbances: Sequence[Disturbance]
 ) -> None:
     """INV-5: what was answered 200 is called again only if its commit can have been cut off; then it is a question of seconds."""
     known = [*disturbances, *(one for process in stack.processes for one in _of(process))]
@@ -140,7 +140,7 @@ def _repeats_have_a_reason(
 
 
 def _written_twice_for_a_reason(
-    report: Report, stack: FaultStack, twice: Mapping[str, Sequence[float]], disturbances: Sequence[Disturbance]
+    report: RunReport, stack: FaultStack, twice: Mapping[str, Sequence[float]], disturbances: Sequence[Disturbance]
 ) -> None:
     """INV-2, and what is outside of the promise: a poller or a broker that stood still while it wrote."""
     frozen = [(one.begin, one.end) for one in disturbances if one.frozen]
@@ -152,7 +152,7 @@ def _written_twice_for_a_reason(
         report.require(reason, f"INV-2 twice in the topic, and nothing stood still: {log_id}, written at {copies}")
 
 
-def _users_are_in_order(report: Report, stack: FaultStack) -> None:
+def _users_are_in_order(report: RunReport, stack: FaultStack) -> None:
     """By the first 200 of each event, whole or not: the next event of its user came after it, in the order of the log."""
     last: dict[str, JournalEntry] = {}
     wrong = []
@@ -215,7 +215,7 @@ def _when(line: Mapping[str, Any]) -> float:
     return datetime.fromisoformat(line["timestamp"]).timestamp() - time.time() + time.monotonic()
 
 
-def _processes_are_well(report: Report, stack: FaultStack) -> None:
+def _processes_are_well(report: RunReport, stack: FaultStack) -> None:
     for process in stack.processes:
         code = process.child.code
         killed = code == -signal.SIGKILL and (process.killed is not None or process.died_at_its_point)
@@ -231,7 +231,7 @@ def _processes_are_well(report: Report, stack: FaultStack) -> None:
             _counts_are_honest(report, stack, process)
 
 
-def _counts_are_honest(report: Report, stack: FaultStack, process: FaultProcess) -> None:
+def _counts_are_honest(report: RunReport, stack: FaultStack, process: FaultProcess) -> None:
     """INV-9: what a process says at its end that it did is what the receiver saw."""
     stopped = [line for line in process.lines() if line.get("event") == "stopped" and line.get("loop") == "worker"]
     calls = [delivery for delivery in stack.receiver.journal.all if delivery.call.path == process.path]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Report:
+class RunReport:
     """Figures, and what is wrong; a run is good if `wrong` is empty."""
 
     events: int = 0

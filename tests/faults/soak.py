@@ -25,7 +25,7 @@ from tests.faults.chaos import Chaos
 from tests.faults.chaos_run import chaos_run
 from tests.faults.fault_stack import fault_stack
 from tests.faults.log_probe import KafkaProbe
-from tests.faults.report import Report, show
+from tests.faults.report import RunReport, show
 from tests.support.fork_server import ROOT, ForkServer
 from tests.support.kafka.broker import JarsBroker
 
@@ -57,7 +57,7 @@ class SoakTotals:
     figures: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
 
-    def add(self, report: Report, chaos: Chaos) -> None:
+    def add(self, report: RunReport, chaos: Chaos) -> None:
         self.happened.update(chaos.happened)
         self.kinds.update(report.kinds)
         for name in ("events", "delivered", "letters", "duplicates", "repeated_records", "rebalances", "looks", "commits_seen"):
@@ -120,7 +120,7 @@ def _round(total: SoakTotals, fork_server: ForkServer) -> None:
         try:
             report = chaos_run(chaos, within=_ROUND, done_within=90)
         except TimeoutError as error:
-            report = Report(wrong=[str(error)])
+            report = RunReport(wrong=[str(error)])
     total.rounds += 1
     total.add(report, chaos)
     if report.wrong:
