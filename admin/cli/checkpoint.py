@@ -46,9 +46,9 @@ def set_checkpoint(
         where = f"the checkpoint in {settings.checkpoint_topic} to {checkpoint.log_id}"
         return confirm(f"Set {where}, a page before the newest record?", yes=yes)
 
-    from admin.actions.checkpoint import recover  # importing kafka takes up to a second
+    from admin.actions.kafka import recover_checkpoint  # importing kafka takes up to a second
 
-    recovered = recover(settings, confirmed)
+    recovered = recover_checkpoint(settings, confirmed)
     if recovered:
         say(f"The checkpoint is {recovered.log_id}; the next poller to take over goes on from there.")
 

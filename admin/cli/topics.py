@@ -26,13 +26,13 @@ def create(
     """Make the topics that are missing; refuse what is there and differs."""
     settings = kafka_settings(_OTHERWISE)
 
-    from admin.actions import topics  # importing kafka takes up to a second
+    from admin.actions import kafka  # importing kafka takes up to a second
 
     if print_only:
-        for command in topics.commands(settings, partitions):
+        for command in kafka.commands(settings, partitions):
             say(command)
         return
-    report = topics.create(settings, partitions)
+    report = kafka.create_topics(settings, partitions)
     for name in report.created:
         say(f"created  {name}")
     for name in report.present:
@@ -44,9 +44,9 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
     """Show the topics as they are on the cluster."""
     settings = kafka_settings(_OTHERWISE)
 
-    from admin.actions import topics
+    from admin.actions import kafka
 
-    rows = topics.describe(settings)
+    rows = kafka.describe_topics(settings)
     if as_json:
         show_json(rows)
     else:
