@@ -254,7 +254,7 @@ def test_a_checkpoint_that_auth0_forgot_has_a_way_on_that_the_poller_names(stack
     refused = _ends(stack.start("checkpoint", "reset", "--yes"), 3)
     assert "poller" in refused
     assert poller.stop() == 0
-    assert "say --yes" in _ends(stack.start("checkpoint", "reset"), 2)
+    assert "confirm with --yes" in _ends(stack.start("checkpoint", "reset"), 2)
     on_kafka = "KAFKA_TOPIC" in log.environ
     said = _ends(stack.start("checkpoint", "reset", "--yes"))
     assert ("At most 60 events may be published again" if on_kafka else "No event will be published again") in said
