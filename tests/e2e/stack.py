@@ -44,7 +44,7 @@ class Process:
 
     def kill(self) -> None:
         self.popen.kill()
-        self.popen.wait(10)
+        self.popen.wait(60)
 
     @property
     def alive(self) -> bool:

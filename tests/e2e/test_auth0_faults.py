@@ -71,7 +71,7 @@ def test_run_once_gives_up_on_a_tenant_that_is_not_there(stack_of: StackOf) -> N
     stack = stack_of(ListedLog(simple(range(30))))
     run_on(stack.tenant, stack.tenant.stop())
     process = stack.start("run", "--once", "--timeout", "2")
-    assert process.wait(10) == 3
+    assert process.wait(60) == 3
     assert "Auth0's log was not read to its end" in process.text
     assert "Traceback" not in process.text
     polls = [line for line in lines(process, "error") if line.startswith("polling failed")]

@@ -29,7 +29,7 @@ def _fails(
     stack: Stack, code: int, *words: str, arguments: tuple[str, ...] = ("run",), settings: Mapping[str, str] | None = None
 ) -> str:
     process = stack.start(*arguments, **(settings or {}))
-    assert process.wait(20) == code, process.text
+    assert process.wait(60) == code, process.text
     assert "Traceback" not in process.text
     assert "canary" not in process.text
     for word in words:
@@ -118,7 +118,7 @@ def test_a_file_that_is_no_log_of_ours_is_refused_and_left_as_it_is(
     spoil(path)
     before = path.read_bytes() if path.is_file() else b""
     process = stack.start("run")
-    assert process.wait(20) in (2, 3)
+    assert process.wait(60) in (2, 3)
     assert words in process.text
     assert "Traceback" not in process.text
     assert before == (path.read_bytes() if path.is_file() else b"")
@@ -134,7 +134,7 @@ def test_an_operator_in_the_wrong_folder_is_not_told_that_all_is_done(stack: Sta
 
 def test_a_missing_folder_is_named(stack: Stack) -> None:
     process = stack.start("run", SQLITE_PATH=str(stack.folder / "nowhere" / "log.db"))
-    assert process.wait(20) in (2, 3)
+    assert process.wait(60) in (2, 3)
     assert "nowhere" in process.text
     assert "Traceback" not in process.text
 
@@ -173,7 +173,7 @@ def test_an_unexpected_error_ends_with_1(stack: Stack) -> None:
     broken.mkdir()
     (broken / "httptools.py").write_text("raise RuntimeError('provoked')\n")
     process = stack.start("run", PYTHONPATH=str(broken))
-    assert process.wait(20) == 1
+    assert process.wait(60) == 1
     assert "provoked" in process.text
 
 
@@ -197,7 +197,7 @@ def test_commands_end_with_their_exit_code(tmp_path: Path, arguments: list[str],
         env=guarded({"PATH": os.environ["PATH"]}),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert done.returncode == code, done.stderr
@@ -211,7 +211,7 @@ def test_a_taken_port_is_named(stack: Stack) -> None:
 def test_config_show_names_sources_and_masks_secrets(stack: Stack) -> None:
     (stack.folder / ".env").write_text("WINDOW=77\nAUTHORIZATION=canary-token\n")
     process = stack.start("config", "show")
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert "canary" not in process.text
     for words in (("WINDOW", "77", ".env"), ("AUTHORIZATION", "***", ".env"), ("POLL_INTERVAL", "0.2", "environment")):
         assert any(all(word in line for word in words) for line in process.text.splitlines()), words

@@ -75,7 +75,7 @@ def test_more_calls_than_the_limit_allows_are_refused_at_the_start(
 ) -> None:
     stack.prefix = _limited(f"-n {limit}")
     process = stack.start("run", WEBHOOK_CONCURRENT_CALLS=str(calls))
-    assert process.wait(20) == 3, process.text
+    assert process.wait(60) == 3, process.text
     assert all(word in process.text for word in words), process.text
     assert "Traceback" not in process.text
 

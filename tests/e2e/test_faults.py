@@ -34,7 +34,7 @@ def test_nothing_is_passed_over_and_all_arrives_when_it_recovers(stack_of: Stack
     stack.receiver.script.add(fault)
     process = stack.start("run", WEBHOOK_TIMEOUT="0.3")
     journal = stack.receiver.journal
-    run_on(stack.receiver, journal.wait_until(lambda journal: len(journal) >= 20, timeout=20))
+    run_on(stack.receiver, journal.wait_until(lambda journal: len(journal) >= 20, timeout=60))
     assert journal.delivered == ()
     stack.receiver.script.clear()
     stack.delivered(60)

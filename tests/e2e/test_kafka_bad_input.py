@@ -29,7 +29,7 @@ StackOf = Callable[[TenantLog], Stack]
 
 
 def _ends(process: Process, code: int, *words: str) -> None:
-    assert process.wait(20) == code, process.text
+    assert process.wait(60) == code, process.text
     assert "Traceback" not in process.text
     for word in words:
         assert word in process.text

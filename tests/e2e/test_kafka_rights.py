@@ -19,7 +19,7 @@ from tests.support.listed_log import ListedLog
 
 Create = Callable[..., Principal]
 COMMANDS = {"producer": "produce", "consumer": "consume"}
-SECONDS = 20.0
+SECONDS = 60
 
 
 @pytest.fixture

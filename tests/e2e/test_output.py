@@ -138,7 +138,7 @@ def test_what_listen_shows_on_a_terminal_is_printable(environ: dict[str, str], o
             assert response.status == 200
         shown = _read(main)
         listen.send_signal(signal.SIGINT)
-        assert listen.wait(20) == 0
+        assert listen.wait(60) == 0
     finally:
         listen.kill()
         listen.wait()
@@ -190,7 +190,7 @@ def test_a_listener_whose_reader_went_away_ends(environ: dict[str, str]) -> None
         listen.stdout.close()
         with suppress(OSError), urllib.request.urlopen(urllib.request.Request(url, data=b"{}")):
             pass
-        assert listen.wait(20) == 0
+        assert listen.wait(60) == 0
         assert b"Traceback" not in listen.stderr.read()
 
 
@@ -209,7 +209,7 @@ def test_a_journal_that_cannot_be_written_is_one_line_and_exit_3(environ: dict[s
             url = first.rpartition("=")[2].strip()
             with suppress(OSError), urllib.request.urlopen(urllib.request.Request(url, data=b"{}")):
                 pass
-        assert listen.wait(20) == 3
+        assert listen.wait(60) == 3
         rest = (first + listen.stderr.read().decode()).splitlines()
     assert [line for line in rest if line.startswith("error: ")] == [rest[-1]]
     assert f"the journal {journal} cannot be written: {words}" in rest[-1]

@@ -124,7 +124,7 @@ def test_listen_prints_bodies_and_nothing_else(tmp_path: Path) -> None:
             url = (tmp_path / "err").read_text().split("WEBHOOK_URL=")[1].split()[0]
             assert stack.start("run", "--once", WEBHOOK_URL=url).wait() == 0
             listen.send_signal(signal.SIGTERM)
-            assert listen.wait(10) == 0
+            assert listen.wait(60) == 0
         finally:
             listen.kill()
             listen.wait()

@@ -133,7 +133,7 @@ def test_events_are_delivered_and_a_stop_is_heard_whatever_the_log_s_reader_does
     with _started(stack, ends(), "run") as process:
         stack.delivered(EVENTS)
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     with closing(sqlite3.connect(stack.folder / "log.db")) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert b'"level"' not in (stack.folder / "log.db").read_bytes()
@@ -245,7 +245,7 @@ def test_a_process_whose_loop_is_blocked_ends_after_the_grace() -> None:
         assert process.stdout
         process.stdout.readline()
         process.terminate()
-        assert process.wait(20) == 3
+        assert process.wait(60) == 3
 
 
 @contextmanager

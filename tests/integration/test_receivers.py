@@ -55,7 +55,7 @@ class Program:
     def stop(self) -> None:
         if self._popen is not None:
             self._popen.kill()
-            self._popen.wait(10)
+            self._popen.wait(60)
 
     @property
     def url(self) -> str:

@@ -77,7 +77,7 @@ async def test_a_page_that_a_kill_cut_short_is_completed_and_nothing_is_in_the_t
     settings: TransportSettings, child: Start, sent: int
 ) -> None:
     await fill(settings, 20)
-    assert child("die", 20, 60, sent).wait(20) == -9
+    assert child("die", 20, 60, sent).wait(60) == -9
     publisher = await leading(settings)
     # The next pages are cut otherwise than the one that died.
     assert await publisher.publish(page := events(20, 30), checkpoint_of(page)) == 10 - min(sent, 10)
@@ -89,7 +89,7 @@ async def test_a_page_that_a_kill_cut_short_is_completed_and_nothing_is_in_the_t
 
 
 async def test_the_first_page_of_all_can_be_cut_short_too(settings: TransportSettings, child: Start) -> None:
-    assert child("die", 0, 40, 13).wait(20) == -9
+    assert child("die", 0, 40, 13).wait(60) == -9
     publisher = await KafkaTransport(settings).publisher()
     assert await publisher.acquire() is None
     assert await publisher.publish(page := events(0, 40), checkpoint_of(page)) == 27
@@ -109,7 +109,7 @@ async def test_after_a_reset_a_page_that_a_kill_cut_short_is_completed_and_no_mo
 
     transport = KafkaTransport(settings)
     assert await transport.reset_checkpoint(confirmed)
-    assert child("die", 10, 30, 7).wait(20) == -9  # the tenant forgot the first ten
+    assert child("die", 10, 30, 7).wait(60) == -9  # the tenant forgot the first ten
     publisher = await transport.publisher()
     assert await publisher.acquire() == OLDEST
     assert await publisher.publish(page := events(10, 40), checkpoint_of(page)) == 30 - 7
@@ -222,7 +222,7 @@ async def test_a_checkpoint_from_the_topic_passes_nothing_over_and_publishes_not
 ) -> None:
     await fill(settings, 1200, 100)
     # A page that is cut short, so that the newest record does not say what is before it.
-    assert child("die", 1200, 1260, sent).wait(20) == -9
+    assert child("die", 1200, 1260, sent).wait(60) == -9
     _put(settings, KEY, damaged)
     checkpoint, ends = checkpoints.derive(settings)
     checkpoints.store(settings, checkpoint, ends)

@@ -155,7 +155,7 @@ async def test_a_response_that_arrived_while_the_process_was_frozen_is_read_afte
         with server.accept()[0] as accepted:
             accepted.recv(65536)
             theirs.send(b"!")
-            frozen.wait(20)
+            frozen.wait(60)
             accepted.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
 
     with ours, theirs, socket.create_server(("127.0.0.1", 0)) as server:
