@@ -54,7 +54,7 @@ class Process:
     def text(self) -> str:
         return self.output.read_text()
 
-    def says(self, words: str, *, within: float = 60) -> None:
+    def wait_for_log(self, words: str, *, within: float = 60) -> None:
         """Wait until its log holds these words. Raises TimeoutError with the log."""
         deadline = time.monotonic() + within
         while words not in self.text:
@@ -106,7 +106,7 @@ class Stack:
         self.processes.append(process)
         return process
 
-    def delivered(self, count: int, *, within: float = 30) -> None:
+    def wait_delivered(self, count: int, *, within: float = 30) -> None:
         """Wait until so many different events were answered 200. Raises TimeoutError."""
         run_on(self.receiver, self.receiver.journal.wait_for(count, timeout=within))
 

@@ -58,9 +58,9 @@ def test_a_tenant_that_is_not_there_yet_is_waited_for(stack_of: StackOf) -> None
     port = stack.tenant.port
     run_on(stack.tenant, stack.tenant.stop())
     process = stack.start("run")
-    process.says("no response from http://127.0.0.1")
+    process.wait_for_log("no response from http://127.0.0.1")
     run_on(stack.tenant, stack.tenant.start(port=port))
-    stack.delivered(30)
+    stack.wait_delivered(30)
     assert process.stop() == 0
     assert set(lines(process, "error")) == {"polling failed, the checkpoint stays"}
     assert "Traceback" not in process.text
@@ -83,10 +83,10 @@ def test_bad_pages_are_named_and_asked_for_again_at_leisure(stack_of: StackOf) -
     stack = stack_of(ListedLog(simple(range(250))))
     stack.tenant.faults.in_order(None, None, tenant_faults.html(), tenant_faults.without_id())
     process = stack.start("run")
-    process.says("an HTML page (a proxy or a login page in between?)")
-    process.says("entry 0 of the page has no usable log_id or _id")
+    process.wait_for_log("an HTML page (a proxy or a login page in between?)")
+    process.wait_for_log("entry 0 of the page has no usable log_id or _id")
     assert stack.tenant.count("/api/v2/logs") == 4
-    stack.delivered(250)
+    stack.wait_delivered(250)
     assert process.stop() == 0
     assert stack.tenant.count("/oauth/token") == 1
     assert lines(process, "error") == ["polling failed, the checkpoint stays"] * 2
@@ -102,13 +102,13 @@ def test_a_secret_that_is_rotated_stops_no_delivery(stack_of: StackOf) -> None:
     known = stack.tenant.tokens.application
     stack.receiver.latency = 0.01
     process = stack.start("run", WEBHOOK_CONCURRENT_CALLS="2")
-    process.says("page published")
+    process.wait_for_log("page published")
     stack.tenant.tokens.application = replace(known, client_secret="another")
     stack.tenant.tokens.revoke()
-    process.says("AUTH0_CLIENT_SECRET is wrong")
+    process.wait_for_log("AUTH0_CLIENT_SECRET is wrong")
     stack.tenant.tokens.application = known
     log.append(simple([200])[0])
-    stack.delivered(201)
+    stack.wait_delivered(201)
     assert process.stop() == 0
     assert SECRET not in process.text
 
@@ -118,5 +118,5 @@ def test_a_stop_does_not_wait_for_an_auth0_that_hangs(stack_of: StackOf) -> None
     stack = stack_of(ListedLog(simple(range(5))))
     stack.tenant.faults.in_order(None, faults.hang_before_headers())
     process = stack.start("run")
-    stack.delivered(1)
+    stack.wait_delivered(1)
     assert process.stop(within=3) == 0

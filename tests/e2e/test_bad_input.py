@@ -151,7 +151,7 @@ def test_a_read_only_file_is_named(stack: Stack) -> None:
 
 def test_a_second_process_on_the_same_file_is_refused(stack: Stack) -> None:
     first = stack.start("run")
-    stack.delivered(20)
+    stack.wait_delivered(20)
     _fails(stack, 3, "already has a", "SQLITE_PATH")
     _fails(stack, 3, "already has a consumer", arguments=("consume",))
     _fails(stack, 3, "already has a poller", arguments=("produce",))
@@ -162,7 +162,7 @@ def test_a_second_process_on_the_same_file_is_refused(stack: Stack) -> None:
 def test_producer_and_consumer_may_be_two_processes_on_one_file(stack: Stack) -> None:
     consumer = stack.start("consume")
     producer = stack.start("produce")
-    stack.delivered(20)
+    stack.wait_delivered(20)
     assert (producer.stop(), consumer.stop()) == (0, 0)
     assert "AUTH0" not in consumer.text
 

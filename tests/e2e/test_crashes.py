@@ -27,7 +27,7 @@ def test_a_killed_run_loses_nothing_and_repeats_at_most_the_window(stack_of: Sta
     chance = random.Random(11)
     for number in range(kills):
         process = stack.start("run", WINDOW=str(WINDOW))
-        stack.delivered((number + 1) * 200)
+        stack.wait_delivered((number + 1) * 200)
         time.sleep(chance.uniform(0, 0.1))
         assert process.alive
         process.kill()
@@ -48,7 +48,7 @@ def test_a_run_killed_while_it_catches_up_repeats_50_events_and_what_was_under_w
     stack.receiver.latency = 0.01
     for number in range(kills):
         process = stack.start("run", WEBHOOK_CONCURRENT_CALLS="5", COMMIT_INTERVAL="")
-        stack.delivered((number + 1) * 700)
+        stack.wait_delivered((number + 1) * 700)
         process.kill()
     assert len(stack.receiver.journal.delivered) < count, "the kills did not hit a process at work"
     assert stack.start("run", "--once").wait() == 0
@@ -62,10 +62,10 @@ def test_the_committed_position_is_never_ahead_of_a_200(stack_of: StackOf, log: 
     stack.receiver.script.sometimes(0.2, faults.status(500), faults.close(), faults.slow(0.1))
     with watching(log, stack.receiver.journal) as watch:
         process = stack.start("run")
-        stack.delivered(150)
+        stack.wait_delivered(150)
         process.kill()
         process = stack.start("run")
-        stack.delivered(400, within=60)
+        stack.wait_delivered(400, within=60)
         assert process.stop() == 0
     records = log.dump()
     assert len(records) == 400
@@ -79,7 +79,7 @@ def test_sigterm_drains_commits_and_ends_well(stack_of: StackOf) -> None:
     stack = stack_of(ListedLog(simple(range(100), users=100)))
     stack.receiver.latency = 0.5
     process = stack.start("run")
-    stack.delivered(5)
+    stack.wait_delivered(5)
     time.sleep(0.1)
     began = time.monotonic()
     assert process.stop(signal.SIGTERM) == 0
@@ -109,7 +109,7 @@ def test_a_second_signal_ends_at_once(stack_of: StackOf) -> None:
     process = stack.start("run", DRAIN_TIMEOUT="20")
     stack.until(lambda: stack.receiver.open_calls.now >= 1)
     process.popen.send_signal(signal.SIGTERM)
-    process.says("a second signal ends at once")
+    process.wait_for_log("a second signal ends at once")
     began = time.monotonic()
     assert process.stop(signal.SIGTERM) == 128 + signal.SIGTERM
     assert time.monotonic() - began < 3

@@ -64,10 +64,10 @@ def test_run_goes_on_with_what_comes_later(stack_of: StackOf) -> None:
     log = ListedLog(simple(range(10)))
     stack = stack_of(log)
     process = stack.start("run")
-    stack.delivered(10)
+    stack.wait_delivered(10)
     for raw in simple(range(10, 25)):
         log.append(raw)
-    stack.delivered(25)
+    stack.wait_delivered(25)
     assert process.stop() == 0
     assert len(stack.receiver.journal) == 25
 

@@ -41,7 +41,7 @@ def test_sixty_four_are_enough_for_the_default_number_of_calls(stack_of: Callabl
     stack.receiver.script.add(faults.slow(0.02))
     stack.prefix = _limited("-n 64")
     process = stack.start("run")
-    stack.delivered(100)
+    stack.wait_delivered(100)
     assert process.stop() == 0
     assert "descriptor" not in process.text
 
@@ -50,14 +50,14 @@ def test_sixty_four_are_enough_for_the_default_number_of_calls(stack_of: Callabl
 def test_a_poller_without_one_says_so_and_asks_again(stack: Stack, tenant_log: ListedLog) -> None:
     process = stack.start("run", POLL_INTERVAL="0.1", VERBOSITY="info")
     _append(tenant_log, simple([0]))
-    stack.delivered(1)
+    stack.wait_delivered(1)
     soft, hard = resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE, (3, hard))  # what is open stays open
     stack.tenant.faults.add(faults.close(), times=1)
-    process.says("no file descriptor is left")
+    process.wait_for_log("no file descriptor is left")
     resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE, (soft, hard))
     _append(tenant_log, simple(range(1, 20)))
-    stack.delivered(20)
+    stack.wait_delivered(20)
     assert process.stop() == 0
     assert "Traceback" not in process.text
 
@@ -83,7 +83,7 @@ def test_more_calls_than_the_limit_allows_are_refused_at_the_start(
 def test_the_soft_limit_is_raised_where_the_hard_one_allows_it(stack: Stack) -> None:
     stack.prefix = _limited("-Sn 64")
     process = stack.start("run", WEBHOOK_CONCURRENT_CALLS="100")
-    process.says("partition assigned")
+    process.wait_for_log("partition assigned")
     assert process.stop() == 0
 
 
@@ -95,7 +95,7 @@ def test_a_receiver_without_one_for_a_connection_goes_on_with_those_it_has(stack
         (folder / "uvloop" / "__init__.py").write_text("raise ImportError")
     stack.prefix = _limited("-n 64")
     process = stack.start("listen", "--port", "0", PYTHONPATH=os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
-    process.says("listening")
+    process.wait_for_log("listening")
     port = int(process.text.rpartition(":")[2].rstrip("/\n"))
     with ExitStack() as opened:
         connections = [opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10)) for _ in range(100)]
@@ -115,12 +115,12 @@ def test_running_out_of_them_spends_no_attempt_and_opens_no_breaker(stack: Stack
     process = stack.start(
         "run", WEBHOOK_CONCURRENT_CALLS="20", WEBHOOK_MAX_ATTEMPTS="1", WEBHOOK_BREAKER_FAILURES="1", VERBOSITY="info"
     )
-    process.says("partition assigned")
+    process.wait_for_log("partition assigned")
     _append(tenant_log, simple([0]))
-    stack.delivered(1)
+    stack.wait_delivered(1)
     _leave(process, 3)
     _append(tenant_log, simple(range(1, 101), users=100))
-    stack.delivered(101)
+    stack.wait_delivered(101)
     assert process.stop() == 0
     assert process.text.count("no call can start beside those that are open") == 1
     for unwanted in ("Traceback", "breaker open", "set aside", "not delivered"):

@@ -37,7 +37,7 @@ def test_nothing_is_passed_over_and_all_arrives_when_it_recovers(stack_of: Stack
     run_on(stack.receiver, journal.wait_until(lambda journal: len(journal) >= 20, timeout=60))
     assert journal.delivered == ()
     stack.receiver.script.clear()
-    stack.delivered(60)
+    stack.wait_delivered(60)
     assert process.stop() == 0
     assert journal.disorder() == []
     assert journal.duplicates == ()
@@ -59,9 +59,9 @@ def test_a_receiver_that_is_not_there_is_waited_for(stack_of: StackOf) -> None:
     port = stack.receiver.port
     run_on(stack.receiver, stack.receiver.stop())
     process = stack.start("run")
-    process.says("no connection")
+    process.wait_for_log("no connection")
     run_on(stack.receiver, stack.receiver.start(port=port))
-    stack.delivered(30)
+    stack.wait_delivered(30)
     assert process.stop() == 0
     assert stack.receiver.journal.disorder() == []
 

@@ -68,7 +68,7 @@ def test_brokers_that_cannot_be_reached_are_waited_for_until_a_stop(away: Stack)
 def test_a_broker_that_accepts_and_is_silent_is_named(away: Stack) -> None:
     with ports.silent() as server:
         process = away.start("produce", KAFKA_BOOTSTRAP_SERVERS=server)
-        process.says(f"Kafka at {server}: it accepts connections and is silent for 3 s")
+        process.wait_for_log(f"Kafka at {server}: it accepts connections and is silent for 3 s")
         assert process.stop() == 0
 
 
@@ -143,7 +143,7 @@ def test_metadata_that_cannot_be_read_is_ignored_with_a_warning(stack: Stack, lo
     admin.close()
     passed = {log_id for (partition, offset), log_id in log.dump().items() if partition in texts and offset < 1}
     process = stack.start("consume")
-    stack.delivered(60 - len(passed))
+    stack.wait_delivered(60 - len(passed))
     assert process.stop() == 0
     assert not passed & set(stack.receiver.journal.delivered)
     warnings = _lines(process, "the metadata of the committed position is damaged or another program's")
@@ -160,7 +160,7 @@ def test_records_that_are_not_ours_are_held_and_never_passed(stack: Stack, log: 
     asyncio.run(publish(log.transport(), events(60, 120)))
     for _ in range(2):
         process = stack.start("consume")
-        stack.delivered(120)
+        stack.wait_delivered(120)
         stack.until(lambda: len(_lines(process, "cannot be delivered and is held")) == len(held))  # noqa: B023
         assert process.stop() == 0
         assert [line["offset"] for line in _lines(process, "cannot be delivered and is held")] == held
@@ -175,7 +175,7 @@ def test_when_retention_takes_what_was_held_the_events_behind_it_stay_done(stack
         held = write(b"another program's")
     asyncio.run(publish(log.transport(), events(60, 120)))
     consumer = stack.start("consume")
-    stack.delivered(120)
+    stack.wait_delivered(120)
     assert consumer.stop() == 0
     topic = TopicPartition(log.environ["KAFKA_TOPIC"], 0)
     admin = KafkaAdminClient(bootstrap_servers=log.environ["KAFKA_BOOTSTRAP_SERVERS"])
@@ -188,7 +188,7 @@ def test_when_retention_takes_what_was_held_the_events_behind_it_stay_done(stack
 
     asyncio.run(publish(log.transport(), events(120, 180)))
     consumer = stack.start("consume")
-    stack.delivered(180)
+    stack.wait_delivered(180)
     assert consumer.stop() == 0
     assert len(stack.receiver.journal) == 180
     assert asyncio.run(_committed(log)) == max(offset for partition, offset in log.dump() if partition == 0) + 1
@@ -198,10 +198,10 @@ def test_when_retention_takes_what_was_held_the_events_behind_it_stay_done(stack
 def test_of_two_limits_in_one_group_the_leaders_counts_and_it_says_so(stack: Stack) -> None:
     stack.receiver.latency = 0.05
     leader = stack.start("consume", WEBHOOK_CONCURRENT_CALLS="2")
-    leader.says("partition assigned")
+    leader.wait_for_log("partition assigned")
     other = stack.start("consume", WEBHOOK_CONCURRENT_CALLS="50")
-    other.says("partition assigned")
-    stack.delivered(60)
+    other.wait_for_log("partition assigned")
+    stack.wait_delivered(60)
     assert stack.receiver.open_calls.peak() == 2
     (line, *_) = _lines(leader, "differ in WEBHOOK_CONCURRENT_CALLS")
     assert (line["holds"], line["others"]) == (2, [50])

@@ -25,7 +25,7 @@ def _comes_back(stack: Stack, broker_comes_back: Callable[[], None]) -> None:
     """Events that nobody had fetched before flow again."""
     before = len(stack.receiver.journal.delivered)
     broker_comes_back()
-    stack.delivered(before + 3 * WINDOW, within=30)
+    stack.wait_delivered(before + 3 * WINDOW, within=30)
 
 
 def test_a_broker_that_is_killed_and_one_that_is_frozen_are_ridden_out(stack_of: StackOf, log: Log, own_kafka: Broker) -> None:
@@ -35,7 +35,7 @@ def test_a_broker_that_is_killed_and_one_that_is_frozen_are_ridden_out(stack_of:
     journal = stack.receiver.journal
     processes = [stack.start(command, WINDOW=str(WINDOW)) for command in ("consume", "consume", "produce", "produce")]
     with traffic(tenant_log, per_second=100) as log_ids:
-        stack.delivered(100)
+        stack.wait_delivered(100)
         own_kafka.kill()
         time.sleep(1)
         _comes_back(stack, own_kafka.start)
@@ -43,7 +43,7 @@ def test_a_broker_that_is_killed_and_one_that_is_frozen_are_ridden_out(stack_of:
         time.sleep(FREEZE)
         _comes_back(stack, own_kafka.thaw)
     stack.receiver.latency = 0
-    stack.delivered(len(log_ids))
+    stack.wait_delivered(len(log_ids))
     assert [process.stop() for process in processes] == [0, 0, 0, 0]
     assert sorted(journal.delivered) == sorted(log.dump().values()) == log_ids
     assert journal.disorder() == []

@@ -50,7 +50,7 @@ def _say(stack: Stack, processes: Sequence[Process], words: str) -> None:
 
 
 def _goes_on(stack: Stack) -> None:
-    stack.delivered(len(stack.receiver.journal.delivered) + 50)
+    stack.wait_delivered(len(stack.receiver.journal.delivered) + 50)
 
 
 def _is_clean(journal: Journal) -> bool:
@@ -80,7 +80,7 @@ def test_consumers_join_stop_and_are_killed_at_work_and_nothing_is_lost(stack_of
             crew.pop().kill()
             _share(stack, log, [6])
         stack.receiver.latency = 0
-        stack.delivered(len(log_ids))
+        stack.wait_delivered(len(log_ids))
         assert [producer.stop(), crew[0].stop()] == [0, 0]
     records = log.dump()
     assert sorted(journal.delivered) == sorted(records.values()) == log_ids
@@ -105,12 +105,12 @@ def test_a_replica_without_a_share_of_the_calls_says_so_and_takes_over(stack_of:
         crew.remove(standby)
         _goes_on(stack)
         assert crew.pop().stop() == 0
-        standby.says("partition assigned")
+        standby.wait_for_log("partition assigned")
         _goes_on(stack)
         assert crew.pop().stop() == 0
         _share(stack, log, [6])
     stack.receiver.latency = 0
-    stack.delivered(len(log_ids))
+    stack.wait_delivered(len(log_ids))
     assert [producer.stop(), standby.stop()] == [0, 0]
     assert sorted(stack.receiver.journal.delivered) == log_ids
     assert _is_clean(stack.receiver.journal)
@@ -123,16 +123,16 @@ def test_a_standby_producer_takes_over_from_a_killed_one_and_publishes_nothing_t
     consumer = stack.start("consume")
     producers = [stack.start("produce", BATCH_SIZE="10") for _ in range(2)]
     for part in (200, 700):
-        stack.delivered(part)
+        stack.wait_delivered(part)
         (active,) = (producer for producer in producers if "polling Auth0" in producer.text)
         (standby,) = (producer for producer in producers if producer is not active)
-        standby.says("standing by")
+        standby.wait_for_log("standing by")
         active.kill()
         producers = [standby, stack.start("produce", BATCH_SIZE="10")]
         _say(stack, producers, "polling Auth0")
     journal = stack.receiver.journal
     assert len(journal.delivered) < count, "the kills did not hit a producer at work"
-    stack.delivered(count)
+    stack.wait_delivered(count)
     assert [process.stop() for process in (consumer, *producers)] == [0, 0, 0]
     assert sorted(log.dump().values()) == sorted(journal.delivered) == _everything(count)
     assert journal.duplicates == ()
@@ -147,10 +147,10 @@ def test_a_rebalance_while_the_webhook_hangs_costs_nobody_its_membership(stack_o
     producer, first = stack.start("produce"), stack.start("consume", **settings)
     stack.until(lambda: stack.receiver.open_calls.now == 5)
     second = stack.start("consume", **settings)
-    first.says("broken off at the drain timeout")
+    first.wait_for_log("broken off at the drain timeout")
     _share(stack, log, [3, 3])
     stack.receiver.script.clear()
-    stack.delivered(200)
+    stack.wait_delivered(200)
     assert [process.stop() for process in (producer, first, second)] == [0, 0, 0]
     assert all("partitions lost" not in process.text for process in stack.processes)
     journal = stack.receiver.journal

@@ -36,15 +36,15 @@ def stack(tmp_path: Path, principal: Create, tenant_log: ListedLog) -> Iterator[
         yield stack
 
 
-def _right(somebody: Principal, operation: str, kind: str, suffix: str = "") -> tuple[ACL, str]:
+def _right(client: Principal, operation: str, kind: str, suffix: str = "") -> tuple[ACL, str]:
     """The one right of that kind, and how a complaint about it begins."""
-    name = somebody.environment[f"KAFKA_{kind.upper()}"] + suffix
-    (found,) = [acl for acl in somebody.acls if (acl.operation.name, acl.resource_pattern.resource_name) == (operation, name)]
-    return found, f"{somebody.name} has no right to {operation} on {kind} {name} in Kafka"
+    name = client.environment[f"KAFKA_{kind.upper()}"] + suffix
+    (found,) = [acl for acl in client.acls if (acl.operation.name, acl.resource_pattern.resource_name) == (operation, name)]
+    return found, f"{client.name} has no right to {operation} on {kind} {name} in Kafka"
 
 
-def _start(stack: Stack, somebody: Principal, role: str) -> Process:
-    return stack.start(COMMANDS[role], **somebody.environment)
+def _start(stack: Stack, client: Principal, role: str) -> Process:
+    return stack.start(COMMANDS[role], **client.environment)
 
 
 READS = [
@@ -59,11 +59,11 @@ READS = [
 def test_a_process_that_may_not_read_what_it_needs_ends_with_a_line(stack: Stack, principal: Create) -> None:
     complaints = []
     for role, kind, suffix in READS:
-        somebody = principal(role)
-        right, complaint = _right(somebody, "READ", kind, suffix)
-        somebody.lose(right)
+        client = principal(role)
+        right, complaint = _right(client, "READ", kind, suffix)
+        client.lose(right)
         complaints.append(complaint)
-        _start(stack, somebody, role)
+        _start(stack, client, role)
     # A topic that may not be written either is not even shown.
     complaints[3] = complaints[3].replace("READ", "DESCRIBE")
     for process, complaint in zip(stack.processes, complaints, strict=True):
@@ -74,35 +74,35 @@ def test_a_process_that_may_not_read_what_it_needs_ends_with_a_line(stack: Stack
 
 def test_without_the_right_to_see_configurations_there_is_a_warning_for_each_topic(stack: Stack, principal: Create) -> None:
     for role, suffixes in {"producer": ("", ".checkpoint"), "consumer": ("", ".control")}.items():
-        somebody = principal(role)
+        client = principal(role)
         for suffix in suffixes:
-            somebody.lose(_right(somebody, "DESCRIBE_CONFIGS", "topic", suffix)[0])
-        process = _start(stack, somebody, role)
+            client.lose(_right(client, "DESCRIBE_CONFIGS", "topic", suffix)[0])
+        process = _start(stack, client, role)
         for suffix in suffixes:
-            name = f"{somebody.settings.topic}{suffix}"
-            process.says(f'"topic": "{name}", "event": "the topic\'s configuration cannot be checked')
-    stack.delivered(20)
+            name = f"{client.settings.topic}{suffix}"
+            process.wait_for_log(f'"topic": "{name}", "event": "the topic\'s configuration cannot be checked')
+    stack.wait_delivered(20)
 
 
 def test_without_the_right_to_see_configurations_topics_are_made_and_shown_with_a_warning(
     stack: Stack, principal: Create
 ) -> None:
-    somebody = principal("admin")
-    somebody.lose(_right(somebody, "DESCRIBE_CONFIGS", "topic")[0])
-    create, show = (stack.start("topics", command, **somebody.environment) for command in ("create", "show"))
+    client = principal("admin")
+    client.lose(_right(client, "DESCRIBE_CONFIGS", "topic")[0])
+    create, show = (stack.start("topics", command, **client.environment) for command in ("create", "show"))
     assert (create.wait(SECONDS), show.wait(SECONDS)) == (0, 0)
     assert create.text.count("DESCRIBE_CONFIGS") == show.text.count("DESCRIBE_CONFIGS") == 4
 
 
 @pytest.mark.parametrize("kind", ["topic", "group"])
 async def test_an_onlooker_without_a_right_is_told_so(stack: Stack, principal: Create, kind: str) -> None:
-    somebody = principal("viewer")
-    right, complaint = _right(somebody, "DESCRIBE", kind)
-    somebody.lose(right)
-    transport = KafkaTransport(somebody.settings)
+    client = principal("viewer")
+    right, complaint = _right(client, "DESCRIBE", kind)
+    client.lose(right)
+    transport = KafkaTransport(client.settings)
     with pytest.raises(TransportUnusable, match=complaint):
         await transport.progress()
-    somebody.regain(right)
+    client.regain(right)
     assert len(await transport.progress()) == 6
     await transport.close()
 
@@ -114,15 +114,15 @@ def test_rights_of_a_producer_are_taken_away_and_given_back_while_it_runs(
     producer, consumer = principal("producer"), principal("consumer")
     _start(stack, consumer, "consumer")
     process = _start(stack, producer, "producer")
-    stack.delivered(20)
+    stack.wait_delivered(20)
     rights = [("WRITE", "topic", ""), ("WRITE", "topic", ".checkpoint"), ("READ", "group", ".poller")]
     for number, (operation, kind, suffix) in enumerate(rights, start=20):
         right, complaint = _right(producer, operation, kind, suffix)
         producer.lose(right)
         tenant_log.append(*simple([number]))
-        process.says(complaint, within=SECONDS)
+        process.wait_for_log(complaint, within=SECONDS)
         producer.regain(right)
-        stack.delivered(number + 1)
+        stack.wait_delivered(number + 1)
     assert [process.stop() for process in stack.processes] == [0, 0]
     assert stack.receiver.journal.duplicates == ()
 
@@ -133,20 +133,22 @@ def test_rights_of_a_consumer_are_taken_away_and_given_back_while_it_runs(
     producer, consumer = principal("producer"), principal("consumer")
     _start(stack, producer, "producer")
     process = stack.start("consume", **consumer.environment, WEBHOOK_MAX_ATTEMPTS="1")
-    stack.delivered(20)
+    stack.wait_delivered(20)
     for number, kind in enumerate(("topic", "group"), start=20):
         right, complaint = _right(consumer, "READ", kind)
         consumer.lose(right)
-        process.says(complaint, within=SECONDS)
+        process.wait_for_log(complaint, within=SECONDS)
         tenant_log.append(*simple([number]))
         consumer.regain(right)
-        stack.delivered(number + 1)
+        stack.wait_delivered(number + 1)
     right, complaint = _right(consumer, "WRITE", "topic", ".dead")
     consumer.lose(right)
     stack.receiver.script.add(faults.status(500), times=1)
     tenant_log.append(*simple([22]))
-    process.says(complaint.replace("WRITE", "DESCRIBE"), within=SECONDS)  # it may do nothing there, so it is not shown either
+    process.wait_for_log(
+        complaint.replace("WRITE", "DESCRIBE"), within=SECONDS
+    )  # it may do nothing there, so it is not shown either
     consumer.regain(right)
-    process.says("set aside as a dead letter")
+    process.wait_for_log("set aside as a dead letter")
     assert [process.stop() for process in stack.processes] == [0, 0]
     assert stack.receiver.journal.duplicates == ()

@@ -34,7 +34,7 @@ def test_a_broker_that_breaks_off_during_a_start_does_not_end_it(
     with stacked(tmp_path, environ, ListedLog(simple(range(20)))) as stack:
         kafka_gate.cut(step, turned_away=2)
         process = stack.start("run")
-        stack.delivered(20, within=60)
+        stack.wait_delivered(20, within=60)
         assert kafka_gate.cuts == 1
         assert _ended(stack) == [0]
         assert "SASL" not in process.text
@@ -47,6 +47,6 @@ def test_a_start_that_waits_for_a_broker_ends_when_it_is_told_to(
     with stacked(tmp_path, _log_environ(kafka_gate, names)) as stack:
         kafka_gate.cut(*range(4, 5_000))
         process = stack.start(command)
-        process.says("broke off during the start", within=60)
+        process.wait_for_log("broke off during the start", within=60)
         assert _ended(stack) == [0]
     kafka_gate.cut()

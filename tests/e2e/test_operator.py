@@ -47,8 +47,8 @@ def _dead_letters(stack: Stack) -> list[dict[str, Any]]:
 
 def test_a_dead_letter_is_listed_shown_and_sent_again(stack: Stack) -> None:
     consumer = stack.start("run", WEBHOOK_MAX_ATTEMPTS="2")
-    stack.delivered(29)
-    consumer.says("set aside as a dead letter")
+    stack.wait_delivered(29)
+    consumer.wait_for_log("set aside as a dead letter")
     (letter,) = _dead_letters(stack)
     assert (letter["log_id"], letter["type"], letter["attempts"], letter["status"]) == (POISON, "s", 2, 422)
     shown = _ends(stack.start("dead-letters", "show", POISON, VERBOSITY="error"))
@@ -56,7 +56,7 @@ def test_a_dead_letter_is_listed_shown_and_sent_again(stack: Stack) -> None:
     assert "--yes" in _ends(stack.start("dead-letters", "retry", "--all"), 2)
     stack.receiver.script.clear()
     assert "1 of 1 dead letter sent again" in _ends(stack.start("dead-letters", "retry", "--all", "--yes"))
-    stack.delivered(30)
+    stack.wait_delivered(30)
     assert _dead_letters(stack) == []
     assert "is no dead letter" in _ends(stack.start("dead-letters", "retry", POISON, "--yes"), 2)
     assert consumer.stop() == 0
@@ -65,7 +65,7 @@ def test_a_dead_letter_is_listed_shown_and_sent_again(stack: Stack) -> None:
 
 def test_dead_letters_are_chosen_by_type_time_and_reason_and_removed(stack: Stack) -> None:
     consumer = stack.start("run", WEBHOOK_MAX_ATTEMPTS="1")
-    consumer.says("set aside as a dead letter")
+    consumer.wait_for_log("set aside as a dead letter")
     for no_match in (("--type", "limit_wc"), ("--since", "2100-01-01"), ("--until", "2000-01-01"), ("--reason", "skipped")):
         assert "no dead letter matches" in _ends(stack.start("dead-letters", "purge", *no_match, "--yes"))
     assert "say which" in _ends(stack.start("dead-letters", "purge", "--yes"), 2)
@@ -77,14 +77,14 @@ def test_dead_letters_are_chosen_by_type_time_and_reason_and_removed(stack: Stac
 
 def test_a_blocking_event_is_skipped_while_the_consumer_runs(stack: Stack) -> None:
     consumer = stack.start("run")
-    stack.delivered(27)  # all but the poisoned user's three
-    consumer.says("answered 422")
+    stack.wait_delivered(27)  # all but the poisoned user's three
+    consumer.wait_for_log("answered 422")
     rows = _json(stack.start("status", "--json", VERBOSITY="error"))["partitions"]
     assert sum(row["undelivered"] for row in rows) == 3
     skip = ("skip", POISON, "--reason", "malformed", "--by", "kim")
     assert "--yes" in _ends(stack.start(*skip), 2)
     assert "is a dead letter now" in _ends(stack.start(*skip, "--yes"))
-    stack.delivered(29)
+    stack.wait_delivered(29)
     (letter,) = _dead_letters(stack)
     assert letter["reason"] == "skipped by kim: malformed"
     assert "is a dead letter already" in _ends(stack.start(*skip, "--yes"), 2)
@@ -95,7 +95,7 @@ def test_a_blocking_event_is_skipped_while_the_consumer_runs(stack: Stack) -> No
 
 def test_skipping_an_unknown_event_says_so_and_does_nothing(stack: Stack) -> None:
     consumer = stack.start("run")
-    stack.delivered(27)
+    stack.wait_delivered(27)
     text = _ends(stack.start("skip", "900000", "--reason", "typo", "--timeout", "5", "--yes"), 3)
     assert "no consumer has 900000 in hand" in text
     assert "Nothing was done" in text
@@ -112,8 +112,8 @@ def test_an_interrupted_skip_is_withdrawn_though_a_consumer_has_taken_it(stack: 
     assert "had " + POISON + " in hand" in skip.text
     assert "nothing was done" in skip.text
     stack.receiver.script.clear()
-    consumer.says("a skip is withdrawn")
-    stack.delivered(30, within=60)
+    consumer.wait_for_log("a skip is withdrawn")
+    stack.wait_delivered(30, within=60)
     assert consumer.stop() == 0
     assert _dead_letters(stack) == []
 
@@ -126,7 +126,7 @@ def test_a_skip_outlives_its_killed_command_and_another_operator_is_told_the_tru
     second = stack.start("skip", POISON, "--reason", "malformed", "--by", "ann", "--yes")
     _refuse_from_now_on(stack)
     assert "is a dead letter now" in _ends(second)
-    stack.delivered(29)
+    stack.wait_delivered(29)
     (letter,) = _dead_letters(stack)
     assert letter["reason"] == "skipped by kim: malformed"
     assert consumer.stop() == 0
@@ -140,7 +140,7 @@ def test_a_skip_is_taken_up_by_the_consumer_that_gets_the_partition(stack: Stack
     consumer.stop(end)
     following = stack.start("run")
     assert "is a dead letter now" in _ends(skip)
-    stack.delivered(29)
+    stack.wait_delivered(29)
     assert following.stop() == 0
     assert [letter["log_id"] for letter in _dead_letters(stack)] == [POISON]
 
@@ -151,9 +151,9 @@ def test_a_skip_survives_a_rebalance(stack: Stack) -> None:
     consumer, skip = _skip_while_its_call_is_open(stack)
     _refuse_from_now_on(stack)
     joining = stack.start("run")
-    joining.says("partition assigned", within=40)
+    joining.wait_for_log("partition assigned", within=40)
     assert "is a dead letter now" in _ends(skip)
-    stack.delivered(29)
+    stack.wait_delivered(29)
     assert [process.stop() for process in (joining, consumer)] == [0, 0]
     assert [letter["log_id"] for letter in _dead_letters(stack)] == [POISON]
 
@@ -167,7 +167,7 @@ def test_a_second_interrupt_ends_a_skip_at_once_whatever_the_log_does(stack: Sta
         stack.until(lambda: bool(other.execute("SELECT 1 FROM control").fetchall()))
         other.execute("BEGIN IMMEDIATE")  # nothing can be withdrawn
         skip.popen.send_signal(signal.SIGINT)
-        skip.says("withdrawing the request")
+        skip.wait_for_log("withdrawing the request")
         assert skip.stop(signal.SIGINT, within=3) == -signal.SIGINT
 
 
@@ -176,10 +176,10 @@ def _skip_while_its_call_is_open(stack: Stack) -> tuple[Process, Process]:
     stack.receiver.script.clear()
     stack.receiver.script.add(faults.hang_before_headers(), when=lambda call: call.log_id == POISON)
     consumer = stack.start("run", WEBHOOK_TIMEOUT="15", DRAIN_TIMEOUT="1")
-    stack.delivered(27)
+    stack.wait_delivered(27)
     stack.until(lambda: stack.receiver.open_calls.now == 1)
     skip = stack.start("skip", POISON, "--reason", "malformed", "--by", "kim", "--yes", "--timeout", "30")
-    consumer.says("a skip is taken")
+    consumer.wait_for_log("a skip is taken")
     return consumer, skip
 
 
@@ -191,12 +191,12 @@ def _refuse_from_now_on(stack: Stack) -> None:
 
 def test_two_operators_at_once_send_it_again_once(stack: Stack) -> None:
     consumer = stack.start("run", WEBHOOK_MAX_ATTEMPTS="1")
-    consumer.says("set aside as a dead letter")
+    consumer.wait_for_log("set aside as a dead letter")
     stack.receiver.script.clear()
     both = [stack.start("dead-letters", "retry", "--all", "--yes") for _ in range(2)]
     for operator in both:
         operator.wait(40)
-    stack.delivered(30)
+    stack.wait_delivered(30)
     assert consumer.stop() == 0
     assert _dead_letters(stack) == []
 
@@ -204,8 +204,8 @@ def test_two_operators_at_once_send_it_again_once(stack: Stack) -> None:
 def test_a_dead_letter_costs_its_position_and_nothing_else_after_a_restart(stack: Stack) -> None:
     for _ in range(2):
         consumer = stack.start("run", WEBHOOK_MAX_ATTEMPTS="1")
-        consumer.says("partition assigned")
-        stack.delivered(29)
+        consumer.wait_for_log("partition assigned")
+        stack.wait_delivered(29)
         assert consumer.stop() == 0
     calls = [delivery.call.log_id for delivery in stack.receiver.journal.all]
     assert len(calls) == len(set(calls)) == 30
@@ -249,7 +249,7 @@ def test_a_checkpoint_that_auth0_forgot_has_a_way_on_that_the_poller_names(stack
     for raw in simple([*range(50, 59), *range(60, 80)]):  # all but the checkpoint's
         tenant.append(raw)
     poller = stack.start("run")
-    poller.says(f"does not know the checkpoint's log id 900{59:053d}")
+    poller.wait_for_log(f"does not know the checkpoint's log id 900{59:053d}")
     assert "stop the producer, run `auth0-webhooks checkpoint reset --yes`, start it" in poller.text
     refused = _ends(stack.start("checkpoint", "reset", "--yes"), 3)
     assert "poller" in refused
@@ -274,7 +274,7 @@ def test_a_checkpoint_that_auth0_forgot_has_a_way_on_that_the_poller_names(stack
 def test_a_group_that_no_consumer_uses_is_said_to_be_none(stack_of: StackOf, log: Log) -> None:
     stack = stack_of(ListedLog(simple(range(30))))
     consumer = stack.start("run")
-    stack.delivered(30)
+    stack.wait_delivered(30)
     group = log.environ["KAFKA_GROUP"]
     assert f"1 consumer in the group {group}; " in _ends(stack.start("status"))
     assert consumer.stop() == 0

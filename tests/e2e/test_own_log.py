@@ -35,7 +35,7 @@ def test_every_line_of_a_run_is_json_whatever_goes_wrong(stack_with: Callable[[i
     stack.receiver.script.add(faults.status(503), times=5)
     stack.tenant.faults.sometimes(0.3, faults.status(500), faults.short_body())
     process = stack.start("run", PYTHONWARNINGS="default", PYTHONASYNCIODEBUG="1")
-    stack.delivered(40)
+    stack.wait_delivered(40)
     assert process.stop() == 0
     lines = _lines(process)
     assert "not delivered" in process.text
@@ -86,7 +86,7 @@ def test_what_a_run_leaves_is_a_line_of_json(stack_with: Callable[[int], Stack])
 def test_of_the_webhook_s_url_only_its_host_is_logged(stack_with: Callable[[int], Stack]) -> None:
     stack = stack_with(0)
     process = stack.start("run", WEBHOOK_URL=f"{stack.receiver.url}/services/T0/canary?token=canary-token")
-    process.says("polling Auth0")
+    process.wait_for_log("polling Auth0")
     assert process.stop() == 0
     assert [line["webhook"] for line in _lines(process) if line["event"] == "starting"] == [stack.receiver.url]
     assert "canary" not in process.text
@@ -142,7 +142,7 @@ def test_a_person_s_rows_end_before_column_100(stack_with: Callable[[int], Stack
     if pid == 0:
         os.chdir(stack.folder)
         os.execve(COMMAND, [COMMAND, "run"], environ)
-    stack.delivered(30)
+    stack.wait_delivered(30)
     os.kill(pid, signal.SIGTERM)
     text = b""
     try:
@@ -161,6 +161,6 @@ def test_a_person_s_rows_end_before_column_100(stack_with: Callable[[int], Stack
 @pytest.mark.parametrize("settings", [{}, {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}], ids=["embedded log", "Kafka"])
 def test_it_runs_where_every_warning_is_an_error(stack_with: Callable[[int], Stack], settings: dict[str, str]) -> None:
     process = stack_with(0).start("run", PYTHONWARNINGS="error", **settings)
-    process.says("cannot be reached yet" if settings else "polling Auth0")
+    process.wait_for_log("cannot be reached yet" if settings else "polling Auth0")
     assert process.stop() == 0
     assert "exception" not in process.text

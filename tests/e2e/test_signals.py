@@ -131,7 +131,7 @@ def test_events_are_delivered_and_a_stop_is_heard_whatever_the_log_s_reader_does
 ) -> None:
     stack = stack_with(EVENTS)
     with _started(stack, ends(), "run") as process:
-        stack.delivered(EVENTS)
+        stack.wait_delivered(EVENTS)
         process.terminate()
         assert process.wait(60) == 0
     with closing(sqlite3.connect(stack.folder / "log.db")) as database:
@@ -146,7 +146,7 @@ def test_a_terminal_that_goes_stops_it_and_everything_is_committed(stack_with: C
     if pid == 0:
         os.chdir(stack.folder)
         os.execve(COMMAND, [COMMAND, "run"], environ)
-    stack.delivered(50)
+    stack.wait_delivered(50)
     os.close(terminal)
     assert os.waitstatus_to_exitcode(_waited(pid)) == 0
     again = stack.start("run", "--once")
@@ -174,7 +174,7 @@ def test_sighup_stops_it_as_sigterm_does_and_a_second_one_changes_nothing(stack_
     process = stack.start("run")
     stack.until(lambda: stack.receiver.open_calls.now > 0)
     process.popen.send_signal(signal.SIGHUP)
-    process.says('"signal": "SIGHUP"')
+    process.wait_for_log('"signal": "SIGHUP"')
     assert process.stop(signal.SIGHUP) == 0
     assert "draining" in process.text
     assert len(stack.receiver.journal.delivered) > 0
@@ -184,9 +184,9 @@ def test_a_sighup_that_was_ignored_at_the_start_stays_ignored(stack_with: Callab
     stack = stack_with(5)
     stack.prefix = ("nohup",)
     process = stack.start("run")
-    process.says("polling Auth0")
+    process.wait_for_log("polling Auth0")
     process.popen.send_signal(signal.SIGHUP)
-    stack.delivered(5)
+    stack.wait_delivered(5)
     assert "SIGHUP" not in process.text
     assert process.stop() == 0
 
@@ -198,10 +198,10 @@ def test_a_second_signal_ends_it_at_once_while_calls_are_drained(stack_with: Cal
     stack = stack_with(3)
     stack.receiver.script.add(faults.hang_before_headers())
     process = stack.start("run")
-    process.says("partition assigned")
+    process.wait_for_log("partition assigned")
     stack.until(lambda: stack.receiver.open_calls.now > 0)
     process.popen.terminate()
-    process.says('"signal": "SIGTERM"')
+    process.wait_for_log('"signal": "SIGTERM"')
     assert process.stop(signal.SIGINT, within=3) == 128 + signal.SIGINT
 
 
@@ -284,7 +284,7 @@ def test_a_signal_while_something_is_being_imported_leaves_no_traceback(
     stack = stack_with(0)
     (stack.folder / "sitecustomize.py").write_text(_SLOW_IMPORT.format(module=module))
     process = stack.start("run", PYTHONPATH=str(stack.folder))
-    process.says("importing")
+    process.wait_for_log("importing")
     assert process.stop(number, within=3) == 0
     assert "Traceback" not in process.text
 
@@ -316,7 +316,7 @@ def test_a_look_up_that_hangs_holds_up_no_end(stack_with: Callable[[int], Stack]
     stack = stack_with(3)
     (stack.folder / "sitecustomize.py").write_text(_SITECUSTOMIZE)
     process = stack.start("run", PYTHONPATH=str(stack.folder), WITHOUT_UVLOOP=uvloop, **settings)
-    process.says("looking up")
+    process.wait_for_log("looking up")
     assert process.stop(within=12) == 0
 
 
@@ -341,9 +341,9 @@ def test_name_servers_that_fall_silent_while_brokers_are_away_hold_up_no_end(
     stack = stack_of(ListedLog(simple(range(20))))
     (stack.folder / "sitecustomize.py").write_text(_SILENT_LATER)
     process = stack.start("run", PYTHONPATH=str(stack.folder), STOP_GRACE="12", DRAIN_TIMEOUT="1")
-    stack.delivered(20)
+    stack.wait_delivered(20)
     (stack.folder / "silent").touch()
     own_kafka.kill()
-    process.says("looking up")
+    process.wait_for_log("looking up")
     assert process.stop(within=12 + 5) in (0, 3)
     assert "Traceback" not in process.text

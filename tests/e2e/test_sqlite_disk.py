@@ -42,15 +42,15 @@ def _events() -> list[bytes]:
 def test_a_full_disk_stops_what_comes_in_and_nothing_else_and_heals_by_itself(tmp_path: Path, small_disk: Path) -> None:
     with stacked(tmp_path, {"SQLITE_PATH": str(small_disk / "log.db")}, ListedLog(_events())) as stack:
         process = stack.start("run")
-        process.says(_FULL, within=60)
-        stack.delivered(50)
+        process.wait_for_log(_FULL, within=60)
+        stack.wait_delivered(50)
         assert 50 <= len(stack.receiver.journal.delivered) < COUNT
         other = stack.start("run", "--once", SQLITE_PATH=str(_filled(small_disk) / "other.db"))
         assert other.wait() == 3
         assert _FULL in other.text or "No space left on device" in other.text
         assert process.alive
         assert _mount("-o", "remount,size=50m", str(small_disk))
-        stack.delivered(COUNT, within=60)
+        stack.wait_delivered(COUNT, within=60)
         assert process.stop() == 0
         assert stack.receiver.journal.duplicates == ()
         assert "Traceback" not in process.text + other.text

@@ -1,4 +1,4 @@
-"""Every way in which the receivers of these tests misbehave, and which of an event's calls it meets."""
+"""The faults of the receivers in these tests, and the events that are poisoned."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def retry_after(value: str, status: int, name: str) -> HttpFault:
 
 
 def all_cases(elsewhere: str) -> list[HttpFault]:
-    """Each kind once; redirects lead to the URL `elsewhere`, where nobody must ever come."""
+    """Each fault once; redirects lead to the URL `elsewhere`, which must never get a call."""
     return [
         *(faults.status(code) for code in (201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 410, 413, 422, 425, 429)),
         *(faults.status(code, body=b"x" * 1000) for code in (500, 502, 503, 504, 999)),
@@ -69,7 +69,7 @@ def all_cases(elsewhere: str) -> list[HttpFault]:
     ]
 
 
-#: What a poisoned event is answered with, every time.
+#: The responses to a poisoned event.
 POISON: Final = (
     faults.status(422, body=b"no such field\n"),
     faults.status(400),
@@ -80,7 +80,7 @@ _POISONED_OF: Final = 89
 
 
 def is_poison(log_id: str) -> bool:
-    """About one event in ninety, by its id alone."""
+    """About one event in ninety, chosen by its id."""
     return int(log_id[-20:]) % _POISONED_OF == 0
 
 

@@ -1,9 +1,8 @@
 """Seeded chaos: kills, freezes, stops and starts a stack's processes, and takes broker and webhook away, until its decks
-are empty; then all is well again, and everything has to come to its end.
+are empty; then the faults stop, and every event has to be completed.
 
-A deck holds what has to happen at least, shuffled: so a run that ends has done it. Failpoints travel with the processes: each
-new one gets the next point of its deck; whoever is not killed there within `_PATIENCE` is stopped instead, and the point tried
-again.
+A deck is a shuffled list of what has to happen at least once, so a run that ends has done it all. Each new process gets the next
+failpoint; a process that is not killed there within `_POINT_TIMEOUT` is stopped, and the failpoint goes back into the deck.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ from tests.faults.oracle import Disturbance
 from tests.support import faults
 from tests.support.background import run_on
 
-#: Seconds in which a process should come to its failpoint, with a broker there.
-_PATIENCE: Final = 12.0
+#: Seconds in which a process should reach its failpoint while the broker is up.
+_POINT_TIMEOUT: Final = 12.0
 _TICK: Final = 0.02
 
-#: At which pass of a point a process is killed, at the latest.
+#: The kill comes at a random pass of its failpoint, this one at the latest.
 _PASSES: Final[Mapping[str, int]] = {
     "after-poll": 6,
     "request-sent": 80,
@@ -71,23 +70,23 @@ class Breakable(Protocol):
 
 @dataclass(slots=True)
 class Slot:
-    """A place for one process at a time."""
+    """One process at a time, and its successors."""
 
     role: str
     process: FaultProcess | None = None
     #: When the next one may start.
     due: float = 0.0
-    #: Until then it is left alone: it stands still, or ends.
+    #: It is frozen or stopping: nothing else is done to it.
     busy: bool = False
 
 
-#: What the webhook can be like for everybody, for a while.
+#: What every call meets for a while.
 _OUTAGES: Final = (faults.status(503), faults.status(410), faults.hang_before_headers())
 
 
 @dataclass(slots=True)
 class Chaos:
-    """`rate`: events a second that the tenant has meanwhile. `session` in seconds."""
+    """`rate`: new events in the tenant each second. `session` in seconds."""
 
     stack: FaultStack
     roles: Sequence[str]
@@ -96,9 +95,9 @@ class Chaos:
     rate: float = 120.0
     session: float = 2.0
     broker: Breakable | None = None
-    #: Share of the calls that are answered badly.
+    #: Share of the calls that meet a fault.
     faulty: float = 0.1
-    #: Whether some events are answered badly for ever.
+    #: Whether some events are never accepted.
     poison: bool = True
     pause: tuple[float, float] = (0.2, 1.5)
     restart: tuple[float, float] = (0.0, 0.6)
@@ -122,13 +121,11 @@ class Chaos:
         self._chance.shuffle(points)
         self._points = deque(points)
 
-    # -- the whole of it
-
     def cause_faults(self, within: float) -> None:
-        """Until the decks are empty. Raises TimeoutError."""
+        """Runs until the decks are empty. Raises TimeoutError."""
         stack, chance = self.stack, self._chance
         self._began = time.monotonic()
-        self._misbehave()
+        self._script_receiver()
         actions = list(self.actions)
         chance.shuffle(actions)
         next_action = self._began + 3.0
@@ -138,42 +135,42 @@ class Chaos:
             if now - self._began > within:
                 armed = [slot.process.armed for slot in self._slots if slot.process and slot.process.armed]
                 left = [*actions, *self._points, *armed]
-                raise TimeoutError(f"after {within:g} s not done: {left} {dict(self.happened)}\n{stack.last_words()}")
+                raise TimeoutError(f"after {within:g} s not done: {left} {dict(self.happened)}\n{stack.last_output()}")
             if actions and now >= next_action:
                 if self._act(actions[-1]):
                     self.happened[actions.pop()] += 1
                     next_action = time.monotonic() + chance.uniform(*self.pause)
                 else:
-                    actions.insert(0, actions.pop())  # nobody is there for it at the moment
+                    actions.insert(0, actions.pop())  # no process is fit for it at the moment
                     next_action = now + 0.1
 
     def wait_until_done(self, within: float) -> float:
-        """No more faults: all that is left has to come to its end. Answers the seconds that it took.
+        """Stops the faults and waits until every event is delivered or a dead letter. Returns the seconds that it took.
 
-        Raises TimeoutError when for `within` seconds none did: how fast they do is the machine's affair.
+        Raises TimeoutError when no event is completed for `within` seconds: the total depends on the machine.
         """
         stack = self.stack
         self.faulty = 0.0
-        self._misbehave()
+        self._script_receiver()
         began = moved = time.monotonic()
         fewest = len(stack.expected) + 1
         while True:
             self._tick(feeding=False)
             left = stack.expected.keys() - stack.receiver.journal.maybe_delivered
-            with suppress(LogUnreadable):  # a broker that came back a moment ago may not answer in time
+            with suppress(LogUnreadable):  # a broker that came back a moment ago may not respond in time
                 left -= stack.probe.dead_letters()
             if not left:
                 return time.monotonic() - began
             if len(left) < fewest:
                 fewest, moved = len(left), time.monotonic()
             if time.monotonic() - moved > within:
-                raise TimeoutError(f"INV-6: {len(left)} events are left for {within:g} s\n{_where_they_are(stack, left)}")
+                raise TimeoutError(f"INV-6: {len(left)} events are left for {within:g} s\n{_diagnosis(stack, left)}")
             time.sleep(0.1)
 
     def _is_outage(self, name: str, _call: ReceivedCall) -> bool:
         return self._outage == name
 
-    def _misbehave(self) -> None:
+    def _script_receiver(self) -> None:
         script = self.stack.receiver.script
         script.clear()
         for fault in _OUTAGES:
@@ -182,8 +179,6 @@ class Chaos:
             script.sometimes(1.0, *cases.POISON, when=cases.meets_poison)
         if self.faulty:
             script.sometimes(self.faulty, *cases.all_cases(self.stack.elsewhere.url))
-
-    # -- every moment
 
     def _tick(self, *, feeding: bool = True) -> None:
         time.sleep(_TICK)
@@ -197,40 +192,40 @@ class Chaos:
             self._later.remove(entry)
             entry[1]()
         for slot in self._slots:
-            self._look_after(slot, now)
+            self._supervise_slot(slot, now)
 
-    def _look_after(self, slot: Slot, now: float) -> None:
+    def _supervise_slot(self, slot: Slot, now: float) -> None:
         process = slot.process
         if process is None:
             if now >= slot.due:
                 slot.process = self._start(slot)
         elif not process.child.alive:
             self._ended(slot, process, now)
-        elif process.armed and not slot.busy and now - max(process.child.started, self._broker_since) > _PATIENCE:
+        elif process.armed and not slot.busy and now - max(process.child.started, self._broker_since) > _POINT_TIMEOUT:
             slot.busy = True
             self.happened[f"not reached in time: {process.armed}"] += 1
-            process.ask()
-        elif not process.armed and not slot.busy and self._waits(slot.role) and self._works(process):
-            slot.busy = True  # it makes room for one with a failpoint
-            process.ask()
+            process.terminate()
+        elif not process.armed and not slot.busy and self._next_point(slot.role) and self._is_working(process):
+            slot.busy = True  # makes room for a process with a failpoint
+            process.terminate()
 
     def _start(self, slot: Slot) -> FaultProcess:
-        point = self._waits(slot.role)
+        point = self._next_point(slot.role)
         if point:
             self._points.remove(point)
         fault_at = None
         if point:
-            # Who runs alone on its log is assigned something only once.
+            # A single consumer gets its partitions only once.
             most = 1 if (slot.role, point) == ("run", "before-seek") else _PASSES[point]
             number = self._chance.randint(1, most)
-            # Half of them die a moment later, in the middle of whatever comes next.
+            # Half of the kills come a moment after the failpoint, in the middle of what follows.
             late = self._chance.uniform(0.0002, 0.004) if point == "inside-commit" or self._chance.random() < 0.5 else 0
             fault_at = f"{point}:{number}+{late:.4f}" if late else f"{point}:{number}"
         slot.busy = False
         return self.stack.start(slot.role, fault_at=fault_at)
 
-    def _waits(self, role: str) -> str | None:
-        """The next failpoint for this role."""
+    def _next_point(self, role: str) -> str | None:
+        """Returns the next failpoint for this role."""
         return next((point for point in self._points if point in _POINTS_OF[role]), None)
 
     def _ended(self, slot: Slot, process: FaultProcess, now: float) -> None:
@@ -241,14 +236,12 @@ class Chaos:
         elif process.armed:
             self._points.append(process.armed)  # something else came first
 
-    # -- what is done to them
-
     def _act(self, action: str) -> bool:
-        """False: there is nobody for it at the moment."""
+        """Returns False if no process is fit for it at the moment."""
         what, _, whom = action.partition(" ")
         match what, whom:
             case ("kill" | "freeze" | "stop", role):
-                return self._hit(what, role)
+                return self._act_on_process(what, role)
             case "broker", "kill":
                 return self._break_broker(freeze=False)
             case "broker", "freeze":
@@ -268,10 +261,12 @@ class Chaos:
         while time.monotonic() < until:
             self._tick()
 
-    def _hit(self, what: str, role: str) -> bool:
-        """Somebody at work, so that it hurts; a poller that stands by has nothing to lose."""
+    def _act_on_process(self, what: str, role: str) -> bool:
+        """Picks a process that is working; a standby poller has nothing to lose."""
         at_work = [
-            slot for slot in self._slots if slot.role == role and not slot.busy and slot.process and self._works(slot.process)
+            slot
+            for slot in self._slots
+            if slot.role == role and not slot.busy and slot.process and self._is_working(slot.process)
         ]
         if not at_work:
             return False
@@ -286,7 +281,7 @@ class Chaos:
                 process.kill()
             case "stop":
                 slot.busy = True
-                process.ask()
+                process.terminate()
             case "freeze":
                 slot.busy = True
                 since = self.stack.freeze(process)
@@ -295,12 +290,12 @@ class Chaos:
                 )
         return True
 
-    def _works(self, process: FaultProcess) -> bool:
+    def _is_working(self, process: FaultProcess) -> bool:
         if process.role == "produce":
             return (
                 process.child.alive and '"polling Auth0"' in process.child.text and time.monotonic() - process.child.started > 1.0
             )
-        return process.child.alive and self.stack.works(process)
+        return process.child.alive and self.stack.is_calling(process)
 
     def _thaw(self, slot: Slot, process: FaultProcess, since: float) -> None:
         self.stack.thaw(process, since)
@@ -326,29 +321,29 @@ class Chaos:
         return True
 
 
-def _where_they_are(stack: FaultStack, left: Collection[str], most: int = 5) -> str:
-    """Of the first few events that are left: where they stand, the calls for them, and the lines that name them."""
-    places: dict[str, list[tuple[int, int]]] = {}
-    for place, record in stack.probe.records().items():
-        places.setdefault(record.log_id, []).append(place)
-    checkpoint, letters = asyncio.run(_stored(stack))
+def _diagnosis(stack: FaultStack, left: Collection[str], most: int = 5) -> str:
+    """Returns for the first few events that are left: their offsets, their calls, and the log lines that name them."""
+    offsets: dict[str, list[tuple[int, int]]] = {}
+    for partition_offset, record in stack.probe.records().items():
+        offsets.setdefault(record.log_id, []).append(partition_offset)
+    checkpoint, dead_letters = asyncio.run(_stored(stack))
     found = [f"checkpoint {checkpoint}"]
     positions = stack.observer.samples[-1].positions if stack.observer.samples else {}
     for log_id in sorted(left)[:most]:
         in_tenant = stack.log.find(log_id, stack.log.span(time.time()))
-        found.append(f"{log_id}, in the tenant: {in_tenant}, at (partition, offset): {places.get(log_id)}")
-        found.append(f"  a dead letter: {log_id in letters}")
-        found += [f"  committed in {partition}: {positions.get(partition)}" for partition, _ in places.get(log_id, ())]
+        found.append(f"{log_id}, in the tenant: {in_tenant}, at (partition, offset): {offsets.get(log_id)}")
+        found.append(f"  a dead letter: {log_id in dead_letters}")
+        found += [f"  committed in {partition}: {positions.get(partition)}" for partition, _ in offsets.get(log_id, ())]
         calls = (delivery for delivery in stack.receiver.journal.all if delivery.call.log_id == log_id)
         found += [f"  {one.call.arrived_ns / 1e9:.3f} {one.call.path} {one.verdict} {one.status}" for one in calls]
         for process in stack.processes:
             lines = [line for line in process.child.text.splitlines() if log_id in line]
             found += [f"  {process.number} {process.role} (alive: {process.child.alive}): {line}" for line in lines]
-    return "\n".join((*found, stack.last_words()))
+    return "\n".join((*found, stack.last_output()))
 
 
 async def _stored(stack: FaultStack) -> tuple[Checkpoint | None, frozenset[str]]:
-    """The checkpoint, and the log ids with a dead letter, read anew."""
+    """Returns the checkpoint and the log ids of the dead letters, read through a new transport."""
     transport = stack.probe.transport()
     try:
         return await transport.checkpoint(), frozenset(found.log_id for found in await chosen(transport, Choice()))

@@ -1,4 +1,4 @@
-"""One fork server for all tests, and a seed that is shown: `FAULTS_SEED=n` runs the same again, as far as the machine lets it."""
+"""One fork server for all tests, and the seed: `FAULTS_SEED=n` draws the same faults again, as far as the machine allows it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.fork_server import ForkServer
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of them belong to `make faults`. The Kafka client of the oracle leaves sockets behind when a broker dies."""
+    """Marks them all for `make faults`. The oracle's Kafka client leaves sockets behind when a broker dies."""
     for item in items:
         if "tests/faults" in item.nodeid:
             item.add_marker(pytest.mark.faults)
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _collected() -> Iterator[None]:
-    """Now, while these warnings are ignored."""
+    """Collects garbage while these warnings are still ignored."""
     yield
     gc.collect()
 

@@ -1,4 +1,4 @@
-"""The product between a simulated tenant and a receiver: real processes, a real log, and what the oracle wants to know."""
+"""The product between a simulated tenant and a receiver: real processes on a real log, and what the oracle needs to know."""
 
 from __future__ import annotations
 
@@ -39,34 +39,34 @@ CANARIES: Final = (
     "canary-query",
     "simulated-token-",
 )
-#: Types that do not pass without being asked for.
+#: Types that pass the filter only if LOG_TYPES names them.
 _NOT_ASKED_FOR: Final = frozenset({"sapi", "fapi", "mgmt_api_read"})
 _KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
-#: A tenant that never asks anybody to wait: 100 times the pages of a real one.
+#: A tenant that never limits the rate: 100 times the pages of a real one.
 _GENEROUS: Final = RatePlan(burst=1_000, per_second=400.0)
-#: Times that no setting shortens.
+#: Durations that no setting shortens.
 _COMPRESSED: Final = {"admin.compose._LONGEST_PROBE_INTERVAL": 1.0}
 
 
 @dataclass(slots=True)
 class FaultProcess:
-    """One process of ours, and what was done to it."""
+    """One `auth0-webhooks`, and what was done to it."""
 
     number: int
     role: str
     child: ForkedProcess
-    #: Its failpoint, without the number of the pass.
+    #: Its failpoint, without the number of passes.
     armed: str | None
     #: When it was killed from outside, by `time.monotonic`.
     killed: float | None = None
-    #: When it was asked to stop.
-    asked: float | None = None
-    #: When it stood still, from and to.
+    #: When it got SIGTERM.
+    terminated: float | None = None
+    #: When it was frozen, from and to.
     frozen: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def path(self) -> str:
-        """Of its calls: the receiver knows who calls."""
+        """The path of its calls, by which the receiver tells processes apart."""
         return f"/hook/{self.number}"
 
     @property
@@ -78,18 +78,18 @@ class FaultProcess:
         self.child.signal(signal.SIGKILL)
         self.child.wait(10)
 
-    def ask(self) -> None:
-        """SIGTERM, once: a second one would end it in the middle of its drain."""
-        if self.asked is None:
-            self.asked = time.monotonic()
+    def terminate(self) -> None:
+        """Sends SIGTERM, once: a second one would end it in the middle of its drain."""
+        if self.terminated is None:
+            self.terminated = time.monotonic()
             self.child.signal(signal.SIGTERM)
 
     def stop(self, within: float = 40) -> int:
-        self.ask()
+        self.terminate()
         return self.child.wait(within)
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Its log; what is no JSON is left out."""
+        """Yields the lines of its log that are JSON objects."""
         for line in self.child.text.splitlines():
             try:
                 found = json.loads(line)
@@ -98,8 +98,8 @@ class FaultProcess:
             if isinstance(found, dict):
                 yield found
 
-    def says(self, words: str, *, within: float = 20) -> None:
-        """Wait until its log holds these words. Raises TimeoutError with the log."""
+    def wait_for_log(self, words: str, *, within: float = 20) -> None:
+        """Waits until its log holds these words. Raises TimeoutError with the log."""
         deadline = time.monotonic() + within
         while words not in self.child.text:
             if time.monotonic() > deadline or not self.child.alive:
@@ -107,7 +107,7 @@ class FaultProcess:
             time.sleep(0.02)
 
     def counts(self, loop: str) -> Mapping[str, Any]:
-        """Its last line about `loop` (worker, poller)."""
+        """Returns its `stopped` line for `loop` (worker, poller)."""
         (line,) = [line for line in self.lines() if line["event"] == "stopped" and line["loop"] == loop]
         return line
 
@@ -119,7 +119,7 @@ class FaultStack:
     seed: int
     tenant: Tenant
     receiver: Receiver
-    #: Where redirects lead.
+    #: The target of redirects.
     elsewhere: Receiver
     fork_server: ForkServer
     log: ListedLog
@@ -127,9 +127,9 @@ class FaultStack:
     sampler: UsageSampler
     settings: Mapping[str, str]
     processes: list[FaultProcess]
-    #: When a call was answered last, by its path.
+    #: When the last response was sent, by the path of the call.
     last_calls: Mapping[str, float]
-    #: Every event of the tenant that passes the filter, and its JSON.
+    #: The JSON of every event of the tenant that passes the filter, by log id.
     expected: dict[str, bytes] = field(default_factory=dict)
     fed: int = 0
     _entries: Entries = field(init=False)
@@ -138,7 +138,7 @@ class FaultStack:
         self._entries = Entries(seed=self.seed, edge_cases=0.05)
 
     def feed(self, count: int) -> None:
-        """So many more events come to pass in the tenant."""
+        """Adds so many events to the tenant's log."""
         for _ in range(count):
             raw = self._entries.raw(self.fed, datetime.now(UTC))
             self.fed += 1
@@ -186,11 +186,11 @@ class FaultStack:
         return process
 
     @property
-    def living(self) -> Sequence[FaultProcess]:
+    def running(self) -> Sequence[FaultProcess]:
         return [process for process in self.processes if process.child.alive]
 
     def freeze(self, process: FaultProcess) -> float:
-        """SIGSTOP; `thaw` wants the answer."""
+        """Sends SIGSTOP. Returns the time for `thaw`."""
         process.child.signal(signal.SIGSTOP)
         return time.monotonic()
 
@@ -198,36 +198,36 @@ class FaultStack:
         process.child.signal(signal.SIGCONT)
         process.frozen.append((since, time.monotonic()))
 
-    def delivered(self, count: int, *, within: float = 60) -> None:
-        """Wait until so many different events were answered 200. Raises TimeoutError with what the processes said last."""
+    def wait_delivered(self, count: int, *, within: float = 60) -> None:
+        """Waits until so many different events got a 200. Raises TimeoutError with the last output of the processes."""
         try:
             run_on(self.receiver, self.receiver.journal.wait_for(count, timeout=within))
         except TimeoutError as error:
-            raise TimeoutError(f"{error}\n{self.last_words()}") from None
+            raise TimeoutError(f"{error}\n{self.last_output()}") from None
 
-    def all_delivered(self, *, within: float) -> None:
-        """Wait until every event that passes the filter was answered 200, whole or not. Raises TimeoutError like `until`."""
+    def wait_all_delivered(self, *, within: float) -> None:
+        """Waits until every event that passes the filter got a 200, whole or not. Raises TimeoutError like `until`."""
         self.until(lambda: self.receiver.journal.maybe_delivered >= self.expected.keys(), "all events", within=within)
 
     def until(self, condition: Callable[[], bool], what: str, *, within: float = 30) -> None:
         deadline = time.monotonic() + within
         while not condition():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{what}: not within {within:g} s\n{self.last_words()}")
+                raise TimeoutError(f"{what}: not within {within:g} s\n{self.last_output()}")
             time.sleep(0.02)
 
-    def works(self, process: FaultProcess, seconds: float = 0.5) -> bool:
-        """Whether a call of this process was answered within the last `seconds`."""
+    def is_calling(self, process: FaultProcess, seconds: float = 0.5) -> bool:
+        """Whether a call of this process got a response within the last `seconds`."""
         return time.monotonic() - self.last_calls.get(process.path, 0.0) < seconds
 
-    def last_words(self) -> str:
+    def last_output(self) -> str:
         return "\n".join(f"--- {process.number} {process.role}\n{process.child.text[-1500:]}" for process in self.processes[-6:])
 
     def stop_all(self, within: float = 40) -> dict[int, int]:
-        """SIGTERM to everybody at once; the exit code of each."""
-        processes = self.living
+        """Sends SIGTERM to all at once. Returns the exit codes by process number."""
+        processes = self.running
         for process in processes:
-            process.ask()
+            process.terminate()
         return {process.number: process.child.wait(within) for process in processes}
 
     def secrets_shown(self) -> list[str]:
@@ -249,14 +249,14 @@ def fault_stack(
     processes: list[FaultProcess] = []
     last_calls: dict[str, float] = {}
 
-    def note(delivery: JournalEntry) -> None:
+    def record(delivery: JournalEntry) -> None:
         last_calls[delivery.call.path] = time.monotonic()
 
     with ExitStack() as exits:
         if fork_server is None:
             fork_server = ForkServer()
             exits.callback(fork_server.close)
-        receiver, elsewhere = Receiver(seed=seed, on_entry=note), Receiver()
+        receiver, elsewhere = Receiver(seed=seed, on_entry=record), Receiver()
         exits.enter_context(in_background(tenant, receiver, elsewhere))
         exits.callback(_kill_all, processes)
         sampler = exits.enter_context(sampling(lambda: [process.child for process in tuple(processes) if process.child.alive]))

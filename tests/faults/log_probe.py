@@ -1,4 +1,4 @@
-"""The log under test, as the oracle sees it: read with the libraries alone, not with our own adapters (but for the positions)."""
+"""Reads the log under test for the oracle, with the libraries and not with our own adapters (except for the positions)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.transports import read_kafka
 
 class WrittenRecord(NamedTuple):
     log_id: str
-    #: In seconds since the epoch; 0 where the log can hold no log id twice.
+    #: In seconds since the epoch; 0 on SQLite, which holds each log id once.
     time: float
 
 
@@ -32,7 +32,7 @@ Records = Mapping[tuple[int, int], WrittenRecord]
 
 
 class LogUnreadable(Exception):
-    """The log does not answer at the moment."""
+    """The log cannot be read at the moment."""
 
 
 class LogProbe(ABC):
@@ -44,13 +44,13 @@ class LogProbe(ABC):
 
     @abstractmethod
     def records(self) -> Records:
-        """Every record."""
+        """Returns every record."""
 
     @abstractmethod
     def dead_letters(self) -> frozenset[str]:
-        """The log ids that have a dead letter. Raises `LogUnreadable`."""
+        """Returns the log ids that have a dead letter. Raises `LogUnreadable`."""
 
-    def close(self) -> None:  # noqa: B027  not every place has something to close
+    def close(self) -> None:  # noqa: B027  not every log has something to close
         """Idempotent."""
 
 
@@ -88,11 +88,14 @@ class KafkaProbe(LogProbe):
         self._dead = TopicPartition(f"{names.topic}.dead", 0)
         self._letters: set[str] = set()
         self._reader: KafkaConsumer | None = None
-        #: The observer asks from its own thread.
+        #: The observer reads from its own thread.
         self._lock = threading.Lock()
 
     def records(self) -> Records:
-        return {place: WrittenRecord(*found) for place, found in read_kafka(self.environ, self._partitions).items()}
+        return {
+            partition_offset: WrittenRecord(*found)
+            for partition_offset, found in read_kafka(self.environ, self._partitions).items()
+        }
 
     def dead_letters(self) -> frozenset[str]:
         try:
@@ -120,8 +123,8 @@ class KafkaProbe(LogProbe):
 
 
 def _position(reader: KafkaConsumer, partition: TopicPartition) -> int:
-    """Raises `LogUnreadable`: the library answers None where it got no answer in time."""
+    """Raises `LogUnreadable`: the library returns None after its timeout."""
     position: int | None = reader.position(partition, timeout_ms=3000)
     if position is None:
-        raise LogUnreadable(f"no answer about {partition.topic}")
+        raise LogUnreadable(f"no response about {partition.topic}")
     return position

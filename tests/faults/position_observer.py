@@ -1,7 +1,7 @@
-"""Looks at the committed positions all the time, and knows what had come to its end by then.
+"""Reads the committed positions every 50 ms, each time with the events that were completed by then.
 
-What it finds needs no kill: a position that is ahead of a 200 or a dead letter for a moment is a loss that only waits
-for its crash.
+It finds a loss without a crash: a position that is ahead of a 200 or a dead letter for a moment loses that event if the process
+dies in that moment.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _EVERY: Final = 0.05  # seconds
 
 
 class PositionSample(NamedTuple):
-    #: What had come to its end when these positions had been read, at the latest.
+    #: The length of the receiver's journal, read after the positions.
     journal: int
-    letters: frozenset[str]
+    dead_letters: frozenset[str]
     positions: Mapping[int, Position]
-    #: By the clock of the journal; the positions were there by then.
+    #: When the positions had been read, by the clock of the journal.
     time_ns: int
 
 
@@ -36,10 +36,10 @@ class PositionSample(NamedTuple):
 class PositionObserver:
     probe: LogProbe
     journal: Journal
-    #: One each time that the positions moved.
+    #: One for each time that the positions moved.
     samples: list[PositionSample] = field(default_factory=list)
     looks: int = 0
-    #: Positions went back, which no member may do: partition, before, after.
+    #: Positions that went back, which must not happen: partition, before, after.
     setbacks: list[tuple[int, int, int]] = field(default_factory=list)
 
     def look(self, positions: Mapping[int, Position], clock_ns: int) -> None:
@@ -47,32 +47,32 @@ class PositionObserver:
         last = self.samples[-1].positions if self.samples else {}
         if positions == last:
             return
-        # After the positions: what comes to its end in between does no harm.
-        letters = self.probe.dead_letters()
+        # Read after the positions: an event that is completed in between does no harm.
+        dead_letters = self.probe.dead_letters()
         for partition, position in positions.items():
             if partition in last and position.offset < last[partition].offset:
                 self.setbacks.append((partition, last[partition].offset, position.offset))
-        self.samples.append(PositionSample(len(self.journal), letters, positions, clock_ns))
+        self.samples.append(PositionSample(len(self.journal), dead_letters, positions, clock_ns))
 
     def ahead(self, records: Records) -> list[str]:
-        """The log ids that a commit counted as done before they were."""
-        answered = self._answers()
+        """Returns the log ids that a commit counted as done before they were."""
+        answered = self._first_successes()
         found: list[str] = []
-        for sample, places in self._newly_done(records):
-            for place in places:
-                log_id = records[place].log_id
-                if answered.get(log_id, sample.journal) >= sample.journal and log_id not in sample.letters:
+        for sample, done in self._newly_done(records):
+            for partition_offset in done:
+                log_id = records[partition_offset].log_id
+                if answered.get(log_id, sample.journal) >= sample.journal and log_id not in sample.dead_letters:
                     found.append(log_id)
         return found
 
     def called_after_commit(self, records: Records) -> dict[str, str]:
-        """What was called, for the first time by that process, after a commit had said that it is done: the log id, where it
-        stands, and how many seconds after that commit each process called it first."""
+        """Returns the events that a process called for the first time after a commit had counted them as done: the log id, its
+        partition and offset, and how many seconds after that commit each process called it first."""
         committed: dict[str, int] = {}
-        where = {record.log_id: place for place, record in records.items()}
-        for sample, places in self._newly_done(records):
-            for place in places:
-                committed.setdefault(records[place].log_id, sample.time_ns)
+        where = {record.log_id: partition_offset for partition_offset, record in records.items()}
+        for sample, done in self._newly_done(records):
+            for partition_offset in done:
+                committed.setdefault(records[partition_offset].log_id, sample.time_ns)
         callers: dict[str, dict[str, int]] = {}
         found: dict[str, str] = {}
         for delivery in sorted(self.journal.all, key=lambda delivery: delivery.call.arrived_ns):
@@ -86,21 +86,21 @@ class PositionObserver:
             found[log_id] = f"{where[log_id]} {', '.join(after)}"
         return found
 
-    def _answers(self) -> Mapping[str, int]:
-        """The place in the journal of each id's first 200."""
+    def _first_successes(self) -> Mapping[str, int]:
+        """Returns the index in the journal of each log id's first 200."""
         answered: dict[str, int] = {}
-        for place, delivery in enumerate(self.journal.all):
+        for index, delivery in enumerate(self.journal.all):
             if delivery.status == 200:
-                answered.setdefault(delivery.call.log_id, place)
+                answered.setdefault(delivery.call.log_id, index)
         return answered
 
     def _newly_done(self, records: Records) -> Iterator[tuple[PositionSample, list[tuple[int, int]]]]:
-        """For each sample the places that it is the first to count as done."""
+        """Yields each sample with the partitions and offsets that it is the first to count as done."""
         left: dict[int, dict[int, None]] = {}
         for partition, offset in sorted(records):
             left.setdefault(partition, {})[offset] = None
         for sample in self.samples:
-            places = []
+            done = []
             for partition, position in sample.positions.items():
                 waiting = left.get(partition, {})
                 known = commit_metadata.decode(position.offset, position.metadata) if position.metadata else None
@@ -109,12 +109,12 @@ class PositionObserver:
                 for offset in _below(waiting, until):
                     if offset < position.offset or offset not in still_open:
                         del waiting[offset]
-                        places.append((partition, offset))
-            yield sample, places
+                        done.append((partition, offset))
+            yield sample, done
 
 
 def _below(waiting: Mapping[int, None], until: int) -> list[int]:
-    """The offsets below `until`; the mapping is in their order."""
+    """Returns the offsets below `until`; the mapping is sorted by offset."""
     found = []
     for offset in waiting:
         if offset >= until:
@@ -125,7 +125,7 @@ def _below(waiting: Mapping[int, None], until: int) -> list[int]:
 
 @contextmanager
 def watching(probe: LogProbe, journal: Journal) -> Iterator[PositionObserver]:
-    """An observer at work in a thread of its own, with one more look at the end."""
+    """Yields an observer that reads in a thread of its own, and once more at the end."""
     observer, stop = PositionObserver(probe, journal), threading.Event()
     failures: list[BaseException] = []
     thread = threading.Thread(target=lambda: _run(observer, stop, failures), name="observer")
@@ -141,7 +141,7 @@ def watching(probe: LogProbe, journal: Journal) -> Iterator[PositionObserver]:
 def _run(observer: PositionObserver, stop: threading.Event, failures: list[BaseException]) -> None:
     try:
         asyncio.run(_watch(observer, stop))
-    except BaseException as error:  # noqa: BLE001  raised where the watching ends
+    except BaseException as error:  # noqa: BLE001  the thread's owner raises it
         failures.append(error)
 
 

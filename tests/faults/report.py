@@ -1,4 +1,4 @@
-"""What a run comes to: its figures, and what is wrong with it."""
+"""The report on one run: its figures, and what is wrong."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class RunReport:
-    """Figures, and what is wrong; a run is good if `wrong` is empty."""
+    """A run is good if `wrong` is empty."""
 
     events: int = 0
     delivered: int = 0
-    letters: int = 0
+    dead_letters: int = 0
     records: int = 0
     repeated_records: int = 0
     calls: int = 0
@@ -35,11 +35,11 @@ class RunReport:
             self.wrong.append(words)
 
     def __str__(self) -> str:
-        kinds = f"{len(self.kinds)} kinds of faulty answers, {sum(self.kinds.values())} in all"
+        kinds = f"{len(self.kinds)} kinds of faults, {sum(self.kinds.values())} in all"
         return "\n".join(
             (
-                f"events {self.events}: {self.delivered} delivered, {self.letters} dead letters",
-                f"{self.duplicates} delivered again; {self.calls} calls, {self.failed_calls} of them not answered 200",
+                f"events {self.events}: {self.delivered} delivered, {self.dead_letters} dead letters",
+                f"{self.duplicates} delivered again; {self.calls} calls, {self.failed_calls} of them without a 200",
                 f"{kinds}; {self.rebalances} rebalances; {self.commits_seen} commits seen in {self.looks} looks",
                 f"at most {self.peak_calls} calls open",
                 f"records {self.records}, {self.repeated_records} of them twice",
@@ -51,6 +51,6 @@ class RunReport:
 
 
 def show(text: object) -> None:
-    """Shown where pytest shows output, and where a run fails."""
+    """Prints it; pytest shows it where a test fails."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Memory, open files and threads of our processes, read from /proc; without it nothing is known or claimed."""
+"""Memory, open files and threads of our processes, read from /proc; without /proc there are no samples."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class UsageSampler:
     usages: dict[int, list[Usage]] = field(default_factory=dict)
 
     def of(self, child: ForkedProcess) -> Sequence[Usage]:
-        """In the order of time; empty without a /proc."""
+        """Returns its samples in the order of time; empty without /proc."""
         return self.usages.get(child.pid, [])
 
     def look(self, children: Sequence[ForkedProcess]) -> None:
         for child in children:
-            # A process may end while we look.
+            # A process may end in between.
             with suppress(OSError, IndexError, StopIteration):
                 self.usages.setdefault(child.pid, []).append(_usage(_PROC / str(child.pid)))
 

@@ -1,7 +1,7 @@
-"""Storms one after the other, each with everything at once, until the time is over; the sum becomes a row of docs/faults.md.
+"""Chaos runs one after the other, each with every kind of fault, until the time is over; the sum becomes a row of docs/faults.md.
 
 `SOAK_MINUTES=60 FAULTS_SEED=1 python -m tests.faults.soak`. Round n has the seed plus n, so a round that failed can be run alone.
-Exit code 1 when a round was not good; its folder, with every process's log, is kept and named.
+Exit code 1 if a round failed; its folder, with every process's log, is kept and named.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _ACTIONS: Final = {
     "webhook 503": 1,
     "webhook hang before headers": 1,
 }
-_ROUND: Final = 400.0  # seconds in which the decks of a round have to be empty
+_ROUND: Final = 400.0  # seconds in which a round has to empty its decks
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class SoakTotals:
     def add(self, report: RunReport, chaos: Chaos) -> None:
         self.happened.update(chaos.happened)
         self.kinds.update(report.kinds)
-        for name in ("events", "delivered", "letters", "duplicates", "repeated_records", "rebalances", "looks", "commits_seen"):
+        for name in ("events", "delivered", "duplicates", "repeated_records", "rebalances", "looks", "commits_seen"):
             self.figures[name] += getattr(report, name)
         for name in ("rss", "files", "threads"):
             self.figures[name] = max(self.figures[name], round(getattr(report, name)))
@@ -89,7 +89,7 @@ class SoakTotals:
 def main() -> int:
     minutes = float(os.environ.get("SOAK_MINUTES") or 10)
     total = SoakTotals(int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(1_000_000)))
-    logging.getLogger().addHandler(logging.NullHandler())  # the client library complains of each broker that we kill
+    logging.getLogger().addHandler(logging.NullHandler())  # the client library logs each broker that we kill
     show(f"FAULTS_SEED={total.seed}, {minutes:g} minutes on {platform.machine()}, {os.cpu_count()} cores")
     fork_server = ForkServer()
     try:
@@ -125,7 +125,7 @@ def _round(total: SoakTotals, fork_server: ForkServer) -> None:
     total.add(report, chaos)
     if report.wrong:
         total.bad.append(f"seed {seed}")
-        show(f"round with FAULTS_SEED={seed} was not good, see {folder}:\n" + "\n".join(line[:3000] for line in report.wrong))
+        show(f"round with FAULTS_SEED={seed} failed, see {folder}:\n" + "\n".join(line[:3000] for line in report.wrong))
     else:
         shutil.rmtree(folder)
     show(total.row())
@@ -133,7 +133,7 @@ def _round(total: SoakTotals, fork_server: ForkServer) -> None:
 
 def _write(row: str) -> None:
     text = PAGE.read_text(encoding="utf-8")
-    assert _MARK in text, f"{PAGE} has lost its place for these rows"
+    assert _MARK in text, f"{PAGE} has no mark for these rows"
     table, _, rest = text.partition(_MARK)
     PAGE.write_text(f"{table.rstrip()}\n{row}\n{_MARK}{rest}", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""C-2, C-3, C-4: zombies, a broker that dies or stands still, a webhook that goes away, and a group that never comes to rest."""
+"""C-2, C-3, C-4: zombies, a broker that dies or freezes, a webhook that goes away, and a group that never stops rebalancing."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def test_zombies_and_outages_lose_nothing(own_kafka: Broker, tmp_path: Path, for
         assert report.wrong == []
         assert dict(chaos.happened) == ACTIONS
         assert report.events > 2_000
-        # A poller or a broker that stands still in the middle of a write may repeat that page, and no more.
+        # A poller or a broker that is frozen in the middle of a write may repeat that page, and no more.
         assert report.repeated_records <= PAGE * (ACTIONS["freeze produce"] + ACTIONS["broker freeze"])
 
 
 @pytest.mark.timeout(120)
-def test_zombies_that_wake_to_the_answer_of_an_old_heartbeat_make_no_call(
+def test_zombies_that_wake_to_the_response_to_an_old_heartbeat_make_no_call(
     own_kafka: Broker, tmp_path: Path, fork_server: ForkServer, seed: int
 ) -> None:
-    """The broker confirmed their membership while they stood still, and has given their partitions to another one long since."""
+    """The broker confirmed their membership while they were frozen, and has given their partitions to another member since."""
     probe = KafkaProbe(own_kafka.bootstrap)
     with fault_stack(probe, tmp_path, seed, fork_server=fork_server, WINDOW="400", WEBHOOK_CONCURRENT_CALLS="8") as stack:
         stack.feed(900)
@@ -60,27 +60,27 @@ def test_zombies_that_wake_to_the_answer_of_an_old_heartbeat_make_no_call(
         zombies = [stack.start("consume") for _ in range(3)]
         other = stack.start("consume")
         stack.start("produce")
-        stack.until(lambda: all(map(stack.works, (*zombies, other))), "all of them work")
+        stack.until(lambda: all(map(stack.is_calling, (*zombies, other))), "all of them work")
         began = time.monotonic()
         own_kafka.freeze()
         time.sleep(1.0)  # more than the interval of heartbeats: one of each is under way
         since = {zombie.number: stack.freeze(zombie) for zombie in zombies}
         own_kafka.thaw()
         frozen = Disturbance(began, time.monotonic(), frozen=True)
-        stack.all_delivered(within=60)
+        stack.wait_all_delivered(within=60)
         time.sleep(0.5)  # and the last of them are committed
         calls = len(stack.receiver.journal)
         for zombie in zombies:
             stack.thaw(zombie, since[zombie.number])
         for zombie in zombies:
-            zombie.says("partitions lost")
+            zombie.wait_for_log("partitions lost")
         assert len(stack.receiver.journal) == calls
         assert set(stack.stop_all().values()) == {0}
         assert examine(stack, [frozen]).wrong == []
 
 
 @pytest.mark.timeout(400)
-def test_a_group_that_never_comes_to_rest_delivers(kafka: Broker, tmp_path: Path, fork_server: ForkServer, seed: int) -> None:
+def test_a_group_that_never_stops_rebalancing_delivers(kafka: Broker, tmp_path: Path, fork_server: ForkServer, seed: int) -> None:
     probe = KafkaProbe(kafka.bootstrap, partitions=12)
     actions = ["stop consume"] * 50 + ["kill consume"] * 5
     with fault_stack(probe, tmp_path, seed, fork_server=fork_server, WINDOW="200", WEBHOOK_CONCURRENT_CALLS="12") as stack:
@@ -89,6 +89,6 @@ def test_a_group_that_never_comes_to_rest_delivers(kafka: Broker, tmp_path: Path
         report = chaos_run(chaos, within=300)
         assert report.wrong == []
         assert report.repeated_records == 0
-        assert report.letters == 0
+        assert report.dead_letters == 0
         assert report.rebalances >= 30  # of 55 leaves and as many joins; on a busy machine several become one
         assert report.peak_calls <= 12

@@ -1,5 +1,5 @@
-"""C-1, C-4: SIGKILL at every point where an invariant is at stake, at random moments, and to the broker, under load and faulty
-answers. Nothing stands still here, so that nothing excuses a record that is twice in the topic.
+"""C-1, C-4: SIGKILL at every failpoint, at random moments, and to the broker, under load and faulty responses. Nothing is frozen
+here, so nothing excuses a record that is twice in the topic.
 """
 
 from __future__ import annotations

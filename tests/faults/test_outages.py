@@ -1,4 +1,4 @@
-"""C-5, C-6: a webhook that is down for hours or slow for ever costs time and nothing else. The hours are compressed: a
+"""C-5, C-6: a webhook that is down for hours or always slow costs time and nothing else. The hours are compressed: a
 member may stay away from its group for 3 s instead of 60, and the outage lasts twelve times that.
 """
 
@@ -39,10 +39,10 @@ def test_hours_without_a_webhook_cost_no_membership_and_no_memory(
         stack.until(lambda: len(stack.probe.records()) == len(stack.expected), "all events are in the log")
         stack.receiver.latency = 0.02
         consumers = [stack.start("consume", patches=_PATCHES) for _ in range(2)]
-        stack.delivered(600)
+        stack.wait_delivered(600)
         stack.receiver.latency = 0.0
         assignments = _assignments(stack)
-        committed, usages = _be_away(stack, consumers)
+        committed, usages = _take_webhook_away(stack, consumers)
         assert _assignments(stack) == assignments, "a rebalance"
         assert committed, "a commit without a 200"
         for before, after in usages:
@@ -50,20 +50,20 @@ def test_hours_without_a_webhook_cost_no_membership_and_no_memory(
             assert after.files <= before.files + 2
             assert after.threads <= before.threads
         began, done = time.monotonic(), len(stack.receiver.journal.delivered)
-        stack.delivered(done + 1, within=20)
+        stack.wait_delivered(done + 1, within=20)
         first = time.monotonic() - began
-        stack.all_delivered(within=60)
+        stack.wait_all_delivered(within=60)
         assert set(stack.stop_all().values()) == {0}
         report = examine_and_show(stack, f"the first 200 came {first:.1f} s after the webhook was back")
         assert report.wrong == []
-        assert (report.duplicates, report.letters) == (0, 0)
+        assert (report.duplicates, report.dead_letters) == (0, 0)
 
 
-def _be_away(stack: FaultStack, consumers: list[FaultProcess]) -> tuple[bool, list[tuple[Usage, Usage]]]:
-    """Refuse, answer 503, hang, a third of the time each. Whether no commit moved meanwhile, and usages before and after."""
+def _take_webhook_away(stack: FaultStack, consumers: list[FaultProcess]) -> tuple[bool, list[tuple[Usage, Usage]]]:
+    """Refuses, sends 503, hangs, a third of the time each. Returns whether no commit moved, and usages before and after."""
     receiver, port, third = stack.receiver, stack.receiver.port, _OUTAGE / 3
     run_on(receiver, receiver.stop())
-    time.sleep(2.0)  # what was answered before is committed now
+    time.sleep(2.0)  # every 200 so far is committed now
     before = [stack.sampler.of(consumer.child)[-1] for consumer in consumers]
     commits = len(stack.observer.samples)
     time.sleep(third - 2.0)
@@ -87,17 +87,17 @@ def test_a_webhook_slower_than_every_timeout_of_the_group_keeps_its_pace(
         stack.receiver.latency = latency
         consumers = [stack.start("consume", patches=_PATCHES) for _ in range(2)]
         for consumer in consumers:
-            consumer.says("partition assigned")
+            consumer.wait_for_log("partition assigned")
         time.sleep(1.0)
         assignments = _assignments(stack)
         stack.feed(60)
         stack.start("produce")
-        stack.delivered(1)
-        # Three rounds of eight at least; the processes' shares need not be busy to the same end, nor is the machine ours alone.
-        stack.delivered(25, within=8 * latency)
+        stack.wait_delivered(1)
+        # Three rounds of eight at least; the members' shares need not finish together, and the machine may be busy.
+        stack.wait_delivered(25, within=8 * latency)
         assert _assignments(stack) == assignments, "a rebalance"
         stack.receiver.latency = 0.0
-        stack.all_delivered(within=30)
+        stack.wait_all_delivered(within=30)
         assert set(stack.stop_all().values()) == {0}
         report = examine_and_show(stack)
         assert report.wrong == []

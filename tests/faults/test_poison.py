@@ -1,4 +1,4 @@
-"""C-7, C-8, C-9: events that are never accepted, with dead letters, without, and without a probe to put them."""
+"""C-7, C-8, C-9: events that are never accepted, with dead letters, without, and with dead letters that cannot be written."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ def test_without_dead_letters_a_poisoned_event_is_held_and_never_passed(
         stack.receiver.script.sometimes(1.0, *cases.POISON, when=cases.meets_poison)
         for role in ("consume", "consume", "produce"):
             stack.start(role)
-        stack.delivered(1_500)
+        stack.wait_delivered(1_500)
         assert not poisoned & stack.receiver.journal.maybe_delivered
         stack.until(lambda: len(probe.records()) == len(stack.expected), "all events are in the log")
         _never_passed(stack, poisoned)
         stack.receiver.script.clear()
-        stack.all_delivered(within=60)
+        stack.wait_all_delivered(within=60)
         assert set(stack.stop_all().values()) == {0}
         report = examine_and_show(stack)
         assert report.wrong == []
-        assert (report.duplicates, report.letters) == (0, 0)
+        assert (report.duplicates, report.dead_letters) == (0, 0)
         assert len(poisoned) >= 15
         assert report.rss < 150
 
 
 def _never_passed(stack: FaultStack, poisoned: set[str]) -> None:
-    """Each partition's position stays at its first poisoned event, at the latest."""
+    """Each partition's position is at most its first poisoned event."""
     firsts: dict[int, int] = {}
     for (partition, offset), record in sorted(stack.probe.records().items()):
         if record.log_id in poisoned:
@@ -78,17 +78,17 @@ def test_twenty_thousand_events_behind_a_blocked_one_are_not_repeated(
 
         stack.receiver.script.add(faults.status(500), when=is_blocked)
         process = stack.start("run")
-        stack.delivered(len(stack.expected) - 1, within=100)
+        stack.wait_delivered(len(stack.expected) - 1, within=100)
         time.sleep(1.0)  # and the last of them are committed
         process.kill()
         process = stack.start("run")
-        process.says("partition assigned")
+        process.wait_for_log("partition assigned")
         time.sleep(1.0)
         assert {delivery.call.log_id for delivery in stack.receiver.journal.all if delivery.call.path == process.path} <= {
             blocked
         }
         stack.receiver.script.clear()
-        stack.delivered(len(stack.expected))
+        stack.wait_delivered(len(stack.expected))
         assert process.stop() == 0
         report = examine_and_show(stack)
         assert report.wrong == []
@@ -111,13 +111,13 @@ def test_no_position_passes_a_dead_letter_that_cannot_be_written(
         poisoned = {log_id for log_id in stack.expected if cases.is_poison(log_id)}
         stack.receiver.script.sometimes(1.0, *cases.POISON, when=cases.meets_poison)
         process = stack.start("run")
-        process.says("a dead letter could not be written")
-        stack.delivered(200)
-        assert stack.observer.samples == []  # which looks at the dead letters too, and finds no topic
+        process.wait_for_log("a dead letter could not be written")
+        stack.wait_delivered(200)
+        assert stack.observer.samples == []  # it reads the dead letters too, whose topic is missing
         topics.create(load(Role.LOG, probe.environ, None).transport)
         stack.until(lambda: probe.dead_letters() >= poisoned, "every dead letter is written", within=45)
         stack.until(lambda: stack.receiver.journal.maybe_delivered >= stack.expected.keys() - poisoned, "all events")
         assert process.stop() == 0
         report = examine_and_show(stack)
         assert report.wrong == []
-        assert report.letters == len(poisoned)
+        assert report.dead_letters == len(poisoned)

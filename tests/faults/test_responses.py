@@ -1,4 +1,4 @@
-"""C-11, C-12, C-14, C-15: a receiver that misbehaves in every way, twenty times each, and nothing else goes wrong."""
+"""C-11, C-12, C-14, C-15: a receiver with every fault, twenty times each, costs time and nothing else."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from tests.support.kafka.broker import Broker
 TIMES = 20
 EVENTS = 2_200
 CAP = 1.2
-#: Kinds of answers after which the connection is no good, and may be used before that is seen.
+#: Kinds of responses that break the connection, which may be used again before that is seen.
 _SPOIL_THE_NEXT = 4
-#: Seconds by which the receiver may notice later than we that it has answered.
+#: Seconds by which the receiver may record its response later than the caller reads it.
 CLOSE = 0.05
 
 
@@ -38,29 +38,29 @@ def probe(request: pytest.FixtureRequest, tmp_path: Path) -> LogProbe:
 
 
 @pytest.mark.timeout(150)
-def test_every_kind_of_answer_costs_time_and_nothing_else(
+def test_every_kind_of_response_costs_time_and_nothing_else(
     probe: LogProbe, tmp_path: Path, fork_server: ForkServer, seed: int
 ) -> None:
-    """No repeats, since nobody is killed: what was answered 200, however badly, is not called again."""
+    """Nothing is killed, so nothing is repeated: after a 200, in whatever form, an event is not called again."""
     settings = {"WEBHOOK_CONCURRENT_CALLS": "25", "WEBHOOK_BREAKER_FAILURES": "1000", "VERBOSITY": "debug"}
     with fault_stack(probe, tmp_path, seed, fork_server=fork_server, **settings, WEBHOOK_BACKOFF_CAP=str(CAP)) as stack:
         kinds = {fault.name: fault for fault in cases.all_cases(stack.elsewhere.url)}
-        goodbye = kinds.pop("410")  # it opens the breaker, and then nobody waits his time
+        opens_breaker = kinds.pop("410")  # it opens the breaker, whose probes do not wait for Retry-After
         stack.receiver.script.in_order(*_deck(stack, list(kinds.values())))
         stack.feed(EVENTS)
         process = stack.start("run")
-        stack.delivered(EVENTS // 2)
+        stack.wait_delivered(EVENTS // 2)
         stack.until(lambda: all(stack.receiver.script.fired[name] == TIMES for name in kinds), "every kind", within=90)
-        # Nobody waits for anything, when the breaker opens: its probes ask no event whether its time has come.
-        stack.all_delivered(within=30)
-        stack.receiver.script.in_order(*[goodbye, None] * TIMES)
+        # By itself: probes of the open breaker take an event before its Retry-After is over.
+        stack.wait_all_delivered(within=30)
+        stack.receiver.script.in_order(*[opens_breaker, None] * TIMES)
         stack.feed(EVENTS)
-        stack.all_delivered(within=60)
+        stack.wait_all_delivered(within=60)
         assert process.stop() == 0
         report = examine_and_show(stack)
         assert report.wrong == []
         assert report.duplicates == 0
-        assert report.letters == 0
+        assert report.dead_letters == 0
         assert report.peak_calls <= 25
         assert {name for name, times in report.kinds.items() if times < TIMES} == set()
         assert len(report.kinds) >= 60
@@ -73,16 +73,16 @@ def test_every_kind_of_answer_costs_time_and_nothing_else(
 def test_what_a_consumer_finds_that_stood_still_in_a_call_is_what_the_journal_says(
     probe: LogProbe, tmp_path: Path, fork_server: ForkServer, seed: int
 ) -> None:
-    """Its kernel goes on reading: on waking it may find an answer for which nobody can wait."""
+    """Its kernel goes on reading: after the freeze it may find a whole response, which the journal has to know."""
     with fault_stack(probe, tmp_path, seed, fork_server=fork_server, KAFKA_SESSION_TIMEOUT="20") as stack:
         stack.feed(50)
         stack.receiver.script.in_order(*[None] * 10, faults.drip(0.02))
         process = stack.start("run")
-        stack.until(lambda: stack.receiver.script.fired["drip"] == 1, "an answer that drips")
+        stack.until(lambda: stack.receiver.script.fired["drip"] == 1, "a response that drips")
         since = stack.freeze(process)
         time.sleep(3.0)  # twice what the whole head would take
         stack.thaw(process, since)
-        stack.all_delivered(within=30)
+        stack.wait_all_delivered(within=30)
         assert process.stop() == 0
         assert examine_and_show(stack).wrong == []
 
@@ -91,17 +91,17 @@ def test_what_a_consumer_finds_that_stood_still_in_a_call_is_what_the_journal_sa
 def test_what_a_receiver_reads_only_when_the_callers_time_is_over_was_repeated_for_a_reason(
     probe: LogProbe, tmp_path: Path, fork_server: ForkServer, seed: int
 ) -> None:
-    """The examine is on trial: a busy machine does this to a receiver."""
+    """A test of the oracle: on a busy machine a receiver reads late."""
 
-    async def stand_still() -> None:
-        time.sleep(1.5)  # noqa: ASYNC251  its loop is what has to stand still
+    async def block_the_loop() -> None:
+        time.sleep(1.5)  # noqa: ASYNC251  it has to block the receiver's loop
 
     with fault_stack(probe, tmp_path, seed, fork_server=fork_server, KAFKA_SESSION_TIMEOUT="20") as stack:
         stack.feed(3_000)
         process = stack.start("run")
-        stack.delivered(20)
-        run_on(stack.receiver, stand_still())
-        stack.all_delivered(within=30)
+        stack.wait_delivered(20)
+        run_on(stack.receiver, block_the_loop())
+        stack.wait_all_delivered(within=30)
         assert process.stop() == 0
         assert "no response within" in process.child.text
         assert len(stack.receiver.journal) > len(stack.expected)
@@ -141,7 +141,7 @@ def _counts_are_exact(stack: FaultStack) -> None:
     assert poller["published"] == len(stack.expected)
     assert sum(poller["filtered"].values()) == stack.fed - len(stack.expected)
     assert worker["taken"] == worker["delivered"] == len(stack.expected)
-    # The receiver does not see a call on a connection that it has just closed, or spoilt with what came after its answer; and it
-    # sees one more where a connection that was idle died at once, which gets a silent second try.
+    # The receiver does not see a call on a connection that it has just closed, or broken with bytes after its response. It sees
+    # one more where an idle connection died at once: the client tries again without counting an attempt.
     failed = sum(delivery.status != 200 for delivery in journal.all)
     assert failed - TIMES <= worker["failed_attempts"] <= failed + _SPOIL_THE_NEXT * TIMES

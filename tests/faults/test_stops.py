@@ -1,4 +1,4 @@
-"""C-21, and how long it takes until work goes on: stops in every situation, and the numbers of recovery."""
+"""C-21, stops in every situation, and the time until work goes on after a kill or a restart."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.support.fork_server import ForkServer
 from tests.support.kafka.broker import Broker
 
 SESSION: Final = 2.0
-#: A poll, a drain, a commit and a goodbye that nobody answers take about 9 s.
+#: A poll, a drain, a commit and a goodbye without any response take about 9 s.
 GRACE: Final = 14.0
-#: Seconds after which nothing comes any more, however busy the machine is.
+#: Seconds without progress that count as hung, also on a busy machine.
 _HUNG: Final = 30.0
 
 
@@ -32,12 +32,12 @@ def test_a_rolling_restart_repeats_nothing(kafka: Broker, tmp_path: Path, fork_s
         stack.start("produce")
         for turn in range(9):
             stack.feed(250)
-            stack.until(lambda: any(stack.works(process) for process in processes), "somebody works")
+            stack.until(lambda: any(stack.is_calling(process) for process in processes), "a consumer makes calls")
             process = processes[turn % 3]
-            process.says("calls of this member")
+            process.wait_for_log("calls of this member")
             assert process.stop(within=20) == 0
             processes[turn % 3] = stack.start("consume")
-        stack.all_delivered(within=60)
+        stack.wait_all_delivered(within=60)
         assert set(stack.stop_all().values()) == {0}
         report = examine_and_show(stack)
         assert report.wrong == []
@@ -52,20 +52,20 @@ def test_a_stop_ends_in_time_whatever_is_dead(own_kafka: Broker, tmp_path: Path,
     with fault_stack(KafkaProbe(own_kafka.bootstrap), tmp_path, seed, fork_server=fork_server, **settings) as stack:
         seconds: dict[str, float] = {}
 
-        def stopped(situation: str, trouble: Callable[[], None], relief: Callable[[], None]) -> None:
+        def stopped(situation: str, break_it: Callable[[], None], repair: Callable[[], None]) -> None:
             stack.feed(100)
             processes = [stack.start("consume"), stack.start("produce")]
-            stack.until(lambda: stack.works(processes[0], 2.0), "the consumer works")
-            processes[1].says("polling Auth0")
-            trouble()
+            stack.until(lambda: stack.is_calling(processes[0], 2.0), "the consumer works")
+            processes[1].wait_for_log("polling Auth0")
+            break_it()
             time.sleep(0.5)
             began = time.monotonic()
             for process in processes:
-                process.ask()
+                process.terminate()
             for process in processes:
                 code = process.child.wait(40)
                 seconds[f"{situation}, {process.role}, exit code {code}"] = round(time.monotonic() - began, 1)
-            relief()
+            repair()
 
         stopped("broker dead", own_kafka.kill, own_kafka.start)
         stopped("broker frozen", own_kafka.freeze, own_kafka.thaw)
@@ -73,7 +73,7 @@ def test_a_stop_ends_in_time_whatever_is_dead(own_kafka: Broker, tmp_path: Path,
         show(f"FAULTS_SEED={seed}\n{seconds}")
         for role in ("consume", "produce"):
             stack.start(role)
-        stack.all_delivered(within=60)
+        stack.wait_all_delivered(within=60)
         assert set(stack.stop_all().values()) == {0}
         report = examine(stack, [Disturbance(0, time.monotonic())])
         show(report)
@@ -91,7 +91,7 @@ def test_a_stop_that_a_frozen_broker_holds_up_says_so(
         stack.feed(50)
         stack.start("produce")
         consumer = stack.start("consume")
-        stack.until(lambda: stack.works(consumer, 2.0), "the consumer works")
+        stack.until(lambda: stack.is_calling(consumer, 2.0), "the consumer works")
         own_kafka.freeze()
         assert consumer.stop(within=20) == 3
         own_kafka.thaw()
@@ -103,16 +103,16 @@ def test_a_stop_that_a_frozen_broker_holds_up_says_so(
 def test_work_goes_on_soon_after_a_kill_and_after_a_restart_of_the_broker(
     own_kafka: Broker, tmp_path: Path, fork_server: ForkServer, seed: int
 ) -> None:
-    """Not a test of speed: it says how long both took, and fails where nothing comes."""
+    """Not a test of speed: it prints how long both took, and fails only without progress."""
     with fault_stack(KafkaProbe(own_kafka.bootstrap, session=SESSION), tmp_path, seed, fork_server=fork_server) as stack:
         processes = [stack.start("consume"), stack.start("consume"), stack.start("produce")]
         for process in processes[:2]:
-            process.says('"partition assigned"')
+            process.wait_for_log('"partition assigned"')
         _steady(stack, 3.0)
         processes[1].kill()
         killed = time.monotonic()
-        theirs = _partitions(processes[1])
-        taken_over = _taken_over(stack, processes[0], theirs)
+        partitions = _partitions(processes[1])
+        taken_over = _taken_over(stack, processes[0], partitions)
         _steady(stack, 2.0)
         own_kafka.kill()
         _steady(stack, 2.0)
@@ -124,7 +124,7 @@ def test_work_goes_on_soon_after_a_kill_and_after_a_restart_of_the_broker(
         flowing = time.monotonic() - opened
         show(f"FAULTS_SEED={seed}\ntaken over {taken_over - killed:.1f} s after a kill, ")
         show(f"records flow {flowing:.1f} s after the broker can be used again")
-        stack.all_delivered(within=60)
+        stack.wait_all_delivered(within=60)
         stack.stop_all()
         report = examine(stack, [Disturbance(killed, time.monotonic())])
         show(report)
@@ -143,13 +143,13 @@ def _partitions(process: FaultProcess) -> set[int]:
     return {line["partition"] for line in process.lines() if line.get("event") == "partition assigned"}
 
 
-def _taken_over(stack: FaultStack, heir: FaultProcess, partitions: set[int]) -> float:
-    """When the heir had them all, by `time.monotonic`. Raises TimeoutError."""
+def _taken_over(stack: FaultStack, successor: FaultProcess, partitions: set[int]) -> float:
+    """Waits until `successor` has them all. Returns the time, by `time.monotonic`. Raises TimeoutError."""
     assert partitions
-    before = len([line for line in heir.lines() if line.get("event") == "partition assigned"])
+    before = len([line for line in successor.lines() if line.get("event") == "partition assigned"])
 
     def has_them() -> bool:
-        lines = [line for line in heir.lines() if line.get("event") == "partition assigned"][before:]
+        lines = [line for line in successor.lines() if line.get("event") == "partition assigned"][before:]
         return {line["partition"] for line in lines} >= partitions
 
     stack.until(has_them, "the partitions are taken over")

@@ -4,7 +4,7 @@
         subprocess.run([...])
         run_on(receiver, receiver.journal.wait_for(500, timeout=10))
 
-What is safe from any thread (scripts, journals, logs, the list of requests) is used directly. Use `run_on` for coroutines:
+Scripts, journals, logs and the list of requests are safe from any thread. Use `run_on` for coroutines:
 `run_on(receiver, receiver.stop())`, `run_on(receiver, receiver.start(port=receiver.port))`.
 """
 
@@ -26,7 +26,7 @@ C = TypeVar("C", bound=Server)
 
 
 def run_on(server: Server, work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine in the server's event loop and wait for it, from another thread. Raises what it raises."""
+    """Runs a coroutine in the server's event loop and waits for it, from another thread. Raises what it raises."""
     return asyncio.run_coroutine_threadsafe(work, server.loop).result()
 
 
@@ -39,7 +39,7 @@ def in_background(first: A, second: B, third: C, /) -> AbstractContextManager[tu
 
 
 def in_background(*servers: Server) -> AbstractContextManager[tuple[Server, ...]]:
-    """Start the servers on free ports, yield them, stop them at the end. Raises what their `start` raises."""
+    """Starts the servers on free ports, yields them, stops them at the end. Raises what their `start` raises."""
     return _in_background(servers)
 
 

@@ -1,10 +1,8 @@
-"""Starts `auth0-webhooks` in a few milliseconds: a process that has imported everything forks,
-and the fork lives on as the command.
+"""Starts `auth0-webhooks` in a few milliseconds: a process that has imported everything forks, and the fork becomes the command.
 
-A new interpreter needs 1.5 s of CPU to import the Kafka client; hundreds of kills in a test run would spend their time on that.
-What comes out is the real thing: a process of its own that runs `main()` with its own environment, folder and output, no thread
-or loop made before, and that ends as the interpreter ends. `ForkServer` is the tests' side,
-`python -m tests.support.fork_server` the other.
+A new interpreter needs 1.5 s of CPU to import the Kafka client, too much for hundreds of kills in a test run. The fork is the
+real command: it runs `main()` with its own environment, folder and output, and ends as the interpreter ends; no thread or loop
+existed before the fork. `ForkServer` is the tests' side, `python -m tests.support.fork_server` the server.
 """
 
 from __future__ import annotations
@@ -46,11 +44,11 @@ class ForkedProcess:
     pid: int
     output: Path
     started: float = field(default_factory=time.monotonic)
-    #: By `time.monotonic`; None: it lives.
+    #: By `time.monotonic`; None while it runs.
     ended: float | None = None
     #: As of `subprocess`: negative for a signal.
     code: int | None = None
-    _gone: threading.Event = field(default_factory=threading.Event)
+    _exited: threading.Event = field(default_factory=threading.Event)
 
     @property
     def alive(self) -> bool:
@@ -61,25 +59,25 @@ class ForkedProcess:
         return self.output.read_text(errors="replace")
 
     def signal(self, number: int) -> None:
-        """Nothing happens if it is gone: its parent has not yet had the time to say so."""
+        """Does nothing if it has ended, also if the server has not reported that yet."""
         if self.alive:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     def wait(self, within: float) -> int:
-        """The exit code. Raises TimeoutError with the log."""
-        if not self._gone.wait(within):
+        """Waits for its end. Returns the exit code. Raises TimeoutError with its log."""
+        if not self._exited.wait(within):
             raise TimeoutError(f"process {self.pid} did not end within {within:g} s:\n{self.text[-4000:]}")
         assert self.code is not None
         return self.code
 
-    def gone(self, code: int) -> None:
+    def on_exit(self, code: int) -> None:
         self.ended, self.code = time.monotonic(), code
-        self._gone.set()
+        self._exited.set()
 
 
 class ForkServer:
-    """`close` kills whoever still lives."""
+    """`close` kills every process that still runs."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -90,8 +88,8 @@ class ForkServer:
             env=guarded({name: os.environ[name] for name in os.environ if name not in ("FAULT_AT", "KAFKA_BOOTSTRAP_SERVERS")}),
         )
         self._children: dict[int, ForkedProcess] = {}
-        self._born: list[int] = []
-        self._birth = threading.Condition()
+        self._started: list[int] = []
+        self._condition = threading.Condition()
         self._reader = threading.Thread(target=self._read, name="fork server", daemon=True)
         self._reader.start()
 
@@ -107,15 +105,15 @@ class ForkServer:
             "patches": dict(patches or {}),
         }
         output.touch()
-        with self._birth:
+        with self._condition:
             self._stdin.write(json.dumps(request).encode() + b"\n")
             self._stdin.flush()
-            if not self._birth.wait_for(lambda: self._born, 30):
+            if not self._condition.wait_for(lambda: self._started, 30):
                 raise TimeoutError("the fork server does not respond")
-            # Made here, before its death can be told: the reader waits for the same lock.
-            child = ForkedProcess(self._born.pop(0), output)
+            # Made under the lock: the reader cannot report its exit before it is known here.
+            child = ForkedProcess(self._started.pop(0), output)
             self._children[child.pid] = child
-            self._birth.notify_all()
+            self._condition.notify_all()
         return child
 
     def close(self) -> None:
@@ -134,17 +132,17 @@ class ForkServer:
         assert self._process.stdout
         for line in self._process.stdout:
             word, *numbers = line.split()
-            with self._birth:
-                if word == b"born":
-                    self._born.append(int(numbers[0]))
-                    self._birth.notify_all()
-                    # The one who waits must take it up first.
-                    self._birth.wait_for(lambda: not self._born, 5)
+            with self._condition:
+                if word == b"started":
+                    self._started.append(int(numbers[0]))
+                    self._condition.notify_all()
+                    # `start` has to take it first: the next line may be its exit.
+                    self._condition.wait_for(lambda: not self._started, 5)
                 else:
-                    self._children[int(numbers[0])].gone(int(numbers[1]))
+                    self._children[int(numbers[0])].on_exit(int(numbers[1]))
 
 
-# -- the other side
+# -- the server
 
 
 def _serve() -> dict[str, Any] | None:
@@ -157,17 +155,17 @@ def _serve() -> dict[str, Any] | None:
     selector = selectors.DefaultSelector()
     selector.register(wake_out, selectors.EVENT_READ)
     selector.register(0, selectors.EVENT_READ)
-    living: set[int] = set()
+    running: set[int] = set()
     buffer = b""
     while True:
         for key, _ in selector.select():
             if key.fd == wake_out:
                 os.read(wake_out, 4096)
-                _bury(living)
+                _reap(running)
                 continue
             data = os.read(0, 65536)
             if not data:
-                _end(living)
+                _kill_all(running)
                 return None
             *lines, buffer = (buffer + data).split(b"\n")
             for line in lines:
@@ -179,31 +177,31 @@ def _serve() -> dict[str, Any] | None:
                     os.close(wake_out)
                     request: dict[str, Any] = json.loads(line)
                     return request
-                living.add(pid)
-                _say(f"born {pid}")
+                running.add(pid)
+                _write(f"started {pid}")
 
 
-def _bury(living: set[int]) -> None:
-    while living:
+def _reap(running: set[int]) -> None:
+    while running:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
             return
-        living.discard(pid)
-        _say(f"gone {pid} {os.waitstatus_to_exitcode(status)}")
+        running.discard(pid)
+        _write(f"exited {pid} {os.waitstatus_to_exitcode(status)}")
 
 
-def _end(living: set[int]) -> None:
-    for pid in living:
+def _kill_all(running: set[int]) -> None:
+    for pid in running:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
 
-def _say(line: str) -> None:
+def _write(line: str) -> None:
     os.write(1, line.encode() + b"\n")
 
 
-def _become(request: Mapping[str, Any]) -> Sequence[str]:
-    """The command line, once this process is what the request wants."""
+def _apply(request: Mapping[str, Any]) -> Sequence[str]:
+    """Sets up this process as the request demands. Returns the command line."""
     for number in (signal.SIGCHLD, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -222,7 +220,7 @@ def _become(request: Mapping[str, Any]) -> Sequence[str]:
         assert hasattr(loaded, attribute), name
         setattr(loaded, attribute, value)
     failpoints = importlib.import_module("shared.failpoints")
-    importlib.reload(failpoints)  # it reads the environment as it is imported
+    importlib.reload(failpoints)  # it reads the environment at its import
     arguments: Sequence[str] = request["arguments"]
     return arguments
 
@@ -234,7 +232,7 @@ def _main() -> None:
     request = _serve()
     if request is None:
         return
-    sys.argv = ["auth0-webhooks", *_become(request)]
+    sys.argv = ["auth0-webhooks", *_apply(request)]
     from admin.cli.main import main
 
     main()

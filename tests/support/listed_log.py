@@ -1,4 +1,4 @@
-"""A tenant's log of entries that a test hands in. `append` may be called from any thread."""
+"""A tenant's log of entries that a test appends. `append` may be called from any thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Listed(NamedTuple):
 
 
 class ListedLog(TenantLog):
-    """Entries that are handed in, in any order, and read in the order of their ids.
+    """Entries are appended in any order, and read in the order of their ids.
 
     `retention`: seconds after its date at which an entry is gone; None: never.
     """
@@ -30,7 +30,7 @@ class ListedLog(TenantLog):
             self.append(raw)
 
     def append(self, raw: bytes) -> str:
-        """Add the JSON of one entry. Returns its id. Raises `PageInvalid` for anything else, `ValueError` for an id it has."""
+        """Adds the JSON of one entry. Returns its id. Raises `PageInvalid` for anything else, `ValueError` for an id it has."""
         event = slice_page(b"[" + raw + b"]")[0]
         if self.find(event.log_id, range(len(self._entries))) is not None:
             raise ValueError(f"the log has an entry {event.log_id} already")
@@ -38,7 +38,7 @@ class ListedLog(TenantLog):
         return event.log_id
 
     def forget(self, count: int) -> None:
-        """Remove the oldest `count` entries, as if they were past the retention."""
+        """Removes the oldest `count` entries, as if they were past the retention."""
         del self._entries[:count]
 
     def span(self, now: float) -> range:

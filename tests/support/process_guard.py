@@ -1,10 +1,10 @@
-"""Nothing that a test or a benchmark starts outlives its process, however that ends: by SIGKILL, `os._exit`, Ctrl-C.
+"""Parent-death guard: no process that a test or a benchmark starts outlives it, also after SIGKILL, `os._exit` or Ctrl-C.
 
     subprocess.Popen(command, env=guarded({"PATH": ...}))
 
-The environment gets a mark, which children of children inherit. A guard beside this process waits for the end of its input, which
-comes when this process is gone; then it kills whatever carries the mark and removes the folders that it was told of. There is no
-moment between the start of a child and its being guarded. Where there is no `/proc` it only removes folders.
+The environment gets a mark, which children of children inherit. A guard process reads from a pipe until this process is gone;
+then it kills every process that carries the mark and removes the folders that it was told of. A child is guarded from its first
+moment. Without `/proc` the guard only removes folders.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from pathlib import Path
 from typing import Final
 
 MARK: Final = "STARTED_BY_TEST_RUN"
-_PATIENCE: Final = 20.0  # seconds in which a killed process has to go
+_KILL_TIMEOUT: Final = 20.0  # seconds in which a killed process has to end
 
 
 def guarded(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for a child; without one, this process's own."""
+    """Returns the environment for a child: `environ` (by default this process's own) with the mark."""
     return {**(os.environ if environ is None else environ), MARK: _guard().mark}
 
 
 def remove_at_end(folder: Path) -> None:
-    """If this process has not removed it by then."""
+    """Lets the guard remove the folder if this process has not done so by its end."""
     _guard().tell(folder)
 
 
 def carriers(mark: str, name: str = MARK) -> list[int]:
-    """The processes that were started with this variable."""
+    """Returns the processes that were started with this variable."""
     wanted = f"{name}={mark}".encode()
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
@@ -73,7 +73,7 @@ _guard = cache(_Guard)
 
 def _watch(mark: str) -> None:
     folders = [os.fsdecode(line.rstrip(b"\n")) for line in sys.stdin.buffer]
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _KILL_TIMEOUT
     while (found := carriers(mark)) and time.monotonic() < deadline:  # again: a child may have started another meanwhile
         for pid in found:
             with suppress(ProcessLookupError):

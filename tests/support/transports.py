@@ -1,4 +1,4 @@
-"""The logs that the contract suite and the end-to-end tests run on. Another adapter is one more parameter here."""
+"""Embedded and Kafka transports for tests: each test gets a new log. Another adapter is one more parameter here."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ class Log:
 
     #: The settings that name it, as environment variables: a child process gets the same ones.
     environ: Mapping[str, str]
-    #: A second poller waits for the lease (Kafka), or is refused at once (SQLite).
+    #: A second poller waits for the lease (Kafka), or fails at once (SQLite).
     second_poller_waits: bool
-    #: Where each role comes as somebody else (producer, consumer, viewer): its variables, on top of the others.
+    #: The variables of each role (producer, consumer, viewer) that has a login of its own, on top of `environ`.
     logins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    #: What `child` has started.
+    #: Started by `child`.
     children: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def transport(self) -> Transport:
-        """The log as another process would open it."""
-        return _EachByItsRole(self) if self.logins else self.transport_of("")
+        """Returns a new transport, as another process would open it."""
+        return _TransportByRole(self) if self.logins else self.transport_of("")
 
     def transport_of(self, role: str) -> Transport:
         return compose.transport(load(Role.LOG, self.environ_of(role), None), concurrent_calls=5)
@@ -64,7 +64,7 @@ class Log:
         return {**self.environ, **self.logins.get(role, {})}
 
     def child(self, *arguments: str) -> subprocess.Popen[str]:
-        """One of the programs in `tests/contract/children.py`, on this log; it is killed at the end of the test."""
+        """Starts one of the programs in `tests/contract/children.py`, on this log; the end of the test kills it."""
         child = subprocess.Popen(
             [sys.executable, "-m", "tests.contract.children", *arguments],
             cwd=ROOT,
@@ -83,12 +83,12 @@ class Log:
                 child.stdout.close()
 
     def dump(self) -> dict[tuple[int, int], str]:
-        """Every record's log id by partition and offset, read without our own code."""
+        """Returns every record's log id by partition and offset, read without our own code."""
         return records_in_kafka(self.environ) if "KAFKA_TOPIC" in self.environ else _in_sqlite(self.environ["SQLITE_PATH"])
 
 
-class _EachByItsRole(Transport):
-    """Each part as the principal that its process would come as."""
+class _TransportByRole(Transport):
+    """Opens each part with the login of its role."""
 
     def __init__(self, log: Log) -> None:
         roles = ("producer", "consumer", "viewer", "admin")
@@ -133,12 +133,12 @@ def _in_sqlite(path: str) -> dict[tuple[int, int], str]:
 
 
 def records_in_kafka(environ: Mapping[str, str], partitions: int = 6) -> dict[tuple[int, int], str]:
-    """Every record's log id by partition and offset."""
-    return {place: log_id for place, (log_id, _) in read_kafka(environ, partitions).items()}
+    """Returns every record's log id by partition and offset."""
+    return {partition_offset: log_id for partition_offset, (log_id, _) in read_kafka(environ, partitions).items()}
 
 
 def read_kafka(environ: Mapping[str, str], partitions: int) -> dict[tuple[int, int], tuple[str, float]]:
-    """Every record's log id, and when it was written in seconds since the epoch, by partition and offset."""
+    """Returns every record's log id, and when it was written in seconds since the epoch, by partition and offset."""
     servers = environ["KAFKA_BOOTSTRAP_SERVERS"]
     with closing(KafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest")) as reader:
         parts = [TopicPartition(environ["KAFKA_TOPIC"], number) for number in range(partitions)]
@@ -159,7 +159,7 @@ def log(request: pytest.FixtureRequest) -> Log:
 
 
 def make(kind: str, request: pytest.FixtureRequest, *, session: float = 3.0) -> Log:
-    """A log of that kind for the test that requests it. `session`: seconds, on Kafka."""
+    """Returns a log of that kind for the test that requests it. `session`: seconds, on Kafka."""
     log = _made(kind, request.getfixturevalue, session)
     request.addfinalizer(log.end_children)
     return log
@@ -188,7 +188,7 @@ def on_kafka(broker: Broker, names: Names, session: float) -> Log:
 
 
 def on_secured_kafka(broker: SecuredBroker, names: Names, session: float, door: Door) -> Log:
-    """A principal for each role with exactly the rights of docs/operations.md; the administrator makes the topics."""
+    """Makes a principal for each role, with exactly the rights of docs/operations.md; the administrator creates the topics."""
     roles = {
         role: create_principal(broker, role, topic=names.topic, group=names.group, door=door)
         for role in ("admin", "producer", "consumer", "viewer")
