@@ -1,4 +1,4 @@
-"""Reads the committed positions every 50 ms, each time with the number of calls that the receiver had answered by then."""
+"""Reads the committed positions every 50 ms, each time with the length of the receiver's journal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Positions = Mapping[int, Position]
 @dataclass(slots=True)
 class CommitWatch:
     journal: Journal
-    #: Each time the positions moved: the positions, and how long the journal was right after.
+    #: One for each time that the positions moved: the positions, and the length of the journal read after them.
     samples: list[tuple[Positions, int]] = field(default_factory=list)
     looks: int = 0
 
@@ -33,27 +33,31 @@ class CommitWatch:
             self.samples.append((committed, len(self.journal)))
 
     def ahead(self, records: Mapping[tuple[int, int], str]) -> set[str]:
-        """The log ids that a commit counted as done before their 200. `records`: by partition and offset."""
+        """Returns the log ids that a commit counted as done before their 200. `records`: by partition and offset."""
         answered: dict[str, int] = {}
-        for place, delivery in enumerate(self.journal.all):
+        for index, delivery in enumerate(self.journal.all):
             if delivery.status == 200:
-                answered.setdefault(delivery.call.log_id, place)
+                answered.setdefault(delivery.call.log_id, index)
         found: set[str] = set()
         for committed, length in self.samples:
             done = _Done(committed)
-            found |= {log_id for place, log_id in records.items() if place in done and answered.get(log_id, length) >= length}
+            found |= {
+                log_id
+                for partition_offset, log_id in records.items()
+                if partition_offset in done and answered.get(log_id, length) >= length
+            }
         return found
 
 
 class _Done:
-    """What a commit counts as done: all below the position, and what its metadata says of what lies beyond."""
+    """What a commit counts as done: all below the position, and what its metadata names beyond it."""
 
     def __init__(self, committed: Positions) -> None:
         self._committed = committed
         self._known = {p: commit_metadata.decode(position.offset, position.metadata) for p, position in committed.items()}
 
-    def __contains__(self, place: tuple[int, int]) -> bool:
-        partition, offset = place
+    def __contains__(self, partition_offset: tuple[int, int]) -> bool:
+        partition, offset = partition_offset
         if partition not in self._committed:
             return False
         known = self._known[partition]
@@ -63,7 +67,7 @@ class _Done:
 
 @contextmanager
 def watching(log: Log, journal: Journal) -> Iterator[CommitWatch]:
-    """A watch that reads in a thread."""
+    """Yields a watch that reads in a thread."""
     watch, stop = CommitWatch(journal), threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(_read(log, watch, stop)))
     thread.start()
@@ -78,7 +82,7 @@ async def _read(log: Log, watch: CommitWatch, stop: threading.Event) -> None:
     transport = log.transport()
     stopping = False
     while not stopping:
-        stopping = stop.is_set()  # one more look after that
+        stopping = stop.is_set()  # one more read after that
         progress = await transport.progress()
         # The journal is read after the positions: a 200 in between does no harm.
         watch.look({partition: seen.committed for partition, seen in progress.items() if seen.committed})

@@ -14,14 +14,14 @@ from tests.support.transports import Log
 
 @pytest.fixture
 def stack_of(tmp_path: Path, log: Log) -> Iterator[Callable[[TenantLog], Stack]]:
-    """A stack around a tenant's log, torn down at the end."""
+    """Makes a stack around a tenant's log, stopped at the end."""
     with ExitStack() as exits:
         yield lambda tenant_log: exits.enter_context(stacked(tmp_path, log.environ, tenant_log))
 
 
 @pytest.fixture
 def stack_with(tmp_path: Path) -> Iterator[Callable[[int], Stack]]:
-    """A stack on the embedded log, around a tenant with so many events."""
+    """Makes a stack on the embedded log, around a tenant with so many events."""
     with ExitStack() as exits:
         environ = {"SQLITE_PATH": str(tmp_path / "log.db")}
         yield lambda events: exits.enter_context(stacked(tmp_path, environ, ListedLog(simple(range(events)))))

@@ -1,4 +1,4 @@
-"""The product as a user runs it: the installed command as a process, between a simulated tenant and a receiver."""
+"""The installed command as a process, between a simulated tenant and a receiver."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 
 @dataclass(slots=True)
 class Process:
-    """One `auth0-webhooks` at work; its log goes to a file, so that no pipe can fill up."""
+    """One `auth0-webhooks`; its log goes to a file, so that no pipe can fill up."""
 
     popen: subprocess.Popen[bytes]
     output: Path
 
     def stop(self, number: int = signal.SIGTERM, *, within: float = 30) -> int:
-        """Send a signal and wait; the exit code."""
+        """Sends a signal and waits. Returns the exit code."""
         self.popen.send_signal(number)
         return self.popen.wait(within)
 
@@ -55,7 +55,7 @@ class Process:
         return self.output.read_text()
 
     def wait_for_log(self, words: str, *, within: float = 60) -> None:
-        """Wait until its log holds these words. Raises TimeoutError with the log."""
+        """Waits until its log holds these words. Raises TimeoutError with the log."""
         deadline = time.monotonic() + within
         while words not in self.text:
             if time.monotonic() > deadline or not self.alive:
@@ -70,7 +70,7 @@ class Stack:
     folder: Path
     #: Settings that name the log.
     log_environ: Mapping[str, str]
-    #: A command that starts ours, with fewer rights for instance.
+    #: A command that starts ours, for instance with fewer rights.
     prefix: tuple[str, ...] = ()
     processes: list[Process] = field(default_factory=list)
 
@@ -90,7 +90,7 @@ class Stack:
         return {**kept, **ours, **self.log_environ, **settings}
 
     def start(self, *arguments: str, **settings: str) -> Process:
-        """Start the command; with a setting of "" it is left out."""
+        """Starts the command. A setting of "" is left out of its environment."""
         output = self.folder / f"process-{len(self.processes)}.log"
         with output.open("wb") as file:
             environ = {name: value for name, value in self.environ(**settings).items() if value}
@@ -107,11 +107,11 @@ class Stack:
         return process
 
     def wait_delivered(self, count: int, *, within: float = 30) -> None:
-        """Wait until so many different events were answered 200. Raises TimeoutError."""
+        """Waits until so many different events got a 200. Raises TimeoutError."""
         run_on(self.receiver, self.receiver.journal.wait_for(count, timeout=within))
 
     def until(self, condition: Callable[[], bool], *, within: float = 60) -> None:
-        """Wait until the condition holds. Raises TimeoutError."""
+        """Waits until the condition holds. Raises TimeoutError."""
         deadline = time.monotonic() + within
         while not condition():
             if time.monotonic() > deadline:
@@ -136,11 +136,11 @@ def stacked(folder: Path, log_environ: Mapping[str, str], log: TenantLog | None 
 
 
 def samples() -> list[bytes]:
-    """The 500 sample events, and the example of the original documentation."""
+    """Returns the 500 sample events, and the example of the original documentation."""
     return [*(DATA / "sample-events.jsonl").read_bytes().splitlines(), (DATA / "seed-event.json").read_bytes().strip()]
 
 
 def simple(numbers: Sequence[int], *, users: int = 9) -> list[bytes]:
-    """Small logins of some users, in the order of their ids."""
+    """Returns small logins of some users, in the order of their ids."""
     rest = '"type":"s","date":"2026-11-20T00:00:00.000Z"'
     return [f'{{"log_id":"900{number:053d}",{rest},"user_id":"auth0|{number % users}"}}'.encode() for number in numbers]

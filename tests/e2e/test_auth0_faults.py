@@ -1,4 +1,4 @@
-"""An Auth0 that refuses, is away, or responds nonsense: what the operator reads, and that nothing is lost."""
+"""An Auth0 that rejects, is away, or sends nonsense: what the operator reads, and that nothing is lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.listed_log import ListedLog
 
 StackOf = Callable[[TenantLog], Stack]
 
-#: What Auth0 does is the same to both logs.
+#: One adapter is enough: what Auth0 does is the same for both.
 on_sqlite = pytest.mark.parametrize("log", ["sqlite"], indirect=True)
 SCOPE = "Applications → APIs → Auth0 Management API → Machine to Machine Applications"
 
@@ -96,7 +96,7 @@ def test_bad_pages_are_named_and_asked_for_again_at_leisure(stack_of: StackOf) -
 
 @on_sqlite
 def test_a_secret_that_is_rotated_stops_no_delivery(stack_of: StackOf) -> None:
-    """What was fetched before goes on to the webhook; what comes later is fetched once Auth0 knows us again."""
+    """What was fetched before goes on to the webhook; what comes later is fetched once Auth0 accepts the secret again."""
     log = ListedLog(simple(range(200)))
     stack = stack_of(log)
     known = stack.tenant.tokens.application

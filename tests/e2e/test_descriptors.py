@@ -1,4 +1,4 @@
-"""Few file descriptors, in real processes: what needs more is refused at the start, and running out of them costs no attempt."""
+"""Few file descriptors, in real processes: one that needs more ends at its start, and running out of them costs no attempt."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_running_out_of_them_spends_no_attempt_and_opens_no_breaker(stack: Stack
 
 
 def _leave(process: Process, spare: int) -> None:
-    """Lower the limit to what is open, and a few."""
+    """Lowers the limit to the open ones and a few more."""
     highest = max(int(file.name) for file in Path(f"/proc/{process.popen.pid}/fd").iterdir())
     resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE, (highest + 1 + spare, highest + 1 + spare))
 

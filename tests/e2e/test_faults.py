@@ -1,4 +1,4 @@
-"""A receiver that fails in every way: nothing is passed over, and everything arrives once it recovers."""
+"""A receiver that fails in every way: no event is skipped, and all arrive once it recovers."""
 
 from __future__ import annotations
 

@@ -36,17 +36,17 @@ def _ends(process: Process, code: int, *words: str) -> None:
 
 
 def _lines(process: Process, words: str) -> list[dict[str, Any]]:
-    """Of our own log, with these words."""
+    """Returns the lines of our own log with these words."""
     lines = [json.loads(line) for line in process.text.splitlines() if line.startswith("{")]
     return [line for line in lines if words in line["event"]]
 
 
-# -- the way to it
+# -- the connection
 
 
 @pytest.fixture
 def away(tmp_path: Path) -> Iterator[Stack]:
-    """Nothing listens where the brokers should be."""
+    """A stack whose brokers do not exist."""
     with stacked(tmp_path, {"KAFKA_BOOTSTRAP_SERVERS": ports.dead()}, ListedLog(simple(range(20)))) as stack:
         yield stack
 
@@ -88,7 +88,7 @@ def test_processes_that_start_before_the_topics_name_the_command(away: Stack, ka
         _ends(process, 3, names.topic, "run `auth0-webhooks topics create`")
 
 
-# -- what is in it
+# -- the records
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""An operator's commands on a cluster that was started a moment ago: it makes its topic of groups when it is first asked."""
+"""An operator's commands on a new cluster, which creates its topic of groups at the first request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _until_its_port_is_open(bootstrap: str, *, bound: float, process: subprocess
 
 @pytest.fixture
 def new_kafka(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
-    """A broker that was never asked for a group: not even by our look whether it is there."""
+    """A broker without any request for a group, not even by the check that it is up."""
     monkeypatch.setattr(brokers, "wait_until_ready", _until_its_port_is_open)
     yield from _lent(*_ways("jars"))
 

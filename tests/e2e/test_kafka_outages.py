@@ -1,4 +1,4 @@
-"""Brokers that are killed and frozen under load: every process lives on, nothing is lost, and nothing is in the topic twice."""
+"""Brokers that are killed and frozen under load: every process goes on, nothing is lost, and nothing is in the topic twice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WINDOW = 50
 
 
 def _comes_back(stack: Stack, broker_comes_back: Callable[[], None]) -> None:
-    """Events that nobody had fetched before flow again."""
+    """Waits until new events are delivered."""
     before = len(stack.receiver.journal.delivered)
     broker_comes_back()
     stack.wait_delivered(before + 3 * WINDOW, within=30)

@@ -26,8 +26,8 @@ def _everything(count: int) -> list[str]:
     return [f"900{number:053d}" for number in range(count)]
 
 
-def _share(stack: Stack, log: Log, partitions: list[int]) -> None:
-    """Wait until the members of the consumers' group own so many partitions each."""
+def _wait_for_shares(stack: Stack, log: Log, partitions: list[int]) -> None:
+    """Waits until the members of the consumers' group own so many partitions each."""
     stack.until(lambda: _owned(log) == partitions)
 
 
@@ -44,8 +44,8 @@ def _owned(log: Log) -> list[int]:
     return sorted(sum(len(topic["partitions"]) for topic in assigned) for assigned in assignments)
 
 
-def _say(stack: Stack, processes: Sequence[Process], words: str) -> None:
-    """Wait until one of them says so."""
+def _wait_for_log(stack: Stack, processes: Sequence[Process], words: str) -> None:
+    """Waits until one of their logs holds these words."""
     stack.until(lambda: any(words in process.text for process in processes))
 
 
@@ -67,18 +67,18 @@ def test_consumers_join_stop_and_are_killed_at_work_and_nothing_is_lost(stack_of
         with traffic(tenant_log, per_second=150) as log_ids:
             producer = stack.start("produce")
             crew = [stack.start("consume", WINDOW=str(WINDOW)) for _ in range(3)]
-            _share(stack, log, [2, 2, 2])
+            _wait_for_shares(stack, log, [2, 2, 2])
             _goes_on(stack)
             crew.append(stack.start("consume", WINDOW=str(WINDOW)))
-            _share(stack, log, [1, 1, 2, 2])
+            _wait_for_shares(stack, log, [1, 1, 2, 2])
             for left in ([2, 2, 2], [3, 3]):
                 _goes_on(stack)
                 assert crew.pop(0).stop() == 0
-                _share(stack, log, left)
+                _wait_for_shares(stack, log, left)
             _goes_on(stack)
             assert _is_clean(journal)
             crew.pop().kill()
-            _share(stack, log, [6])
+            _wait_for_shares(stack, log, [6])
         stack.receiver.latency = 0
         stack.wait_delivered(len(log_ids))
         assert [producer.stop(), crew[0].stop()] == [0, 0]
@@ -99,8 +99,8 @@ def test_a_replica_without_a_share_of_the_calls_says_so_and_takes_over(stack_of:
     with traffic(tenant_log, per_second=100) as log_ids:
         producer = stack.start("produce")
         crew = [stack.start("consume", WEBHOOK_CONCURRENT_CALLS="2") for _ in range(3)]
-        _say(stack, crew, "standing by")
-        _share(stack, log, [0, 3, 3])
+        _wait_for_log(stack, crew, "standing by")
+        _wait_for_shares(stack, log, [0, 3, 3])
         (standby,) = (process for process in crew if "standing by" in process.text)
         crew.remove(standby)
         _goes_on(stack)
@@ -108,7 +108,7 @@ def test_a_replica_without_a_share_of_the_calls_says_so_and_takes_over(stack_of:
         standby.wait_for_log("partition assigned")
         _goes_on(stack)
         assert crew.pop().stop() == 0
-        _share(stack, log, [6])
+        _wait_for_shares(stack, log, [6])
     stack.receiver.latency = 0
     stack.wait_delivered(len(log_ids))
     assert [producer.stop(), standby.stop()] == [0, 0]
@@ -129,7 +129,7 @@ def test_a_standby_producer_takes_over_from_a_killed_one_and_publishes_nothing_t
         standby.wait_for_log("standing by")
         active.kill()
         producers = [standby, stack.start("produce", BATCH_SIZE="10")]
-        _say(stack, producers, "polling Auth0")
+        _wait_for_log(stack, producers, "polling Auth0")
     journal = stack.receiver.journal
     assert len(journal.delivered) < count, "the kills did not hit a producer at work"
     stack.wait_delivered(count)
@@ -139,7 +139,7 @@ def test_a_standby_producer_takes_over_from_a_killed_one_and_publishes_nothing_t
     assert journal.disorder() == []
 
 
-def test_a_rebalance_while_the_webhook_hangs_costs_nobody_its_membership(stack_of: StackOf, log: Log) -> None:
+def test_a_rebalance_while_the_webhook_hangs_costs_no_membership(stack_of: StackOf, log: Log) -> None:
     """The drain takes longer than a session."""
     stack = stack_of(ListedLog(simple(range(200), users=50)))
     stack.receiver.script.add(faults.hang_before_headers())
@@ -148,7 +148,7 @@ def test_a_rebalance_while_the_webhook_hangs_costs_nobody_its_membership(stack_o
     stack.until(lambda: stack.receiver.open_calls.now == 5)
     second = stack.start("consume", **settings)
     first.wait_for_log("broken off at the drain timeout")
-    _share(stack, log, [3, 3])
+    _wait_for_shares(stack, log, [3, 3])
     stack.receiver.script.clear()
     stack.wait_delivered(200)
     assert [process.stop() for process in (producer, first, second)] == [0, 0, 0]

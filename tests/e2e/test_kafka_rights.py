@@ -1,4 +1,4 @@
-"""Each right of docs/operations.md is taken away once: a clear line in seconds, never silence, and it heals when given back."""
+"""Each right of docs/operations.md is taken away once: a clear line within seconds, and recovery when it is given back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def tenant_log() -> ListedLog:
 
 @pytest.fixture
 def stack(tmp_path: Path, principal: Create, tenant_log: ListedLog) -> Iterator[Stack]:
-    """The topics are there, made by the administrator."""
+    """The administrator has created the topics."""
     admin = principal("admin")
     topics.create(admin.settings)
     with stacked(tmp_path, {**admin.environment, "KAFKA_SESSION_TIMEOUT": "3"}, tenant_log) as stack:
@@ -95,7 +95,7 @@ def test_without_the_right_to_see_configurations_topics_are_made_and_shown_with_
 
 
 @pytest.mark.parametrize("kind", ["topic", "group"])
-async def test_an_onlooker_without_a_right_is_told_so(stack: Stack, principal: Create, kind: str) -> None:
+async def test_a_progress_reader_without_a_right_is_told_so(stack: Stack, principal: Create, kind: str) -> None:
     client = principal("viewer")
     right, complaint = _right(client, "DESCRIBE", kind)
     client.lose(right)
@@ -110,7 +110,7 @@ async def test_an_onlooker_without_a_right_is_told_so(stack: Stack, principal: C
 def test_rights_of_a_producer_are_taken_away_and_given_back_while_it_runs(
     stack: Stack, principal: Create, tenant_log: ListedLog
 ) -> None:
-    """A producer of the client library never recovers from a refused write: a new one is made."""
+    """A producer of the client library never recovers from a denied write: the product makes a new one."""
     producer, consumer = principal("producer"), principal("consumer")
     _start(stack, consumer, "consumer")
     process = _start(stack, producer, "producer")

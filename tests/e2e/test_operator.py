@@ -120,7 +120,7 @@ def test_an_interrupted_skip_is_withdrawn_though_a_consumer_has_taken_it(stack: 
 
 @pytest.mark.outages
 def test_a_skip_outlives_its_killed_command_and_another_operator_is_told_the_truth(stack: Stack) -> None:
-    """What it asked for stands until it expires; the second request is for the same event."""
+    """Its request is valid until it expires; the second request is for the same event."""
     consumer, first = _skip_while_its_call_is_open(stack)
     first.kill()
     second = stack.start("skip", POISON, "--reason", "malformed", "--by", "ann", "--yes")
@@ -184,7 +184,7 @@ def _skip_while_its_call_is_open(stack: Stack) -> tuple[Process, Process]:
 
 
 def _refuse_from_now_on(stack: Stack) -> None:
-    """What is open hangs on until its timeout."""
+    """Open calls hang until their timeout."""
     stack.receiver.script.clear()
     stack.receiver.script.add(faults.status(422), when=lambda call: call.log_id == POISON)
 

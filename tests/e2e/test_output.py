@@ -1,4 +1,4 @@
-"""What commands print, and where to: hostile ids, readers that went away, disks that are full, questions."""
+"""What commands print, and where to: hostile ids, readers that went away, full disks, questions."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_a_journal_that_cannot_be_written_is_one_line_and_exit_3(environ: dict[s
 
 @pytest.mark.parametrize(("typed", "code"), [(b"n\n", 0), (b"\x03", 130)])
 @pytest.mark.parametrize("command", ["checkpoint reset", "dead-letters purge --all"])
-def test_a_question_that_is_not_answered_with_yes_changes_nothing_and_says_so(
+def test_a_question_without_a_yes_changes_nothing_and_says_so(
     environ: dict[str, str], command: str, typed: bytes, code: int
 ) -> None:
     child, main = pty.fork()

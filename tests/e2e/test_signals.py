@@ -1,4 +1,4 @@
-"""Stopping, whatever our own log's reader does, whatever hangs, and whenever the signal comes."""
+"""Stopping: with any reader of our log, with anything that hangs, and with a signal at any moment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.kafka.broker import Broker
 from tests.support.listed_log import ListedLog
 from tests.support.process_guard import guarded
 
-#: Names below it are looked up for a minute, as with name servers that do not respond.
+#: Look-ups below this name take a minute, as with name servers that do not respond.
 SILENT = "silent.example"
 #: Read by the interpreter at its start, from PYTHONPATH.
 _SITECUSTOMIZE = f"""
@@ -39,7 +39,7 @@ def getaddrinfo(host, *more, **hints):
     return known(host, *more, **hints)
 socket.getaddrinfo = getaddrinfo
 """
-#: The same, for a module that takes its time.
+#: The same, for a module whose import is slow.
 _SLOW_IMPORT = """
 import os, sys, time
 class Slow:
@@ -55,7 +55,7 @@ EVENTS = 600
 
 @dataclass(frozen=True, slots=True)
 class _Ends:
-    """What a process gets as its standard streams, and what is left to us of them."""
+    """The standard streams of a process, and our ends of them."""
 
     streams: tuple[int, int, int]
     before: Callable[[], None] | None = None
@@ -112,14 +112,6 @@ def _closed() -> _Ends:
 
 def _to(file: Path) -> _Ends:
     return _Ends((subprocess.DEVNULL, subprocess.DEVNULL, os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)))
-
-
-def _says(file: Path, words: str, process: subprocess.Popen[bytes], within: float = 30) -> None:
-    deadline = time.monotonic() + within
-    while words not in file.read_text():
-        assert time.monotonic() < deadline, file.read_text()
-        assert process.poll() is None, file.read_text()
-        time.sleep(0.02)
 
 
 # -- whatever the reader of our log does

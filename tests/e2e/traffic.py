@@ -1,4 +1,4 @@
-"""Events that go on happening in the tenant while a test does something to us."""
+"""New events in the tenant while a test runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TICK = 0.02  # seconds
 
 @contextmanager
 def traffic(log: ListedLog, *, per_second: int, users: int = 60) -> Iterator[list[str]]:
-    """Logins of some users until the end of the block; yields their log ids, which grow."""
+    """Appends logins of some users until the end of the block. Yields the list of their log ids, which grows."""
     log_ids: list[str] = []
     stop = threading.Event()
 

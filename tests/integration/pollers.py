@@ -1,4 +1,4 @@
-"""What a poller's tests work with: a tenant on the loopback, a poller of it, and a real log that it writes."""
+"""A tenant on the loopback, a poller that reads it, and the embedded transport that the poller writes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class PollerSetup:
         self.restart()
 
     def restart(self, *, jitter: float = 1.0) -> None:
-        """A poller that knows nothing, with twenty entries a page."""
+        """Makes a new poller without memory, with twenty entries a page."""
         logs = Auth0Logs(
             base_url=self.tenant.url,
             client_id=APPLICATION.client_id,
@@ -74,7 +74,7 @@ class PollerSetup:
 
     @asynccontextmanager
     async def publishing(self) -> AsyncIterator[SqlitePublisher]:
-        """A publisher for turns that are made by hand."""
+        """Yields a publisher for tests that call `turn` themselves."""
         poller, publisher = self.poller, await self.log.publisher()
         assert isinstance(publisher, SqlitePublisher)
         try:
@@ -85,7 +85,7 @@ class PollerSetup:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The poller at work by itself; leaving stops it, which has to be quick."""
+        """Runs the poller; the end of the block stops it, within two seconds."""
         stop = asyncio.Event()
         task = asyncio.create_task(self.poller.run(self.log, stop))
         try:
@@ -96,7 +96,7 @@ class PollerSetup:
                 await task
 
     async def to_the_end(self, publisher: Publisher) -> list[float]:
-        """Turn until Auth0's log is read to its end; the seconds that would have been waited after the turns before."""
+        """Turns until the poller has caught up. Returns the waits after the turns before, in seconds."""
         waits: list[float] = []
         while len(waits) < 500:
             caught_up, wait = await self.poller.turn(publisher)
@@ -106,7 +106,7 @@ class PollerSetup:
         raise AssertionError("no end in sight")
 
     async def stored(self) -> dict[str, bytes]:
-        """What is in the log, in its order. A log id that is there twice is an error."""
+        """Returns the values by log id, in the order of the log. Fails if a log id is there twice."""
         member = await self.log.member(ContractListener())
         try:
             batches = await member.poll(wait=0, limit=100_000, paused=())
@@ -119,20 +119,20 @@ class PollerSetup:
 
     @property
     def checkpoint(self) -> str | None:
-        """What a poller that starts now would go on from."""
+        """The log id from which a new poller would go on."""
         with closing(sqlite3.connect(self.path)) as connection:
             row = connection.execute("SELECT document FROM checkpoint").fetchone()
         return str(json.loads(row[0])["log_id"]) if row else None
 
     @property
     def events(self) -> list[Event]:
-        """All that the tenant has."""
+        """Every event of the tenant."""
         span = self.tenant.log.span(time.time())
         return slice_page(b"[" + b",".join(map(self.tenant.log.raw, span)) + b"]")
 
     @property
     def truth(self) -> tuple[dict[str, bytes], ProducerCounts]:
-        """What has to be in the log, and how it has to be counted, by the tenant's own account."""
+        """What the log has to hold, and the counts of the poller, computed from the tenant."""
         passed: dict[str, bytes] = {}
         counts = ProducerCounts(throttled=sum(seen.status == 429 for seen in self.tenant.requests))
         for event in self.events:
@@ -148,7 +148,7 @@ class PollerSetup:
         return passed, counts
 
     async def has_all_in_order(self) -> None:
-        """Every event once, to the byte, in the order of the tenant, the checkpoint at the last, and counted right."""
+        """Asserts that every event is in the log once, byte for byte, in order, and that checkpoint and counts are right."""
         expected, counts = self.truth
         stored = await self.stored()
         assert list(stored) == list(expected)
@@ -162,39 +162,39 @@ class PollerSetup:
         return [seen.target.partition("?")[2] for seen in self.tenant.requests if seen.path == LOGS]
 
     async def until_asked(self, times: int) -> None:
-        """Wait until the tenant got so many requests for pages."""
+        """Waits until the tenant got so many requests for pages."""
         async with asyncio.timeout(5):
             while len(self.asked) < times:  # noqa: ASYNC110  nothing announces it
                 await asyncio.sleep(0.005)
 
 
 class WatchedPublisher(Publisher):
-    """A real publisher whose renewals are counted, and fail as the test wants it."""
+    """A real publisher that counts its calls, and whose next renewal can fail."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
         self.renewals = 0
-        self.leads = 0
+        self.acquisitions = 0
         #: What the next renewal raises.
-        self.trouble: Exception | None = None
-        #: The log takes no page, and does not say so either.
-        self.silent = False
+        self.renewal_error: Exception | None = None
+        #: `publish` never returns.
+        self.hangs = False
         self.publishing = asyncio.Event()
 
     async def acquire(self) -> Checkpoint | None:
-        self.leads += 1
+        self.acquisitions += 1
         return await self._publisher.acquire()
 
     async def renew(self) -> None:
         self.renewals += 1
-        trouble, self.trouble = self.trouble, None
-        if trouble is not None:
-            raise trouble
+        error, self.renewal_error = self.renewal_error, None
+        if error is not None:
+            raise error
         await self._publisher.renew()
 
     async def publish(self, events: Sequence[Event], checkpoint: Checkpoint) -> int:
         self.publishing.set()
-        if self.silent:
+        if self.hangs:
             await asyncio.Event().wait()
         return await self._publisher.publish(events, checkpoint)
 

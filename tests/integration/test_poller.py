@@ -416,7 +416,7 @@ async def test_a_log_that_does_not_take_a_page_holds_up_no_stop(setup_of: SetupO
     setup, stop = await setup_of(), asyncio.Event()
     async with setup.publishing() as publisher:
         silent = WatchedPublisher(publisher)
-        silent.silent = True
+        silent.hangs = True
 
         class Silent(SqliteTransport):
             async def publisher(self) -> Publisher:
@@ -472,23 +472,23 @@ async def test_a_lease_that_is_lost_while_a_page_is_fetched_ends_the_fetching(se
         publisher = WatchedPublisher(real)
         await setup.poller.turn(publisher)
         setup.tenant.faults.add(faults.hang_before_headers(), times=1)
-        publisher.trouble = LeaseLost("another")
+        publisher.renewal_error = LeaseLost("another")
         assert await setup.poller.turn(publisher) == (False, 0)
         await setup.to_the_end(publisher)
-        assert publisher.leads == 2
+        assert publisher.acquisitions == 2
     await setup.has_all_in_order()
 
 
 @pytest.mark.usefixtures("often_renewed")
-@pytest.mark.parametrize("trouble", [LeaseLost("another"), TransportUnusable("no right")], ids=repr)
-async def test_a_lease_that_is_lost_while_waiting_is_asked_for_again(setup_of: SetupOf, trouble: Exception) -> None:
+@pytest.mark.parametrize("error", [LeaseLost("another"), TransportUnusable("no right")], ids=repr)
+async def test_a_lease_that_is_lost_while_waiting_is_asked_for_again(setup_of: SetupOf, error: Exception) -> None:
     """A right that was taken away in the middle of a wait once ended the process."""
     setup = await setup_of(entries(0, 3))
     async with setup.publishing() as real:
         publisher = WatchedPublisher(real)
         await setup.to_the_end(publisher)
-        publisher.trouble = trouble
+        publisher.renewal_error = error
         async with asyncio.timeout(2):
             await setup.poller._wait(publisher, 60)
         assert await setup.poller.turn(publisher) == (True, 60)
-        assert publisher.leads == 2
+        assert publisher.acquisitions == 2

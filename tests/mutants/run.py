@@ -1,7 +1,7 @@
-"""The mutation gate: each patch here is a bug that must not pass; a few tests, named in its first line, have to notice it.
+"""The mutation gate: each patch here is a bug; the tests named in its first line have to find it.
 
 `python -m tests.mutants.run [NAME…]`. It works on a copy of the tree. Exit codes: 0 all were killed, 1 one survived, 2 the gate
-itself is broken: a patch does not apply any more, or the tests fail without it.
+is broken: a patch does not apply any more, or the tests fail without it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _PARTS: Final = ("admin", "consumer", "docs", "producer", "shared", "simulator",
 _LIMIT: Final = 240  # seconds for one selection: a mutant may hang
 
 
-class Broken(Exception):
-    """The gate says nothing."""
+class GateBroken(Exception):
+    """A patch does not apply, or the tests fail without it."""
 
 
 def say(line: str) -> None:
@@ -44,7 +44,7 @@ def main(names: Collection[str]) -> int:
             tree = _copy(Path(folder) / "tree")
             _must_pass(tree, patches)
             survived = [patch.stem for patch in patches if not _is_killed(tree, patch)]
-    except Broken as problem:
+    except GateBroken as problem:
         say(f"the gate is broken: {problem}")
         return 2
     say(f"{len(patches)} mutants, {len(survived)} survived, {time.monotonic() - began:.0f} s")
@@ -62,7 +62,7 @@ def _copy(tree: Path) -> Path:
 
 
 def _must_pass(tree: Path, patches: Sequence[Path]) -> None:
-    """Every selection without a patch. Those with an expression of their own run by themselves."""
+    """Runs every selection without a patch; a selection with -k runs on its own. Raises GateBroken."""
     selections = [_selection(patch) for patch in patches]
     plain = dict.fromkeys(word for words in selections if "-k" not in words for word in words)
     marked = {tuple(words): None for words in selections if "-k" in words}
@@ -70,7 +70,7 @@ def _must_pass(tree: Path, patches: Sequence[Path]) -> None:
         began = time.monotonic()
         code, output = _pytest(tree, words) if words else (0, "")
         if code != 0:
-            raise Broken(f"without a patch, {shlex.join(words)} fails\n{output[-3000:]}")
+            raise GateBroken(f"without a patch, {shlex.join(words)} fails\n{output[-3000:]}")
         say(f"passes without a patch: {shlex.join(words)} ({time.monotonic() - began:.0f} s)")
 
 
@@ -87,7 +87,7 @@ def _is_killed(tree: Path, patch: Path) -> bool:
     elif code == 1 and killers:
         say(f"killed   {patch.stem} by {killers[0]} ({time.monotonic() - began:.0f} s)")
     else:
-        raise Broken(f"{patch.stem}: pytest ended with {code} and named no test\n{output[-3000:]}")
+        raise GateBroken(f"{patch.stem}: pytest ended with {code} and named no test\n{output[-3000:]}")
     return code == 1
 
 
@@ -101,18 +101,18 @@ def _apply(tree: Path, patch: Path, *options: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise Broken(f"{patch.name} does not apply: {done.stderr.strip()}")
+        raise GateBroken(f"{patch.name} does not apply: {done.stderr.strip()}")
 
 
 def _selection(patch: Path) -> list[str]:
     first = patch.read_text().split("\n", 1)[0]
     if not first.startswith(_TESTS):
-        raise Broken(f"the first line of {patch.name} does not say which tests kill it")
+        raise GateBroken(f"the first line of {patch.name} does not say which tests kill it")
     return shlex.split(first.removeprefix(_TESTS))
 
 
 def _pytest(tree: Path, words: Sequence[str]) -> tuple[int, str]:
-    """Its exit code, and its output. Bytecode is not kept: two mutants of a file may have the same size and second."""
+    """Returns exit code and output. No bytecode is kept: two mutants of a file may have the same size and second."""
     try:
         done = subprocess.run(
             [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=short", *words],
@@ -124,7 +124,7 @@ def _pytest(tree: Path, words: Sequence[str]) -> tuple[int, str]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise Broken(f"{shlex.join(words)} takes longer than {_LIMIT} s") from None
+        raise GateBroken(f"{shlex.join(words)} takes longer than {_LIMIT} s") from None
     return done.returncode, done.stdout + done.stderr
 
 

@@ -1,4 +1,4 @@
-"""Docker Compose as a user calls it, for a project of the test's own: whatever it made is gone at the end, volumes included."""
+"""Docker Compose as a user calls it, in a project of its own for each test, removed at the end with its volumes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ IMAGE: Final = "auth0-webhooks:stack-test"
 _KEPT: Final = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_BUILDKIT")
 
 
-class Failed(AssertionError):
-    """A command ended with an error; the message is what it wrote."""
+class CommandFailed(AssertionError):
+    """A command ended with an error; the message is its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +37,23 @@ class ComposeStack:
     settings: Mapping[str, str]
 
     def __call__(self, *arguments: str, within: float = 120) -> str:
-        """`docker compose …`; its standard output."""
+        """Runs `docker compose …`. Returns its standard output."""
         files = [word for file in self.files for word in ("--file", file)]
-        # The developer's .env is none of ours.
+        # The developer's .env must not count.
         command = ("compose", "--env-file", os.devnull, *files, "--project-name", self.project, "--profile", "demo", *arguments)
         return docker(*command, environ={**self.settings, "AUTH0_WEBHOOKS_IMAGE": IMAGE}, within=within)
 
     def containers(self, service: str) -> list[str]:
-        """The ids of those that run."""
+        """Returns the ids of those that run."""
         return self("ps", "--quiet", service).split()
 
     def inspect(self, service: str) -> list[dict[str, Any]]:
-        """What the engine knows of each container, stopped ones too."""
+        """Returns what the engine reports of each container, stopped ones too."""
         found: list[dict[str, Any]] = json.loads(docker("inspect", *self("ps", "--all", "--quiet", service).split()))
         return found
 
     def until(self, condition: Callable[[], bool], *, within: float, what: str) -> None:
-        """Wait until the condition holds. Raises `TimeoutError`."""
+        """Waits until the condition holds. Raises `TimeoutError`."""
         deadline = time.monotonic() + within
         while not condition():
             if time.monotonic() > deadline:
@@ -63,7 +63,7 @@ class ComposeStack:
 
 @contextmanager
 def stack(project: str, *files: str, **settings: str) -> Iterator[ComposeStack]:
-    """A project's stack, not started yet. If the test fails, the last lines of its log are shown."""
+    """Yields a project's stack, not started yet. If the test fails, pytest shows the last lines of its log."""
     stack = ComposeStack(project, files, settings)
     try:
         yield stack
@@ -75,22 +75,24 @@ def stack(project: str, *files: str, **settings: str) -> Iterator[ComposeStack]:
 
 
 def docker(*arguments: str, environ: Mapping[str, str] | None = None, within: float = 60) -> str:
-    """Run the command; its standard output. Raises `Failed`, with what it wrote."""
+    """Runs the command. Returns its standard output. Raises `CommandFailed` with its output."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     done = subprocess.run(
         ["docker", *arguments], cwd=ROOT, env=guarded({**kept, **(environ or {})}), capture_output=True, text=True, timeout=within
     )
     if done.returncode:
-        raise Failed(f"docker {' '.join(arguments)}: exit code {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+        raise CommandFailed(
+            f"docker {' '.join(arguments)}: exit code {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        )
     return done.stdout
 
 
 def require_engine() -> None:
-    """Skip where there is no engine or no compose; fail where AUTH0_WEBHOOKS_REQUIRE_DOCKER is set."""
+    """Skips where there is no engine or no compose; fails where AUTH0_WEBHOOKS_REQUIRE_DOCKER is set."""
     try:
         docker("version", "--format", "{{.Server.Version}}", within=10)
         docker("compose", "version", within=10)
-    except (OSError, Failed, subprocess.TimeoutExpired) as reason:
+    except (OSError, CommandFailed, subprocess.TimeoutExpired) as reason:
         line = f"no Docker engine with compose: {str(reason).splitlines()[0]}"
         if os.environ.get("AUTH0_WEBHOOKS_REQUIRE_DOCKER"):
             pytest.fail(line)
@@ -98,5 +100,5 @@ def require_engine() -> None:
 
 
 def build() -> None:
-    """Build the image. The host's network: it reaches a package index also where containers' own network does not."""
+    """Builds the image. The host's network: it reaches a package index also where containers' own network does not."""
     docker("build", "--network", "host", "--tag", IMAGE, ".", within=240)

@@ -1,4 +1,4 @@
-"""docker-compose.yml hands on every setting, each to its role. No engine is needed to see that."""
+"""docker-compose.yml hands on every setting, each to its role. No engine is needed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from shared.settings.names import LATER
 from tests.stack.compose import BASE, ROOT
 
 TEXT: Final = (ROOT / "docker-compose.yml").read_text()
-#: Not for containers: the log is Kafka's, and the health file is the image's.
+#: Not for containers: they use Kafka, and the image sets the health file.
 LEFT_OUT: Final = {"SQLITE_PATH", "SQLITE_RETENTION_DAYS", "HEALTH_FILE"}
 
 
 def handed_on(block: str) -> set[str]:
-    """The names that `x-…-settings` takes from .env as they are."""
+    """Returns the names that `x-…-settings` takes from .env unchanged."""
     (body,) = re.findall(rf"^x-{block}-settings:.*\n((?:  .*\n)+)", TEXT, re.MULTILINE)
     return set(re.findall(r"^  ([A-Z0-9_]+): \$\{\1:-.*\}$", body, re.MULTILINE))
 
@@ -37,7 +37,7 @@ def test_the_job_that_makes_the_topics_gets_the_settings_of_the_log_alone() -> N
     assert handed_on("log") == declared(Role.LOG) - LEFT_OUT
 
 
-def test_a_setting_of_a_later_release_reaches_somebody_who_refuses_it() -> None:
+def test_an_unknown_setting_reaches_a_container_that_rejects_it() -> None:
     assert LATER - (handed_on("producer") | handed_on("consumer")) == set()
 
 

@@ -21,7 +21,7 @@ import pytest
 from shared.event import Event, slice_page
 from simulator.journal import Journal, JournalEntry
 from simulator.open_calls import OpenCalls
-from tests.stack.compose import BASE, IMAGE, ComposeStack, Failed, build, docker, require_engine, stack
+from tests.stack.compose import BASE, IMAGE, CommandFailed, ComposeStack, build, docker, require_engine, stack
 from tests.support.journal import read_journal
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 EVENTS: Final = 1000  # as in observed.yml
 WINDOW: Final = 50
 LIMIT: Final = 5
-AUTH0_SECRET: Final = "sim-secret"  # the simulated tenant knows no other
+AUTH0_SECRET: Final = "sim-secret"  # the only one that the simulated tenant accepts
 WEBHOOK_SECRET: Final = "Bearer canary-of-the-webhook"
 SETTINGS: Final = {
     "AUTH0_DOMAIN": "http://demo-tenant:8090",
@@ -50,7 +50,7 @@ TOKEN_REQUEST: Final = {
     "client_secret": AUTH0_SECRET,
     "audience": "http://demo-tenant:8090/api/v2/",
 }
-#: Left out where LOG_TYPES does not name them.
+#: Not published unless LOG_TYPES names them.
 QUIET_TYPES: Final = {"sapi", "fapi", "mgmt_api_read"}
 FIVE_SHARES: Final = '"shares": [1, 1, 1, 1, 1]'
 READ_TOPIC: Final = """
@@ -68,15 +68,15 @@ print(json.dumps(ids))
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What was found when everything had been delivered."""
+    """What was observed when every event had been delivered."""
 
     events: Sequence[Event]
-    #: Log ids as they lie in the topic.
+    #: The log ids in the topic, in its order.
     topic: Sequence[str]
     deliveries: Sequence[JournalEntry]
     #: How many events had been delivered when consumer and producer were killed.
     delivered_at_the_kill: int
-    #: By service, what the engine knows of each container; the killed consumer's among them.
+    #: By service, what the engine reports of each container; the killed consumer's among them.
     containers: dict[str, list[dict[str, Any]]]
 
 
@@ -184,7 +184,7 @@ def test_the_demo_works_without_any_setting_and_keeps_to_topics_of_its_own(image
 def test_without_settings_and_without_the_demo_each_role_says_what_is_missing(image: str, role: str, name: str) -> None:
     with (
         stack(f"bare-{uuid.uuid4().hex[:8]}", "docker-compose.yml") as running,
-        pytest.raises(Failed, match=f"{name} is not set"),
+        pytest.raises(CommandFailed, match=f"{name} is not set"),
     ):
         running("run", "--rm", "--no-deps", "-T", role)
 
@@ -204,8 +204,8 @@ def digest(body: bytes) -> str:
 
 
 def kill_the_program(running: ComposeStack, service: str) -> None:
-    """From inside, as a crash would: the engine does not start again what `docker kill` killed. The exec dies with it."""
-    with suppress(Failed):
+    """Kills it from inside, like a crash: the engine does not restart what `docker kill` killed. The exec dies with it."""
+    with suppress(CommandFailed):
         running("exec", "-T", service, "sh", "-c", "kill -KILL -1")
 
 
@@ -215,7 +215,7 @@ def healthy(running: ComposeStack) -> bool:
 
 
 def log_of_the_tenant(running: ComposeStack) -> list[Event]:
-    """All of it, once it has reached its limit: from the oldest entry on, as Auth0's own documentation pages through a log."""
+    """Returns the whole log, once it has reached its limit, from the oldest entry on, paged as Auth0's documentation does it."""
     with httpx.Client(base_url=f"http://{running('port', 'demo-tenant', '8090').strip()}", trust_env=False) as client:
         token = client.post("/oauth/token", json=TOKEN_REQUEST).json()["access_token"]
         client.headers["Authorization"] = f"Bearer {token}"
