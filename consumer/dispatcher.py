@@ -61,7 +61,7 @@ class Dispatcher:
             clock=clock,
         )
         self.open_calls = self._launcher.open
-        #: Starts whatever may start.
+        self.share = self._launcher.set_share
         self.launch = self._launcher.launch
         self._stage = stage(self.ready_queue.add)
         self._withheld = WithheldEvents(
@@ -103,10 +103,6 @@ class Dispatcher:
             self._withheld.withhold(head)
         elif head.partition.live:
             self._stage.enter(head)
-
-    def share(self, calls: int) -> None:
-        """How many calls this member may have open."""
-        self._launcher.share = calls
 
     def skip(self, delivery: Delivery) -> None:
         """Withholds it from its next attempt; then `set_aside` or `keep` decides. Idempotent."""

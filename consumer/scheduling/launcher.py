@@ -43,7 +43,8 @@ class Launcher:
         self._on_response = on_response
         self._observer = observer
         self._clock = clock
-        self._share = 0
+        #: How many calls this member may have open; `set_share` changes it.
+        self.share = 0
         self._rate_limiter = RateLimiter() if policy.rate is not None else None
         #: While descriptors are short: how many calls may be open, and until when.
         self._room, self._short_until = 0, -inf
@@ -52,14 +53,8 @@ class Launcher:
         #: Calls that have no response yet.
         self.open: set[Delivery | Batch] = set()
 
-    @property
-    def share(self) -> int:
-        """How many calls this member may have open."""
-        return self._share
-
-    @share.setter
-    def share(self, calls: int) -> None:
-        self._share = calls
+    def set_share(self, calls: int) -> None:
+        self.share = calls
         if self._rate_limiter is not None and self._policy.rate is not None:
             self._rate_limiter.set_rate(self._policy.rate * calls / self._policy.concurrent_calls, self._clock())
         self.launch()
@@ -68,7 +63,7 @@ class Launcher:
         """Starts whatever may start."""
         now = self._clock()
         short = now < self._short_until
-        most = min(self._share, self._room) if short else self._share
+        most = min(self.share, self._room) if short else self.share
         if short:
             self._wake_in(self._short_until - now)
         # Asked before each call: the process may be frozen between two of them, and lose its partitions meanwhile.
