@@ -10,10 +10,10 @@ from collections.abc import Callable
 import pytest
 
 from simulator.tenant_log import TenantLog
-from tests.e2e.commit_watch import watching
 from tests.e2e.stack import Stack, simple
 from tests.support import faults
 from tests.support.listed_log import ListedLog
+from tests.support.position_observer import watching
 from tests.support.transports import Log
 
 StackOf = Callable[[TenantLog], Stack]
@@ -60,7 +60,7 @@ def test_the_committed_position_is_never_ahead_of_a_200(stack_of: StackOf, log: 
     stack = stack_of(ListedLog(simple(range(400), users=25)))
     stack.receiver.latency = 0.01
     stack.receiver.script.sometimes(0.2, faults.status(500), faults.close(), faults.slow(0.1))
-    with watching(log, stack.receiver.journal) as watch:
+    with watching(log.transport, stack.receiver.journal) as watch:
         process = stack.start("run")
         stack.wait_delivered(150)
         process.kill()
@@ -69,7 +69,7 @@ def test_the_committed_position_is_never_ahead_of_a_200(stack_of: StackOf, log: 
         assert process.stop() == 0
     records = log.dump()
     assert len(records) == 400
-    assert watch.ahead(records) == set()
+    assert watch.ahead(records) == []
     assert watch.looks > 20
     assert len(watch.samples) > 5
     assert all(offset < watch.last[partition].offset for partition, offset in records)

@@ -18,7 +18,7 @@ StackOf = Callable[[TenantLog], Stack]
 
 
 def _expected(level: int, types: set[str]) -> dict[str, bytes]:
-    """What the table says, read here on its own."""
+    """Returns what has to pass, from the table, which is read here independently."""
     with TABLE.open(encoding="utf-8") as file:
         levels = {row["code"]: int(row["level"]) for row in csv.DictReader(file, delimiter="\t")}
     chosen = {}

@@ -9,11 +9,11 @@ from kafka import KafkaAdminClient
 
 from simulator.journal import Journal
 from simulator.tenant_log import TenantLog
-from tests.e2e.commit_watch import watching
 from tests.e2e.stack import Process, Stack, simple
 from tests.e2e.traffic import traffic
 from tests.support import faults
 from tests.support.listed_log import ListedLog
+from tests.support.position_observer import watching
 from tests.support.transports import Log
 
 pytestmark = [pytest.mark.outages, pytest.mark.parametrize("log", ["kafka"], indirect=True)]
@@ -63,7 +63,7 @@ def test_consumers_join_stop_and_are_killed_at_work_and_nothing_is_lost(stack_of
     stack = stack_of(tenant_log)
     stack.receiver.latency = 0.03
     journal = stack.receiver.journal
-    with watching(log, journal) as watch:
+    with watching(log.transport, journal) as watch:
         with traffic(tenant_log, per_second=150) as log_ids:
             producer = stack.start("produce")
             crew = [stack.start("consume", WINDOW=str(WINDOW)) for _ in range(3)]
@@ -87,7 +87,7 @@ def test_consumers_join_stop_and_are_killed_at_work_and_nothing_is_lost(stack_of
     assert len(journal.duplicates) <= WINDOW
     assert journal.disorder() == []
     assert stack.receiver.open_calls.peak() == 5
-    assert watch.ahead(records) == set()
+    assert watch.ahead(records) == []
     assert len(watch.samples) > 50
     assert all(offset < watch.last[partition].offset for partition, offset in records)
 

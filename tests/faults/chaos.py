@@ -23,10 +23,10 @@ from shared.transport.port import Checkpoint
 from simulator.journal import ReceivedCall
 from tests.faults import cases
 from tests.faults.fault_stack import FaultProcess, FaultStack
-from tests.faults.log_probe import LogUnreadable
 from tests.faults.oracle import Disturbance
 from tests.support import faults
 from tests.support.background import run_on
+from tests.support.position_observer import LogUnreadable
 
 #: Seconds in which a process should reach its failpoint while the broker is up.
 _POINT_TIMEOUT: Final = 12.0
@@ -328,7 +328,7 @@ def _diagnosis(stack: FaultStack, left: Collection[str], most: int = 5) -> str:
         offsets.setdefault(record.log_id, []).append(partition_offset)
     checkpoint, dead_letters = asyncio.run(_stored(stack))
     found = [f"checkpoint {checkpoint}"]
-    positions = stack.observer.samples[-1].positions if stack.observer.samples else {}
+    positions = stack.observer.last
     for log_id in sorted(left)[:most]:
         in_tenant = stack.log.find(log_id, stack.log.span(time.time()))
         found.append(f"{log_id}, in the tenant: {in_tenant}, at (partition, offset): {offsets.get(log_id)}")

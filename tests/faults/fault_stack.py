@@ -23,11 +23,11 @@ from simulator.receiver import Receiver
 from simulator.tenant import Tenant
 from simulator.tokens import Application
 from tests.faults.log_probe import LogProbe
-from tests.faults.position_observer import PositionObserver, watching
 from tests.faults.sampler import UsageSampler, sampling
 from tests.support.background import in_background, run_on
 from tests.support.fork_server import ForkedProcess, ForkServer
 from tests.support.listed_log import ListedLog
+from tests.support.position_observer import PositionObserver, watching
 
 #: Texts that must never be seen in any log.
 CANARIES: Final = (
@@ -260,7 +260,8 @@ def fault_stack(
         exits.enter_context(in_background(tenant, receiver, elsewhere))
         exits.callback(_kill_all, processes)
         sampler = exits.enter_context(sampling(lambda: [process.child for process in tuple(processes) if process.child.alive]))
-        observer = exits.enter_context(watching(probe, receiver.journal))
+        exits.callback(probe.close)
+        observer = exits.enter_context(watching(probe.transport, receiver.journal, probe.dead_letters))
         yield FaultStack(
             probe, folder, seed, tenant, receiver, elsewhere, fork_server, log, observer, sampler, settings, processes, last_calls
         )

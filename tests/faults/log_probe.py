@@ -18,6 +18,7 @@ from shared.settings import Role, load
 from shared.transport.kafka.topics import topics
 from shared.transport.port import Transport
 from tests.support.kafka.fixtures import Names
+from tests.support.position_observer import LogUnreadable
 from tests.support.transports import read_kafka
 
 
@@ -29,10 +30,6 @@ class WrittenRecord(NamedTuple):
 
 #: By partition and offset.
 Records = Mapping[tuple[int, int], WrittenRecord]
-
-
-class LogUnreadable(Exception):
-    """The log cannot be read at the moment."""
 
 
 class LogProbe(ABC):

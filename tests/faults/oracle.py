@@ -15,6 +15,7 @@ from simulator.journal import JournalEntry
 from tests.faults.fault_stack import FaultProcess, FaultStack
 from tests.faults.log_probe import Records
 from tests.faults.report import RunReport, show
+from tests.support.position_observer import LogIds
 
 #: Seconds before a disturbance in which a 200 may not be committed yet: the commit interval of these tests, the poll in between,
 #: and the delays of a busy machine.
@@ -102,9 +103,13 @@ def _bytes_are_kept(report: RunReport, stack: FaultStack) -> None:
 
 
 def _commits_are_never_ahead(report: RunReport, stack: FaultStack, records: Records) -> None:
-    ahead = stack.observer.ahead(records)
+    ahead = stack.observer.ahead(_log_ids(records))
     report.require(not ahead, f"INV-4 committed before their 200: {ahead[:5]} and {max(0, len(ahead) - 5)} more")
     report.require(not stack.observer.setbacks, f"INV-4 positions went back: {stack.observer.setbacks[:5]}")
+
+
+def _log_ids(records: Records) -> LogIds:
+    return {partition_offset: record.log_id for partition_offset, record in records.items()}
 
 
 def _twice(records: Records) -> Mapping[str, Sequence[float]]:
@@ -136,7 +141,7 @@ def _repeats_are_excused(
     report.require(
         not unexplained, f"INV-5 repeated without a disturbance: {unexplained[:5]} and {max(0, len(unexplained) - 5)} more"
     )
-    called = stack.observer.called_after_commit(records)
+    called = stack.observer.called_after_commit(_log_ids(records))
     late = [f"{log_id} {what}" for log_id, what in called.items() if log_id not in twice]
     report.require(not late, f"INV-5 called again though a commit said that they were done: {late[:5]}, {len(late)} in all")
 

@@ -52,7 +52,7 @@ def _never_passed(stack: FaultStack, poisoned: set[str]) -> None:
         if record.log_id in poisoned:
             firsts.setdefault(partition, offset)
     time.sleep(1.0)
-    for partition, position in stack.observer.samples[-1].positions.items():
+    for partition, position in stack.observer.last.items():
         assert position.offset <= firsts.get(partition, position.offset)
 
 

@@ -70,7 +70,7 @@ def test_every_kind_of_response_costs_time_and_nothing_else(
 
 
 @pytest.mark.timeout(60)
-def test_what_a_consumer_finds_that_stood_still_in_a_call_is_what_the_journal_says(
+def test_a_consumer_that_was_frozen_in_a_call_finds_what_the_journal_holds(
     probe: LogProbe, tmp_path: Path, fork_server: ForkServer, seed: int
 ) -> None:
     """Its kernel goes on reading: after the freeze it may find a whole response, which the journal has to know."""
@@ -88,7 +88,7 @@ def test_what_a_consumer_finds_that_stood_still_in_a_call_is_what_the_journal_sa
 
 
 @pytest.mark.timeout(60)
-def test_what_a_receiver_reads_only_when_the_callers_time_is_over_was_repeated_for_a_reason(
+def test_a_repeat_of_a_call_that_was_read_after_its_timeout_is_excused(
     probe: LogProbe, tmp_path: Path, fork_server: ForkServer, seed: int
 ) -> None:
     """A test of the oracle: on a busy machine a receiver reads late."""

@@ -83,7 +83,7 @@ def test_a_stop_ends_in_time_whatever_is_dead(own_kafka: Broker, tmp_path: Path,
 
 
 @pytest.mark.timeout(60)
-def test_a_stop_that_a_frozen_broker_holds_up_says_so(
+def test_a_stop_that_a_frozen_broker_holds_up_logs_it(
     own_kafka: Broker, tmp_path: Path, fork_server: ForkServer, seed: int
 ) -> None:
     settings = {"STOP_GRACE": "1", "DRAIN_TIMEOUT": "0.5"}

@@ -9,18 +9,23 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from shared import commit_metadata
 from shared.errors import TransportUnusable
-from shared.transport.port import Position
+from shared.transport.port import Position, Transport
 from simulator.journal import Journal
-from tests.faults.log_probe import LogProbe, LogUnreadable, Records
 
 _EVERY: Final = 0.05  # seconds
+#: By partition and offset.
+LogIds = Mapping[tuple[int, int], str]
+
+
+class LogUnreadable(Exception):
+    """The log cannot be read at the moment."""
 
 
 class PositionSample(NamedTuple):
@@ -34,45 +39,50 @@ class PositionSample(NamedTuple):
 
 @dataclass(slots=True)
 class PositionObserver:
-    probe: LogProbe
     journal: Journal
+    #: Returns the log ids that have a dead letter. Raises `LogUnreadable`.
+    dead_letters: Callable[[], frozenset[str]] = frozenset
     #: One for each time that the positions moved.
     samples: list[PositionSample] = field(default_factory=list)
     looks: int = 0
     #: Positions that went back, which must not happen: partition, before, after.
     setbacks: list[tuple[int, int, int]] = field(default_factory=list)
 
+    @property
+    def last(self) -> Mapping[int, Position]:
+        return self.samples[-1].positions if self.samples else {}
+
     def look(self, positions: Mapping[int, Position], clock_ns: int) -> None:
         self.looks += 1
-        last = self.samples[-1].positions if self.samples else {}
+        last = self.last
         if positions == last:
             return
         # Read after the positions: an event that is completed in between does no harm.
-        dead_letters = self.probe.dead_letters()
+        dead_letters = self.dead_letters()
         for partition, position in positions.items():
             if partition in last and position.offset < last[partition].offset:
                 self.setbacks.append((partition, last[partition].offset, position.offset))
         self.samples.append(PositionSample(len(self.journal), dead_letters, positions, clock_ns))
 
-    def ahead(self, records: Records) -> list[str]:
+    def ahead(self, log_ids: LogIds) -> list[str]:
         """Returns the log ids that a commit counted as done before they were."""
         answered = self._first_successes()
         found: list[str] = []
-        for sample, done in self._newly_done(records):
+        for sample, done in self._newly_done(log_ids):
             for partition_offset in done:
-                log_id = records[partition_offset].log_id
+                log_id = log_ids[partition_offset]
                 if answered.get(log_id, sample.journal) >= sample.journal and log_id not in sample.dead_letters:
                     found.append(log_id)
         return found
 
-    def called_after_commit(self, records: Records) -> dict[str, str]:
+    def called_after_commit(self, log_ids: LogIds) -> dict[str, str]:
         """Returns the events that a process called for the first time after a commit had counted them as done: the log id, its
         partition and offset, and how many seconds after that commit each process called it first."""
         committed: dict[str, int] = {}
-        where = {record.log_id: partition_offset for partition_offset, record in records.items()}
-        for sample, done in self._newly_done(records):
+        where = {log_id: partition_offset for partition_offset, log_id in log_ids.items()}
+        for sample, done in self._newly_done(log_ids):
             for partition_offset in done:
-                committed.setdefault(records[partition_offset].log_id, sample.time_ns)
+                committed.setdefault(log_ids[partition_offset], sample.time_ns)
         callers: dict[str, dict[str, int]] = {}
         found: dict[str, str] = {}
         for delivery in sorted(self.journal.all, key=lambda delivery: delivery.call.arrived_ns):
@@ -94,10 +104,10 @@ class PositionObserver:
                 answered.setdefault(delivery.call.log_id, index)
         return answered
 
-    def _newly_done(self, records: Records) -> Iterator[tuple[PositionSample, list[tuple[int, int]]]]:
+    def _newly_done(self, log_ids: LogIds) -> Iterator[tuple[PositionSample, list[tuple[int, int]]]]:
         """Yields each sample with the partitions and offsets that it is the first to count as done."""
         left: dict[int, dict[int, None]] = {}
-        for partition, offset in sorted(records):
+        for partition, offset in sorted(log_ids):
             left.setdefault(partition, {})[offset] = None
         for sample in self.samples:
             done = []
@@ -124,11 +134,13 @@ def _below(waiting: Mapping[int, None], until: int) -> list[int]:
 
 
 @contextmanager
-def watching(probe: LogProbe, journal: Journal) -> Iterator[PositionObserver]:
+def watching(
+    open_transport: Callable[[], Transport], journal: Journal, dead_letters: Callable[[], frozenset[str]] = frozenset
+) -> Iterator[PositionObserver]:
     """Yields an observer that reads in a thread of its own, and once more at the end."""
-    observer, stop = PositionObserver(probe, journal), threading.Event()
+    observer, stop = PositionObserver(journal, dead_letters), threading.Event()
     failures: list[BaseException] = []
-    thread = threading.Thread(target=lambda: _run(observer, stop, failures), name="observer")
+    thread = threading.Thread(target=lambda: _run(observer, open_transport, stop, failures), name="observer")
     thread.start()
     try:
         yield observer
@@ -138,15 +150,17 @@ def watching(probe: LogProbe, journal: Journal) -> Iterator[PositionObserver]:
     assert not failures, failures
 
 
-def _run(observer: PositionObserver, stop: threading.Event, failures: list[BaseException]) -> None:
+def _run(
+    observer: PositionObserver, open_transport: Callable[[], Transport], stop: threading.Event, failures: list[BaseException]
+) -> None:
     try:
-        asyncio.run(_watch(observer, stop))
+        asyncio.run(_watch(observer, open_transport, stop))
     except BaseException as error:  # noqa: BLE001  the thread's owner raises it
         failures.append(error)
 
 
-async def _watch(observer: PositionObserver, stop: threading.Event) -> None:
-    transport = observer.probe.transport()
+async def _watch(observer: PositionObserver, open_transport: Callable[[], Transport], stop: threading.Event) -> None:
+    transport = open_transport()
     loop = asyncio.get_running_loop()
     stopping = False
     while not stopping:
@@ -160,4 +174,3 @@ async def _watch(observer: PositionObserver, stop: threading.Event) -> None:
             pass  # the broker is down, or the file is not there yet
         await asyncio.sleep(_EVERY)
     await transport.close()
-    observer.probe.close()
