@@ -1,7 +1,12 @@
-"""The installed command as a process, between a simulated tenant and a receiver."""
+"""The command as a process of its own, between a simulated tenant and a receiver.
+
+A process is forked from one that has imported everything (`tests/support/fork_server.py`); where a test sets something that the
+interpreter reads as it starts, or a command in front of ours, it is the installed command.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -10,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from simulator.receiver import Receiver
@@ -17,6 +23,7 @@ from simulator.tenant import Tenant
 from simulator.tenant_log import TenantLog
 from simulator.tokens import Application
 from tests.support.background import in_background, run_on
+from tests.support.fork_server import ForkedProcess, ForkServer
 from tests.support.listed_log import ListedLog
 from tests.support.process_guard import guarded
 
@@ -27,28 +34,46 @@ SECRET = "canary-client-secret"
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 
 
+@cache
+def _fork_server() -> ForkServer:
+    """Starts with the first process; ends with the test run."""
+    server = ForkServer()
+    atexit.register(server.close)
+    return server
+
+
 @dataclass(slots=True)
 class Process:
     """One `auth0-webhooks`; its log goes to a file, so that no pipe can fill up."""
 
-    popen: subprocess.Popen[bytes]
+    _process: ForkedProcess | subprocess.Popen[bytes]
     output: Path
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, number: int) -> None:
+        if isinstance(self._process, ForkedProcess):
+            self._process.signal(number)
+        else:
+            self._process.send_signal(number)
 
     def stop(self, number: int = signal.SIGTERM, *, within: float = 30) -> int:
         """Sends a signal and waits. Returns the exit code."""
-        self.popen.send_signal(number)
-        return self.popen.wait(within)
+        self.send(number)
+        return self._process.wait(within)
 
     def wait(self, within: float = 60) -> int:
-        return self.popen.wait(within)
+        return self._process.wait(within)
 
     def kill(self) -> None:
-        self.popen.kill()
-        self.popen.wait(60)
+        self.send(signal.SIGKILL)
+        self._process.wait(60)
 
     @property
     def alive(self) -> bool:
-        return self.popen.poll() is None
+        return self._process.alive if isinstance(self._process, ForkedProcess) else self._process.poll() is None
 
     @property
     def text(self) -> str:
@@ -92,17 +117,21 @@ class Stack:
     def start(self, *arguments: str, **settings: str) -> Process:
         """Starts the command. A setting of "" is left out of its environment."""
         output = self.folder / f"process-{len(self.processes)}.log"
-        with output.open("wb") as file:
-            environ = {name: value for name, value in self.environ(**settings).items() if value}
-            popen = subprocess.Popen(
-                [*self.prefix, COMMAND, *arguments],
-                cwd=self.folder,
-                env=guarded(environ),
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-            )
-        process = Process(popen, output)
+        environ = guarded({name: value for name, value in self.environ(**settings).items() if value})
+        started: ForkedProcess | subprocess.Popen[bytes]
+        if self.prefix or any(name.startswith("PYTHON") for name in settings):
+            with output.open("wb") as file:
+                started = subprocess.Popen(
+                    [*self.prefix, COMMAND, *arguments],
+                    cwd=self.folder,
+                    env=environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=file,
+                )
+        else:
+            started = _fork_server().start(*arguments, environ=environ, folder=self.folder, output=output)
+        process = Process(started, output)
         self.processes.append(process)
         return process
 

@@ -108,7 +108,7 @@ def test_a_second_signal_ends_at_once(stack_of: StackOf) -> None:
     stack.receiver.script.add(faults.hang_before_headers())
     process = stack.start("run", DRAIN_TIMEOUT="20")
     stack.until(lambda: stack.receiver.open_calls.now >= 1)
-    process.popen.send_signal(signal.SIGTERM)
+    process.send(signal.SIGTERM)
     process.wait_for_log("a second signal ends at once")
     began = time.monotonic()
     assert process.stop(signal.SIGTERM) == 128 + signal.SIGTERM

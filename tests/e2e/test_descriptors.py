@@ -51,11 +51,11 @@ def test_a_poller_without_one_says_so_and_asks_again(stack: Stack, tenant_log: L
     process = stack.start("run", POLL_INTERVAL="0.1", VERBOSITY="info")
     _append(tenant_log, simple([0]))
     stack.wait_delivered(1)
-    soft, hard = resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE, (3, hard))  # what is open stays open
+    soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (3, hard))  # what is open stays open
     stack.tenant.faults.add(faults.close(), times=1)
     process.wait_for_log("no file descriptor is left")
-    resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (soft, hard))
     _append(tenant_log, simple(range(1, 20)))
     stack.wait_delivered(20)
     assert process.stop() == 0
@@ -129,8 +129,8 @@ def test_running_out_of_them_spends_no_attempt_and_opens_no_breaker(stack: Stack
 
 def _leave(process: Process, spare: int) -> None:
     """Lowers the limit to the open ones and a few more."""
-    highest = max(int(file.name) for file in Path(f"/proc/{process.popen.pid}/fd").iterdir())
-    resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE, (highest + 1 + spare, highest + 1 + spare))
+    highest = max(int(file.name) for file in Path(f"/proc/{process.pid}/fd").iterdir())
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (highest + 1 + spare, highest + 1 + spare))
 
 
 def _append(tenant_log: ListedLog, raws: list[bytes]) -> None:

@@ -166,7 +166,7 @@ def test_a_second_interrupt_ends_a_skip_at_once_whatever_the_log_does(stack: Sta
     with closing(sqlite3.connect(log.environ["SQLITE_PATH"], isolation_level=None)) as other:
         stack.until(lambda: bool(other.execute("SELECT 1 FROM control").fetchall()))
         other.execute("BEGIN IMMEDIATE")  # nothing can be withdrawn
-        skip.popen.send_signal(signal.SIGINT)
+        skip.send(signal.SIGINT)
         skip.wait_for_log("withdrawing the request")
         assert skip.stop(signal.SIGINT, within=3) == -signal.SIGINT
 

@@ -165,7 +165,7 @@ def test_sighup_stops_it_as_sigterm_does_and_a_second_one_changes_nothing(stack_
     stack.receiver.latency = 1.0
     process = stack.start("run")
     stack.until(lambda: stack.receiver.open_calls.now > 0)
-    process.popen.send_signal(signal.SIGHUP)
+    process.send(signal.SIGHUP)
     process.wait_for_log('"signal": "SIGHUP"')
     assert process.stop(signal.SIGHUP) == 0
     assert "draining" in process.text
@@ -177,7 +177,7 @@ def test_a_sighup_that_was_ignored_at_the_start_stays_ignored(stack_with: Callab
     stack.prefix = ("nohup",)
     process = stack.start("run")
     process.wait_for_log("polling Auth0")
-    process.popen.send_signal(signal.SIGHUP)
+    process.send(signal.SIGHUP)
     stack.wait_delivered(5)
     assert "SIGHUP" not in process.text
     assert process.stop() == 0
@@ -192,7 +192,7 @@ def test_a_second_signal_ends_it_at_once_while_calls_are_drained(stack_with: Cal
     process = stack.start("run")
     process.wait_for_log("partition assigned")
     stack.until(lambda: stack.receiver.open_calls.now > 0)
-    process.popen.terminate()
+    process.send(signal.SIGTERM)
     process.wait_for_log('"signal": "SIGTERM"')
     assert process.stop(signal.SIGINT, within=3) == 128 + signal.SIGINT
 
