@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from shared.documents import dead_letter as documents
 from shared.event import Event, slice_page
 from shared.record import Record, headers_of, key_of
 from shared.transport.port import Checkpoint, DeadLetter, Member, PartitionRecords, Position, RebalanceListener, Table, Transport
-from tests.support.transports import Log
+
+if TYPE_CHECKING:  # it imports the Kafka client, which a child process on SQLite starts without
+    from tests.support.transports import Log
 
 
 @dataclass(slots=True)

@@ -12,13 +12,25 @@ from pathlib import Path
 import pytest
 
 from shared.transport.port import Transport
+from tests.contract.conftest import SESSION
 from tests.contract.harness import ContractListener, events, joined, log_ids, poll_for, read
-from tests.support.transports import Log
+from tests.support.transports import Log, make
 
 #: A dozen interpreters start one after the other, and a thousand commits follow each other: on a busy disk that takes minutes.
 pytestmark = pytest.mark.timeout(600)
 COUNT = 2_000
 KILLS = 5
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("kafka", marks=pytest.mark.outages),
+        pytest.param("kafka by password", marks=pytest.mark.outages),
+    ]
+)
+def log(request: pytest.FixtureRequest) -> Log:
+    return make(request.param, request, session=SESSION)
 
 
 def _kill_at_work(child: subprocess.Popen[str], steps: int, pause: float) -> bool:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 
 from shared.transport.port import Position
+from tests.contract.conftest import any_login
 from tests.contract.harness import ContractListener, events, joined, log_ids, poll_for, publish, read
 from tests.support.transports import Log
 
 
+@any_login
 async def test_without_a_committed_position_it_starts_at_the_oldest_record(log: Log) -> None:
     await publish(log.transport(), events(0, 20))
     async with joined(log, ContractListener()) as member:
         assert sorted(log_ids(await read(member, 20))) == [sent.log_id for sent in events(0, 20)]
 
 
+@any_login
 async def test_records_come_after_assignment_and_share(log: Log) -> None:
     await publish(log.transport(), events(0, 20))
     listener = ContractListener()
@@ -25,6 +28,7 @@ async def test_records_come_after_assignment_and_share(log: Log) -> None:
         assert listener.shares[-1] == 5  # a lone member has the whole limit
 
 
+@any_login
 async def test_offsets_of_a_partition_ascend(log: Log) -> None:
     await publish(log.transport(), events(0, 60), events(60, 120))
     async with joined(log, ContractListener()) as member:
@@ -34,6 +38,7 @@ async def test_offsets_of_a_partition_ascend(log: Log) -> None:
         assert offsets == sorted(set(offsets))
 
 
+@any_login
 async def test_what_was_not_committed_is_read_again(log: Log) -> None:
     await publish(log.transport(), events(0, 10))
     async with joined(log, ContractListener()) as member:
@@ -56,6 +61,7 @@ async def test_it_goes_on_from_the_committed_position_with_its_metadata(log: Log
         assert {partition: listener.starts[partition] for partition in positions} == positions
 
 
+@any_login
 async def test_positions_are_committed_while_a_poll_waits(log: Log) -> None:
     await publish(log.transport(), events(0, 10))
     async with joined(log, ContractListener()) as member:
@@ -74,6 +80,7 @@ async def test_positions_are_committed_while_a_poll_waits(log: Log) -> None:
         assert listener.starts[partition] == Position(record.offset + 1, "m:9")
 
 
+@any_login
 async def test_a_commit_under_way_does_not_overtake_the_last_one(log: Log) -> None:
     await publish(log.transport(), events(0, 40))
     listener = ContractListener()
@@ -106,6 +113,7 @@ async def test_closing_commits_what_the_listener_returns(log: Log) -> None:
         assert await poll_for(member, 0.5) == []
 
 
+@any_login
 async def test_a_paused_partition_returns_nothing_and_loses_nothing(log: Log) -> None:
     await publish(log.transport(), events(0, 50))
     listener = ContractListener()
@@ -118,6 +126,7 @@ async def test_a_paused_partition_returns_nothing_and_loses_nothing(log: Log) ->
         assert sorted(log_ids(before + after)) == [sent.log_id for sent in events(0, 50)]
 
 
+@any_login
 async def test_a_partition_that_was_paused_while_the_others_went_on_goes_on_after_them(log: Log) -> None:
     """kafka-python puts aside what it fetched of a paused partition, and forgets it if the others reach their ends meanwhile."""
     await publish(log.transport(), events(0, 300))
@@ -130,6 +139,7 @@ async def test_a_partition_that_was_paused_while_the_others_went_on_goes_on_afte
     assert sorted(log_ids(found)) == [sent.log_id for sent in events(0, 300)]
 
 
+@any_login
 async def test_poll_keeps_to_about_its_limit(log: Log) -> None:
     await publish(log.transport(), events(0, 100))
     async with joined(log, ContractListener()) as member:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from shared.record import Record
 from shared.transport.port import DeadLetter, Position
+from tests.contract.conftest import any_login
 from tests.contract.harness import (
     ContractListener,
     DeadLetters,
@@ -39,12 +40,14 @@ async def test_dead_letters_are_read_as_they_were_put(log: Log) -> None:
         await dead_letters.close()
 
 
+@any_login
 async def test_a_dead_letter_of_the_same_id_takes_the_place_of_the_one_before(log: Log) -> None:
     async with DeadLetters.opened(log.transport()) as dead_letters:
         await dead_letters.put(replace(_dead_letter(1), time=1.6e9), _dead_letter(1))
         assert await _all(log) == [_dead_letter(1)]
 
 
+@any_login
 async def test_a_record_that_is_not_ours_fits_into_a_dead_letter(log: Log) -> None:
     record = Record(offset=9, key=None, value=b"\xff\x00 not JSON", headers=[("x", b"\xfe")], timestamp=1.0)
     foreign = DeadLetter(record=record, log_id="0:9", partition=0, attempts=0, status=None, reason="not ours", time=2.0)
@@ -75,6 +78,7 @@ async def test_retry_appends_the_record_again_and_removes_the_dead_letter(log: L
         assert await poll_for(member, 0.3) == []
 
 
+@any_login
 async def test_a_dead_letter_that_was_purged_meanwhile_is_not_said_to_be_sent_again_where_the_log_can_tell(log: Log) -> None:
     """On SQLite a retry beside a purge said "57 of 57 sent again", and 43 of them were gone."""
     async with DeadLetters.opened(log.transport()) as dead_letters:
@@ -86,6 +90,7 @@ async def test_a_dead_letter_that_was_purged_meanwhile_is_not_said_to_be_sent_ag
         assert await poll_for(member, 0.3) == []
 
 
+@any_login
 async def test_a_retried_record_does_not_keep_the_publisher_from_anything(log: Log) -> None:
     await publish(log.transport(), events(0, 2))
     async with DeadLetters.opened(log.transport()) as dead_letters:
@@ -98,6 +103,7 @@ async def test_a_retried_record_does_not_keep_the_publisher_from_anything(log: L
     assert seen == sorted([sent.log_id for sent in events(0, 4)] + [event(1).log_id] * 2)
 
 
+@any_login
 async def test_a_scan_yields_every_document_once_however_large_they_all_are(log: Log) -> None:
     table = await log.transport().dead_letters()
     documents = {f"{number}": bytes([number]) * (1 << 20) for number in range(9)}
@@ -110,6 +116,7 @@ async def test_a_scan_yields_every_document_once_however_large_they_all_are(log:
     await table.close()
 
 
+@any_login
 async def test_a_scan_goes_on_beside_other_work_on_the_table(log: Log) -> None:
     ours, theirs = await log.transport().dead_letters(), await log.transport().dead_letters()
     keys = {f"{number:02d}" for number in range(20)}

@@ -9,6 +9,7 @@ import pytest
 from shared.errors import TransportUnusable
 from shared.record import headers_of, key_of
 from shared.transport.port import Checkpoint
+from tests.contract.conftest import any_login
 from tests.contract.harness import (
     ContractListener,
     checkpoint_of,
@@ -42,6 +43,7 @@ async def test_the_checkpoint_is_there_for_the_next_process_and_for_an_operator(
     await transport.close()
 
 
+@any_login
 async def test_a_page_without_events_moves_the_checkpoint_too(log: Log) -> None:
     publisher = await log.transport().publisher()
     await publisher.acquire()
@@ -52,6 +54,7 @@ async def test_a_page_without_events_moves_the_checkpoint_too(log: Log) -> None:
     await publisher.close()
 
 
+@any_login
 async def test_publish_returns_how_many_were_new(log: Log) -> None:
     publisher = await log.transport().publisher()
     await publisher.acquire()
@@ -59,6 +62,7 @@ async def test_publish_returns_how_many_were_new(log: Log) -> None:
     await publisher.close()
 
 
+@any_login
 async def test_records_carry_key_bytes_and_headers_untouched(log: Log) -> None:
     page = [
         event(1, user="auth0|é🙂\\u0000"),
@@ -75,6 +79,7 @@ async def test_records_carry_key_bytes_and_headers_untouched(log: Log) -> None:
         assert record.timestamp > 1.7e9  # the moment of publishing, not the event's date
 
 
+@any_login
 async def test_events_of_one_key_keep_their_order(log: Log) -> None:
     page = [event(number, user=f"auth0|{number % 3}") for number in range(90)]
     await publish(log.transport(), page[:40], page[40:])

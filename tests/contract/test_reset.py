@@ -6,6 +6,7 @@ import pytest
 
 from shared.errors import TransportUnusable
 from shared.transport.port import OLDEST, Repeats, Transport
+from tests.contract.conftest import any_login
 from tests.contract.harness import (
     ContractListener,
     DeadLetters,
@@ -43,6 +44,7 @@ async def test_the_next_poller_begins_at_the_oldest_entry_and_an_operator_sees_t
     await transport.close()
 
 
+@any_login
 async def test_what_is_said_to_be_published_again_is_what_is_published_again(log: Log) -> None:
     transport = log.transport()
     await publish(transport, events(0, 30))
@@ -56,6 +58,7 @@ async def test_what_is_said_to_be_published_again_is_what_is_published_again(log
     await transport.close()
 
 
+@any_login
 async def test_what_came_into_the_log_after_the_reset_is_recognised(log: Log) -> None:
     """A dead letter, sent once more before the poller comes to its entry."""
     transport = log.transport()
@@ -84,6 +87,7 @@ async def test_it_is_refused_while_a_poller_is_active(log: Log) -> None:
     await transport.close()
 
 
+@any_login
 async def test_without_a_yes_nothing_changes(log: Log) -> None:
     transport = log.transport()
     await publish(transport, events(0, 3))
