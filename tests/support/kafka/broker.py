@@ -93,6 +93,10 @@ class Broker(ABC):
     def close(self) -> None:
         """Stop and remove all data; idempotent."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """In another process of the test run it is one that runs already."""
+        return ExternalBroker, (self.bootstrap,)
+
     def restart(self) -> None:
         self.stop()
         self.start()

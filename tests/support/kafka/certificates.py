@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -10,17 +11,23 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, KeySerializationEncryption, NoEncryption
 
+from tests.support.process_guard import remove_at_end
+
 KEY_PASSWORD: Final = "opens-the-key"
 
 
 class Authority:
     """Writes everything it issues into `folder`."""
 
-    def __init__(self, folder: Path, name: str = "ca") -> None:
-        self._authority = trustme.CA()
+    def __init__(self, folder: Path, name: str = "ca", *, authority: trustme.CA | None = None) -> None:
+        self._authority = authority or trustme.CA()
         self._folder = folder
         self.cafile = folder / f"{name}.pem"
         self._authority.cert_pem.write_to_path(str(self.cafile))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """A copy in another process writes into a folder of its own: two clients there may have the same name."""
+        return _copy, (self._authority.cert_pem.bytes(), self._authority.private_key_pem.bytes())
 
     def server(self, name: str, host: str, *, expired: bool = False) -> Path:
         """Key and chain in one file, as a broker's key store; valid for `host`."""
@@ -38,6 +45,12 @@ class Authority:
         path = self._folder / name
         path.write_bytes(b"".join(parts))
         return path
+
+
+def _copy(certificate: bytes, key: bytes) -> Authority:
+    folder = Path(tempfile.mkdtemp(prefix="test-ca-"))
+    remove_at_end(folder)
+    return Authority(folder, authority=trustme.CA.from_pem(certificate, key))
 
 
 def _parts(issued: trustme.LeafCert, password: str | None = None) -> tuple[bytes, bytes]:

@@ -1,6 +1,6 @@
 """The brokers as pytest fixtures; `tests/conftest.py` registers this module.
 
-- `kafka`: one plain broker for the whole run; take topic and group names from `names`, everything else is shared.
+- `kafka`: one plain broker for the whole run and all its workers; take topic and group names from `names`, all else is shared.
 - `own_kafka`: a broker of this test alone, to be killed, frozen and restarted.
 - `secured_kafka`: one broker with three doors (plaintext, SASL_SSL, mutual TLS) and ACLs on; always from the jars.
 - `kafka_gate`: a gate in front of a broker, which cuts everything off at the n-th request; always from the jars.
@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NoReturn, TypeVar
 
@@ -32,6 +33,7 @@ from tests.support.kafka.jars import Unavailable
 from tests.support.kafka.principals import Door, Principal, create_principal
 from tests.support.kafka.readiness import BrokerEnded
 from tests.support.kafka.secured import SecuredBroker
+from tests.support.kafka.sharing import shared
 
 B = TypeVar("B", bound=Broker)
 #: How often a broker that ends while it starts is tried, each time a new one with other ports.
@@ -64,8 +66,8 @@ def names() -> Names:
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[Broker]:
-    yield from _lent(_external, *_ways("docker", "jars", properties=PATIENT))
+def kafka(request: pytest.FixtureRequest) -> Broker:
+    return _shared(request, "plain", _external, *_ways("docker", "jars", properties=PATIENT))
 
 
 @pytest.fixture
@@ -74,8 +76,8 @@ def own_kafka() -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="session")
-def secured_kafka() -> Iterator[SecuredBroker]:
-    yield from _lent(SecuredBroker)
+def secured_kafka(request: pytest.FixtureRequest) -> SecuredBroker:
+    return _shared(request, "secured", SecuredBroker)
 
 
 @pytest.fixture(scope="session")
@@ -106,20 +108,33 @@ def _external() -> Broker:
 
 def _lent(*ways: Callable[[], B]) -> Iterator[B]:
     """The first broker that starts, closed at the end."""
+    broker = _started(*ways)
+    try:
+        yield broker
+    finally:
+        broker.close()
+
+
+def _shared(request: pytest.FixtureRequest, name: str, *ways: Callable[[], B]) -> B:
+    """The same for all workers of this run, closed after the last test of the last of them."""
+    folder: Path = request.getfixturevalue("tmp_path_factory").getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent
+    return shared(folder, name, partial(_started, *ways), request.config.add_cleanup)
+
+
+def _started(*ways: Callable[[], B]) -> B:
     reasons = []
     for way in ways:
         for _ in range(_STARTS):
             try:
-                broker = way()
-                with broker:
-                    yield broker
-                return
+                return way().__enter__()
             except BrokerEnded as reason:
                 reasons.append(str(reason))
             except Unavailable as reason:
                 reasons.append(str(reason))
                 break
-    _without("; ".join(reasons))
+    return _without("; ".join(reasons))
 
 
 def _without(reasons: str) -> NoReturn:

@@ -9,7 +9,7 @@ import base64
 import json
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from kafka import KafkaAdminClient
@@ -81,10 +81,16 @@ class SecuredBroker(JarsBroker):
         return self._client
 
     def close(self) -> None:
+        self._close_client()
+        super().close()
+
+    def _close_client(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             client.close()
-        super().close()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _attached, ({**self.__dict__, "_process": None, "_client": None},)
 
     def create_user(self, name: str = "user") -> tuple[str, str]:
         """A SCRAM user without any right: name (made unique) and password.
@@ -136,6 +142,19 @@ class SecuredBroker(JarsBroker):
             "KAFKA_SSL_CERTFILE": str(certificate),
             "KAFKA_SSL_KEYFILE": str(key),
         }
+
+
+class _Attached(SecuredBroker):
+    """One that another process of the test run started and ends."""
+
+    def close(self) -> None:
+        self._close_client()
+
+
+def _attached(state: Mapping[str, object]) -> SecuredBroker:
+    broker = _Attached.__new__(_Attached)
+    vars(broker).update(state)
+    return broker
 
 
 def _logins() -> dict[str, str]:
