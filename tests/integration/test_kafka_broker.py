@@ -7,23 +7,26 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError
 
-from tests.support.kafka.broker import Broker, JarsBroker, free_port
+from tests.support.kafka.broker import Broker, ExternalBroker, JarsBroker, free_port
 from tests.support.kafka.docker import DockerBroker
 from tests.support.kafka.fixtures import Names, _lent
 from tests.support.kafka.jars import Unavailable, install
 from tests.support.kafka.readiness import BrokerEnded
 from tests.support.kafka.secured import SecuredBroker
+from tests.support.kafka.sharing import shared
 from tests.support.process_guard import guarded
 
 
@@ -49,6 +52,7 @@ def test_the_shared_broker_serves(kafka: Broker, names: Names) -> None:
     assert names.topic in _topics(kafka.bootstrap)
 
 
+@pytest.mark.outages
 def test_a_broker_that_has_no_time_to_write_its_class_archive_starts_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine its ten seconds were over, and each Kafka test of a new home failed."""
     monkeypatch.setattr("tests.support.kafka.broker.ARCHIVE_BOUND", 0.0)
@@ -62,6 +66,7 @@ def test_a_broker_that_has_no_time_to_write_its_class_archive_starts_without_one
     assert not jars.archive.exists()
 
 
+@pytest.mark.outages
 def test_a_killed_broker_comes_back_on_the_same_port_with_its_data(own_kafka: Broker, names: Names) -> None:
     _create(own_kafka.bootstrap, names.topic)
     own_kafka.kill()
@@ -74,6 +79,7 @@ def test_a_killed_broker_comes_back_on_the_same_port_with_its_data(own_kafka: Br
     assert names.topic in _topics(own_kafka.bootstrap)
 
 
+@pytest.mark.outages
 def test_a_frozen_broker_is_silent_until_it_is_thawed(own_kafka: Broker) -> None:
     own_kafka.freeze()
     started = time.monotonic()
@@ -161,6 +167,30 @@ def test_a_broker_ends_with_the_tests_that_started_it_however_they_end() -> None
     os.kill(tests.pid, signal.SIGKILL)
     tests.communicate()
     _eventually(lambda: not _accepts(host, int(port)))
+
+
+class _Closing(ExternalBroker):
+    def __init__(self, closed: list[str]) -> None:
+        super().__init__("127.0.0.1:9092")
+        self._closed = closed
+
+    def close(self) -> None:
+        self._closed.append(self.bootstrap)
+
+
+def test_workers_share_one_broker_which_the_first_ends_after_the_others(tmp_path: Path) -> None:
+    closed: list[str] = []
+    releases: list[Callable[[], None]] = []
+    first: Broker = shared(tmp_path, "one", lambda: _Closing(closed), releases.append)
+    second = shared(tmp_path, "one", lambda: pytest.fail("a second one was started"), releases.append)
+    assert second.bootstrap == first.bootstrap
+    ending = threading.Thread(target=releases[0])
+    ending.start()
+    ending.join(0.1)
+    assert closed == []
+    releases[1]()
+    ending.join(10)
+    assert closed == [first.bootstrap]
 
 
 def _accepts(host: str, port: int) -> bool:

@@ -161,6 +161,7 @@ def test_a_port_that_accepts_and_is_silent() -> None:
     assert fault.heals
 
 
+@pytest.mark.outages
 def test_a_frozen_broker_is_silent(own_kafka: Broker) -> None:
     own_kafka.freeze()
     assert "silent" in _fault(_bare(own_kafka.bootstrap)).what

@@ -11,6 +11,8 @@ from shared.settings import TransportSettings
 from tests.integration.kafka_operator.fixtures import control_of, dead_letter, dead_letters_of
 from tests.support.kafka.broker import Broker
 
+pytestmark = pytest.mark.outages
+
 
 async def test_a_broker_that_was_away_in_between_costs_nothing(patient: Broker, its_settings: TransportSettings) -> None:
     async with dead_letters_of(its_settings) as dead_letters, control_of(its_settings) as control:

@@ -76,13 +76,13 @@ def _same(data: bytes, begin: int = 1000, step: int = 10) -> list[Any]:
     return library
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(batches, st.integers(990, 1200), st.integers(1, 200))
 def test_it_reads_what_the_library_reads(given: list[tuple[list[Raw], int]], begin: int, step: int) -> None:
     _same(_fetch(given), begin, step)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(raws, min_size=1, max_size=20), st.sampled_from([NONE, GZIP]), st.data())
 def test_damage_is_the_library_s_to_report(raw: list[Raw], codec: int, data: st.DataObject) -> None:
     encoded = bytearray(_fetch([(raw, codec)]))
@@ -91,7 +91,7 @@ def test_damage_is_the_library_s_to_report(raw: list[Raw], codec: int, data: st.
     _same(bytes(encoded))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(raws, min_size=1, max_size=20), st.data())
 @example([(0, b"k", b"v", [("v", b"1")])], None)
 def test_damage_that_passes_the_checksum_too(raw: list[Raw], data: st.DataObject | None) -> None:
