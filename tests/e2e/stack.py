@@ -117,20 +117,20 @@ class Stack:
     def start(self, *arguments: str, **settings: str) -> Process:
         """Starts the command. A setting of "" is left out of its environment."""
         output = self.folder / f"process-{len(self.processes)}.log"
-        environ = guarded({name: value for name, value in self.environ(**settings).items() if value})
+        environ = {name: value for name, value in self.environ(**settings).items() if value}
         started: ForkedProcess | subprocess.Popen[bytes]
         if self.prefix or any(name.startswith("PYTHON") for name in settings):
             with output.open("wb") as file:
                 started = subprocess.Popen(
                     [*self.prefix, COMMAND, *arguments],
                     cwd=self.folder,
-                    env=environ,
+                    env=guarded(environ),
                     stdin=subprocess.DEVNULL,
                     stdout=file,
                     stderr=file,
                 )
         else:
-            started = _fork_server().start(*arguments, environ=environ, folder=self.folder, output=output)
+            started = _fork_server().start(*arguments, environ=guarded(environ), folder=self.folder, output=output)
         process = Process(started, output)
         self.processes.append(process)
         return process

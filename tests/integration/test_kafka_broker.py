@@ -182,7 +182,7 @@ def test_workers_share_one_broker_which_the_first_ends_after_the_others(tmp_path
     closed: list[str] = []
     releases: list[Callable[[], None]] = []
     first: Broker = shared(tmp_path, "one", lambda: _Closing(closed), releases.append)
-    second = shared(tmp_path, "one", lambda: pytest.fail("a second one was started"), releases.append)
+    second: Broker = shared(tmp_path, "one", lambda: pytest.fail("a second one was started"), releases.append)
     assert second.bootstrap == first.bootstrap
     ending = threading.Thread(target=releases[0])
     ending.start()
