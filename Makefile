@@ -35,7 +35,8 @@ test-stack: $(BIN)/.installed
 
 # First what is pure, for long; then kills, freezes and outages with real processes.
 faults: $(BIN)/.installed
-	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -n 2 --dist worksteal -o timeout=900 -o faulthandler_timeout=890 tests/unit/consumer tests/unit/kafka_adapter/test_fast_records.py
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -n 2 --dist worksteal -o timeout=900 -o faulthandler_timeout=890 \
+	  tests/unit/consumer tests/unit/shared/test_commit_metadata.py tests/unit/kafka_adapter/test_fast_records.py
 	$(BIN)/pytest -n 2 --dist worksteal -o faulthandler_timeout=290 -m faults tests/faults
 
 # The same for SOAK_MINUTES (10), everything at once; its sum becomes a row of docs/faults.md.
