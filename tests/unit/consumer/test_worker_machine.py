@@ -474,8 +474,10 @@ class WorkerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def lose(self, data: st.DataObject) -> None:
         number = data.draw(st.sampled_from([number for number in PARTITIONS if number not in self.unowned()]))
-        self.partitions[number].owner = None
+        owner, self.partitions[number].owner = self.partitions[number].owner, None
         self.loop.settle(lambda: self.worker.lost([number]))
+        carried = [part.partition for call in self.webhook.open for part in self.parts(call)]
+        assert owner not in carried, "a call goes on though its partition is lost"
 
     @precondition(lambda self: self.steps % 4 == 0)  # else nothing has the time to become complicated
     @rule()
