@@ -78,7 +78,7 @@ def test_a_mistake_of_ours_is_json_too_with_its_traceback(stack_with: Callable[[
 def test_what_a_run_leaves_is_a_line_of_json(stack_with: Callable[[int], Stack]) -> None:
     stack = stack_with(1)
     stack.receiver.script.add(faults.status(500))
-    process = stack.start("run", "--once", "--timeout", "1")
+    process = stack.start("run", "--once", "--timeout", "5")
     assert process.wait() == 3
     assert _lines(process)[-1]["undelivered"] == 1
 
