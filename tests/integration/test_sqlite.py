@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -110,6 +111,18 @@ async def test_a_checkpoint_that_cannot_be_used_is_refused(tmp_path: Path, docum
     with pytest.raises(TransportUnusable, match=words):
         await publisher.acquire()
     await publisher.close()
+
+
+async def test_an_older_release_lists_dead_letters_of_one_second_in_their_order(tmp_path: Path) -> None:
+    table = await _log(tmp_path).dead_letters()
+    for log_id in ("c", "a", "b"):
+        await table.put(log_id, b"{}")
+        await asyncio.sleep(0.01)
+    await table.close()
+    with closing(sqlite3.connect(tmp_path / "log.db")) as older:
+        stored = older.execute("SELECT log_id, time FROM dead_letter ORDER BY time, log_id").fetchall()
+    assert [log_id for log_id, _ in stored] == ["c", "a", "b"]
+    assert stored[0][1] == pytest.approx(time.time(), abs=60)
 
 
 async def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:

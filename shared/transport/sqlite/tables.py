@@ -29,7 +29,7 @@ class Statements:
 
 DEAD_LETTERS: Final = Statements(
     # The time is what an older release sorts by.
-    put="INSERT OR REPLACE INTO dead_letter (log_id, time, document) VALUES (?, strftime('%s', 'now'), ?)",
+    put="INSERT OR REPLACE INTO dead_letter (log_id, time, document) VALUES (?, (julianday('now') - 2440587.5) * 86400, ?)",
     delete="DELETE FROM dead_letter WHERE log_id = ?",
     rows="SELECT log_id, document FROM dead_letter ORDER BY log_id",
     more_rows="SELECT log_id, document FROM dead_letter WHERE log_id > ? ORDER BY log_id",
