@@ -125,10 +125,10 @@ def _repeats_are_excused(
 ) -> None:
     """INV-5: an event is called again after its 200 only if its commit can have been lost, within seconds of a disturbance."""
     known = [*disturbances, *(one for process in stack.processes for one in _disturbances_of(process))]
-    timed_out = {process.path: _timed_out(process) for process in stack.processes}
+    timed_out = {process.path: timed_out_attempts(process) for process in stack.processes}
     unexplained = []
     for log_id, calls in _by_id(stack.receiver.journal.all):
-        first = next((one for one in calls if one.status == 200 and not _missed(one, timed_out[one.call.path])), None)
+        first = next((one for one in calls if one.status == 200 and not was_missed(one, timed_out[one.call.path])), None)
         if first is None or log_id in twice:
             continue
         again = [one for one in calls if one.call.arrived_ns > first.answered_ns and not _is_late(one, first, timed_out)]
@@ -198,7 +198,7 @@ def _disturbances_of(process: FaultProcess) -> Iterator[Disturbance]:
 TimedOut = Mapping[str, Collection[str | None]]
 
 
-def _timed_out(process: FaultProcess) -> TimedOut:
+def timed_out_attempts(process: FaultProcess) -> TimedOut:
     found: dict[str, set[str | None]] = {}
     for line in process.lines():
         if "log_id" in line and str(line.get("outcome", "")).startswith("no response within"):
@@ -206,7 +206,7 @@ def _timed_out(process: FaultProcess) -> TimedOut:
     return found
 
 
-def _missed(delivery: JournalEntry, timed_out: TimedOut) -> bool:
+def was_missed(delivery: JournalEntry, timed_out: TimedOut) -> bool:
     """Whether the caller had timed out before this response: a busy receiver may read a request late."""
     return delivery.call.attempt in timed_out.get(delivery.call.log_id, ())
 
@@ -214,7 +214,7 @@ def _missed(delivery: JournalEntry, timed_out: TimedOut) -> bool:
 def _is_late(delivery: JournalEntry, first: JournalEntry, timed_out: Mapping[str, TimedOut]) -> bool:
     """Whether it was sent before `first`, timed out, and was read only after that one."""
     before = delivery.call.path == first.call.path and int(delivery.call.attempt or 0) < int(first.call.attempt or 0)
-    return before and _missed(delivery, timed_out[first.call.path])
+    return before and was_missed(delivery, timed_out[first.call.path])
 
 
 def _when(line: Mapping[str, Any]) -> float:
@@ -247,8 +247,8 @@ def _counts_are_honest(report: RunReport, stack: FaultStack, process: FaultProce
         report.require(not calls, f"INV-9 process {process.number} made {len(calls)} calls and ended without its counts")
         return
     answered = sum(delivery.status == 200 for delivery in calls)
-    timed_out = _timed_out(process)
-    heard = [delivery for delivery in calls if delivery.status == 200 and not _missed(delivery, timed_out)]
+    timed_out = timed_out_attempts(process)
+    heard = [delivery for delivery in calls if delivery.status == 200 and not was_missed(delivery, timed_out)]
     cut_off = any(str(line.get("event", "")).startswith(("calls broken off", "partitions lost")) for line in process.lines())
     delivered = stopped[-1]["delivered"]
     honest = delivered <= answered if cut_off else len(heard) <= delivered <= answered

@@ -14,7 +14,7 @@ from simulator.journal import JournalEntry
 from tests.faults import cases
 from tests.faults.fault_stack import FaultStack, chance, fault_stack
 from tests.faults.log_probe import KafkaProbe, LogProbe, SqliteProbe
-from tests.faults.oracle import examine_and_show
+from tests.faults.oracle import examine_and_show, timed_out_attempts, was_missed
 from tests.support import faults
 from tests.support.background import run_on
 from tests.support.fork_server import ForkServer
@@ -122,9 +122,12 @@ def _waits_as_long_as_it_is_asked(stack: FaultStack) -> None:
     for delivery in stack.receiver.journal.all:
         calls.setdefault(delivery.call.log_id, []).append(delivery)
     waits: dict[str, list[float]] = {}
+    (process,) = stack.processes
+    timed_out = timed_out_attempts(process)
     for own in calls.values():
         for failed, after in pairwise(own):
-            waits.setdefault(failed.verdict, []).append((after.call.arrived_ns - failed.answered_ns) / 1e9)
+            if not was_missed(failed, timed_out):  # on a busy machine: what was asked for came too late to be read
+                waits.setdefault(failed.verdict, []).append((after.call.arrived_ns - failed.answered_ns) / 1e9)
     assert min(waits["429 retry-after a second"]) >= 1.0 - CLOSE
     assert min(waits["503 retry-after a year"]) >= CAP - CLOSE
     assert min(waits["503 retry-after a far date"]) >= CAP - CLOSE
