@@ -193,6 +193,22 @@ def test_workers_share_one_broker_which_the_first_ends_after_the_others(tmp_path
     assert closed == [first.bootstrap]
 
 
+def test_after_an_owner_was_killed_the_next_worker_starts_a_broker(tmp_path: Path) -> None:
+    killed = f"""
+import os, pathlib
+from tests.support.kafka.broker import ExternalBroker
+from tests.support.kafka.sharing import shared
+shared(pathlib.Path({str(tmp_path)!r}), "one", lambda: ExternalBroker("127.0.0.1:1"), lambda _: None)
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", killed], check=True, cwd=Path(__file__).parents[2])
+    closed: list[str] = []
+    releases: list[Callable[[], None]] = []
+    broker: Broker = shared(tmp_path, "one", lambda: _Closing(closed), releases.append)
+    releases[0]()
+    assert closed == [broker.bootstrap] == ["127.0.0.1:9092"]
+
+
 def _accepts(host: str, port: int) -> bool:
     with suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True

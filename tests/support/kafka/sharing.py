@@ -36,20 +36,40 @@ def shared(folder: Path, name: str, start: Callable[[], B], at_end: Callable[[Ca
     """
     left, users = folder / f"{name}.broker", folder / f"{name}.users"
     with _locked(folder / f"{name}.lock", fcntl.LOCK_EX):
-        attached = left.exists()
-        broker: B = pickle.loads(left.read_bytes()) if attached else start()
-        if not attached:
+        owned = _owned(folder / f"{name}.owner")
+        if owned is None:
+            broker: B = pickle.loads(left.read_bytes())
+        else:
+            try:
+                broker = start()
+            except BaseException:
+                os.close(owned)
+                raise
             left.write_bytes(pickle.dumps(broker))
         use = os.open(users, os.O_RDWR | os.O_CREAT)
         fcntl.flock(use, fcntl.LOCK_SH)
 
     def release() -> None:
-        if not attached:
+        if owned is not None:
             with _locked(folder / f"{name}.lock", fcntl.LOCK_EX):
-                left.unlink()
+                os.close(owned)
             fcntl.flock(use, fcntl.LOCK_EX)
         os.close(use)
         broker.close()
 
     at_end(release)
     return broker
+
+
+def _owned(path: Path) -> int | None:
+    """Returns the lock that an owner holds; None if another worker holds it.
+
+    A killed owner's lock is free, and its broker was killed with it: a worker that takes its place starts another one.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    return file
