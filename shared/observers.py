@@ -16,7 +16,8 @@ def all_of(port: type[T], *observers: T) -> T:
     """
     combined = port()
     for name, silent in vars(port).items():
-        told = [getattr(one, name) for one in observers if getattr(type(one), name) is not silent]
+        methods = [getattr(one, name) for one in observers]
+        told = [method for method in methods if getattr(method, "__func__", method) is not silent]
         if told and not name.startswith("_"):
             setattr(combined, name, told[0] if len(told) == 1 else _tell(told))
     return combined
