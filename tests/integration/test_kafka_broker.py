@@ -201,7 +201,7 @@ from tests.support.kafka.sharing import shared
 shared(pathlib.Path({str(tmp_path)!r}), "one", lambda: ExternalBroker("127.0.0.1:1"), lambda _: None)
 os._exit(0)
 """
-    subprocess.run([sys.executable, "-c", killed], check=True, cwd=Path(__file__).parents[2])
+    subprocess.run([sys.executable, "-c", killed], check=True, cwd=Path(__file__).parents[2], env=guarded(os.environ))
     closed: list[str] = []
     releases: list[Callable[[], None]] = []
     broker: Broker = shared(tmp_path, "one", lambda: _Closing(closed), releases.append)

@@ -3,12 +3,12 @@ from __future__ import annotations
 from shared.observers import all_of
 
 
-class _Port:
+class _Silent:
     def told(self, what: str) -> None:
         """Does nothing."""
 
 
-class _Heard(_Port):
+class _Listening(_Silent):
     def __init__(self) -> None:
         self.heard: list[str] = []
 
@@ -17,6 +17,6 @@ class _Heard(_Port):
 
 
 def test_several_observers_as_one_can_be_one_of_several() -> None:
-    first, second, third = _Heard(), _Heard(), _Heard()
-    all_of(_Port, all_of(_Port, first, second), _Port(), third).told("taken")
+    first, second, third = _Listening(), _Listening(), _Listening()
+    all_of(_Silent, all_of(_Silent, first, second), _Silent(), third).told("taken")
     assert [one.heard for one in (first, second, third)] == [["taken"]] * 3
