@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from shared.descriptors import REMEDY, are_short, is_shortage
-from shared.errors import TransportUnusable
+from shared.errors import PublishFailed, TransportUnusable
 from shared.transport.sqlite import paths
 
 APPLICATION_ID: Final = 0x41305748  # "A0WH": marks our files, also for `file`
@@ -68,6 +68,13 @@ class File:
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work, arguments)
+
+    async def write(self, work: Callable[..., T], *arguments: object) -> T:
+        """As `run`, for what is to be stored. Raises `PublishFailed`."""
+        try:
+            return await self.run(work, *arguments)
+        except TransportUnusable as error:
+            raise PublishFailed(str(error)) from None
 
     def _run(self, work: Callable[..., T], arguments: tuple[object, ...]) -> T:
         with translated(self.path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Collection, Mapping, Sequence
 from math import inf
@@ -12,10 +11,10 @@ from typing import Final
 from shared import failpoints
 from shared.errors import TransportUnusable
 from shared.logging import get_logger
-from shared.record import Record
 from shared.transport.port import Member, PartitionRecords, Position, RebalanceListener
 from shared.transport.sqlite.file import Connection, File, transaction
 from shared.transport.sqlite.progress import PARTITION, progress
+from shared.transport.sqlite.records import read
 from shared.transport.sqlite.retention import Retention
 
 _POLL_EVERY: Final = 0.05  # seconds between two queries for new records
@@ -51,7 +50,7 @@ class SqliteMember(Member):
     async def poll(self, *, wait: float, limit: int, paused: Collection[int]) -> Sequence[PartitionRecords]:
         deadline = time.monotonic() + wait
         while True:
-            records = [] if PARTITION in paused else await self._file.run(_read, self._next, limit)
+            records = [] if PARTITION in paused else await self._file.run(read, self._next, limit)
             if self._retention.due:
                 await self._retention.remove(2 * len(records))  # more than come in, so the file does not grow
             if records:
@@ -85,16 +84,6 @@ class SqliteMember(Member):
             await self._retention.finish(_RETENTION_AT_CLOSE)
         finally:
             await self._file.close()
-
-
-def _read(connection: Connection, offset: int, limit: int) -> list[Record]:
-    rows = connection.execute(
-        "SELECT offset, key, value, headers, timestamp FROM record WHERE offset >= ? ORDER BY offset LIMIT ?", (offset, limit)
-    )
-    return [
-        Record(offset, key, value, [(name, text.encode("ascii")) for name, text in json.loads(headers)], timestamp)
-        for offset, key, value, headers, timestamp in rows
-    ]
 
 
 def _commit(connection: Connection, position: Position) -> None:

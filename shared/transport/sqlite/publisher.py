@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 
 from shared import failpoints
 from shared.documents import checkpoint as documents
-from shared.errors import PublishFailed, TransportUnusable
 from shared.event import Event
 from shared.record import headers_of, key_of
 from shared.transport.port import Checkpoint, Publisher
 from shared.transport.sqlite import progress
 from shared.transport.sqlite.file import Connection, File, transaction
+from shared.transport.sqlite.records import append
 
 
 class SqlitePublisher(Publisher):
@@ -28,10 +27,7 @@ class SqlitePublisher(Publisher):
         """Does nothing: the lock on the file lasts as long as the process."""
 
     async def publish(self, events: Sequence[Event], checkpoint: Checkpoint) -> int:
-        try:
-            return await self._file.run(_publish, events, checkpoint)
-        except TransportUnusable as error:
-            raise PublishFailed(str(error)) from None
+        return await self._file.write(_publish, events, checkpoint)
 
     async def close(self) -> None:
         await self._file.close()
@@ -40,14 +36,12 @@ class SqlitePublisher(Publisher):
 def _publish(connection: Connection, events: Sequence[Event], checkpoint: Checkpoint) -> int:
     now = time.time()
     known = "SELECT 1 FROM record WHERE log_id = ? AND again = 0"
-    insert = "INSERT INTO record (log_id, key, value, headers, timestamp) VALUES (?, ?, ?, ?, ?)"
     published = 0
     failpoints.at("before-publish")
     with transaction(connection):
         for event in events:
             if connection.execute(known, (event.log_id,)).fetchone() is None:
-                headers = json.dumps([(name, value.decode("ascii")) for name, value in headers_of(event)])
-                connection.execute(insert, (event.log_id, key_of(event), event.raw, headers, now))
+                append(connection, event.log_id, key_of(event), event.raw, headers_of(event), now)
                 published += 1
                 failpoints.at("record-acknowledged")
         failpoints.at("page-acknowledged")

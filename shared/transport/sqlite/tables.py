@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shared.errors import PublishFailed, TransportUnusable
 from shared.transport.port import DeadLetter, Row, Table
-from shared.transport.sqlite.file import Connection, File, T, transaction
+from shared.transport.sqlite.file import Connection, File, transaction
+from shared.transport.sqlite.records import append
 
 #: Bytes of documents that a scan holds at a time.
 _STRETCH: Final = 4 << 20
@@ -48,10 +47,10 @@ class SqliteTable(Table):
         self._statements = statements
 
     async def put(self, key: str, document: bytes) -> None:
-        await write(self._file, _execute, self._statements.put, key, document)
+        await self._file.write(_execute, self._statements.put, key, document)
 
     async def delete(self, key: str) -> None:
-        await write(self._file, _execute, self._statements.delete, key)
+        await self._file.write(_execute, self._statements.delete, key)
 
     async def scan(self) -> AsyncIterator[Row]:
         rows = await self._file.run(_stretch, self._statements.rows)
@@ -67,23 +66,13 @@ class SqliteTable(Table):
         await self._file.close()
 
 
-async def write(file: File, work: Callable[..., T], *arguments: object) -> T:
-    """Raises `PublishFailed`."""
-    try:
-        return await file.run(work, *arguments)
-    except TransportUnusable as error:
-        raise PublishFailed(str(error)) from None
-
-
 def retry_dead_letter(connection: Connection, dead_letter: DeadLetter) -> bool:
     """Returns False if the dead letter is not there any more."""
     record = dead_letter.record
-    headers = json.dumps([(name, value.decode("ascii", "backslashreplace")) for name, value in record.headers])
-    insert = "INSERT INTO record (log_id, again, key, value, headers, timestamp) VALUES (?, 1, ?, ?, ?, ?)"
     with transaction(connection):
         there = _execute(connection, DEAD_LETTERS.delete, dead_letter.log_id) > 0
         if there:
-            connection.execute(insert, (dead_letter.log_id, record.key, record.value, headers, time.time()))
+            append(connection, dead_letter.log_id, record.key, record.value, record.headers, time.time(), again=True)
     return there
 
 

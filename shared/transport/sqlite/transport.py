@@ -24,7 +24,7 @@ from shared.transport.sqlite.member import SqliteMember
 from shared.transport.sqlite.paths import resolved
 from shared.transport.sqlite.progress import PARTITION, checkpoint, progress, repeats
 from shared.transport.sqlite.publisher import SqlitePublisher, store_checkpoint
-from shared.transport.sqlite.tables import CONTROL, DEAD_LETTERS, SqliteTable, retry_dead_letter, write
+from shared.transport.sqlite.tables import CONTROL, DEAD_LETTERS, SqliteTable, retry_dead_letter
 
 
 class SqliteTransport(Transport):
@@ -59,7 +59,7 @@ class SqliteTransport(Transport):
         return SqliteTable(await File.open(self._path), DEAD_LETTERS)
 
     async def retry_dead_letter(self, dead_letter: DeadLetter) -> bool:
-        return await write(await self._opened(), retry_dead_letter, dead_letter)
+        return await (await self._opened()).write(retry_dead_letter, dead_letter)
 
     async def control(self) -> Table:
         return SqliteTable(await File.open(self._path), CONTROL)
@@ -79,7 +79,7 @@ class SqliteTransport(Transport):
             file.lock("poller")  # held while a person is asked
             if not confirm(await file.run(repeats)):
                 return False
-            await write(file, store_checkpoint, OLDEST)
+            await file.write(store_checkpoint, OLDEST)
             return True
         finally:
             await file.close()
