@@ -21,13 +21,12 @@ from admin.exits import Exit, at_once
 from shared import logging
 from shared.descriptors import REMEDY, is_shortage
 from shared.errors import EnvironmentUnusable
+from shared.log_throttle import LogThrottle
 
 #: Seconds that cancelled tasks get.
 _CANCEL: Final = 1.0
 #: Seconds beyond the grace after which a blocked loop is ended.
 _BLOCKED: Final = 5.0
-#: Seconds between two log lines about file descriptors.
-_LOG_EVERY: Final = 30.0
 
 our_log = logging.get_logger(__name__)
 
@@ -100,15 +99,14 @@ def _end_blocked(grace: float) -> None:
 
 async def _live(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], stop: asyncio.Event, grace: float) -> None:
     unexpected: list[BaseException] = []
-    silent_until = 0.0
+    throttle = LogThrottle()
 
     def on_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception") or RuntimeError(context["message"])
         if is_shortage(error):  # a connection that cannot be accepted waits in the system's queue; the loop tries again
-            nonlocal silent_until
-            if time.monotonic() >= silent_until:  # this comes up to a thousand times a second
-                silent_until = time.monotonic() + _LOG_EVERY
-                our_log.error("no file descriptor is left", reason=context["message"], remedy=REMEDY)
+            sentence = "no file descriptor is left"
+            if throttle.allows(sentence, time.monotonic()):  # this comes up to a thousand times a second
+                our_log.error(sentence, reason=context["message"], remedy=REMEDY)
             return
         stop.set()
         our_log.error("unexpected error", reason=context["message"], exc_info=error)

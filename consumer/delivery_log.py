@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Set
-from math import inf
 from typing import Final
 
 from consumer.observer import ConsumerObserver, Fate
@@ -18,9 +17,9 @@ from consumer.policy import Outcome
 from consumer.scheduling.batch import Batch, parts_of
 from consumer.webhook import Attempt, Cause
 from shared.descriptors import REMEDY
+from shared.log_throttle import LogThrottle
 from shared.logging import get_logger
 
-_SHORTAGE_EVERY: Final = 30.0  # seconds between two lines about descriptors
 _FATES: Final = {
     Fate.RETRIED: "not delivered, will be tried again",
     Fate.TAKEN_APART: "not delivered, its events go one by one",
@@ -65,7 +64,7 @@ class ConsumerLog(ConsumerObserver):
         self._clock = clock
         # Asked once: a call of a level that is off costs more than all other observers of an event together.
         self._debug = log.is_enabled_for(logging.DEBUG)
-        self._silent_until = -inf
+        self._throttle = LogThrottle()
 
     def record_held(self, delivery: Delivery, reason: str) -> None:
         log.error(
@@ -100,11 +99,11 @@ class ConsumerLog(ConsumerObserver):
             write(advice, outcome=attempt.summary, **location)
 
     def call_not_sent(self, _call: Delivery | Batch, attempt: Attempt, open_calls: int) -> None:
-        if (now := self._clock()) < self._silent_until:
+        sentence = "no call can start beside those that are open; no attempt is spent, tried again every second"
+        if not self._throttle.allows(sentence, self._clock()):
             return
-        self._silent_until = now + _SHORTAGE_EVERY
         log.error(
-            "no call can start beside those that are open; no attempt is spent, tried again every second",
+            sentence,
             reason=attempt.problem,
             open_calls=open_calls,
             remedy=f"lower WEBHOOK_CONCURRENT_CALLS, or {REMEDY}",

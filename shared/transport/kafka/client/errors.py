@@ -14,7 +14,7 @@ from kafka.errors import AuthorizationError, KafkaError, RetriableError, SaslAut
 from shared.errors import TransportUnreachable, TransportUnusable, WebhooksError
 from shared.masking import excerpt
 from shared.settings import TransportSettings
-from shared.transport.kafka.client.security import login_advice
+from shared.transport.kafka.client.security import login_advice, uses_sasl
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def denied(settings: TransportSettings, access: Access) -> str:
 
 def principal(settings: TransportSettings) -> str:
     """Returns our name as an ACL would give it, as far as it can be known on this side."""
-    if settings.security_protocol.startswith("SASL"):
+    if uses_sasl(settings):
         elsewhere = {"OAUTHBEARER": "the token's subject", "AWS_MSK_IAM": "the IAM identity"}
         return elsewhere.get(settings.sasl_mechanism or "") or f"User:{settings.sasl_username}"
     return "the certificate's subject" if settings.ssl_certfile else "User:ANONYMOUS"
