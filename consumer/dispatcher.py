@@ -233,7 +233,7 @@ class Dispatcher:
             self._make_ready(following)
 
     def _on_dead_letter(self, delivery: Delivery) -> None:
-        self._withheld.is_dead(delivery)
+        self._withheld.on_dead_letter(delivery)
         self._complete(delivery)
         self.launch()
 

@@ -92,7 +92,8 @@ class Poller:
             caught_up, wait = await self.turn(publisher)
             if once and caught_up:
                 return
-            await self._wait(publisher, wait)
+            if wait:
+                await self._wait(publisher, wait)
 
     async def turn(self, publisher: Publisher) -> tuple[bool, float]:
         """Reads and publishes one page. Returns whether Auth0's log is read to its end, and the seconds until the next turn."""

@@ -16,9 +16,11 @@ def all_of(port: type[T], *observers: T) -> T:
     """
     combined = port()
     for name, silent in vars(port).items():
+        if name.startswith("_"):
+            continue
         methods = [getattr(one, name) for one in observers]
         told = [method for method in methods if getattr(method, "__func__", method) is not silent]
-        if told and not name.startswith("_"):
+        if told:
             setattr(combined, name, told[0] if len(told) == 1 else _tell(told))
     return combined
 

@@ -68,7 +68,9 @@ def _old_names() -> str:
 
 def _later() -> str:
     names = ", ".join(f"`{name}`" for name in sorted(LATER) if not name.endswith("_FILE"))
-    text = f"Planned, and refused until a release acts on them, so that nobody relies on what does nothing: {names}."
+    text = (
+        f"Planned, and refused until a release acts on them, so that no process relies on a setting that does nothing: {names}."
+    )
     return f"## Not in this release\n\n{text}\n"
 
 

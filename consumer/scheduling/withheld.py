@@ -83,7 +83,7 @@ class WithheldEvents:
                 self._make_ready(delivery)
         return True
 
-    def is_dead(self, delivery: Delivery) -> None:
+    def on_dead_letter(self, delivery: Delivery) -> None:
         """Its dead letter is acknowledged."""
         if delivery.skip is not None:
             self._due.pop(delivery, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -11,13 +10,6 @@ from consumer.webhook import Attempt
 from tests.unit.consumer.manual import DispatcherSetup, ManualLoop
 
 pytestmark = pytest.mark.usefixtures("without_a_log")
-
-
-@pytest.fixture
-def loop() -> Iterator[ManualLoop]:
-    loop = ManualLoop()
-    yield loop
-    loop.end()
 
 
 def test_what_waited_goes_as_soon_as_the_breaker_closes(loop: ManualLoop) -> None:

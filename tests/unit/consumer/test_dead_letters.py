@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from consumer.dead_letters import DeadLetterWriter
 from consumer.observer import ConsumerObserver
 from consumer.partitions.partition import Delivery, Partition
 from shared.record import Record
 from shared.transport.port import Position, Table
 from tests.unit.consumer.manual import ManualDeadLetters, ManualLoop
-
-
-@pytest.fixture
-def loop() -> Iterator[ManualLoop]:
-    loop = ManualLoop()
-    yield loop
-    loop.end()
 
 
 def test_a_letter_that_is_refused_is_written_again_after_pauses_that_double_up_to_half_a_minute(loop: ManualLoop) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,13 +26,6 @@ pytestmark = pytest.mark.usefixtures("without_a_log")
 
 ME = SkipParticipant(id="me", name="host:1")
 REQUEST = SkipRequest(id="r", log_id="a", by="kim", why="it", asked=1000.0, until=1100.0)
-
-
-@pytest.fixture
-def loop() -> Iterator[ManualLoop]:
-    loop = ManualLoop()
-    yield loop
-    loop.end()
 
 
 def test_a_skip_outlives_the_call_that_is_broken_off_for_another_partition(loop: ManualLoop) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from consumer.partitions.partition import Delivery
@@ -28,13 +26,6 @@ class Keeping(Stage):
 
     def drop_leaving(self) -> None:
         self.kept = {log_id: one for log_id, one in self.kept.items() if one.partition.live}
-
-
-@pytest.fixture
-def loop() -> Iterator[ManualLoop]:
-    loop = ManualLoop()
-    yield loop
-    loop.end()
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def _check_missing(settings: TransportSettings, missing: list[str]) -> None:
         names = ", ".join(missing)
         raise TransportUnusable(
             f"missing in Kafka at {servers(settings)}: {'topic' if len(missing) == 1 else 'topics'} {names}; "
-            "run `auth0-webhooks topics create` (with --print it prints the commands for whoever owns the cluster)"
+            "run `auth0-webhooks topics create` (with --print it prints the commands for the owners of the cluster)"
         )
 
 
