@@ -1,4 +1,4 @@
-"""Words of the settings that other parts act on."""
+"""Words that settings, documents and other parts share."""
 
 from __future__ import annotations
 
@@ -16,3 +16,11 @@ class BatchForm(StrEnum):
     ARRAY = "true"
     #: JSON lines: an event a line. Line breaks inside an entry become spaces, which JSON allows.
     LINES = "lines"
+
+
+class BreakerState(StrEnum):
+    """Of the circuit breaker."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half-open"

@@ -18,16 +18,9 @@ What the receiver asked for by `Retry-After` is a floor under the probe: the lat
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from consumer.webhook import Call
 from shared.backoff import Doubling
-
-
-class BreakerState(StrEnum):
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half-open"
+from shared.words import BreakerState as BreakerState
 
 
 class Breaker:
