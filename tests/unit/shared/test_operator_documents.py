@@ -16,6 +16,7 @@ from shared.documents.codec import LONGEST
 from shared.documents.desired import DesiredDelivery
 from shared.documents.replica import ReplicaDocument
 from shared.errors import RecordInvalid
+from shared.words import BreakerState
 
 DAY = 86400.0
 TEXTS = st.text(max_size=30)
@@ -174,7 +175,7 @@ def _paused() -> DesiredDelivery:
 
 
 def _replicas(count: int, events: tuple[replica.PendingEvent, ...] = ()) -> list[ReplicaDocument]:
-    breaker = replica.BreakerReport(state=replica.BreakerState.CLOSED, since=None, last_outcome="", probe_at=None)
+    breaker = replica.BreakerReport(state=BreakerState.CLOSED, since=None, last_outcome="", probe_at=None)
     consumer = replica.ConsumerReport(
         webhook="https://example.com",
         share=5,
