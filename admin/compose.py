@@ -22,7 +22,7 @@ from shared import descriptors, logging
 from shared.backoff import Backoff
 from shared.errors import ConfigurationError, EnvironmentUnusable
 from shared.log_types import table
-from shared.settings import DeliverySettings, Role, Settings, TransportSettings, WebhookSettings
+from shared.settings import Auth0Settings, DeliverySettings, Role, Settings, TransportSettings, WebhookSettings
 from shared.transport.port import Transport
 from shared.waiting import Stopped, unless_stopped
 from shared.words import BatchForm
@@ -111,21 +111,20 @@ def selection(settings: Settings) -> Selection:
     return Selection(levels=levels, level=settings.filter.level, types=settings.filter.types)
 
 
-def poller(settings: Settings) -> Poller:
-    auth0 = settings.auth0
-    return Poller(
-        source=Auth0Logs(
-            base_url=auth0.base_url,
-            client_id=auth0.client_id,
-            client_secret=auth0.client_secret,
-            audience=auth0.audience,
-            batch_size=auth0.batch_size,
-            proxy=auth0.proxy,
-            tls=_trust(auth0.ca_file),
-        ),
-        selection=selection(settings),
-        poll_interval=auth0.poll_interval,
+def auth0_logs(auth0: Auth0Settings) -> Auth0Logs:
+    return Auth0Logs(
+        base_url=auth0.base_url,
+        client_id=auth0.client_id,
+        client_secret=auth0.client_secret,
+        audience=auth0.audience,
+        batch_size=auth0.batch_size,
+        proxy=auth0.proxy,
+        tls=_trust(auth0.ca_file),
     )
+
+
+def poller(settings: Settings) -> Poller:
+    return Poller(source=auth0_logs(settings.auth0), selection=selection(settings), poll_interval=settings.auth0.poll_interval)
 
 
 def loops(settings: Settings) -> tuple[Poller | Worker, ...]:

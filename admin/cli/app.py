@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from admin.cli import checkpoint, config, dead_letters, demo, run, simulate, skip, status, topics, types
+from admin.cli import checkpoint, config, dead_letters, demo, explain, run, simulate, skip, status, topics, types
 
 app = typer.Typer(
     name="auth0-webhooks",
@@ -33,7 +33,17 @@ def options(
 
 
 # `--help` shows the commands in this order, then the groups.
-for command in (run.run, run.produce, run.consume, status.status, skip.skip, demo.demo, simulate.listen, types.types):
+for command in (
+    run.run,
+    run.produce,
+    run.consume,
+    status.status,
+    explain.explain,
+    skip.skip,
+    demo.demo,
+    simulate.listen,
+    types.types,
+):
     app.command()(command)
 for group in (dead_letters, checkpoint, simulate, topics, config):
     app.add_typer(group.commands)

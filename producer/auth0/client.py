@@ -99,6 +99,15 @@ class Auth0Logs(PageSource):
         response, body = await self._get(url)
         return Page(_events(response, body, url), self._following(response))
 
+    async def entry(self, log_id: str) -> Event | None:
+        """Returns the entry of this id; None: the tenant does not know it, or not any more."""
+        url = f"{self._url}/{quote(log_id, safe='')}"
+        try:
+            response, body = await self._get(url)
+        except _NotAccepted:
+            return None
+        return _events(response, b"[" + body + b"]", url)[0]
+
     async def close(self) -> None:
         await self._http.close()
 

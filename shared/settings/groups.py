@@ -98,7 +98,7 @@ class FilterSettings(Group):
     """Which events are delivered. An event must pass both; `auth0-webhooks types` lists types and levels."""
 
     title: ClassVar = "Filter"
-    roles: ClassVar = frozenset({Role.RUN, Role.PRODUCE})
+    roles: ClassVar = frozenset({Role.RUN, Role.PRODUCE, Role.EXPLAIN})
 
     level: Annotated[int, Option("LOG_LEVEL", _level)] = 0
     """The lowest level of events to deliver."""

@@ -29,6 +29,8 @@ class Role(StrEnum):
     CONSUME = "consume"
     #: Commands that read the log or change it.
     LOG = "log"
+    #: What the filter says of an entry, without a look at the log.
+    EXPLAIN = "explain"
     #: Commands that touch neither Auth0, nor the log, nor the webhook.
     OBSERVABILITY = "observability"
 
