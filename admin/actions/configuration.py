@@ -16,15 +16,18 @@ _INTRODUCTION: Final = """\
 <!-- Generated: auth0-webhooks config docs > docs/configuration.md -->
 
 Settings are environment variables. A file `.env` in the current directory is read too; where both set a name, the environment
-wins. `auth0-webhooks config show` prints what holds and where it comes from, secrets masked.
+wins. `auth0-webhooks config show` prints every setting, where it comes from and whether all is well, secrets masked; with
+`--changed` only those that do not have their default.
 
 - An empty value counts as not set.
 - Durations are seconds, without a unit; fractions are allowed.
 - A **secret** can be given in a file instead: `NAME_FILE` holds its path, and one line end after the secret is ignored. Setting
   both is an error.
 - Each process reads the settings of its role only, and refuses to start with a line for every mistake in them (exit code 2).
-- A variable that is nearly one of these names is taken for a mistake and refused with a suggestion; other foreign names are left
-  alone.
+- A variable that is nearly one of these names is taken for a mistake and refused with a suggestion. Other names that begin with
+  `WEBHOOK_`, `AUTH0_` or `KAFKA_` are ignored, and a warning names them (not those that Kubernetes sets for its services, and not
+  `AUTH0_WEBHOOKS_IMAGE`). All other names are ignored.
+- A placeholder that was pasted from an example (`…`, or a word in `<>`) is refused.
 """
 _HEAD: Final = """\
 # Settings of auth0-webhooks: copy this file to .env and fill in what has no # in front. What is commented out shows the

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from admin.cli.output import show_json, show_table
+from admin.cli.output import say, show_json, show_table
+
+if TYPE_CHECKING:
+    from shared.settings import OptionRow
 
 commands = typer.Typer(name="config", help="Show and document the settings.", no_args_is_help=True)
 
@@ -23,6 +27,7 @@ class Command(StrEnum):
 @commands.command()
 def show(
     role: Annotated[Command, typer.Option("--role", help="The command whose settings to show.")] = Command.RUN,
+    changed: Annotated[bool, typer.Option("--changed", help="Only settings that do not have their default.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show every setting with its source, secrets masked.
@@ -32,13 +37,28 @@ def show(
     from shared.errors import ConfigurationError
     from shared.settings import Role, examine
 
-    rows, problems = examine(Role(role))
+    found = examine(Role(role))
+    rows = [row for row in found.rows if not changed or row.source != "default"]
     if as_json:
-        show_json({"settings": [row._asdict() for row in rows], "problems": list(problems)})
+        show_json({"settings": [row._asdict() for row in rows], "problems": found.errors, "notes": found.notes})
     else:
-        show_table(("name", "value", "source"), (row[:3] for row in rows), dim=(row.source == "default" for row in rows))
-    if problems:
-        raise ConfigurationError(problems)
+        _print(rows, found.notes)
+    if found.errors:
+        raise ConfigurationError([*found.errors, *([] if as_json else [_summary(found.to_change)])])
+    if not as_json:
+        say("\nAll settings are valid")
+
+
+def _print(rows: Sequence[OptionRow], notes: Iterable[str]) -> None:
+    cells = ((row.name, row.value or "(required)", row.source) for row in rows)
+    show_table(("name", "value", "source"), cells, dim=(row.source == "default" for row in rows))
+    for note in notes:
+        say(f"note: {note}", to_person=True)
+
+
+def _summary(to_change: Sequence[str]) -> str:
+    many = "1 setting" if len(to_change) == 1 else f"{len(to_change)} settings"
+    return f"{many} must be changed: {', '.join(to_change)}"
 
 
 @commands.command()

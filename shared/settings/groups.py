@@ -10,7 +10,7 @@ from shared.log_types import LEVELS, suggest, table
 from shared.logging import LogFormat, Verbosity
 from shared.record import MAX_RECORD
 from shared.settings.headers import header_object, header_value, signing_secret, success_statuses
-from shared.settings.option import Conflict, Group, Option, Role
+from shared.settings.option import Conflict, Derived, Group, Option, Role
 from shared.settings.parsers import (
     InvalidValue,
     choice,
@@ -33,9 +33,26 @@ _LEVELS: Final = ", ".join(f"{number} {name}" for number, name in enumerate(LEVE
 def _level(text: str) -> int:
     """The number of a level. A name is refused: most likely it was meant for our own log."""
     if text.strip() not in map(str, range(len(LEVELS))):
-        fix = f"for how much this program itself writes, set VERBOSITY={text.lower()}" if text.lower() in LEVELS else ""
-        raise InvalidValue(f"must be the number of a level of Auth0 events: {_LEVELS}", fix)
+        raise InvalidValue(f"must be the number of a level of Auth0 events: {_LEVELS}", _both_ways_on(text.strip().lower()))
     return int(text.strip())
+
+
+def _both_ways_on(name: str) -> str:
+    """What the name of a level may have been meant for; empty if it is none (`warn` and the like are)."""
+    level = next((number for number, own in enumerate(LEVELS) if len(name) >= 3 and own.startswith(name)), None)
+    if level is None:
+        return ""
+    ours = f"; for this program's own log set VERBOSITY={LEVELS[level]}" if LEVELS[level] in get_args(Verbosity) else ""
+    return f"for events of this level and above set LOG_LEVEL={level}{ours}"
+
+
+def _base_url(domain: str) -> str:
+    """Scheme and host, without a slash at the end."""
+    return domain if "://" in domain else f"https://{domain}"
+
+
+def _audience(domain: str) -> str:
+    return f"{_base_url(domain)}/api/v2/"
 
 
 @parser("codes of log event types, separated by commas")
@@ -64,34 +81,47 @@ class Auth0Settings(Group):
     ]
     """Client ID of the application; it needs the scope `read:logs` of the Auth0 Management API."""
     client_secret: Annotated[
-        str, Option("AUTH0_CLIENT_SECRET", line, secret=True, example="…", old_name="AUTH0_GLOBAL_CLIENT_SECRET")
+        str,
+        Option(
+            "AUTH0_CLIENT_SECRET",
+            line,
+            secret=True,
+            example="kT4vNq7xWz2Rb9mYc5Hd8Lf3Gs6Jp1Ae",
+            old_name="AUTH0_GLOBAL_CLIENT_SECRET",
+        ),
     ]
     """Client secret of the application."""
     audience_given: Annotated[
         str | None,
-        Option("AUTH0_AUDIENCE", line, example="https://acme.eu.auth0.com/api/v2/", unset="https://AUTH0_DOMAIN/api/v2/"),
+        Option(
+            "AUTH0_AUDIENCE",
+            line,
+            example="https://acme.eu.auth0.com/api/v2/",
+            unset="https://AUTH0_DOMAIN/api/v2/",
+            derived=Derived("AUTH0_DOMAIN", lambda text: _audience(str(tenant_domain.read(text)))),
+        ),
     ] = None
-    """Identifier of the Management API; wanted when `AUTH0_DOMAIN` is a custom domain."""
+    """Identifier of the Management API; required when `AUTH0_DOMAIN` is a custom domain."""
     batch_size: Annotated[int, Option("BATCH_SIZE", whole(1, 100, "entries"))] = 100
     """How many log entries to ask for at once."""
     poll_interval: Annotated[float, Option("POLL_INTERVAL", seconds())] = 5.0
     """How long to wait after everything was read, before asking again."""
     proxy: Annotated[str | None, Option("AUTH0_PROXY", proxy_url, example="http://proxy.internal:3128")] = None
-    """Proxy on the way to Auth0; `HTTPS_PROXY` and its like are not looked at."""
+    """Proxy on the way to Auth0; `HTTPS_PROXY` and its like are ignored."""
     ca_file: Annotated[
-        Path | None, Option("AUTH0_CA_FILE", readable_file, example="/etc/ssl/proxy-ca.pem", unset="the usual ones")
+        Path | None, Option("AUTH0_CA_FILE", readable_file, example="/etc/ssl/proxy-ca.pem", unset="system trust store")
     ] = None
-    """Certificate authorities to trust for Auth0, instead of the usual ones."""
+    """Certificate authorities to trust for Auth0, instead of the system trust store."""
 
     @property
     def base_url(self) -> str:
         """Scheme and host, without a slash at the end."""
-        return self.domain if "://" in self.domain else f"https://{self.domain}"
+        return _base_url(self.domain)
 
     @property
     def audience(self) -> str:
         """What a token for the Management API is asked for."""
-        return self.audience_given or f"{self.base_url}/api/v2/"
+        return self.audience_given or _audience(self.domain)
 
 
 class FilterSettings(Group):
@@ -117,7 +147,7 @@ class WebhookSettings(Group):
     url: Annotated[str, Option("WEBHOOK_URL", webhook_url, example="https://example.com/auth0-events")]
     """Where each event is POSTed to."""
     success_codes: Annotated[frozenset[int], Option("WEBHOOK_SUCCESS_CODES", success_statuses)] = frozenset({200})
-    """The answers that mean delivered; after any other the event is tried again."""
+    """The responses that mean delivered; after any other the event is tried again."""
     timeout: Annotated[float, Option("WEBHOOK_TIMEOUT", seconds())] = 30.0
     """How long one call may take in all."""
     connect_timeout: Annotated[float, Option("WEBHOOK_CONNECT_TIMEOUT", seconds())] = 5.0
@@ -145,17 +175,24 @@ class WebhookSettings(Group):
     ] = ()
     """More headers of every call, such as `{"X-Api-Key": "s3cr3t"}`."""
     ca_file: Annotated[
-        Path | None, Option("WEBHOOK_CA_FILE", readable_file, example="/etc/ssl/internal-ca.pem", unset="the usual ones")
+        Path | None, Option("WEBHOOK_CA_FILE", readable_file, example="/etc/ssl/internal-ca.pem", unset="system trust store")
     ] = None
-    """Certificate authorities to trust for the webhook, instead of the usual ones."""
+    """Certificate authorities to trust for the webhook, instead of the system trust store."""
     client_cert: Annotated[Path | None, Option("WEBHOOK_CLIENT_CERT", readable_file, example="/etc/ssl/client.pem")] = None
-    """Our certificate, for a webhook that wants one."""
+    """Our certificate, for a webhook that requires one."""
     client_key: Annotated[
-        Path | None, Option("WEBHOOK_CLIENT_KEY", readable_file, example="/etc/ssl/client.key", unset="in `WEBHOOK_CLIENT_CERT`")
+        Path | None,
+        Option(
+            "WEBHOOK_CLIENT_KEY",
+            readable_file,
+            example="/etc/ssl/client.key",
+            unset="in `WEBHOOK_CLIENT_CERT`",
+            derived=Derived("WEBHOOK_CLIENT_CERT", lambda text: f"in {text}"),
+        ),
     ] = None
     """The key of it, without a password."""
     proxy: Annotated[str | None, Option("WEBHOOK_PROXY", proxy_url, example="http://proxy.internal:3128")] = None
-    """Proxy on the way to the webhook; `HTTPS_PROXY` and its like are not looked at."""
+    """Proxy on the way to the webhook; `HTTPS_PROXY` and its like are ignored."""
     allow_private: Annotated[bool, Option("WEBHOOK_ALLOW_PRIVATE", flag)] = True
     """Whether the webhook may have a private or loopback address. Link-local and cloud-metadata ones are always refused."""
 
@@ -165,7 +202,7 @@ class WebhookSettings(Group):
             what = "connecting may take longer than the whole call"
             yield Conflict(("WEBHOOK_CONNECT_TIMEOUT", "WEBHOOK_TIMEOUT"), what, "lower the first or raise the second")
         if self.secret_previous is not None and self.secret is None:
-            what = "the secret from before signs beside the one of today only"
+            what = "the previous secret signs only beside a current one"
             yield Conflict(("WEBHOOK_SECRET_PREVIOUS", "WEBHOOK_SECRET"), what, "set the second, or rename the first")
         if self.client_key is not None and self.client_cert is None:
             what = "the first is the key of the second"
@@ -186,16 +223,19 @@ class DeliverySettings(Group):
 
     concurrent_calls: Annotated[int, Option("WEBHOOK_CONCURRENT_CALLS", whole(1, 10000, "calls"))] = 5
     """The most calls open at any time, over all replicas together."""
-    rate_limit: Annotated[float | None, Option("WEBHOOK_RATE_LIMIT", per_second("calls", 0.001, 100_000), example="50")] = None
+    rate_limit: Annotated[
+        float | None, Option("WEBHOOK_RATE_LIMIT", per_second("calls", 0.001, 100_000), example="50", unset="unlimited")
+    ] = None
     """The most calls begun in any one second, over all replicas together."""
     ordering: Annotated[Ordering, Option("WEBHOOK_ORDERING", choice(*Ordering))] = Ordering.KEY
-    """Which events are delivered one after another: those of the same user (`key`), of the same partition, or none."""
+    """Which events are delivered one after another: those of the same user (`key`), of the same partition, or none (events are
+    delivered out of order then)."""
     backoff_base: Annotated[float, Option("WEBHOOK_BACKOFF_BASE", seconds())] = 1.0
     """The longest wait before the second try; it doubles with each try."""
     backoff_cap: Annotated[float, Option("WEBHOOK_BACKOFF_CAP", seconds())] = 300.0
     """The longest wait before any try."""
     max_attempts: Annotated[
-        int | None, Option("WEBHOOK_MAX_ATTEMPTS", whole(1, 1_000_000, "attempts"), example="20", unset="no end")
+        int | None, Option("WEBHOOK_MAX_ATTEMPTS", whole(1, 1_000_000, "attempts"), example="20", unset="unlimited")
     ] = None
     """How many attempts an event has before it becomes a dead letter."""
     breaker_failures: Annotated[int, Option("WEBHOOK_BREAKER_FAILURES", whole(1, 1_000_000, "events"))] = 10
@@ -229,24 +269,25 @@ class LoopSettings(Group):
     roles: ClassVar = frozenset({Role.RUN, Role.CONSUME})
 
     window: Annotated[int, Option("WINDOW", whole(1, 1_000_000, "events"))] = 1000
-    """The most events taken and not yet done, waiting ones included; on Kafka about 2,000 of a partition."""
+    """Maximum events in memory, those that wait for a retry included; on Kafka about 2,000 of a partition."""
     commit_interval: Annotated[float, Option("COMMIT_INTERVAL", seconds())] = 1.0
-    """The longest wait of an event that is done until the log notes it; 50 are noted at once."""
+    """The longest wait between two commits of what is done; 50 events are committed at once."""
     drain_timeout: Annotated[float, Option("DRAIN_TIMEOUT", seconds(zero=True))] = 10.0
-    """How long open calls may go on when partitions move or the process stops; then they are cancelled. On Kafka 50 at most."""
+    """How long open calls may go on when partitions are released or the process stops; then they are cancelled. On Kafka 50 at
+    most."""
     stop_grace: Annotated[float, Option("STOP_GRACE", seconds())] = 25.0
     """How long stopping may take in all; then the process ends as it is."""
 
     def conflicts(self) -> Iterator[Conflict]:
         if self.drain_timeout >= self.stop_grace:
-            what = "the process would end before open calls are drained and noted"
+            what = "the process would end before open calls are drained and committed"
             yield Conflict(("DRAIN_TIMEOUT", "STOP_GRACE"), what, "make the first shorter than the second")
 
 
 class ObservabilitySettings(Group):
-    """What this program tells about itself: lines on standard error, and a sign of life."""
+    """What this program tells about itself: lines on standard error, and a heartbeat."""
 
-    title: ClassVar = "Ourselves"
+    title: ClassVar = "Observability"
     roles: ClassVar = frozenset(Role)
 
     verbosity: Annotated[

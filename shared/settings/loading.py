@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, cast, get_args
+from typing import Final, NamedTuple, cast, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.errors import ConfigurationError
 from shared.logging import LogFormat
-from shared.settings.names import name_errors
+from shared.settings.names import name_errors, unknown_names
 from shared.settings.option import ConflictsFound, Group, Role
 from shared.settings.parsers import InvalidValue, choice
-from shared.settings.settings import GROUPS, OptionRow, Settings, conflict_lines
-from shared.settings.sources import Entry, OptionSource, read_variables
+from shared.settings.settings import GROUPS, OptionRow, Settings, conflict_errors
+from shared.settings.sources import Entry, OptionSource, SettingError, read_variables
 
 DOTENV: Final = Path(".env")
+#: Processes that act on the settings by themselves; a command beside them does not repeat the warning.
+_WARNED_OF_UNKNOWN_NAMES: Final = frozenset({Role.RUN, Role.PRODUCE, Role.CONSUME})
+
+
+class Examined(NamedTuple):
+    """The settings of a role, for output."""
+
+    #: Every option, with what could be read of it.
+    rows: tuple[OptionRow, ...]
+    #: A line each.
+    errors: tuple[str, ...]
+    #: Lines about what is valid and yet should be changed.
+    notes: tuple[str, ...]
+    #: What has to be changed, each once: a name, or two of which one has to be.
+    to_change: tuple[str, ...]
 
 
 def load(role: Role, environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> Settings:
@@ -27,16 +42,15 @@ def load(role: Role, environ: Mapping[str, str] | None = None, dotenv: Path | No
     """
     settings, errors = _read(role, environ, dotenv)
     if errors:
-        raise ConfigurationError(errors)
+        raise ConfigurationError([error.line for error in errors])
     return settings
 
 
-def examine(
-    role: Role, environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV
-) -> tuple[tuple[OptionRow, ...], tuple[str, ...]]:
-    """Returns the same for output: every option with what could be read of it, and the errors. Raises nothing."""
+def examine(role: Role, environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> Examined:
+    """Returns the same for output. Raises nothing."""
     settings, errors = _read(role, environ, dotenv)
-    return settings.rows(), tuple(errors)
+    lines, to_change = (error.line for error in errors), dict.fromkeys(error.about for error in errors)
+    return Examined(settings.rows(), tuple(lines), settings.notes(), tuple(to_change))
 
 
 def log_format(environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> LogFormat | None:
@@ -55,10 +69,12 @@ def our_names() -> frozenset[str]:
     return frozenset(files.union(*(option.names for option in options)))
 
 
-def _read(role: Role, environ: Mapping[str, str] | None, dotenv: Path | None) -> tuple[Settings, list[str]]:
+def _read(role: Role, environ: Mapping[str, str] | None, dotenv: Path | None) -> tuple[Settings, list[SettingError]]:
     """Returns the settings, without the groups that have an error, and all errors."""
     variables, errors = read_variables(environ, dotenv)
-    errors += name_errors(variables, our_names())
+    known = our_names()
+    errors += name_errors(variables, known)
+    unknown = unknown_names(variables, known) if role in _WARNED_OF_UNKNOWN_NAMES else ()
     groups: dict[type[Group], Group] = {}
     entries: list[Entry] = []
     for group in GROUPS:
@@ -71,20 +87,20 @@ def _read(role: Role, environ: Mapping[str, str] | None, dotenv: Path | None) ->
             except ValidationError as error:
                 for details in error.errors(include_url=False):
                     errors += _explain(details, source.entries)
-    settings = Settings(role=role, groups=groups, entries=tuple(entries))
+    settings = Settings(role=role, groups=groups, entries=tuple(entries), unknown=unknown)
     return settings, [*errors, *settings.conflicts()]
 
 
-def _explain(details: ErrorDetails, entries: Mapping[str, Entry]) -> Iterator[str]:
+def _explain(details: ErrorDetails, entries: Mapping[str, Entry]) -> Iterator[SettingError]:
     """Translates an error of pydantic. An option without an entry has its line already: its text could not be read."""
     error = details.get("ctx", {}).get("error")
     if isinstance(error, ConflictsFound):
-        yield from conflict_lines(error.conflicts, entries.values())
+        yield from conflict_errors(error.conflicts, entries.values())
     elif entry := entries.get(str(details["loc"][0])):
         option = entry.option
         example = f"example {option.name}={option.example}"
         if isinstance(error, InvalidValue):
-            yield f"{entry}: {error.what}; {error.fix or f'for {example}'}"
+            yield SettingError(entry.name, f"{entry}: {error.what}; {error.fix or f'for {example}'}")
         else:
             file = f" (or {option.name}_FILE)" if option.secret else ""
-            yield f"{option.name}{file} is not set: {option.sentence} For {example}"
+            yield SettingError(option.name, f"{option.name}{file} is not set: {option.sentence} For {example}")

@@ -1,7 +1,7 @@
 """Variables that look as if they were meant for us, and those that only a later release knows.
 
 A name that is not read is a setting that silently does nothing. But Kubernetes and shared `.env` files bring names of their own:
-so only near misses of our names are errors.
+so only near misses of our names are errors, and what begins like our names is named in a warning.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from shared.settings.sources import Variables
+from shared.settings.sources import SettingError, SourceValue, Variables
 from shared.suggestions import nearest
 
 # Names of the design that this release does not act on. To ignore `ON_GAP`, say, would be worse than to refuse it.
@@ -21,14 +21,30 @@ _LATER: Final = """
 LATER: Final = frozenset(_LATER.split())
 # What Kubernetes sets for a service called "metrics", for example: METRICS_PORT=tcp://10.0.0.7:80.
 _SERVICE_LINK: Final = re.compile(r"(tcp|udp|sctp)://")
+_LIKE_OURS: Final = re.compile(r"(WEBHOOK|AUTH0|KAFKA)_.+")
+# Those of Kubernetes for services called "kafka" or "auth0-webhooks"; and the one that names our image for Compose.
+_OF_OTHERS: Final = re.compile(r".*_SERVICE_.*|.*_PORT(_.*)?|AUTH0_WEBHOOKS_IMAGE")
 
 
-def name_errors(variables: Variables, known: frozenset[str]) -> Iterator[str]:
-    """A line for each variable that is nearly one of the known ones, or that only a later release knows."""
+def name_errors(variables: Variables, known: frozenset[str]) -> Iterator[SettingError]:
+    """Returns an error for each variable that is nearly one of the known ones, or that only a later release knows."""
     for name, (text, source, _) in variables.items():
         if _SERVICE_LINK.match(text):
             continue
         if name in LATER:
-            yield f"{name} is not supported by this release yet; remove it (set in {source})"
-        elif name not in known and (meant := nearest(name.upper(), known | LATER)):
-            yield f"{name} is not a setting; did you mean {meant}? (set in {source})"
+            yield SettingError(name, f"{name} is not supported by this release yet; remove it (set in {source})")
+        elif meant := _meant(name, known):
+            yield SettingError(name, f"{name} is not a setting; did you mean {meant}? (set in {source})")
+
+
+def unknown_names(variables: Variables, known: frozenset[str]) -> tuple[SourceValue, ...]:
+    """Returns the variables that begin like ours, are not, and are no near miss either."""
+    return tuple(
+        found
+        for name, found in sorted(variables.items())
+        if _LIKE_OURS.fullmatch(name) and not _OF_OTHERS.fullmatch(name) and name not in known | LATER and not _meant(name, known)
+    )
+
+
+def _meant(name: str, known: frozenset[str]) -> str | None:
+    return None if name in known else nearest(name.upper(), known | LATER)

@@ -8,7 +8,7 @@ Reading, `config show`, the documentation and `.env.example` all derive from the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Self
@@ -17,7 +17,7 @@ from pydantic import ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.masking import MASK
-from shared.settings.parsers import Parser, text_of
+from shared.settings.parsers import Parser, require_value, text_of
 
 
 class Role(StrEnum):
@@ -35,6 +35,14 @@ class Role(StrEnum):
     OBSERVABILITY = "observability"
 
 
+class Derived(NamedTuple):
+    """What holds for an option that is not set, made of the text of another one."""
+
+    name: str
+    #: Raises `InvalidValue` for a text that the other option does not take.
+    value: Callable[[str], str]
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option: its environment variable, and what may stand there."""
@@ -47,6 +55,8 @@ class Option:
     example: str = ""
     #: What holds when the option is not set and has no default value.
     unset: str = "none"
+    #: Shown instead of `unset` where the other option is set.
+    derived: Derived | None = None
     #: A deprecated name, still read.
     old_name: str = ""
     # The rest comes from the field.
@@ -54,6 +64,11 @@ class Option:
     required: bool = False
     #: None also for a required option.
     default: object = None
+
+    def read(self, text: str) -> object:
+        """Returns its value. Raises `InvalidValue`."""
+        require_value(text)
+        return self.parser.read(text)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -139,7 +154,7 @@ class Group(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _parse(cls, value: object, info: ValidationInfo) -> object:
-        return None if value is None else cls.options[str(info.field_name)].parser.read(text_of(value))
+        return None if value is None else cls.options[str(info.field_name)].read(text_of(value))
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -15,6 +15,9 @@ from typing import Final
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _FRACTION: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
 _DAY: Final = 86400
+# What documentation writes where a value belongs. A password may have both < and > in it, so they count only around a whole word,
+# in a URL around its host.
+_PLACEHOLDER: Final = re.compile(r"""…|(://|(?<![^\s"']))<[^<>]*>(?![^\s"'./:])""")
 
 
 class InvalidValue(ValueError):
@@ -24,6 +27,12 @@ class InvalidValue(ValueError):
         super().__init__(f"{what}; {fix}" if fix else what)
         self.what = what
         self.fix = fix
+
+
+def require_value(text: str) -> None:
+    """Raises `InvalidValue` for a text with a placeholder: pasted from an example and never filled in."""
+    if _PLACEHOLDER.search(text):
+        raise InvalidValue("has a placeholder (… or a word in < >) where a value belongs", "put the real value in its place")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -14,9 +15,9 @@ from shared.settings.groups import (
     ObservabilitySettings,
     WebhookSettings,
 )
-from shared.settings.option import Conflict, Group, Role
-from shared.settings.parsers import text_of
-from shared.settings.sources import Entry
+from shared.settings.option import Conflict, Group, Option, Role
+from shared.settings.parsers import InvalidValue, text_of
+from shared.settings.sources import Entry, SettingError, SourceValue
 from shared.settings.transport import KAFKA_DRAIN_BOUND, TransportSettings
 
 #: All groups, in the order of the flow.
@@ -37,9 +38,9 @@ class OptionRow(NamedTuple):
     """One option for output."""
 
     name: str
-    #: Secrets masked. If it is not set: its default value, or in words what holds instead; empty if it is missing.
+    #: Secrets masked. If it is not set: its default value, or in words what holds instead; empty if it is required.
     value: str
-    #: `default`, `environment`, the path of the `.env` file, or `file PATH`.
+    #: `default`, `environment`, the path of the `.env` file, or `file PATH`; `not set` if it is required.
     source: str
     description: str
 
@@ -64,6 +65,8 @@ class Settings:
     role: Role
     groups: Mapping[type[Group], Group] = field(repr=False)
     entries: tuple[Entry, ...] = field(repr=False)
+    #: Variables that begin like ours and are read by nothing.
+    unknown: tuple[SourceValue, ...] = field(default=(), repr=False)
 
     auth0 = _GroupOf(Auth0Settings)
     filter = _GroupOf(FilterSettings)
@@ -79,20 +82,22 @@ class Settings:
 
     def rows(self) -> tuple[OptionRow, ...]:
         """Returns every option of the role, in the order of the documentation."""
-        return tuple(map(_row, self.entries))
+        texts = {option.name: found.text for option, found in self.entries if found}
+        return tuple(_row(entry, texts) for entry in self.entries)
 
     def notes(self) -> tuple[str, ...]:
-        """Returns a line for each thing that is valid and yet should be changed: a deprecated name, values that hardly fit."""
+        """Returns a line for each thing that is valid and yet should be changed: unknown names, a deprecated one, values that
+        hardly fit."""
         old = (
             f"{found.name} is an old name: rename it to {found.name.replace(option.old_name, option.name)}"
             for option, found in self.entries
             if found and option.old_name and found.name.startswith(option.old_name)
         )
-        return (*old, *conflict_lines(_notes(self), self.entries))
+        return (*_unknown(self.unknown), *old, *(error.line for error in conflict_errors(_notes(self), self.entries)))
 
-    def conflicts(self) -> Iterator[str]:
-        """Returns a line for each conflict over the borders of groups. A group that could not be read is in no conflict."""
-        return conflict_lines(_conflicts(self), self.entries)
+    def conflicts(self) -> Iterator[SettingError]:
+        """Returns the conflicts over the borders of groups. A group that could not be read is in no conflict."""
+        return conflict_errors(_conflicts(self), self.entries)
 
     def is_set(self, name: str) -> bool:
         """Returns whether the option of this name was given a value."""
@@ -102,20 +107,38 @@ class Settings:
         return self.groups.keys() >= set(groups)
 
 
-def _row(entry: Entry) -> OptionRow:
+def _row(entry: Entry, texts: Mapping[str, str]) -> OptionRow:
+    """`texts`: those of the options that are set, by name."""
     option, found = entry
     if found:
         return OptionRow(option.name, option.masked(found.text), found.source, option.sentence)
-    unset = "" if option.required else option.unset
-    return OptionRow(option.name, text_of(option.default) or unset, "default", option.sentence)
+    if option.required:
+        return OptionRow(option.name, "", "not set", option.sentence)
+    return OptionRow(option.name, text_of(option.default) or _derived(option, texts), "default", option.sentence)
 
 
-def conflict_lines(conflicts: Iterable[Conflict], entries: Iterable[Entry]) -> Iterator[str]:
-    """Returns a line for each; none for one with an option whose text could not be read."""
+def _derived(option: Option, texts: Mapping[str, str]) -> str:
+    """Returns what holds for an option without a default value."""
+    if option.derived and option.derived.name in texts:
+        with suppress(InvalidValue):
+            return option.derived.value(texts[option.derived.name])
+    return option.unset.replace("`", "")
+
+
+def _unknown(variables: Sequence[SourceValue]) -> Iterator[str]:
+    """Returns one line about all of them."""
+    if variables:
+        names = ", ".join(f"{name} ({source})" for _, source, name in variables)
+        yield f"ignored, because this program has no such setting: {names}; `auth0-webhooks config show` lists all settings"
+
+
+def conflict_errors(conflicts: Iterable[Conflict], entries: Iterable[Entry]) -> Iterator[SettingError]:
+    """Returns an error for each; none for one with an option whose text could not be read."""
     by_name = {entry.option.name: entry for entry in entries}
     for names, what, fix in conflicts:
         if by_name.keys() >= set(names):
-            yield f"{' and '.join(str(by_name[name]) for name in names)}: {what}; {fix}"
+            shown = " and ".join(str(by_name[name]) for name in names)
+            yield SettingError(" or ".join(by_name[name].name for name in names), f"{shown}: {what}; {fix}")
 
 
 def _conflicts(settings: Settings) -> Iterator[Conflict]:
@@ -139,7 +162,7 @@ def _notes(settings: Settings) -> Iterator[Conflict]:
         if delivery.batched and delivery.batch_max_events <= window < delivery.batch_max_events * delivery.concurrent_calls:
             what = "the events taken at a time do not fill that many calls, so batches will be smaller or calls fewer"
             names = ("BATCH_MAX_EVENTS", "WINDOW", "WEBHOOK_CONCURRENT_CALLS")
-            yield Conflict(names, what, "raise WINDOW to the product of the other two, or let it be")
+            yield Conflict(names, what, "raise WINDOW to the product of the other two, or leave it")
         if delivery.max_attempts is not None and delivery.breaker_failures > window:
             what = (
                 "the breaker can hardly open, because fewer events than that are under way, and an outage of the webhook would "
@@ -149,7 +172,7 @@ def _notes(settings: Settings) -> Iterator[Conflict]:
             yield Conflict(names, what, "lower the first or raise the second")
     if settings.has(Auth0Settings) and settings.auth0.domain.startswith("http://"):
         what = "the client secret and the log travel without TLS"
-        yield Conflict(("AUTH0_DOMAIN",), what, "let it be for a simulator, else use https://")
+        yield Conflict(("AUTH0_DOMAIN",), what, "keep it for a simulator, else use https://")
     if settings.has(DeliverySettings) and not settings.delivery.batched:
         for name in filter(settings.is_set, ("BATCH_MAX_EVENTS", "BATCH_MAX_BYTES", "BATCH_LINGER")):
             what = "the first has no effect while each event is sent by itself"

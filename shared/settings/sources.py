@@ -23,6 +23,15 @@ from shared.settings.parsers import InvalidValue, text_of
 _LARGEST: Final = 65536
 
 
+class SettingError(NamedTuple):
+    """What is wrong with the settings in one place."""
+
+    #: What has to be changed: a name, two of which one has to be, or a line of `.env`.
+    about: str
+    #: The whole message.
+    line: str
+
+
 class SourceValue(NamedTuple):
     """A text that is set."""
 
@@ -38,6 +47,11 @@ class Entry(NamedTuple):
 
     option: Option
     found: SourceValue | None
+
+    @property
+    def name(self) -> str:
+        """The variable that holds it, or could."""
+        return self.found.name if self.found else self.option.name
 
     def __str__(self) -> str:
         """Name, text and source, as a message begins."""
@@ -55,14 +69,14 @@ class OptionSource(PydanticBaseSettingsSource):
 
     def __init__(self, group: type[Group], variables: Variables) -> None:
         super().__init__(group)
-        self.errors: list[str] = []
+        self.errors: list[SettingError] = []
         #: By the name of the field; an option whose text cannot be read is in `errors` instead.
         self.entries: dict[str, Entry] = {}
         for attribute, option in group.options.items():
             try:
                 self.entries[attribute] = Entry(option, _find(option, variables))
             except InvalidValue as error:
-                self.errors.append(str(error))
+                self.errors.append(SettingError(option.name, str(error)))
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:  # noqa: ARG002
         found = self.entries[field_name].found if field_name in self.entries else None
@@ -73,8 +87,8 @@ class OptionSource(PydanticBaseSettingsSource):
         return {name: text for name, text in values if text is not None}
 
 
-def read_variables(environ: Mapping[str, str] | None, dotenv: Path | None) -> tuple[Variables, list[str]]:
-    """Returns everything that is set, foreign names included, and the errors in `.env`, one line each. The environment wins."""
+def read_variables(environ: Mapping[str, str] | None, dotenv: Path | None) -> tuple[Variables, list[SettingError]]:
+    """Returns everything that is set, foreign names included, and the errors in `.env`. The environment wins."""
     environ = os.environ if environ is None else environ
     texts, errors = read_dotenv(dotenv)
     variables = {}
@@ -86,23 +100,25 @@ def read_variables(environ: Mapping[str, str] | None, dotenv: Path | None) -> tu
     return variables, errors
 
 
-def read_dotenv(path: Path | None) -> tuple[dict[str, str], list[str]]:
-    """Returns names and texts of a `.env` file (none if there is no file), and the errors in it, one line each."""
+def read_dotenv(path: Path | None) -> tuple[dict[str, str], list[SettingError]]:
+    """Returns names and texts of a `.env` file (none if there is no file), and the errors in it."""
     try:
         text = path.read_text("utf-8-sig") if path else ""
     except FileNotFoundError:
         return {}, []
     except UnicodeDecodeError:
-        return {}, [f"{path}: is not UTF-8 text; save it as UTF-8"]
+        return {}, [SettingError(str(path), f"{path}: is not UTF-8 text; save it as UTF-8")]
     except OSError as error:
-        return {}, [f"{path}: cannot be read ({error.strerror}); make it a file that this process may read"]
+        what = f"{path}: cannot be read ({error.strerror}); make it a file that this process may read"
+        return {}, [SettingError(str(path), what)]
     if "\0" in text:
-        return {}, [f"{path}: is no text file; save it as UTF-8"]
+        return {}, [SettingError(str(path), f"{path}: is no text file; save it as UTF-8")]
     # dotenv_values() would only log what it cannot parse.
     bindings = list(parse_stream(io.StringIO(text)))
     good = io.StringIO("".join(binding.original.string for binding in bindings if not binding.error))
     advice = "write NAME=text, the text in quotes if it holds a # or a quote"
-    errors = [f"{path}: line {binding.original.line} cannot be understood; {advice}" for binding in bindings if binding.error]
+    lines = [binding.original.line for binding in bindings if binding.error]
+    errors = [SettingError(f"line {line} of {path}", f"{path}: line {line} cannot be understood; {advice}") for line in lines]
     return {name: value for name, value in dotenv_values(stream=good).items() if value}, errors
 
 

@@ -49,17 +49,17 @@ class TransportSettings(Group):
     """How to log in to Kafka."""
     sasl_username: Annotated[str | None, Option("KAFKA_SASL_USERNAME", line, example="auth0-webhooks")] = None
     """The user to log in as."""
-    sasl_password: Annotated[str | None, Option("KAFKA_SASL_PASSWORD", line, secret=True, example="…")] = None
+    sasl_password: Annotated[str | None, Option("KAFKA_SASL_PASSWORD", line, secret=True, example="s3cr3t")] = None
     """Its password."""
     ssl_cafile: Annotated[
-        Path | None, Option("KAFKA_SSL_CAFILE", readable_file, example="/etc/kafka/ca.pem", unset="the usual ones")
+        Path | None, Option("KAFKA_SSL_CAFILE", readable_file, example="/etc/kafka/ca.pem", unset="system trust store")
     ] = None
-    """Certificate authorities to trust for Kafka, instead of the usual ones."""
+    """Certificate authorities to trust for Kafka, instead of the system trust store."""
     ssl_certfile: Annotated[Path | None, Option("KAFKA_SSL_CERTFILE", readable_file, example="/etc/kafka/client.pem")] = None
-    """Our certificate, for a cluster that wants one."""
+    """Our certificate, for a cluster that requires one."""
     ssl_keyfile: Annotated[Path | None, Option("KAFKA_SSL_KEYFILE", readable_file, example="/etc/kafka/client.key")] = None
     """The key of it."""
-    ssl_password: Annotated[str | None, Option("KAFKA_SSL_PASSWORD", line, secret=True, example="…")] = None
+    ssl_password: Annotated[str | None, Option("KAFKA_SSL_PASSWORD", line, secret=True, example="s3cr3t")] = None
     """The password of that key, if it has one."""
     topic: Annotated[str, Option("KAFKA_TOPIC", _TOPIC)] = "auth0.logs"
     """The topic of events; the names of the other topics begin with it."""
@@ -68,7 +68,7 @@ class TransportSettings(Group):
     session_timeout: Annotated[float, Option("KAFKA_SESSION_TIMEOUT", seconds(least=1, most=1800))] = 10.0
     """How long a silent process keeps its partitions. The brokers bound it, usually to 6 to 1800 seconds."""
     sqlite_path: Annotated[Path, Option("SQLITE_PATH", file_to_be)] = Path("auth0-webhooks.db")
-    """The SQLite file, made if it is missing."""
+    """The SQLite file, created if it is missing."""
     sqlite_retention_days: Annotated[int, Option("SQLITE_RETENTION_DAYS", whole(1, 36500, "days"))] = 14
     """How long the SQLite file keeps events after delivery."""
 

@@ -19,7 +19,7 @@ def loaded(role: Role = Role.RUN, /, **environ: str) -> Settings:
 
 
 def errors(role: Role = Role.RUN, /, **environ: str) -> tuple[str, ...]:
-    return examine(role, {**ENOUGH, **environ}, None)[1]
+    return examine(role, {**ENOUGH, **environ}, None).errors
 
 
 def error(role: Role = Role.RUN, /, **environ: str) -> str:

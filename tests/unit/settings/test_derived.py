@@ -61,9 +61,41 @@ def test_config_docs_and_example_print_the_files(runner: CliRunner) -> None:
 def test_config_show_tells_values_sources_and_no_secrets(runner: CliRunner) -> None:
     result = runner.invoke(app, ["config", "show"], env=ENOUGH, catch_exceptions=False)
     assert result.exit_code == 0
-    lines = {line.split()[0]: line.split()[1:] for line in result.output.splitlines()}
+    lines = {line.split()[0]: line.split()[1:] for line in result.output.splitlines() if line}
     assert lines["AUTH0_CLIENT_SECRET"] == ["***", "environment"]
     assert lines["WINDOW"] == ["1000", "default"]
+    assert lines["AUTH0_AUDIENCE"] == ["https://acme.eu.auth0.com/api/v2/", "default"]
+    assert result.output.endswith("\nAll settings are valid\n")
+
+
+def test_config_show_changed_leaves_out_what_has_its_default(runner: CliRunner) -> None:
+    result = runner.invoke(app, ["config", "show", "--changed"], env=ENOUGH | {"WINDOW": "7"}, catch_exceptions=False)
+    assert [line.split()[0] for line in result.output.splitlines()[1:-2]] == [*list(ENOUGH)[:3], "WEBHOOK_URL", "WINDOW"]
+
+
+def test_config_show_says_what_is_required_and_ends_with_what_must_be_changed(runner: CliRunner) -> None:
+    environ = ENOUGH | {"AUTH0_CLIENT_ID": "", "WEBHOK_URL": "x", "STOP_GRACE": "1"}
+    result = runner.invoke(app, ["config", "show"], env=environ)
+    assert [line.split() for line in result.output.splitlines() if "AUTH0_CLIENT_ID" in line] == [
+        ["AUTH0_CLIENT_ID", "(required)", "not", "set"]
+    ]
+    assert isinstance(result.exception, ConfigurationError)
+    last = "3 settings must be changed: WEBHOK_URL, AUTH0_CLIENT_ID, DRAIN_TIMEOUT or STOP_GRACE"
+    assert result.exception.problems[-1] == last
+    assert "valid" not in result.output
+
+
+def test_config_show_counts_a_setting_once_and_names_a_line_of_dotenv(runner: CliRunner) -> None:
+    Path(".env").write_text("!!! what\n")
+    result = runner.invoke(app, ["config", "show", "--role", "consume"], env={"WEBHOOK_URL": "http://localhost:1/"})
+    assert isinstance(result.exception, ConfigurationError)
+    assert result.exception.problems[-1] == "1 setting must be changed: line 1 of .env"
+
+
+def test_config_show_shows_notes(runner: CliRunner) -> None:
+    result = runner.invoke(app, ["config", "show"], env=ENOUGH | {"WEBHOOK_TEAM": "x"}, catch_exceptions=False)
+    assert "WEBHOOK_TEAM (environment)" in result.stderr
+    assert result.stdout.endswith("\nAll settings are valid\n")
 
 
 def test_config_show_shows_what_it_can_and_then_the_problems(runner: CliRunner) -> None:

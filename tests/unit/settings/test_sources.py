@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import string
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.settings import Role, Settings, examine, load
 from shared.settings.loading import our_names
 from shared.settings.names import LATER
 from shared.suggestions import nearest, within_distance
+from shared.text import visible
 from tests.unit.settings.cases import ENOUGH, OPTIONS, error, errors
 
 OURS = our_names() | LATER
@@ -24,6 +27,12 @@ FOREIGN = """
     WEBHOOK_SERVICE_HOST WEBHOOK_SERVICE_PORT WEBHOOK_PORT AUTH0_SERVICE_HOST AUTH0_SECRET AUTH0_BASE_URL AUTH0_ISSUER_BASE_URL
     LOG_FILE LOG_DIR LOG_PATH LOG_OUTPUT SQLITE_TMPDIR DATABASE_URL REDIS_URL SLACK_WEBHOOK_URL COMPOSE_PROJECT_NAME
 """
+#: Those of them that are named in the warning.
+UNKNOWN = """
+    KAFKA_HOST KAFKA_HOME KAFKA_OPTS KAFKA_HEAP_OPTS KAFKA_URL KAFKA_BROKERS KAFKA_NODE_ID KAFKA_LISTENERS KAFKA_PROCESS_ROLES
+    KAFKA_LOG_DIRS AUTH0_SECRET AUTH0_BASE_URL AUTH0_ISSUER_BASE_URL
+"""
+ROOT = Path(__file__).parents[3]
 MEANT = """
     WEBHOK_URL=WEBHOOK_URL WEBHOOK_URI=WEBHOOK_URL webhook_url=WEBHOOK_URL AUTH0_DOMIAN=AUTH0_DOMAIN AUTH_DOMAIN=AUTH0_DOMAIN
     KAFKA_BOOTSTRAP_SERVER=KAFKA_BOOTSTRAP_SERVERS KAFKA_SSL_CA_FILE=KAFKA_SSL_CAFILE AUTHORISATION=AUTHORIZATION
@@ -43,7 +52,7 @@ def _source(settings: Settings, name: str) -> str:
 
 
 def _errors(dotenv: Path, **environ: str) -> tuple[str, ...]:
-    return examine(Role.RUN, {**ENOUGH, **environ}, dotenv)[1]
+    return examine(Role.RUN, {**ENOUGH, **environ}, dotenv).errors
 
 
 def test_the_environment_wins_over_dotenv_and_each_value_knows_its_source(tmp_path: Path) -> None:
@@ -108,7 +117,7 @@ def test_json_needs_no_quotes_in_dotenv_and_may_have_them(tmp_path: Path, quote:
 def test_every_secret_can_come_from_a_file(tmp_path: Path, name: str) -> None:
     file = tmp_path / "secret"
     file.write_bytes(b" hush \r\n")
-    rows, _ = examine(Role.RUN, {f"{name}_FILE": str(file)}, None)
+    rows = examine(Role.RUN, {f"{name}_FILE": str(file)}, None).rows
     assert next(row[1:3] for row in rows if row.name == name) == ("***", f"file {file}")
 
 
@@ -120,7 +129,7 @@ def test_one_line_end_after_a_secret_is_ignored(tmp_path: Path, content: str, se
     file.write_bytes(content.encode())
     environ = {**ENOUGH, "AUTH0_CLIENT_SECRET": "", "AUTH0_CLIENT_SECRET_FILE": str(file)}
     if secret is None:
-        assert "cannot be seen" in examine(Role.PRODUCE, environ, None)[1][0]
+        assert "cannot be seen" in examine(Role.PRODUCE, environ, None).errors[0]
     else:
         settings = load(Role.PRODUCE, environ, None)
         assert (settings.auth0.client_secret, settings.secrets()) == (secret, (secret,))
@@ -162,6 +171,25 @@ def test_a_secret_and_its_file_together_are_refused_and_both_sources_named(tmp_p
     assert str(dotenv) in line
 
 
+_LINES = st.sampled_from(
+    ["WINDOW=7", "WEBHOOK_URL=http://[::1", "LOG_LEVEL=info", "AUTH0_DOMAIN=<x>", "=", "'", "export A", "A=${A}"]
+)
+_CONTENTS = st.lists(_LINES | st.text(max_size=20), max_size=6).map("\n".join).map(str.encode) | st.binary(max_size=60)
+_TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=[]), max_size=30)
+_ENVIRON = st.dictionaries(st.sampled_from(sorted(OURS)) | st.text("AUTH0_WEBKOCL", min_size=1, max_size=20), _TEXTS, max_size=6)
+
+
+@given(st.sampled_from(Role), _CONTENTS, _ENVIRON)
+@settings(max_examples=150, deadline=None)
+def test_whatever_is_set_is_read_or_named_in_lines(role: Role, content: bytes, environ: dict[str, str]) -> None:
+    with TemporaryDirectory() as folder:
+        found = examine(role, environ, _dotenv(Path(folder), content))
+    assert bool(found.errors) == bool(found.to_change)
+    for text in (*found.errors, *found.notes, *found.to_change, *(field for row in found.rows for field in row)):
+        visible(text).encode()
+    assert all("; " in line or line.startswith(tuple(ENOUGH)) for line in found.errors if " is not a setting" not in line)
+
+
 # -- names
 
 
@@ -178,9 +206,41 @@ def test_a_name_of_a_later_release_is_refused_rather_than_ignored(name: str) -> 
     assert error(**{name: "1"}).startswith(f"{name} is not supported by this release yet; remove it")
 
 
-def test_foreign_names_are_left_alone() -> None:
+def test_foreign_names_are_no_errors() -> None:
     assert errors(**dict.fromkeys(FOREIGN.split(), "anything")) == ()
     assert errors(METRICS_PORT="tcp://10.96.0.10:80") == (), "what Kubernetes sets for a service called metrics"
+
+
+@pytest.mark.parametrize("role", [Role.RUN, Role.PRODUCE, Role.CONSUME])
+def test_what_begins_like_our_names_is_named_in_one_note(tmp_path: Path, role: Role) -> None:
+    dotenv = _dotenv(tmp_path, "AUTH0_WEBHOOKS_IMAGE=registry/auth0-webhooks:1\nWEBHOOK_TEAM=x\n")
+    settings = load(role, {**ENOUGH, **dict.fromkeys(FOREIGN.split(), "hush")}, dotenv)
+    (note,) = settings.notes()
+    named = {name for name in FOREIGN.split() if f" {name} (environment)" in note}
+    assert named == set(UNKNOWN.split())
+    assert f"WEBHOOK_TEAM ({dotenv})" in note
+    assert "hush" not in note
+    assert "IMAGE" not in note
+
+
+def test_a_command_beside_the_processes_does_not_repeat_that_note() -> None:
+    assert not load(Role.LOG, {"WEBHOOK_TEAM": "x"}, None).notes()
+
+
+def test_the_variables_that_the_documentation_names_are_none_that_are_warned_of() -> None:
+    """Those of Docker and Compose stand in the same `.env`."""
+    documents = "".join((ROOT / name).read_text() for name in ("docs/docker.md", "README.md", "docs/operations.md"))
+    names = set(re.findall(r"(?:WEBHOOK|AUTH0|KAFKA)_[A-Z0-9_]+", documents)) - {"KAFKA_SSL_", "KAFKA_SASL_"}
+    assert names
+    assert load(Role.RUN, ENOUGH | dict.fromkeys(names - our_names() - LATER, "x"), None).notes() == ()
+
+
+@given(st.from_regex(r"(WEBHOOK|AUTH0|KAFKA)_[A-Z0-9_]{0,20}", fullmatch=True))
+def test_a_name_like_ours_is_read_or_refused_or_named_or_of_others(name: str) -> None:
+    found = examine(Role.RUN, ENOUGH | {name: "x"}, None)
+    known = name in OURS or any(name in line for line in found.errors)
+    others = "_SERVICE_" in name or "_PORT_" in name or name.endswith(("_PORT", "_")) or name == "AUTH0_WEBHOOKS_IMAGE"
+    assert known or others or any(f" {name} (environment)" in note for note in found.notes)
 
 
 _letters = st.sampled_from(string.ascii_uppercase[:3])

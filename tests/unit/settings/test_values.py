@@ -154,7 +154,12 @@ REFUSED = {
         "cannot be seen": ["Bearer\xa0a"],
     },
     "AUTH0_CLIENT_ID": {"cannot be seen": ["a\tb"]},
-    "LOG_LEVEL": {"0 debug, 1 info, 2 warning, 3 error, 4 critical": ["5"], "set VERBOSITY=info": ["info"]},
+    "LOG_LEVEL": {
+        "0 debug, 1 info, 2 warning, 3 error, 4 critical; for example LOG_LEVEL=0": ["5", "in", "information"],
+        "for events of this level and above set LOG_LEVEL=1; for this program's own log set VERBOSITY=info": ["info", " INFO"],
+        "set LOG_LEVEL=3; for this program's own log set VERBOSITY=error": ["error", "Err"],
+        "set LOG_LEVEL=4": ["critical"],
+    },
     "VERBOSITY": {"one of debug, info, warning, error; for which Auth0 events are delivered, see LOG_LEVEL": ["3"]},
     "LOG_TYPES": {
         "'limit_w' is no log event type (did you mean limit_wc?)": ["s,limit_w"],
