@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PRODUCT = ("shared", "producer", "consumer", "simulator", "admin")
+PRODUCT = ("shared", "producer", "consumer", "rules", "simulator", "admin")
 TREE = (*PRODUCT, "tests", "bench")
 ADAPTERS = ("shared.transport.kafka", "shared.transport.sqlite")
 #: Library → the files or folders that may import it.
@@ -80,7 +80,8 @@ def test_the_product_has_no_module_that_only_tests_use() -> None:
     used = frozenset[str]().union(*map(_imports, _files(*PRODUCT)))
     modules = {file.removesuffix(".py").replace("/", ".") for file in _files(*PRODUCT) if not file.endswith("__init__.py")}
     coming = {f"shared.documents.{name}" for name in ("audit", "desired", "replica")}
-    assert modules - used - coming == {"admin.cli.main"}  # the entry point
+    runner = {"rules.outcome", "rules.rule"}  # until `rules test` runs them
+    assert modules - used - coming - runner == {"admin.cli.main"}  # the entry point
 
 
 def test_benchmarks_use_of_the_tests_only_what_supports_them() -> None:
