@@ -1,6 +1,6 @@
 """What came of a chain of rules: values, and nothing that computes or waits.
 
-What a rule asks of a login (another factor, a redirect) is no outcome of its own: it stands in `context` and is reported beside it.
+What a rule asks of a login (another factor, a redirect) is no outcome of its own: it is in `context` and reported beside it.
 """
 
 from __future__ import annotations
