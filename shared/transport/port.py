@@ -225,6 +225,41 @@ class Table(Protocol):
         """Idempotent."""
 
 
+#: The most records that a `Reader` yields at once, and about how many bytes.
+STRETCH_RECORDS: Final = 500
+STRETCH_BYTES: Final = 4 << 20
+
+
+def size_of(record: Record) -> int:
+    """Returns about how many bytes of memory it takes."""
+    return len(record.key or b"") + len(record.value or b"")
+
+
+class Reader(Protocol):
+    """Reads records outside of any group: it commits nothing, and consumers do not notice it. One call at a time."""
+
+    async def offsets(self) -> Mapping[int, range]:
+        """Returns for each partition the offsets that are there now: from the oldest up to the one that the next record gets.
+
+        Raises `TransportUnusable`.
+        """
+
+    async def offsets_since(self, moment: float) -> Mapping[int, int]:
+        """Returns for each partition the first offset that was published at `moment` (seconds since the epoch) or later.
+
+        Its end where there is none. Raises `TransportUnusable`.
+        """
+
+    def read(self, partition: int, offsets: range) -> AsyncIterator[Sequence[Record]]:
+        """Yields the records at these offsets in their order, a stretch at a time, as far as they are still there.
+
+        `offsets` must not go beyond the end. Raises `TransportUnusable`.
+        """
+
+    async def close(self) -> None:
+        """Idempotent."""
+
+
 class Transport(Protocol):
     """One log, seen from one process."""
 
@@ -259,6 +294,9 @@ class Transport(Protocol):
 
     async def progress(self) -> Mapping[int, Progress]:
         """Returns how far every partition is, by number. Raises `TransportUnusable`."""
+
+    async def reader(self) -> Reader:
+        """Raises `TransportUnusable`."""
 
     async def consumers(self) -> Consumers:
         """Raises `TransportUnusable`."""

@@ -25,6 +25,7 @@ from shared.transport.port import (
     Member,
     Progress,
     Publisher,
+    Reader,
     RebalanceListener,
     Repeats,
     Table,
@@ -112,6 +113,9 @@ class _TransportByRole(Transport):
 
     async def progress(self) -> Mapping[int, Progress]:
         return await self._viewer.progress()
+
+    async def reader(self) -> Reader:
+        return await self._viewer.reader()
 
     async def consumers(self) -> Consumers:
         return await self._viewer.consumers()

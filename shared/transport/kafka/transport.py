@@ -16,6 +16,7 @@ from shared.transport.kafka.publish.publisher import BlockingPublisher, KafkaPub
 from shared.transport.kafka.topics import checkpoints
 from shared.transport.kafka.topics.progress import BlockingProgress
 from shared.transport.kafka.topics.reader import BOUND
+from shared.transport.kafka.topics.records import BlockingReader, KafkaReader
 from shared.transport.kafka.topics.table import BlockingDeadLetters, BlockingTable, KafkaTable
 from shared.transport.kafka.topics.topics import verify
 from shared.transport.port import (
@@ -25,6 +26,7 @@ from shared.transport.port import (
     Member,
     Progress,
     Publisher,
+    Reader,
     RebalanceListener,
     Repeats,
     Table,
@@ -71,6 +73,10 @@ class KafkaTransport(Transport):
 
     async def consumers(self) -> Consumers:
         return await self._own_thread().run(self._progress.consumers)
+
+    async def reader(self) -> Reader:
+        thread = await self._verified_thread("kafka-reader", (self._settings.topic,))
+        return KafkaReader(BlockingReader(self._settings), thread)
 
     async def checkpoint(self) -> Checkpoint | None:
         return await self._own_thread().run(checkpoints.show, self._settings)

@@ -6,6 +6,7 @@ import json
 from typing import Final
 
 from shared.record import Headers, Record
+from shared.transport.port import STRETCH_BYTES, STRETCH_RECORDS, size_of
 from shared.transport.sqlite.file import Connection
 
 _INSERT: Final = "INSERT INTO record (log_id, again, key, value, headers, timestamp) VALUES (?, ?, ?, ?, ?, ?)"
@@ -31,7 +32,24 @@ def read(connection: Connection, offset: int, limit: int) -> list[Record]:
     rows = connection.execute(
         "SELECT offset, key, value, headers, timestamp FROM record WHERE offset >= ? ORDER BY offset LIMIT ?", (offset, limit)
     )
-    return [
-        Record(offset, key, value, [(name, text.encode("ascii")) for name, text in json.loads(headers)], timestamp)
-        for offset, key, value, headers, timestamp in rows
-    ]
+    return list(map(_record, rows))
+
+
+def stretch(connection: Connection, offsets: range) -> list[Record]:
+    """Returns the first records at these offsets, as many as one stretch of `Reader.read` has room for."""
+    records: list[Record] = []
+    size = 0
+    for row in connection.execute(
+        "SELECT offset, key, value, headers, timestamp FROM record WHERE offset >= ? AND offset < ? ORDER BY offset LIMIT ?",
+        (offsets.start, offsets.stop, STRETCH_RECORDS),
+    ):
+        records.append(record := _record(row))
+        size += size_of(record)
+        if size > STRETCH_BYTES:
+            break
+    return records
+
+
+def _record(row: tuple[int, bytes | None, bytes | None, str, float]) -> Record:
+    offset, key, value, headers, timestamp = row
+    return Record(offset, key, value, [(name, text.encode("ascii")) for name, text in json.loads(headers)], timestamp)

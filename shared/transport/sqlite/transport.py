@@ -14,6 +14,7 @@ from shared.transport.port import (
     Member,
     Progress,
     Publisher,
+    Reader,
     RebalanceListener,
     Repeats,
     Table,
@@ -24,6 +25,7 @@ from shared.transport.sqlite.member import SqliteMember
 from shared.transport.sqlite.paths import resolved
 from shared.transport.sqlite.progress import PARTITION, checkpoint, progress, repeats
 from shared.transport.sqlite.publisher import SqlitePublisher, store_checkpoint
+from shared.transport.sqlite.reader import SqliteReader
 from shared.transport.sqlite.tables import CONTROL, DEAD_LETTERS, SqliteTable, retry_dead_letter
 
 
@@ -66,6 +68,9 @@ class SqliteTransport(Transport):
 
     async def progress(self) -> Mapping[int, Progress]:
         return {PARTITION: await (await self._opened()).run(progress)}
+
+    async def reader(self) -> Reader:
+        return SqliteReader(await File.open(self._path))
 
     async def checkpoint(self) -> Checkpoint | None:
         return await (await self._opened()).run(checkpoint, self._path)

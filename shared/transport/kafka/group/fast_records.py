@@ -84,10 +84,10 @@ class _Remaining:
 
 def partition_records(partition: TopicPartition, records: Sequence[Any]) -> PartitionRecords:
     """Returns them as our own records, also those that the library made."""
-    return PartitionRecords(partition.partition, [record if type(record) is Record else _record(record) for record in records])
+    return PartitionRecords(partition.partition, [record if type(record) is Record else record_of(record) for record in records])
 
 
-def _record(record: Any) -> Record:
+def record_of(record: Any) -> Record:
     """Headers of other programs may lack a value."""
     headers = [(name, value or b"") for name, value in record.headers]
     return Record(record.offset, record.key, record.value, headers, record.timestamp / 1000)
