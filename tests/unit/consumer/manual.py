@@ -28,6 +28,7 @@ from shared.transport.port import (
     Position,
     Progress,
     Publisher,
+    Reader,
     RebalanceListener,
     Repeats,
     Row,
@@ -152,6 +153,9 @@ class ManualTransport(Transport, Member):
         return self.letters
 
     async def retry_dead_letter(self, dead_letter: DeadLetter) -> bool:
+        raise NotImplementedError
+
+    async def reader(self) -> Reader:
         raise NotImplementedError
 
     async def consumers(self) -> Consumers:
