@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 from typing import Final
 
+from shared.parsers import text_of
 from shared.settings import GROUPS, Group, Role
 from shared.settings.names import LATER
 from shared.settings.option import Option
-from shared.settings.parsers import text_of
 
 _INTRODUCTION: Final = """\
 # Configuration

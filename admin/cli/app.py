@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from admin.cli import checkpoint, config, dead_letters, demo, explain, run, simulate, skip, status, topics, types
+from admin.cli.help import Commands
 
-app = typer.Typer(
-    name="auth0-webhooks",
-    help="Auth0 tenant log events, delivered to your webhook at least once, none skipped.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+#: `--help` shows the panels in this order, and in each its commands and groups of commands.
+PANELS: Final = {
+    "Run": (
+        run.run,
+        run.produce,
+        run.consume,
+    ),
+    "Look": (
+        status.status,
+        explain.explain,
+        types.types,
+        config.commands,
+        topics.commands,
+    ),
+    "Repair": (
+        dead_letters.commands,
+        skip.skip,
+        checkpoint.commands,
+    ),
+    "Try": (
+        demo.demo,
+        simulate.listen,
+        simulate.commands,
+    ),
+}
+
+_TEXT: Final = """Auth0 tenant log events, delivered to your webhook at least once, none skipped.
+
+Examples:
+  auth0-webhooks demo             # see it at work, without an account
+  auth0-webhooks config show      # what is set, and what is missing
+  auth0-webhooks run --help       # the options of a command
+"""
+
+app = Commands("auth0-webhooks", _TEXT)
 
 
 def _version(wanted: bool) -> None:
@@ -29,21 +58,9 @@ def _version(wanted: bool) -> None:
 def options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
-    """Auth0 tenant log events, delivered to your webhook at least once, none skipped."""
+    """The options of the program itself."""
 
 
-# `--help` shows the commands in this order, then the groups.
-for command in (
-    run.run,
-    run.produce,
-    run.consume,
-    status.status,
-    explain.explain,
-    skip.skip,
-    demo.demo,
-    simulate.listen,
-    types.types,
-):
-    app.command()(command)
-for group in (dead_letters, checkpoint, simulate, topics, config):
-    app.add_typer(group.commands)
+for panel, members in PANELS.items():
+    for member in members:
+        app.add(member, panel)

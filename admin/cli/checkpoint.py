@@ -9,18 +9,24 @@ import typer
 
 from admin.cli.confirm import confirm
 from admin.cli.context import kafka_settings, with_transport
+from admin.cli.help import Commands
 from admin.cli.output import say, show_json
 from shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from shared.transport.port import Checkpoint, Repeats
 
-commands = typer.Typer(name="checkpoint", help="How far Auth0's log was read.", no_args_is_help=True)
+commands = Commands("checkpoint", "Show or repair how far Auth0's log has been read.")
 
 
 @commands.command()
 def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show the last entry that is in the log or was filtered out."""
+    """Show the last entry that is in the log or was filtered out.
+
+    Examples:
+      auth0-webhooks checkpoint show
+      auth0-webhooks checkpoint show --json
+    """
     checkpoint = with_transport(lambda transport: transport.checkpoint())
     if as_json:
         show_json({**asdict(checkpoint), "reset": not checkpoint.log_id} if checkpoint else None, indent=None)
@@ -37,7 +43,13 @@ def set_checkpoint(
     from_topic: Annotated[bool, typer.Option("--from-topic", help="Take it from the newest records of the topic.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Make a lost checkpoint anew, on Kafka: nothing of Auth0's log is passed over, and nothing is published twice."""
+    """Restore a lost checkpoint from the events in Kafka.
+
+    No event of Auth0's log is passed over, and none is published twice.
+
+    Examples:
+      auth0-webhooks checkpoint set --from-topic
+    """
     if not from_topic:
         raise ConfigurationError(["say from what: `auth0-webhooks checkpoint set --from-topic`"])
     settings = kafka_settings("the embedded log writes events and checkpoint in one transaction, so it does not lose it")
@@ -55,7 +67,13 @@ def set_checkpoint(
 
 @commands.command()
 def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
-    """Begin at the oldest entry that Auth0 still has, where it does not know the checkpoint any more. Stop the poller first."""
+    """Begin again at the oldest entry that Auth0 still has.
+
+    For a checkpoint that Auth0 does not know any more. Stop the poller first.
+
+    Examples:
+      auth0-webhooks checkpoint reset
+    """
 
     def confirmed(repeats: Repeats) -> bool:
         say(_repeats(repeats))

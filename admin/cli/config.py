@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from admin.cli.help import Commands
+from admin.cli.options import one_of, option
 from admin.cli.output import say, show_json, show_table
 
 if TYPE_CHECKING:
     from shared.settings import OptionRow
 
-commands = typer.Typer(name="config", help="Show and document the settings.", no_args_is_help=True)
+commands = Commands("config", "Show the settings and where each comes from.")
 
 
 class Command(StrEnum):
@@ -26,13 +28,18 @@ class Command(StrEnum):
 
 @commands.command()
 def show(
-    role: Annotated[Command, typer.Option("--role", help="The command whose settings to show.")] = Command.RUN,
+    role: Annotated[Command, option("--role", one_of(Command), "The command whose settings to show.")] = Command.RUN,
     changed: Annotated[bool, typer.Option("--changed", help="Only settings that do not have their default.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show every setting with its source, secrets masked.
 
     What is wrong with them follows on standard error, and the exit code is 2 then.
+
+    Examples:
+      auth0-webhooks config show
+      auth0-webhooks config show --changed
+      auth0-webhooks config show --role produce --json
     """
     from shared.errors import ConfigurationError
     from shared.settings import Role, examine
@@ -63,7 +70,11 @@ def _summary(to_change: Sequence[str]) -> str:
 
 @commands.command()
 def docs() -> None:
-    """Print docs/configuration.md."""
+    """Print docs/configuration.md, the list of all settings.
+
+    Examples:
+      auth0-webhooks config docs > docs/configuration.md
+    """
     from admin.actions.configuration import document
 
     typer.echo(document(), nl=False)
@@ -71,7 +82,11 @@ def docs() -> None:
 
 @commands.command()
 def example() -> None:
-    """Print .env.example."""
+    """Print .env.example, a file of settings to fill in.
+
+    Examples:
+      auth0-webhooks config example > .env
+    """
     from admin.actions.configuration import example as text
 
     typer.echo(text(), nl=False)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from admin.cli.help import Commands
+from admin.cli.options import LOG_ID, TIME, TYPE, argument, option, rate, words
 from admin.cli.output import say, show_json, show_table
 
 if TYPE_CHECKING:
@@ -18,13 +20,13 @@ if TYPE_CHECKING:
 
     Action = Callable[[Transport, Sequence[DeadLetter]], AsyncIterator[DeadLetter]]
 
-commands = typer.Typer(name="dead-letters", help="Events that are not delivered any more.", no_args_is_help=True)
+commands = Commands("dead-letters", "Look at events that were given up, retry or remove them.")
 
-Types = Annotated[list[str] | None, typer.Option("--type", help="Only events of this type; may be given several times.")]
-Since = Annotated[datetime | None, typer.Option("--since", help="Only those set aside at or after this time, UTC.")]
-Until = Annotated[datetime | None, typer.Option("--until", help="Only those set aside before this time, UTC.")]
-Reason = Annotated[str, typer.Option("--reason", help="Only those whose reason contains this.")]
-Ids = Annotated[list[str] | None, typer.Argument(help="Log ids; none: all that the options match.")]
+Types = Annotated[list[str] | None, option("--type", TYPE, "Only events of this type; may be given several times.")]
+Since = Annotated[datetime | None, option("--since", TIME, "Only those set aside since: 2026-07-31, or 2026-07-31T18:30; UTC.")]
+Until = Annotated[datetime | None, option("--until", TIME, "Only those set aside before.")]
+Reason = Annotated[str, option("--reason", words("WORDS"), "Only those whose reason contains this.")]
+Ids = Annotated[list[str] | None, argument(LOG_ID, "Which; none: all that the options match.")]
 Everything = Annotated[bool, typer.Option("--all", help="Every dead letter, where nothing else says which.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -34,7 +36,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_dead_letters(
     types: Types = None, since: Since = None, until: Until = None, reason: Reason = "", as_json: Json = False
 ) -> None:
-    """List dead letters, the oldest first."""
+    """List dead letters, the oldest first.
+
+    Examples:
+      auth0-webhooks dead-letters list
+      auth0-webhooks dead-letters list --type fp --since 2026-07-31
+    """
     from admin.cli.context import with_transport
 
     choice = _choice(None, types, since, until, reason)
@@ -46,8 +53,12 @@ def list_dead_letters(
 
 
 @commands.command()
-def show(log_id: Annotated[str, typer.Argument(help="The log id.")]) -> None:
-    """Show one dead letter with its event, as JSON."""
+def show(log_id: Annotated[str, argument(LOG_ID, "Of its event.")]) -> None:
+    """Show one dead letter with its event, as JSON.
+
+    Examples:
+      auth0-webhooks dead-letters show 90020261129183000000
+    """
     from admin.cli.context import with_transport
 
     choice = _choice([log_id], None, None, None, "")
@@ -64,10 +75,18 @@ def retry(
     until: Until = None,
     reason: Reason = "",
     everything: Everything = False,
-    rate: Annotated[float, typer.Option("--rate", min=0.01, help="At most so many a second.")] = 10.0,
+    rate: Annotated[float, option("--rate", rate("events", 0.01), "At most so many a second.")] = 10,
     yes: Yes = False,
 ) -> None:
-    """Send dead letters once more: they go to the end of the log, and consumers deliver them like any other event."""
+    """Send dead letters again.
+
+    They go to the end of the log, and consumers deliver them like any other event.
+
+    Examples:
+      auth0-webhooks dead-letters retry 90020261129183000000
+      auth0-webhooks dead-letters retry --reason 503 --rate 5
+      auth0-webhooks dead-letters retry --all
+    """
     from admin.actions import dead_letters as actions
 
     choice = _narrowed(_choice(log_ids, types, since, until, reason), everything=everything)
@@ -84,7 +103,12 @@ def purge(
     everything: Everything = False,
     yes: Yes = False,
 ) -> None:
-    """Remove dead letters for good."""
+    """Remove dead letters for good.
+
+    Examples:
+      auth0-webhooks dead-letters purge 90020261129183000000
+      auth0-webhooks dead-letters purge --until 2026-07-31
+    """
     from admin.actions import dead_letters as actions
 
     choice = _narrowed(_choice(log_ids, types, since, until, reason), everything=everything)
@@ -130,7 +154,7 @@ def _choice(
 ) -> Choice:
     from admin.actions.dead_letters import Choice
 
-    return Choice(log_ids=log_ids or (), types=types or (), since=_utc(since), until=_utc(until), reason=reason)
+    return Choice(log_ids=log_ids or (), types=types or (), since=since, until=until, reason=reason)
 
 
 def _narrowed(choice: Choice, *, everything: bool) -> Choice:
@@ -139,10 +163,6 @@ def _narrowed(choice: Choice, *, everything: bool) -> Choice:
     if choice.everything and not everything:
         raise ConfigurationError(["say which: log ids, --type, --since, --until, --reason, or --all"])
     return choice
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 def _count(found: Sequence[DeadLetter]) -> str:

@@ -32,7 +32,13 @@ Your own tenant:
 
 
 def demo() -> None:
-    """Show it at work: a simulated tenant, a receiver, one staged outage. About half a minute; leaves nothing behind."""
+    """Show it at work, with a fake Auth0 tenant and no account.
+
+    A fake tenant, a receiver and one staged outage, on this machine. It takes about half a minute and leaves nothing behind.
+
+    Examples:
+      auth0-webhooks demo
+    """
     from rich.console import Console
 
     from admin.actions.demo import Plan, play

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from admin.cli.options import argument, words
 from admin.cli.output import say, show_json
 from shared.errors import ConfigurationError, PageInvalid
 from shared.text import visible
@@ -27,13 +28,17 @@ _LARGEST: Final = 64 << 20  # bytes
 
 
 def explain(
-    entry: Annotated[str, typer.Argument(help="A file with one or more log entries as JSON, - for standard input, or a log id.")],
+    entry: Annotated[str, argument(words("ENTRY"), "A file of log entries (JSON), - for standard input, or a log id.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say whether LOG_TYPES and LOG_LEVEL let an entry of Auth0's log pass, and which of the two decided.
+    """Say whether the filter lets a log entry pass, and why.
 
-    Nothing is read from the log or sent. For a log id the entry is asked from Auth0, which needs AUTH0_DOMAIN, AUTH0_CLIENT_ID
+    The filter is LOG_TYPES and LOG_LEVEL. Nothing is read from the log or sent. For a log id the entry is asked from Auth0, which needs AUTH0_DOMAIN, AUTH0_CLIENT_ID
     and AUTH0_CLIENT_SECRET.
+
+    Examples:
+      auth0-webhooks explain entry.json
+      auth0-webhooks explain 90020261129183000000
     """
     from dataclasses import asdict
 

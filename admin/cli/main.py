@@ -20,7 +20,7 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _not_begun if endless else at_once)
     _have_standard_streams()
-    from admin.cli import streams
+    from admin.cli import streams, usage
     from admin.cli.app import app
     from shared.descriptors import REMEDY, is_shortage
     from shared.errors import ConfigurationError, EnvironmentUnusable
@@ -29,9 +29,11 @@ def main() -> None:
         signal.signal(signal.SIGINT, interrupt)
     streams.install()
     try:
-        app()
+        _leave(app(prog_name="auth0-webhooks", standalone_mode=False) or Exit.FINE)
     except SystemExit as end:
         _leave(end.code if isinstance(end.code, int) else Exit.FINE if end.code is None else Exit.INTERNAL)
+    except usage.UsageError as error:
+        _end(Exit.CONFIGURATION, usage.explain(error))
     except ConfigurationError as error:
         _end(Exit.CONFIGURATION, *error.problems)
     except EnvironmentUnusable as error:
@@ -41,8 +43,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  the last place where it can become a line
         if is_shortage(error):
             _end(Exit.ENVIRONMENT, f"no file descriptor is left: {REMEDY}")
-        _end(Exit.INTERNAL, "unexpected, a mistake of ours: please report it with what follows", because=error)
-    _leave(Exit.FINE)
+        _end(Exit.INTERNAL, "unexpected error: a bug; please report it with what follows", because=error)
 
 
 def _runs_until_stopped(arguments: list[str]) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from admin.cli.options import duration, option
 from admin.exits import Exit
 
 if TYPE_CHECKING:
@@ -14,17 +15,19 @@ if TYPE_CHECKING:
 
 
 def run(
-    once: Annotated[
-        bool, typer.Option("--once", help="Fetch until there is nothing newer, deliver all of it, and end; for cron.")
-    ] = False,
+    once: Annotated[bool, typer.Option("--once", help="Fetch and deliver all that is there now, then end; for cron.")] = False,
     timeout: Annotated[
-        float, typer.Option("--timeout", min=0.1, help="With --once: seconds after which it ends with what is left.")
-    ] = 3600.0,
+        float, option("--timeout", duration(least=0.1), "With --once: end after this time, even if events are left.")
+    ] = 3600,
 ) -> None:
-    """Poll Auth0 and deliver to the webhook, in one process.
+    """Fetch events from Auth0 and deliver them to your webhook.
 
     Settings come from the environment and from .env; `auth0-webhooks config show` lists them. SIGTERM or Ctrl-C drains and
     commits; a second one ends at once. With --once the exit code is 3 when something was left.
+
+    Examples:
+      auth0-webhooks run
+      auth0-webhooks run --once --timeout 600
     """
     left = _run("run", within=timeout if once else None)
     if left and (left.undelivered or not left.caught_up):
@@ -39,12 +42,24 @@ def run(
 
 
 def produce() -> None:
-    """Poll Auth0 and store events in the log. Of several replicas on Kafka one polls, the others stand by."""
+    """Only fetch events from Auth0, and store them in the log.
+
+    Of several replicas on Kafka one fetches, the others stand by.
+
+    Examples:
+      auth0-webhooks produce
+    """
     _run("produce")
 
 
 def consume() -> None:
-    """Deliver events from the log to the webhook. Replicas on Kafka share the partitions, and the limit on open calls."""
+    """Only deliver events from the log to your webhook.
+
+    Replicas on Kafka share the partitions, and the limit on open calls.
+
+    Examples:
+      auth0-webhooks consume
+    """
     _run("consume")
 
 

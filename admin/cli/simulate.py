@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from admin.cli.help import Commands
+from admin.cli.options import FILE, PORT, SHARE, duration, number, one_of, option, rate, words
 from admin.cli.output import format_event, say, show_body
 from admin.cli.streams import reader_gone
 from shared.errors import EnvironmentUnusable
@@ -29,31 +31,34 @@ class UnknownFrom(StrEnum):
     OLDEST = "oldest"
 
 
-commands = typer.Typer(name="simulate", help="Simulate what lies outside.", no_args_is_help=True)
-
-
-@commands.callback()
-def _group() -> None:
-    """Simulate what lies outside, to try things without an account."""
+commands = Commands("simulate", "Simulate an Auth0 tenant, to try things without an account.")
 
 
 @commands.command()
 def tenant(
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8090,
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    backlog: Annotated[int, typer.Option("--backlog", min=0, help="Entries that are in the log at the start.")] = 200,
-    rate: Annotated[float, typer.Option("--rate", min=0, help="New entries a second.")] = 2.0,
-    limit: Annotated[int | None, typer.Option("--limit", min=0, help="No more entries than this.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Another seed, other entries.")] = 0,
-    nasty: Annotated[float, typer.Option("--nasty", min=0, max=1, help="Share of entries that are hard to swallow.")] = 0.05,
-    errors: Annotated[float, typer.Option("--errors", min=0, max=1, help="Share of requests that fail or are late.")] = 0.0,
-    burst: Annotated[int, typer.Option("--burst", min=1, help="Requests at once within the rate limit.")] = 50,
-    per_second: Annotated[float, typer.Option("--per-second", min=0.01, help="Requests a second within the rate limit.")] = 16.0,
+    port: Annotated[int, option("--port", PORT, "Port to listen on; 0 takes a free one.")] = 8090,
+    host: Annotated[str, option("--host", words("ADDRESS"), "Address to listen on.")] = "127.0.0.1",
+    backlog: Annotated[int, option("--backlog", number("COUNT", 0, 1_000_000), "Entries in the log at the start.")] = 200,
+    rate: Annotated[float, option("--rate", rate("entries"), "New entries a second.")] = 2,
+    limit: Annotated[int | None, option("--limit", number("COUNT", 0, 1_000_000_000), "No more entries than this.")] = None,
+    seed: Annotated[int, option("--seed", number("NUMBER", -(2**31), 2**31), "Another seed, other entries.")] = 0,
+    nasty: Annotated[float, option("--nasty", SHARE, "Share of entries with odd content, 0 to 1.")] = 0.05,
+    errors: Annotated[float, option("--errors", SHARE, "Share of requests that fail or are late, 0 to 1.")] = 0,
+    burst: Annotated[int, option("--burst", number("COUNT", 1, 1_000_000), "Requests at once within the rate limit.")] = 50,
+    per_second: Annotated[float, option("--per-second", rate("requests", 0.01), "Requests a second within the rate limit.")] = 16,
     unknown_from: Annotated[
-        UnknownFrom, typer.Option("--unknown-from", help="Answer to a log id that is not there: an error, or the oldest entries.")
+        UnknownFrom,
+        option("--unknown-from", one_of(UnknownFrom), "Answer to an unknown log id: an error, or the oldest entries."),
     ] = UnknownFrom.BAD_REQUEST,
 ) -> None:
-    """Serve a made-up Auth0 tenant: token endpoint and log, with rate limits as Auth0 has them. Stop with Ctrl-C."""
+    """Serve a fake Auth0 tenant, until Ctrl-C.
+
+    It has a token endpoint and a log of made-up events, with rate limits as Auth0 has them.
+
+    Examples:
+      auth0-webhooks simulate tenant
+      auth0-webhooks simulate tenant --rate 10 --errors 0.1
+    """
     from simulator import faults
     from simulator.entries import Entries
     from simulator.rate_limit import RatePlan
@@ -79,14 +84,21 @@ def tenant(
 
 
 def listen(
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8080,
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    status: Annotated[int, typer.Option("--status", min=200, max=599, help="Answer with this status.")] = 200,
-    latency: Annotated[float, typer.Option("--latency", min=0, help="Seconds to take for each answer.")] = 0.0,
-    journal: Annotated[Path | None, typer.Option("--journal", help="Append a JSON line for each call to this file.")] = None,
+    port: Annotated[int, option("--port", PORT, "Port to listen on; 0 takes a free one.")] = 8080,
+    host: Annotated[str, option("--host", words("ADDRESS"), "Address to listen on.")] = "127.0.0.1",
+    status: Annotated[int, option("--status", number("CODE", 200, 599), "Answer with this status.")] = 200,
+    latency: Annotated[float, option("--latency", duration(zero=True), "Seconds to take for each answer.")] = 0,
+    journal: Annotated[Path | None, option("--journal", FILE, "Append a JSON line for each call to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print each body as it came, one a line.")] = False,
 ) -> None:
-    """Receive events as your webhook would, and print each in one line. Stop with Ctrl-C."""
+    """Receive events as your webhook would, and print them.
+
+    Stop it with Ctrl-C.
+
+    Examples:
+      auth0-webhooks listen
+      auth0-webhooks listen --port 9000 --status 503
+    """
     from simulator.receiver import Receiver
     from simulator.wire import HttpResponse
 

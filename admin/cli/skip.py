@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from admin.cli.options import LOG_ID, argument, duration, option, words
 from admin.cli.output import say
 from admin.exits import Exit
 from shared.text import visible
@@ -25,16 +26,22 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def skip(
-    log_id: Annotated[str, typer.Argument(help="The event's log id; for a record without one PARTITION:OFFSET.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the dead letter.")],
-    by: Annotated[str, typer.Option("--by", help="Who; your login and host if not given.")] = "",
+    log_id: Annotated[str, argument(LOG_ID, "The event's log id; for a record without one PARTITION:OFFSET.")],
+    reason: Annotated[str, option("--reason", words("WORDS"), "Why; stored in the dead letter.")],
+    by: Annotated[str, option("--by", words("NAME"), "Who; your login and host if not given.")] = "",
     # Consumers look every two seconds.
     timeout: Annotated[
-        float, typer.Option("--timeout", min=5, help="Seconds to wait for a consumer; then it is withdrawn.")
-    ] = 30.0,
+        float, option("--timeout", duration(least=5), "How long to wait for a consumer; then the request is withdrawn.")
+    ] = 30,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Set an undelivered event aside while consumers run, so that what waits behind it goes on."""
+    """Set aside an event that blocks the ones behind it.
+
+    It becomes a dead letter, undelivered, while consumers run; `auth0-webhooks dead-letters retry` sends it again.
+
+    Examples:
+      auth0-webhooks skip 90020261129183000000 --reason "answers 400, see ticket 12"
+    """
     from admin.actions.skip import skip as ask
     from admin.cli.confirm import confirm
     from admin.cli.context import with_transport

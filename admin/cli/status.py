@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show for each partition its end, the committed position, and what is not delivered yet."""
+    """Show how many events are not delivered yet, and where.
+
+    For each partition: its first and its last offset, the committed one, and what is not delivered.
+
+    Examples:
+      auth0-webhooks status
+      auth0-webhooks status --json
+    """
     from admin.actions.status import overview
 
     seen = with_transport(overview)

@@ -7,23 +7,32 @@ from typing import Annotated, Any, Final
 import typer
 
 from admin.cli.context import kafka_settings
+from admin.cli.help import Commands
+from admin.cli.options import number, option
 from admin.cli.output import say, show_json, show_table
 
 _OTHERWISE: Final = "the embedded log needs no topics"
 
-commands = typer.Typer(name="topics", help="Make and show the topics on Kafka.", no_args_is_help=True)
+commands = Commands("topics", "Create and show the topics on Kafka.")
 
 
 @commands.command()
 def create(
     partitions: Annotated[
-        int | None, typer.Option("--partitions", min=1, max=10_000, help="Partitions of the topic of events; 6 if not given.")
+        int | None, option("--partitions", number("COUNT", 1, 10_000), "Partitions of the topic of events; 6 if not given.")
     ] = None,
     print_only: Annotated[
         bool, typer.Option("--print", help="Change nothing: print the commands of Kafka's own tools that do the same.")
     ] = False,
 ) -> None:
-    """Make the topics that are missing; refuse what is there and differs."""
+    """Create the topics that are missing.
+
+    A topic that is there and differs is refused, and nothing is changed.
+
+    Examples:
+      auth0-webhooks topics create --partitions 12
+      auth0-webhooks topics create --print
+    """
     settings = kafka_settings(_OTHERWISE)
 
     from admin.actions import kafka  # importing kafka takes up to a second
@@ -41,7 +50,11 @@ def create(
 
 @commands.command()
 def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show the topics as they are on the cluster."""
+    """Show the topics as they are on the cluster.
+
+    Examples:
+      auth0-webhooks topics show
+    """
     settings = kafka_settings(_OTHERWISE)
 
     from admin.actions import kafka

@@ -6,16 +6,24 @@ from typing import Annotated
 
 import typer
 
+from admin.cli.options import LEVEL, option, words
 from admin.cli.output import say, show_json, show_table
 
 
 def types(
-    name: Annotated[str, typer.Option("--name", help="Only types whose name or code contains this.")] = "",
-    level: Annotated[int, typer.Option("--level", min=0, max=4, help="Only types of this level and above.")] = 0,
-    category: Annotated[str, typer.Option("--category", help="Only types whose category contains this.")] = "",
+    name: Annotated[str, option("--name", words("WORDS"), "Only types whose name or code contains this.")] = "",
+    level: Annotated[int, option("--level", LEVEL, "Only types of this level and above: 0 to 4, or its name.")] = 0,
+    category: Annotated[str, option("--category", words("WORDS"), "Only types whose category contains this.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the log event types that LOG_TYPES and LOG_LEVEL select from."""
+    """List Auth0's log event types, with their codes and levels.
+
+    LOG_TYPES and LOG_LEVEL select from these.
+
+    Examples:
+      auth0-webhooks types --name login
+      auth0-webhooks types --level error
+    """
     from dataclasses import asdict
 
     from shared.log_types import LEVELS, table

@@ -8,10 +8,7 @@ from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from shared.log_types import LEVELS, suggest, table
 from shared.logging import LogFormat, Verbosity
-from shared.record import MAX_RECORD
-from shared.settings.headers import header_object, header_value, signing_secret, success_statuses
-from shared.settings.option import Conflict, Derived, Group, Option, Role
-from shared.settings.parsers import (
+from shared.parsers import (
     InvalidValue,
     choice,
     file_to_be,
@@ -23,6 +20,9 @@ from shared.settings.parsers import (
     seconds,
     whole,
 )
+from shared.record import MAX_RECORD
+from shared.settings.headers import header_object, header_value, signing_secret, success_statuses
+from shared.settings.option import Conflict, Derived, Group, Option, Role
 from shared.settings.urls import is_private, proxy_url, tenant_domain, webhook_url
 from shared.words import BatchForm, Ordering
 

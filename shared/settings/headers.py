@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from typing import Final
 
-from shared.settings.parsers import InvalidValue, Parser, parser
+from shared.parsers import InvalidValue, Parser, parser
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _BASE64: Final = re.compile(r"([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")

@@ -11,9 +11,9 @@ from pydantic_core import ErrorDetails
 
 from shared.errors import ConfigurationError
 from shared.logging import LogFormat
+from shared.parsers import InvalidValue, choice
 from shared.settings.names import name_errors, unknown_names
 from shared.settings.option import ConflictsFound, Group, Role
-from shared.settings.parsers import InvalidValue, choice
 from shared.settings.settings import GROUPS, OptionRow, Settings, conflict_errors
 from shared.settings.sources import Entry, OptionSource, SettingError, read_variables
 

@@ -17,7 +17,7 @@ from pydantic import ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.masking import MASK
-from shared.settings.parsers import Parser, require_value, text_of
+from shared.parsers import Parser, require_value, text_of
 
 
 class Role(StrEnum):

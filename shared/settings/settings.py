@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from shared.parsers import InvalidValue, text_of
 from shared.settings.groups import (
     Auth0Settings,
     DeliverySettings,
@@ -16,7 +17,6 @@ from shared.settings.groups import (
     WebhookSettings,
 )
 from shared.settings.option import Conflict, Group, Option, Role
-from shared.settings.parsers import InvalidValue, text_of
 from shared.settings.sources import Entry, SettingError, SourceValue
 from shared.settings.transport import KAFKA_DRAIN_BOUND, TransportSettings
 

@@ -17,8 +17,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource
 
 from shared.masking import MASK
+from shared.parsers import InvalidValue, text_of
 from shared.settings.option import Group, Option
-from shared.settings.parsers import InvalidValue, text_of
 
 _LARGEST: Final = 65536
 

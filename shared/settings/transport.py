@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, get_args
 
+from shared.parsers import choice, file_to_be, line, matching, readable_file, seconds, whole
 from shared.settings.option import Conflict, Group, Option, Role
-from shared.settings.parsers import choice, file_to_be, line, matching, readable_file, seconds, whole
 from shared.settings.urls import server_list
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]

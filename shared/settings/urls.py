@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from shared.address_policy import refusal_of_host
-from shared.settings.parsers import InvalidValue, parser
+from shared.parsers import InvalidValue, parser
 
 _LONGEST: Final = 2048
 _FOREIGN: Final = re.compile(r"[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]")

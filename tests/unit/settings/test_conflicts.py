@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.masking import MASK
+from shared.parsers import text_of
 from shared.settings import Role, load
-from shared.settings.parsers import text_of
 from tests.unit.settings.cases import ENOUGH, OPTIONS, error, errors, loaded
 from tests.unit.settings.test_values import SECRET
 

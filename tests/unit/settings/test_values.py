@@ -13,10 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.log_types import table
+from shared.parsers import InvalidValue, seconds, text_of, whole
 from shared.settings import DeliverySettings, FilterSettings, WebhookSettings
 from shared.settings.headers import header_object
 from shared.settings.option import Option
-from shared.settings.parsers import InvalidValue, seconds, text_of, whole
 from shared.settings.urls import webhook_url
 from shared.words import BatchForm
 from tests.unit.settings.cases import OPTIONS, error, errors, loaded, value

@@ -1,4 +1,5 @@
-"""What the text of a setting may be. A parser reads text into a value or says why not; `text_of` writes a value as text again.
+"""What the text of a setting or a command-line option may be. A parser reads text into a value or says why not; `text_of` writes
+a value as text again.
 
 Every value goes through text, also one that is given in code: so each rule stands once, and `read(text_of(value)) == value`.
 """
@@ -105,6 +106,12 @@ def per_second(what: str, least: float, most: float) -> Parser:
     """A number of something a second within bounds (inclusive)."""
     says = f"number of {what} a second from {text_of(float(least))} to {text_of(float(most))}"
     return _number(says, _FRACTION, float, lambda number: least <= number <= most, ", without a unit")
+
+
+def fraction(least: float, most: float) -> Parser:
+    """A number within bounds (inclusive)."""
+    says = f"number from {text_of(float(least))} to {text_of(float(most))}"
+    return _number(says, _FRACTION, float, lambda number: least <= number <= most)
 
 
 def choice(*names: str, hint: str = "") -> Parser:

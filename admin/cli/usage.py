@@ -1,0 +1,102 @@
+"""The line that a mistake on the command line becomes: what was typed, what is taken, and where to read more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any, Final
+
+import typer
+
+from shared.errors import ConfigurationError
+from shared.text import visible
+
+#: What typer raises for a mistake of the user; it is explained here, and never printed as it is.
+UsageError = typer.TyperException
+
+_PROGRAM: Final = "auth0-webhooks"
+_LONGEST: Final = 60  # characters of a value that are shown
+
+
+def explain(error: typer.TyperException) -> str:
+    """Returns the line. The errors of typer have no public classes; they differ in their fields."""
+    ctx: typer.Context | None = getattr(error, "ctx", None)
+    where = ctx.command_path if ctx else _PROGRAM
+    match vars(error):
+        case {"option_name": str(name), "possibilities": _}:
+            return f"`{where}` has no option {quoted(name)}{_did_you_mean(name, _option_names(ctx))}; {_help_of(where)}"
+        case {"option_name": str(name)}:
+            return f"{_wrong_use(name, ctx)}; {_help_of(where)}"
+        case {"param": param, "param_type": _} if param is not None:
+            return f"{_label(param)} is missing: {param.help or ''} {_help_of(where, capital=True)}"
+        case {"param": param} if param is not None:
+            return f"{_label(param)} {error.message}"
+        case _:
+            return f"{visible(error.format_message()).rstrip('.')}; {_help_of(where)}"
+
+
+@contextmanager
+def located(ctx: typer.Context) -> Iterator[None]:
+    """Names the command in the errors of typer that do not."""
+    try:
+        yield
+    except UsageError as error:
+        if getattr(error, "ctx", None) is None:
+            vars(error)["ctx"] = ctx
+        raise
+
+
+def no_such_command(ctx: typer.Context, name: str) -> ConfigurationError:
+    """Suggests a command of this group, or one of the same name in another."""
+    where = ctx.command_path
+    near = [f"{where} {own}" for own in get_close_matches(name, getattr(ctx.command, "commands", {}), 1)]
+    near += [" ".join((_PROGRAM, *path)) for path in _paths(ctx.find_root().command) if path[-1] == name]
+    meant = f"did you mean `{near[0]}`? " if near else ""
+    return ConfigurationError([f"`{where}` has no command {quoted(name)}; {meant}`{where} --help` lists all"])
+
+
+def too_many(ctx: typer.Context, rest: Sequence[str]) -> ConfigurationError:
+    where = ctx.command_path
+    return ConfigurationError([f"`{where}` takes no {quoted(' '.join(rest))} here; {_help_of(where)}"])
+
+
+def name_of(param: Any) -> str:
+    """Returns what help calls an argument, such as LOG_ID."""
+    return str(param.metavar or param.name.upper())
+
+
+def quoted(text: str) -> str:
+    """Returns what a person typed, for a line that a person reads: printable, and not too long."""
+    text = visible(text)
+    return f"'{text}'" if len(text) <= _LONGEST else f"'{text[:_LONGEST]}…' ({len(text)} characters)"
+
+
+def _label(param: Any) -> str:
+    return name_of(param) if param.param_type_name == "argument" else str(param.opts[-1])
+
+
+def _wrong_use(name: str, ctx: typer.Context | None) -> str:
+    param: Any = next((param for param in ctx.command.params if name in param.opts), None) if ctx else None
+    if param is None or param.is_flag:
+        return f"{quoted(name)} takes no value"
+    return f"{name} needs a value: {name} {param.metavar}"
+
+
+def _option_names(ctx: typer.Context | None) -> list[str]:
+    return [name for param in ctx.command.get_params(ctx) for name in param.opts if name.startswith("--")] if ctx else []
+
+
+def _did_you_mean(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _help_of(where: str, *, capital: bool = False) -> str:
+    return f"{'S' if capital else 's'}ee `{where} --help`"
+
+
+def _paths(command: Any, *before: str) -> Iterator[tuple[str, ...]]:
+    for name, inner in getattr(command, "commands", {}).items():
+        yield (*before, name)
+        yield from _paths(inner, *before, name)

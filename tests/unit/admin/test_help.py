@@ -1,0 +1,101 @@
+"""The help of every command, whoever adds it: a group, a whole sentence, an example that is true, `-h`, plain names of values."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any
+
+import pytest
+import typer.main
+
+from admin.cli import usage
+from admin.cli.app import PANELS, app
+from admin.cli.help import split_examples, summary
+from shared.errors import ConfigurationError
+
+PROGRAM: Any = typer.main.get_command(app)
+
+
+def _commands(command: Any = PROGRAM, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, inner in getattr(command, "commands", {}).items():
+        yield (*path, name), inner
+        yield from _commands(inner, *path, name)
+
+
+ALL = dict(_commands())
+LEAVES = {path: command for path, command in ALL.items() if not hasattr(command, "commands")}
+#: Options and arguments that take a value, with the command that has them.
+VALUES = [(path, param) for path, command in LEAVES.items() for param in command.params if not getattr(param, "is_flag", False)]
+
+
+def _help(*path: str) -> str:
+    shown = StringIO()
+    with redirect_stdout(shown):
+        app([*path, "-h"], prog_name="auth0-webhooks", standalone_mode=False)
+    return shown.getvalue()
+
+
+def _mistake(*arguments: str) -> str:
+    """What the command line says against these arguments; empty if it takes them."""
+    command, args = PROGRAM, list(arguments)
+    ctx = None
+    try:
+        while True:
+            ctx = command.make_context(command.name if ctx is None else args[0], args if ctx is None else args[1:], parent=ctx)
+            args = [*ctx._protected_args, *ctx.args]
+            if not hasattr(command, "commands"):
+                return ""
+            _, command, _ = command.resolve_command(ctx, args)
+    except typer.TyperException as error:
+        return usage.explain(error)
+    except ConfigurationError as error:
+        return "\n".join(error.problems)
+
+
+def _named(command: tuple[str, ...]) -> str:
+    return " ".join(command)
+
+
+@pytest.mark.parametrize("path", ALL, ids=_named)
+def test_its_first_sentence_stands_whole_on_one_row_of_80_columns(path: tuple[str, ...]) -> None:
+    sentence = summary(ALL[path].help)
+    assert re.fullmatch(r"[A-Z].*[^.]\.", sentence), sentence
+    assert re.search(rf"^  {path[-1]} +{re.escape(sentence)}$", _help(*path[:-1]), re.MULTILINE), sentence
+
+
+@pytest.mark.parametrize("path", ALL, ids=_named)
+def test_its_help_fits_80_columns_and_names_h_beside_help(path: tuple[str, ...]) -> None:
+    text = _help(*path)
+    assert "-h, --help" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=_named)
+def test_its_examples_are_command_lines_that_it_takes(path: tuple[str, ...]) -> None:
+    _, examples = split_examples(LEAVES[path].help)
+    assert examples
+    for example in examples:
+        program, *arguments = shlex.split(re.split(r" [|>] |   ", example)[0])
+        assert (program, *arguments[: len(path)]) == ("auth0-webhooks", *path)
+        assert _mistake(*arguments) == ""
+
+
+def test_every_command_stands_in_a_panel() -> None:
+    assert {command.rich_help_panel for path, command in ALL.items() if len(path) == 1} == set(PANELS)
+    assert "\nCommands:" not in _help()
+
+
+@pytest.mark.parametrize(("path", "param"), VALUES, ids=lambda value: value.name if hasattr(value, "name") else _named(value))
+def test_a_value_has_a_plain_name_and_is_read_by_a_parser_of_ours(path: tuple[str, ...], param: Any) -> None:
+    assert re.fullmatch(r"[A-Z_]+|[a-z0-9-]+(\|[a-z0-9-]+)+", param.metavar or ""), (
+        f"{param.name}: declare it by admin/cli/options.py"
+    )
+    assert param.help
+    typed = ["no such value"] if param.param_type_name == "argument" else [param.opts[-1], "no such value"]
+    mistake = _mistake(*path, *typed)
+    assert "Input should" not in mistake
+    assert not mistake or mistake.startswith(param.opts[-1]) or "is missing" in mistake, mistake
