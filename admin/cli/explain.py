@@ -33,8 +33,8 @@ def explain(
 ) -> None:
     """Say whether the filter lets a log entry pass, and why.
 
-    The filter is LOG_TYPES and LOG_LEVEL. Nothing is read from the log or sent. For a log id the entry is asked from Auth0, which needs AUTH0_DOMAIN, AUTH0_CLIENT_ID
-    and AUTH0_CLIENT_SECRET.
+    The filter is LOG_TYPES and LOG_LEVEL. Nothing is read from the log or sent. For a log id the entry is asked from
+    Auth0, which needs AUTH0_DOMAIN, AUTH0_CLIENT_ID and AUTH0_CLIENT_SECRET.
 
     Examples:
       auth0-webhooks explain entry.json
