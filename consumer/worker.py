@@ -234,7 +234,7 @@ class Worker(RebalanceListener):
         await self._drain(leaving)
         failpoints.at("drained")
         self._drop(leaving)
-        log.info("partitions given back", partitions=sorted(partitions))
+        log.info("partitions released", partitions=sorted(partitions))
         return {partition.number: partition.ledger.committable for partition in leaving}
 
     def lost(self, partitions: Collection[int]) -> None:

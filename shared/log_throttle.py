@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Final
 
-#: Lines remembered; some carry a changing part inside and would pile up for ever.
+#: Lines remembered; some carry a changing part inside and would pile up.
 _MOST: Final = 500
 
 

@@ -1,4 +1,4 @@
-"""What only Kafka needs: the topics, and a lost checkpoint made anew. Everything here blocks."""
+"""What only Kafka needs: the topics, and a lost checkpoint set again. Everything here blocks."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class Auth0Logs(PageSource):
             self._search.add(_events(response, body, url))
         search, self._search = self._search, FirstEntrySearch()
         if search.exhausted and search.event:
-            log.warning("too many entries at the begin of the log to be sure of the first one", first=search.event.log_id)
+            log.warning("too many entries at the beginning of the log to be sure of the first one", first=search.event.log_id)
         return search.event
 
     async def after(self, log_id: str) -> Page:

@@ -51,5 +51,5 @@ def parse(document: bytes, *, where: str) -> tuple[Checkpoint, dict[int, int]]:
         pass
     raise TransportUnusable(
         f"the checkpoint at {where} is not one of ours or is damaged: {excerpt(repr(document), 80)}; "
-        "nothing was read from Auth0. `auth0-webhooks checkpoint reset` begins anew at the oldest entry that Auth0 still has"
+        "nothing was read from Auth0. `auth0-webhooks checkpoint reset` begins again at the oldest entry that Auth0 still has"
     )

@@ -26,8 +26,8 @@ _EXCUSES: Final = (
     "positions not committed",
     "the last positions could not be committed",
     "calls broken off",
-    "Kafka is in trouble",
-    "not given back in time",
+    "Kafka failed; trying",
+    "not released in time",
 )
 
 

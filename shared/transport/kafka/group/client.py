@@ -178,7 +178,7 @@ class GroupClient:
             case ErrorAction.DENIED:
                 self._denied(self._access(error), error)
             case ErrorAction.WAIT:
-                self._log("Kafka is in trouble, trying again", reason(error), log.warning)
+                self._log("Kafka failed; trying again", reason(error), log.warning)
         time.sleep(_PAUSE)
 
     def close(self) -> None:
@@ -194,7 +194,7 @@ class GroupClient:
         try:
             self.open()
         except TransportUnusable as error:
-            self._log("no new client yet, trying again", str(error), log.error)
+            self._log("no new client yet; trying again", str(error), log.error)
             time.sleep(_PAUSE)
         return {}
 
@@ -202,7 +202,7 @@ class GroupClient:
         error = translation(self._settings, cause or TopicAuthorizationFailedError(self._topic), "reading", access)
         if not self.proven:
             raise error from cause
-        self._log("a right in Kafka is missing; trying again until it is given back", str(error), log.error)
+        self._log("a right in Kafka is missing; trying again until it is granted", str(error), log.error)
 
     def _access(self, error: Exception) -> Access:
         of_group = isinstance(error, GroupAuthorizationFailedError)

@@ -156,7 +156,7 @@ class BlockingMember:
         if self._membership.failure is not None:
             raise self._membership.failure
         if recreated := self._partitions(self._membership.recreated()):
-            log.error("the topic was deleted and made anew: reading it from its oldest record", topic=self._topic)
+            log.error("the topic was deleted and created again: reading it from its oldest record", topic=self._topic)
             fetched = {}
             self._reset(dict.fromkeys(recreated))
         self._position_fresh(paused)

@@ -27,7 +27,7 @@ class StartReason(Enum):
     NONE_COMMITTED = auto()
     #: Records were removed before they were delivered: a gap, from the wanted offset up to the start.
     RETENTION = auto()
-    #: The wanted position lies behind the end: the topic was made anew, or the cluster lost records.
+    #: The wanted position lies behind the end: the topic was created again, or the cluster lost records.
     BEYOND_END = auto()
 
 
@@ -97,7 +97,7 @@ def _log_reset(partition: TopicPartition, wanted: Position | None, found: StartP
         )
     if found.reason is StartReason.BEYOND_END and wanted:
         log.error(
-            "the position lies behind the end of the partition: the topic was made anew or the cluster lost records; "
+            "the position lies behind the end of the partition: the topic was created again or the cluster lost records; "
             "starting at the oldest record",
             **where,
             position=wanted.offset,

@@ -131,7 +131,7 @@ class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the c
         self._notify(setattr, self, "known_epoch", self._epoch)
 
     def recreated(self) -> list[int]:
-        """Returns partitions whose topic was deleted and made anew: what we know of them says nothing about its records."""
+        """Returns partitions whose topic was deleted and created again: what we know of them says nothing about its records."""
         now = internals.topic_id(self.consumer, self._topic)
         return [number for number, owned in self.owned.items() if now and owned.topic_id not in (None, now)]
 
@@ -171,7 +171,7 @@ class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the c
             revoked = self._listener.revoked(partitions)
             return await internals.run_in_event_loop(self.consumer, self._loop, revoked, self._drain_bound)
         except KafkaTimeoutError:
-            log.error("partitions were not given back in time: they count as lost", partitions=partitions)
+            log.error("partitions were not released in time: they count as lost", partitions=partitions)
             self.lose(partitions)
         except Exception as error:  # noqa: BLE001  the client thread raises it
             self.failure = error

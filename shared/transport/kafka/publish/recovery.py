@@ -99,7 +99,7 @@ def _begin(topic: str, partition: int, extent: Extent, since: Mapping[int, int])
     recorded = since.get(partition, extent.begin)
     if recorded > extent.end:
         log.warning(
-            "the checkpoint has seen more of this partition than there is: was the topic made anew?",
+            "the checkpoint has seen more of this partition than there is: was the topic created again?",
             topic=topic,
             partition=partition,
             recorded=recorded,

@@ -131,7 +131,7 @@ class BlockingTable:
         with self._reading() as consumer:
             self._probe(consumer)
             end = self._end(consumer)
-            if end < self._position:  # the topic was made anew
+            if end < self._position:  # the topic was created again
                 self._position, self._documents = 0, {}
             if end > self._position:
                 for record in read(consumer, self._partition, max(self._position, self._begin(consumer)), end):
