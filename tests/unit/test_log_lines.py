@@ -20,7 +20,7 @@ HANDED_IN: Final = (
 DICTIONARIES: Final = {"_FATES[fate]": "_FATES", "advice": "_SENTENCES"}
 
 
-class Source:
+class LogCalls:
     """One module: the log calls in it."""
 
     def __init__(self, text: str) -> None:
@@ -94,7 +94,7 @@ def test_every_log_line_stands_in_the_documentation_with_its_level_and_nothing_e
     written: dict[str, set[str]] = {}
     where: dict[str, str] = {}
     for file in (file for folder in PRODUCT for file in sorted((ROOT / folder).rglob("*.py"))):
-        for sentence, levels, place in Source(file.read_text()).lines(str(file.relative_to(ROOT))):
+        for sentence, levels, place in LogCalls(file.read_text()).lines(str(file.relative_to(ROOT))):
             written.setdefault(sentence, set()).update(levels)
             where[sentence] = place
     documented = _documented()
@@ -105,7 +105,7 @@ def test_every_log_line_stands_in_the_documentation_with_its_level_and_nothing_e
 
 
 def test_log_calls_of_every_form_are_found() -> None:
-    source = Source("""
+    source = LogCalls("""
 log.info("a")
 our_log.error(f"b {x} c")
 write = log.error if y else log.warning
