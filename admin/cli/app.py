@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from admin.cli import checkpoint, config, dead_letters, demo, explain, run, simulate, skip, status, topics, types
+from admin.cli import checkpoint, config, dead_letters, demo, explain, run, simulate, skip, status, tail, topics, types
 from admin.cli.help import Commands
 
 #: `--help` shows the panels in this order, and in each its commands and groups of commands.
@@ -18,6 +18,7 @@ PANELS: Final = {
     ),
     "Look": (
         status.status,
+        tail.tail,
         explain.explain,
         types.types,
         config.commands,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
+import os
+import socket
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,6 +42,14 @@ def with_transport(work: Callable[[Transport], Coroutine[Any, Any, T]]) -> T:
             await transport.close()
 
     return asyncio.run(run())
+
+
+def operator(by: str) -> str:
+    """Returns who gives the command: `by`, else login and host. A container's user may have no login."""
+    try:
+        return by or f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}@{socket.gethostname()}"
 
 
 def kafka_settings(otherwise: str) -> TransportSettings:

@@ -47,6 +47,8 @@ def main() -> None:
 
 
 def _runs_until_stopped(arguments: list[str]) -> bool:
+    if arguments[:1] == ["tail"]:
+        return "--follow" in arguments
     return arguments[:1] in (["run"], ["produce"], ["consume"], ["listen"], ["simulate"]) and "--once" not in arguments
 
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import getpass
-import signal
-import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from admin.cli.interruption import interruptible
 from admin.cli.options import LOG_ID, argument, duration, option, words
 from admin.cli.output import say
 from admin.exits import Exit
@@ -21,8 +16,6 @@ from shared.text import visible
 if TYPE_CHECKING:
     from admin.actions.skip import SkipReport
     from shared.transport.port import Transport
-
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def skip(
@@ -44,17 +37,17 @@ def skip(
     """
     from admin.actions.skip import skip as ask
     from admin.cli.confirm import confirm
-    from admin.cli.context import with_transport
+    from admin.cli.context import operator, with_transport
     from shared.errors import ConfigurationError
 
     if not reason.strip():
         raise ConfigurationError(["--reason must say why: it is all that the next person will know"])
     if not confirm(f"Set {log_id} aside as a dead letter, undelivered?", yes=yes):
         raise typer.Exit(Exit.FINE)
-    who = by or f"{getpass.getuser()}@{socket.gethostname()}"
+    who = operator(by)
 
     async def work(transport: Transport) -> tuple[SkipReport, int]:
-        with _interruptible() as stop:
+        with interruptible("withdrawing the request; a second signal ends at once, and leaves it to expire") as stop:
             skipped = await ask(transport, log_id, by=who, reason=reason, within=timeout, stop=stop)
             return skipped, 128 + stop.number if stop.number else 0
 
@@ -112,31 +105,3 @@ def _line(log_id: str, skipped: SkipReport, within: str) -> str:
                 f"it is not known what becomes of {log_id}: the request could not be withdrawn ({skipped.error}) "
                 f"and may stand until {until}. {look}, after that"
             )
-
-
-class _Stop(asyncio.Event):
-    #: Of the signal.
-    number = 0
-
-
-@contextmanager
-def _interruptible() -> Iterator[_Stop]:
-    """The first signal sets the event; a second one ends the process at once. One that is ignored (`nohup`) stays ignored."""
-    loop, stop = asyncio.get_running_loop(), _Stop()
-    heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-
-    def on_signal(number: signal.Signals) -> None:
-        for one in heeded:
-            loop.remove_signal_handler(one)
-            signal.signal(one, signal.SIG_DFL)
-        stop.number = number
-        stop.set()
-        typer.echo("withdrawing the request; a second signal ends at once, and leaves it to expire", err=True)
-
-    for number in heeded:
-        loop.add_signal_handler(number, on_signal, number)
-    try:
-        yield stop
-    finally:
-        for number in heeded:
-            loop.remove_signal_handler(number)
