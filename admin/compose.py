@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -17,15 +18,17 @@ from consumer.signing import Signing
 from consumer.worker import Worker
 from producer.auth0.client import Auth0Logs
 from producer.poller import Poller
+from producer.privacy.entry import Privacy
 from producer.selection import Selection
 from shared import descriptors, logging
 from shared.backoff import Backoff
 from shared.errors import ConfigurationError, EnvironmentUnusable
+from shared.event import Event
 from shared.log_types import table
 from shared.settings import Auth0Settings, DeliverySettings, Role, Settings, TransportSettings, WebhookSettings
 from shared.transport.port import Transport
 from shared.waiting import Stopped, unless_stopped
-from shared.words import BatchForm
+from shared.words import BatchForm, PiiMode
 
 #: Seconds to wait for Kafka at the start: longer than a broker takes to come up beside us, shorter than a person's patience.
 _PATIENCE: Final = 60.0
@@ -111,6 +114,14 @@ def selection(settings: Settings) -> Selection:
     return Selection(levels=levels, level=settings.filter.level, types=settings.filter.types)
 
 
+def hide(settings: Settings) -> Callable[[Event], Event]:
+    """Returns what takes personal data out of an event, as the settings of privacy have it."""
+    privacy = settings.privacy
+    if privacy.mode is PiiMode.KEEP or privacy.hash_key is None:
+        return lambda event: event
+    return Privacy(mode=privacy.mode, fields=privacy.fields, key=privacy.hash_key.encode()).apply
+
+
 def auth0_logs(auth0: Auth0Settings) -> Auth0Logs:
     return Auth0Logs(
         base_url=auth0.base_url,
@@ -124,7 +135,12 @@ def auth0_logs(auth0: Auth0Settings) -> Auth0Logs:
 
 
 def poller(settings: Settings) -> Poller:
-    return Poller(source=auth0_logs(settings.auth0), selection=selection(settings), poll_interval=settings.auth0.poll_interval)
+    return Poller(
+        source=auth0_logs(settings.auth0),
+        selection=selection(settings),
+        poll_interval=settings.auth0.poll_interval,
+        hide=hide(settings),
+    )
 
 
 def loops(settings: Settings) -> tuple[Poller | Worker, ...]:

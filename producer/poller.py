@@ -34,7 +34,7 @@ _PAUSES: Final = Doubling(1.0, 60.0)  # seconds, after failures in a row
 class Poller:
     """`poll_interval` in seconds, after an empty page; while pages come the next one is fetched at once.
 
-    `observers` are told beside the counts and our own log.
+    `hide`: takes personal data out of an event before anything sees it. `observers` are told beside the counts and our own log.
     """
 
     def __init__(
@@ -43,12 +43,14 @@ class Poller:
         source: PageSource,
         selection: Selection,
         poll_interval: float,
+        hide: Callable[[Event], Event] = lambda event: event,
         jitter: Callable[[], float] = random.random,
         observers: Sequence[ProducerObserver] = (),
     ) -> None:
         self._source = source
         self._selection = selection
         self._poll_interval = poll_interval
+        self._hide = hide
         self._jitter = jitter
         self.counts = ProducerCounts()
         self._observer = all_of(ProducerObserver, self.counts, ProducerLog(), *observers)
@@ -139,7 +141,7 @@ class Poller:
 
     async def _publish(self, publisher: Publisher, events: Sequence[Event], checkpoint: Checkpoint) -> None:
         reasons = [self._selection.reason_to_drop(event.type) for event in events]
-        passed = {event.log_id: event for event, reason in zip(events, reasons, strict=True) if reason is None}
+        passed = {event.log_id: self._hide(event) for event, reason in zip(events, reasons, strict=True) if reason is None}
         try:
             # A stop lets the page end, but not for long: it may be on its way to a broker that is silent. To leave it is as
             # safe as a kill: the checkpoint stays, and the next poller sees what has arrived.

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from shared.errors import PageInvalid
+from shared.json_tokens import TOKEN, decoded
 from shared.masking import excerpt
 
 
@@ -25,7 +26,6 @@ class _Number(str):
 # Not strict: control characters inside strings are let through.
 _DECODER: Final = json.JSONDecoder(parse_int=_Number, parse_float=_Number, strict=False)
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s"{}\[\],:]+', re.DOTALL)
 # Fit for an HTTP header and for a key of a table: printable ASCII without spaces. Auth0's own ids are ~56 digits.
 _LOG_ID: Final = re.compile(r"[!-~]{1,1024}")
 _ID_TIME: Final = re.compile(r"900(\d{14})\d+")
@@ -45,6 +45,8 @@ class Event:
     date: str
     user_id: str
     tenant: str
+    #: What was hidden in it: empty, or the mode and whether the user's id is a hash, such as `mask; user_id=hashed`.
+    pii: str = ""
 
     @property
     def key(self) -> str:
@@ -129,18 +131,18 @@ def _decode(text: str, position: int) -> tuple[object, int]:
 
 def _decode_deep(text: str, position: int) -> tuple[object, int]:
     """Reads an entry that is nested deeper than the decoder can follow: its string members, and where it ends."""
-    depth, member, last = 0, "", ""
+    depth, member = 0, ""
     entry: dict[str, object] = {}
-    for token in _TOKEN.finditer(text, position):
-        word = token[0]
-        if depth == 1 and last == ":" and member and word[0] == '"':
-            entry[member] = json.loads(word, strict=False)
-        if depth == 1 and last in ("{", ",") and word[0] == '"':
-            member = str(json.loads(word, strict=False))
-        depth += (word in "{[") - (word in "}]")
-        last = word
-        if depth == 0:
-            return entry, token.end()
+    for token in TOKEN.finditer(text, position):
+        key, value, bracket = token.groups()
+        if depth == 1 and key:
+            member = decoded(key)
+        if depth == 1 and value and value[0] == '"':
+            entry[member] = decoded(value)
+        if bracket:
+            depth += 1 if bracket in "{[" else -1
+            if depth == 0:
+                return entry, token.end()
     raise PageInvalid("the JSON breaks off inside a deeply nested entry")
 
 

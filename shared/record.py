@@ -1,7 +1,7 @@
 """How an event becomes a record of the topic, and how its log id is read back without parsing JSON.
 
 Key: the user, else the log id. Value: the entry's JSON, untouched. Headers, ASCII: `v` (the version of this form), `log-id`,
-`type`, `date`, `tenant`.
+`type`, `date`, `tenant`; `pii` where personal data is hidden.
 """
 
 from __future__ import annotations
@@ -38,13 +38,14 @@ def key_of(event: Event) -> bytes:
 
 def headers_of(event: Event) -> list[tuple[str, bytes]]:
     """Returns the headers of an event's record. What is not ASCII becomes a backslash escape; a value has at most 256 bytes."""
-    return [
+    headers = [
         ("v", VERSION),
         ("log-id", event.log_id.encode("ascii")),
         ("type", _ascii(event.type)),
         ("date", _ascii(event.date)),
         ("tenant", _ascii(event.tenant)),
     ]
+    return [*headers, ("pii", _ascii(event.pii))] if event.pii else headers
 
 
 def log_id_of(record: Record) -> str:

@@ -24,3 +24,24 @@ class BreakerState(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half-open"
+
+
+class PiiMode(StrEnum):
+    """What becomes of personal data before an event leaves the producer."""
+
+    KEEP = "keep"
+    MASK = "mask"
+    HASH = "hash"
+
+
+class PiiField(StrEnum):
+    """A kind of personal data that `PII_FIELDS` can name."""
+
+    FIRST_NAME = "first_name"
+    LAST_NAME = "last_name"
+    USERNAME = "username"
+    EMAIL = "email"
+    PHONE = "phone"
+    ADDRESS = "address"
+    IP = "ip"
+    USER_ID = "user_id"

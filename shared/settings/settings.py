@@ -14,6 +14,7 @@ from shared.settings.groups import (
     FilterSettings,
     LoopSettings,
     ObservabilitySettings,
+    PrivacySettings,
     WebhookSettings,
 )
 from shared.settings.option import Conflict, Group, Option, Role
@@ -24,6 +25,7 @@ from shared.settings.transport import KAFKA_DRAIN_BOUND, TransportSettings
 GROUPS: Final[tuple[type[Group], ...]] = (
     Auth0Settings,
     FilterSettings,
+    PrivacySettings,
     TransportSettings,
     WebhookSettings,
     DeliverySettings,
@@ -70,6 +72,7 @@ class Settings:
 
     auth0 = _GroupOf(Auth0Settings)
     filter = _GroupOf(FilterSettings)
+    privacy = _GroupOf(PrivacySettings)
     transport = _GroupOf(TransportSettings)
     webhook = _GroupOf(WebhookSettings)
     delivery = _GroupOf(DeliverySettings)

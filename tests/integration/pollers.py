@@ -7,7 +7,7 @@ import json
 import sqlite3
 import ssl
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +58,7 @@ class PollerSetup:
         self.log = SqliteTransport(self.path, retention_days=1)
         self.restart()
 
-    def restart(self, *, jitter: float = 1.0) -> None:
+    def restart(self, *, jitter: float = 1.0, hide: Callable[[Event], Event] = lambda event: event) -> None:
         """Makes a new poller without memory, with twenty entries a page."""
         logs = Auth0Logs(
             base_url=self.tenant.url,
@@ -70,7 +70,7 @@ class PollerSetup:
             deadline=5,
         )
         selection = Selection(levels=LEVELS, level=LEVEL)
-        self.poller = Poller(source=logs, selection=selection, poll_interval=60, jitter=lambda: jitter)
+        self.poller = Poller(source=logs, selection=selection, poll_interval=60, hide=hide, jitter=lambda: jitter)
 
     @asynccontextmanager
     async def publishing(self) -> AsyncIterator[SqlitePublisher]:

@@ -18,10 +18,12 @@ from typing import Any, Final
 import pytest
 from structlog.testing import capture_logs
 
+from producer.privacy.entry import Privacy
 from shared.errors import CredentialsRefused, LeaseLost, ScopeMissing, TransportUnusable, WebhooksError
 from shared.event import slice_page
 from shared.transport.port import Publisher
 from shared.transport.sqlite.transport import SqliteTransport
+from shared.words import PiiField, PiiMode
 from simulator.entries import Entries
 from simulator.faults import HttpFault
 from simulator.rate_limit import RatePlan
@@ -107,6 +109,19 @@ async def test_every_event_is_stored_once_and_counted(setup_of: SetupOf) -> None
     await setup.has_all_in_order()
     assert setup.poller.counts.unknown_types > 0
     assert len(setup.poller.counts.filtered) == 2
+
+
+async def test_personal_data_is_hidden_in_everything_that_is_stored(setup_of: SetupOf) -> None:
+    raw = b'{"log_id":"%s","type":"s","user_id":"email|canary@example.com","user_name":"canary@example.com"}' % log_id(1).encode()
+    setup = await setup_of(ListedLog([raw]))
+    privacy = Privacy(mode=PiiMode.MASK, fields=frozenset({PiiField.EMAIL}), key=b"a key of the tests")
+    setup.restart(hide=privacy.apply)
+    async with setup.publishing() as publisher:
+        await setup.to_the_end(publisher)
+    with closing(sqlite3.connect(setup.path)) as file:
+        assert "canary" not in "\n".join(file.iterdump())
+        ((stored,),) = file.execute("SELECT value FROM record").fetchall()
+    assert b'"user_name":"c***@e***.com"' in stored
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -22,6 +22,7 @@ CONFLICTS = [
     ("WEBHOOK_BACKOFF_BASE=2 WEBHOOK_BACKOFF_CAP=1", "WEBHOOK_BACKOFF_BASE WEBHOOK_BACKOFF_CAP", "the first wait is longer"),
     ("WEBHOOK_BACKOFF_CAP=0.5", "WEBHOOK_BACKOFF_BASE WEBHOOK_BACKOFF_CAP", "the first wait is longer"),
     ("STOP_GRACE=10", "DRAIN_TIMEOUT STOP_GRACE", "the process would end before open calls are drained"),
+    ("PII_MODE=mask", "PII_MODE PII_HASH_KEY", "the first needs the second: user ids become hashes in both modes"),
     # The webhook.
     ("WEBHOOK_URL=http://10.1.2.3/ WEBHOOK_ALLOW_PRIVATE=false", "WEBHOOK_URL WEBHOOK_ALLOW_PRIVATE", "the address is not a"),
     (f"WEBHOOK_SECRET_PREVIOUS={SECRET}", "WEBHOOK_SECRET_PREVIOUS WEBHOOK_SECRET", ""),
@@ -57,6 +58,7 @@ TAKEN = [
     "WEBHOOK_TIMEOUT=2",  # the total bounds the default of connecting
     "WEBHOOK_TIMEOUT=2 WEBHOOK_CONNECT_TIMEOUT=2",
     f"WEBHOOK_SECRET={SECRET} WEBHOOK_SECRET_PREVIOUS={SECRET}",
+    "PII_MODE=hash PII_HASH_KEY=0123456789abcdef",
     KAFKA,
     TLS,
     f"{KAFKA} KAFKA_SECURITY_PROTOCOL=ssl KAFKA_SSL_CAFILE={__file__} {CERTIFICATE}",

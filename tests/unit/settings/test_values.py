@@ -104,6 +104,12 @@ REFUSED = {
             "http://acme.eu.auth0.com", "http://tenant.internal:4010", "http://8.8.8.8", "http://[2606:4700::1111]",
         ],
     },
+    "PII_FIELDS": {
+        "'emails' is no field of personal data; did you mean email?": ["emails,phone"],
+        "'zip' is no field of personal data; the fields are first_name": ["zip"],
+        "must name a field at least": [" , "],
+    },
+    "PII_HASH_KEY": {"is shorter than 16 characters; `openssl rand -base64 32` makes": ["abc", "x" * 15]},
     "AUTH0_PROXY": {"scheme, host and port alone": ["http://proxy:3128/path"], "scheme 'socks5'": ["socks5://proxy:1080"]},
     "WEBHOOK_PROXY": {
         "has no scheme": ["proxy:3128"], "scheme 'socks5'": ["socks5://p:1"], "scheme, host and port alone": ["http://p:1/x"],

@@ -1,0 +1,128 @@
+"""Hides personal data in a log entry. Pure: bytes in, bytes out; the same entry always gives the same bytes.
+
+The entry is not encoded again: the strings that change are replaced in place, and everything else keeps its bytes (numbers,
+spaces, doubled keys). First the values under the keys of `fields.KEYS` are collected; then they are hidden there and wherever
+they are repeated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence, Set
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from producer.privacy.fields import KEYS, UNTOUCHED, normalized
+from producer.privacy.methods import hashing, mask
+from producer.privacy.repeats import Hidden
+from shared.event import Event
+from shared.json_tokens import KEY, TOKEN, VALUE, decoded, encoded
+from shared.words import PiiField, PiiMode
+
+#: What Auth0 makes the user id of who logs in without a password: the address or number itself.
+_PASSWORDLESS: Final = {
+    PiiField.EMAIL: re.compile(r".*\|(.*@.*)", re.DOTALL),
+    PiiField.PHONE: re.compile(r"sms\|(.+)", re.DOTALL),
+}
+
+
+class Text(NamedTuple):
+    """A string or number of the entry, and where it stands."""
+
+    start: int
+    end: int
+    text: str
+    is_key: bool
+    #: The key that it stands under, normalized.
+    key: str
+    #: The chosen field whose key it stands under, at any depth.
+    field: PiiField | None
+
+
+class Privacy:
+    """Hides `fields` in events. `mode` is not `keep`; `key`: for the hashes, in both modes."""
+
+    def __init__(self, *, mode: PiiMode, fields: Set[PiiField], key: bytes) -> None:
+        self._mode = mode
+        self._fields = fields
+        self._hash = hashing(key)
+        self._hide = self._hash if mode is PiiMode.HASH else mask
+        self._by_key = {key: field for field in PiiField if field in fields for key in KEYS[field]}
+
+    def apply(self, event: Event) -> Event:
+        """Returns the event as it may leave the producer: body, user id (the record's key), tenant and header `pii`."""
+        raw = event.raw.decode("utf-8", "surrogateescape")
+        texts = self._texts(raw)
+        hidden = self._hidden(texts)
+        # Asked once for all of them: an entry that repeats nothing is the rule.
+        repeated = hidden.stands_in("\n".join(one.text for one in texts if not one.field))
+        pieces: list[str] = []
+        end = 0
+        for one in texts:
+            if one.field:
+                changed = hidden.under_key(one.text)
+            elif repeated:
+                changed = hidden.within(one.text, is_key=one.is_key)
+            else:
+                continue
+            if changed != one.text:
+                pieces += raw[end : one.start], encoded(changed)
+                end = one.end
+        user_id = hidden.under_key(event.user_id) if hidden.holds(event.user_id) else event.user_id
+        return replace(
+            event,
+            raw="".join([*pieces, raw[end:]]).encode("utf-8", "surrogateescape"),
+            user_id=user_id,
+            tenant=hidden.within(event.tenant),
+            pii=self._mode if user_id == event.user_id else f"{self._mode}; user_id=hashed",
+        )
+
+    def _texts(self, raw: str) -> list[Text]:
+        """Returns every string, and the numbers under a key of a chosen field; not what is never changed."""
+        texts: list[Text] = []
+        key, field = "", None  # of what stands at this place
+        untouched = False
+        around: list[tuple[str, PiiField | None]] = []  # the same of every bracket that is open
+        for token in TOKEN.finditer(raw):
+            name, value, bracket = token.groups()
+            if name:
+                text = decoded(name)
+                key = normalized(text)
+                field = self._by_key.get(key, around[-1][1])
+                if len(around) == 1:
+                    untouched = text in UNTOUCHED
+                elif not untouched:
+                    texts.append(Text(*token.span(KEY), text, is_key=True, key="", field=None))
+            if value:
+                if not untouched and (field or value[0] == '"'):
+                    text = decoded(value)
+                    place = field or self._field_by_value(key, text)
+                    texts.append(Text(*token.span(VALUE), text, is_key=False, key=key, field=place))
+            elif bracket:
+                if bracket in "{[":
+                    around.append((key, field))
+                else:
+                    key, field = around.pop()
+        return texts
+
+    def _field_by_value(self, key: str, text: str) -> PiiField | None:
+        """A user name that is an address counts as one."""
+        is_address = "@" in text and key in KEYS[PiiField.USERNAME]
+        return PiiField.EMAIL if is_address and PiiField.EMAIL in self._fields else None
+
+    def _hidden(self, texts: Sequence[Text]) -> Hidden:
+        values = {one.text: self._hide for one in texts if one.field and one.field is not PiiField.USER_ID and one.text}
+        hidden = Hidden(values, otherwise=self._hide, emails=PiiField.EMAIL in self._fields)
+        for one in texts:
+            if not one.is_key and one.key in KEYS[PiiField.USER_ID] and one.text:
+                self._hide_user_id(one, hidden)
+        return hidden
+
+    def _hide_user_id(self, user_id: Text, hidden: Hidden) -> None:
+        """Always as a hash of the whole: masked, different people would share a queue."""
+        forms = [form.fullmatch(user_id.text) for field, form in _PASSWORDLESS.items() if field in self._fields]
+        parts = [match[1] for match in forms if match]
+        if parts or user_id.field or hidden.stands_in(user_id.text):
+            hidden.add(user_id.text, self._hash)
+        for part in parts:
+            hidden.add(part, self._hide)
