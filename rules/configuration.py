@@ -1,4 +1,4 @@
-"""The global `configuration` of the rules: a JSON object, or NAME=text lines as in `.env`. Its values are secrets: never shown."""
+"""The global `configuration` of the rules: a JSON object, or NAME=text lines. Its values are secrets: never shown."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from rules.files import FileUnusable, read_text
 from rules.json_file import parse_object
 
 _LARGEST: Final = 1_000_000
+_NEWLINE: Final = "\n"
 
 
 def read_configuration(path: Path) -> Mapping[str, Any]:
-    """Returns the values by name. Raises `FileUnusable`. At Auth0 every value was a text; what JSON holds is handed on as it is."""
+    """Returns the values by name. Raises `FileUnusable`. At Auth0 every value was a text; JSON may hold any."""
     text = read_text(path, _LARGEST, "a configuration")
     if path.suffix.lower() == ".json" or text.lstrip()[:1] in ("{", "["):
         return parse_object(text, path, "a configuration")
@@ -28,8 +29,8 @@ def _lines(text: str, path: Path) -> Mapping[str, str]:
     values: dict[str, str] = {}
     problems = []
     for binding in parse_stream(io.StringIO(text)):
-        # The text of a binding begins with the empty lines before it.
-        where = f"{path}:{binding.original.line + binding.original.string[: -len(binding.original.string.lstrip()) or None].count(chr(10))}"
+        text = binding.original.string  # it begins with the empty lines before it
+        where = f"{path}:{binding.original.line + text[: len(text) - len(text.lstrip())].count(_NEWLINE)}"
         if binding.error or (binding.key is not None and binding.value is None):
             problems.append(f"{where}: cannot be understood; write NAME=text, the text in quotes if it holds a # or a quote")
         elif binding.key in values:

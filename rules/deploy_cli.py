@@ -1,6 +1,6 @@
 """`NAME.json` beside `NAME.js`, as Auth0's Deploy CLI exports a rule: its order, and whether it is enabled.
 
-    {"enabled": true, "name": "mixpanel", "order": 2, "script": "./mixpanel.js", "stage": "login_success"}
+{"enabled": true, "name": "mixpanel", "order": 2, "script": "./mixpanel.js", "stage": "login_success"}
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def read_exported(path: Path) -> ExportedRule | None:
         raise FileUnusable(f"{path}: `order` must be a number")
     if enabled and stage != _STAGE:
         what = f"the stage {stage[:60]!r}" if isinstance(stage, str) else "a stage that is no text"
-        raise FileUnusable(f"{path}: has {what}; only rules of the stage {_STAGE!r} run here: set `enabled` to false, or remove it")
+        raise FileUnusable(
+            f"{path}: has {what}; only rules of the stage {_STAGE!r} run here: set `enabled` to false, or remove it"
+        )
     _check_script(path, rule)
     return ExportedRule(order=order, enabled=enabled)
 

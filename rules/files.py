@@ -76,7 +76,7 @@ def read_rule(path: Path) -> Rule:
 
 
 def read_text(path: Path, most: int, what: str) -> str:
-    """Returns the text of a file of at most so many bytes, without a byte order mark. Raises `FileUnusable` with a line that says what is wrong with it."""
+    """Returns the text of a file of at most so many bytes, without a byte order mark. Raises `FileUnusable`."""
     try:
         content = _read(path, most)
     except FileNotFoundError:

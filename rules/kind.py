@@ -78,5 +78,7 @@ def _begins_with(node: Node) -> FileKind:
         expression = expression.named_children[0]
     if what := _VALUES.get(expression.type):
         line = expression.start_point[0] + 1
-        return FileKind(RuleKind.OTHER, line, f"is {what}, not a function; a rule is `function (user, context, callback) {{ … }}`")
+        return FileKind(
+            RuleKind.OTHER, line, f"is {what}, not a function; a rule is `function (user, context, callback) {{ … }}`"
+        )
     return FileKind(RuleKind.RULE)

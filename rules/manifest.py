@@ -9,7 +9,8 @@
         enabled: false
         timeout: 5
 
-Rules that are named run first, in this order; the others follow in the order of their names. A file runs unless it says otherwise.
+Rules that are named run first, in this order; the others follow in the order of their names. Every rule of the folder runs
+unless it has `enabled: false`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Final
 
+from rules.rule import OnError
 from rules.yaml_file import Value, parse_yaml
 from shared.log_types import suggest, table
 from shared.suggestions import nearest
@@ -31,14 +32,6 @@ _MODULE: Final = re.compile(r"(@[a-z0-9][\w.-]*/)?[a-zA-Z0-9][\w.-]*")
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
 _SECONDS: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 _LONGEST: Final = 3600.0
-
-
-class OnError(StrEnum):
-    """What becomes of an event when a rule failed."""
-
-    DELIVER = "deliver"
-    HOLD = "hold"
-    DEAD_LETTER = "dead-letter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +112,7 @@ def _unknown(name: str, files: Collection[str]) -> str:
     if name.removesuffix(".js") in files:
         return f"a rule is named without `.js`: write {name.removesuffix('.js')!r}"
     meant = nearest(name, files)
-    return f"there is no file {name[:80]!r}.js in the folder" + (f"; did you mean {meant!r}?" if meant else "")
+    return f"there is no file {f'{name[:80]}.js'!r} in the folder" + (f"; did you mean {meant!r}?" if meant else "")
 
 
 def _flag(value: Value) -> bool:
@@ -144,7 +137,9 @@ def _events(value: Value) -> frozenset[str]:
 def _timeout(value: Value) -> float:
     text = value.text("`timeout`")
     if not _SECONDS.fullmatch(text) or not 0 < float(text) <= _LONGEST:
-        raise value.invalid(f"`timeout` must be a number of seconds above 0, up to {_LONGEST:g}, without a unit, not {text[:60]!r}")
+        raise value.invalid(
+            f"`timeout` must be a number of seconds above 0, up to {_LONGEST:g}, without a unit, not {text[:60]!r}"
+        )
     return float(text)
 
 
@@ -174,4 +169,3 @@ def _since(value: Value) -> datetime:
     except ValueError:
         raise value.invalid(f"`since` must be a date such as 2026-11-18T00:00:00Z, not {text[:60]!r}") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-

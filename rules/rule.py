@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 
 class RuleKind(StrEnum):
@@ -17,6 +19,14 @@ class RuleKind(StrEnum):
     ACTION = "action"
     #: No function at all.
     OTHER = "other"
+
+
+class OnError(StrEnum):
+    """What becomes of an event when a rule failed."""
+
+    DELIVER = "deliver"
+    HOLD = "hold"
+    DEAD_LETTER = "dead-letter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +43,8 @@ class Rule:
     events: frozenset[str] | None = None
     #: Seconds for this rule alone, within the chain's; None: the chain's.
     timeout: float | None = None
+    #: What becomes of an event when this rule failed; None: what holds for all rules.
+    on_error: OnError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +53,8 @@ class RuleSet:
 
     rules: tuple[Rule, ...]
     #: The global `configuration` of the rules; values may be secrets.
-    configuration: Mapping[str, str] = field(default_factory=dict)
+    configuration: Mapping[str, Any] = field(default_factory=dict)
     #: Pins of one's own: module to exact version.
     modules: Mapping[str, str] = field(default_factory=dict)
+    #: Events that are older run no rule.
+    since: datetime | None = None

@@ -1,4 +1,4 @@
-"""JavaScript source as a syntax tree: the door to tree-sitter. It never fails: what cannot be parsed is an `ERROR` node inside."""
+"""JavaScript source as a syntax tree: the door to tree-sitter. What cannot be parsed is an `ERROR` node; nothing is raised."""
 
 from __future__ import annotations
 
