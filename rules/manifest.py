@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from rules.rule import OnError
-from rules.yaml_file import Value, parse_yaml
+from rules.yaml_file import YamlValue, parse_yaml
 from shared.log_types import suggest, table
 from shared.suggestions import nearest
 
@@ -73,7 +73,7 @@ def parse_manifest(text: str, files: Collection[str]) -> Manifest:
     )
 
 
-def _rules(value: Value, files: Collection[str]) -> Sequence[RuleEntry]:
+def _rules(value: YamlValue, files: Collection[str]) -> Sequence[RuleEntry]:
     entries: dict[str, RuleEntry] = {}
     for item in value.items("`rules`"):
         entry = _entry(item)
@@ -85,7 +85,7 @@ def _rules(value: Value, files: Collection[str]) -> Sequence[RuleEntry]:
     return tuple(entries.values())
 
 
-def _entry(item: Value) -> RuleEntry:
+def _entry(item: YamlValue) -> RuleEntry:
     if item.is_text:
         return RuleEntry(name=_name(item), line=item.line)
     members = item.members("a rule", _RULE)
@@ -101,7 +101,7 @@ def _entry(item: Value) -> RuleEntry:
     )
 
 
-def _name(value: Value) -> str:
+def _name(value: YamlValue) -> str:
     name = value.text("the name of a rule")
     if "/" in name or "\\" in name or name in ("", ".", ".."):
         raise value.invalid(f"{name[:80]!r} is a path; a rule is named by its file's name in RULES_DIR, without folder and `.js`")
@@ -115,14 +115,14 @@ def _unknown(name: str, files: Collection[str]) -> str:
     return f"there is no file {f'{name[:80]}.js'!r} in the folder" + (f"; did you mean {meant!r}?" if meant else "")
 
 
-def _flag(value: Value) -> bool:
+def _flag(value: YamlValue) -> bool:
     word = value.text("`enabled`").lower()
     if word not in ("true", "false"):
         raise value.invalid(f"`enabled` must be true or false, not {word[:60]!r}")
     return word == "true"
 
 
-def _events(value: Value) -> frozenset[str]:
+def _events(value: YamlValue) -> frozenset[str]:
     codes = [(item, item.text("an event")) for item in value.items("`events`")]
     if not codes:
         raise value.invalid("`events` is empty; a rule that shall not run has `enabled: false`")
@@ -134,7 +134,7 @@ def _events(value: Value) -> frozenset[str]:
     return frozenset(code for _, code in codes)
 
 
-def _timeout(value: Value) -> float:
+def _timeout(value: YamlValue) -> float:
     text = value.text("`timeout`")
     if not _SECONDS.fullmatch(text) or not 0 < float(text) <= _LONGEST:
         raise value.invalid(
@@ -143,14 +143,14 @@ def _timeout(value: Value) -> float:
     return float(text)
 
 
-def _on_error(value: Value) -> OnError:
+def _on_error(value: YamlValue) -> OnError:
     word = value.text("`on_error`")
     if word not in tuple(OnError):
         raise value.invalid(f"`on_error` must be one of {', '.join(OnError)}, not {word[:60]!r}")
     return OnError(word)
 
 
-def _modules(value: Value) -> Mapping[str, str]:
+def _modules(value: YamlValue) -> Mapping[str, str]:
     pins = {}
     for name, version in value.members("`modules`").items():
         if not _MODULE.fullmatch(name):
@@ -162,7 +162,7 @@ def _modules(value: Value) -> Mapping[str, str]:
     return pins
 
 
-def _since(value: Value) -> datetime:
+def _since(value: YamlValue) -> datetime:
     text = value.text("`since`")
     try:
         moment = datetime.fromisoformat(text)

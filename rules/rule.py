@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 
 class RuleKind(StrEnum):
@@ -58,3 +58,7 @@ class RuleSet:
     modules: Mapping[str, str] = field(default_factory=dict)
     #: Events that are older run no rule.
     since: datetime | None = None
+
+
+#: Events that a rule runs on where nothing says otherwise. Auth0 documents no such list: it is ours.
+DEFAULT_EVENTS: Final = frozenset({"s", "ssa", "sens", "sepft", "seotpft", "seoobft", "sercft", "sertft"})

@@ -22,7 +22,7 @@ class YamlInvalid(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class YamlValue:
     """A value and where it stands."""
 
     node: yaml.Node
@@ -41,24 +41,26 @@ class Value:
             raise self.invalid(f"{what} must be a text, not {self._kind()}")
         return str(self.node.value)
 
-    def items(self, what: str) -> Sequence[Value]:
+    def items(self, what: str) -> Sequence[YamlValue]:
         """Returns the values of a list. Raises `YamlInvalid`."""
         if not isinstance(self.node, yaml.SequenceNode):
             raise self.invalid(f"{what} must be a list, not {self._kind()}")
-        return [Value(node) for node in self.node.value]
+        return [YamlValue(node) for node in self.node.value]
 
-    def members(self, what: str, known: Collection[str] | None = None) -> dict[str, Value]:
+    def members(self, what: str, known: Collection[str] | None = None) -> dict[str, YamlValue]:
         """Returns the members of a mapping. Raises `YamlInvalid` for a key twice, and for one that is not known."""
         if not isinstance(self.node, yaml.MappingNode):
             raise self.invalid(f"{what} must be a mapping, not {self._kind()}")
-        members: dict[str, Value] = {}
+        members: dict[str, YamlValue] = {}
         for key, node in self.node.value:
-            name = Value(key).text(f"a key of {what}")
+            name = YamlValue(key).text(f"a key of {what}")
             if name in members:
-                raise Value(key).invalid(f"{what} has the key {name!r} twice (first in line {members[name].line}); remove one")
+                raise YamlValue(key).invalid(
+                    f"{what} has the key {name!r} twice (first in line {members[name].line}); remove one"
+                )
             if known is not None and name not in known:
-                raise Value(key).invalid(f"{what} has no key {name[:60]!r}; {_hint(name, known)}")
-            members[name] = Value(node)
+                raise YamlValue(key).invalid(f"{what} has no key {name[:60]!r}; {_hint(name, known)}")
+            members[name] = YamlValue(node)
         return members
 
     def invalid(self, problem: str) -> YamlInvalid:
@@ -73,7 +75,7 @@ class Value:
         return repr(self.node.value[:60]) if self.is_text else "empty"
 
 
-def parse_yaml(text: str) -> Value | None:
+def parse_yaml(text: str) -> YamlValue | None:
     """Returns the only document of a text; None for an empty one. Raises `YamlInvalid`."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -85,7 +87,7 @@ def parse_yaml(text: str) -> Value | None:
         raise YamlInvalid(line, "holds a character that YAML does not allow; remove it") from None
     except RecursionError:
         raise YamlInvalid(1, "is nested too deeply") from None
-    return Value(node) if node is not None else None
+    return YamlValue(node) if node is not None else None
 
 
 def _hint(name: str, known: Collection[str]) -> str:

@@ -58,7 +58,11 @@ def _row(option: Option) -> str:
 
 
 def _roles(group: type[Group]) -> str:
-    others = {Role.LOG: "the commands that look at the log", Role.OBSERVABILITY: "all other commands"}
+    others = {
+        Role.LOG: "the commands that look at the log",
+        Role.RULES: "the commands that read rules",
+        Role.OBSERVABILITY: "all other commands",
+    }
     words = [others.get(role, f"`{role}`") for role in Role if role in group.roles]
     return " and ".join(", ".join(words).rsplit(", ", 1))
 

@@ -8,6 +8,7 @@ import typer
 
 from admin.cli import checkpoint, config, dead_letters, demo, explain, run, simulate, skip, status, tail, topics, types
 from admin.cli.help import Commands
+from admin.cli.rules import group as rules
 
 #: `--help` shows the panels in this order, and in each its commands and groups of commands.
 PANELS: Final = {
@@ -34,6 +35,7 @@ PANELS: Final = {
         simulate.listen,
         simulate.commands,
     ),
+    "Rules": (rules.commands,),
 }
 
 _TEXT: Final = """Auth0 tenant log events, delivered to your webhook at least once, none skipped.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from shared.errors import ConfigurationError, EnvironmentUnusable, PublishFailed
 
 if TYPE_CHECKING:
-    from shared.settings import Settings, TransportSettings
+    from shared.settings import RulesSettings, Settings, TransportSettings
     from shared.transport.port import Transport
 
 T = TypeVar("T")
@@ -58,6 +58,16 @@ def kafka_settings(otherwise: str) -> TransportSettings:
     if not settings.transport.bootstrap_servers:
         raise ConfigurationError([f"KAFKA_BOOTSTRAP_SERVERS is not set: {otherwise}"])
     return settings.transport
+
+
+def rules_settings() -> RulesSettings:
+    """For a command that reads rules. Raises `ConfigurationError`."""
+    from admin import compose
+    from shared.settings import Role, load
+
+    settings = load(Role.RULES)
+    compose.configure_log(settings, otherwise="console")
+    return settings.rules
 
 
 def _load() -> Settings:

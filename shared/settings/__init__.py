@@ -13,6 +13,7 @@ from shared.settings.groups import (
 )
 from shared.settings.loading import DOTENV, examine, load, log_format
 from shared.settings.option import Group, Role
+from shared.settings.rules import RulesSettings
 from shared.settings.settings import GROUPS, OptionRow, Settings
 from shared.settings.transport import KAFKA_DRAIN_BOUND, TransportSettings
 
@@ -28,6 +29,7 @@ __all__ = [
     "ObservabilitySettings",
     "OptionRow",
     "Role",
+    "RulesSettings",
     "Settings",
     "TransportSettings",
     "WebhookSettings",

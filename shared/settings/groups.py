@@ -97,7 +97,7 @@ class Auth0Settings(Group):
     """The tenant whose log is read, and the machine-to-machine application that may read it."""
 
     title: ClassVar = "Auth0"
-    roles: ClassVar = frozenset({Role.RUN, Role.PRODUCE})
+    roles: ClassVar = frozenset({Role.RUN, Role.PRODUCE, Role.RULES_TEST})
 
     domain: Annotated[str, Option("AUTH0_DOMAIN", tenant_domain, example="acme.eu.auth0.com")]
     """The tenant's domain."""

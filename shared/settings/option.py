@@ -31,6 +31,10 @@ class Role(StrEnum):
     LOG = "log"
     #: What the filter says of an entry, without a look at the log.
     EXPLAIN = "explain"
+    #: Commands that read rules; they ask nothing of the tenant.
+    RULES = "rules"
+    #: `rules test` with the tenant at hand.
+    RULES_TEST = "rules test"
     #: Commands that touch neither Auth0, nor the log, nor the webhook.
     OBSERVABILITY = "observability"
 

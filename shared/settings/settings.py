@@ -18,6 +18,7 @@ from shared.settings.groups import (
     WebhookSettings,
 )
 from shared.settings.option import Conflict, Group, Option, Role
+from shared.settings.rules import RulesSettings
 from shared.settings.sources import Entry, SettingError, SourceValue
 from shared.settings.transport import KAFKA_DRAIN_BOUND, TransportSettings
 
@@ -30,6 +31,7 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     WebhookSettings,
     DeliverySettings,
     LoopSettings,
+    RulesSettings,
     ObservabilitySettings,
 )
 
@@ -77,6 +79,7 @@ class Settings:
     webhook = _GroupOf(WebhookSettings)
     delivery = _GroupOf(DeliverySettings)
     loop = _GroupOf(LoopSettings)
+    rules = _GroupOf(RulesSettings)
     observability = _GroupOf(ObservabilitySettings)
 
     def secrets(self) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from rules.configuration import read_configuration
 from rules.files import FileUnusable
 from rules.loading import load_configuration, load_files, load_folder
-from rules.manifest import Manifest, OnError, parse_manifest
+from rules.manifest import Manifest, parse_manifest
+from rules.rule import OnError
 from rules.yaml_file import YamlInvalid
 from shared.errors import ConfigurationError
 
@@ -71,8 +72,8 @@ def test_everything_that_rules_yaml_says_of_a_rule_arrives(folder: Folder) -> No
     """
     rules = load_folder(folder("ab", rules_yaml=manifest)).rule_set
     b, a = rules.rules
-    assert (b.events, b.timeout, b.on_error) == ({"s", "sepft"}, 2.5, OnError.HOLD)
-    assert (a.events, a.timeout, a.on_error) == ({"ssa"}, None, None)
+    assert (b.events, b.timeout, b.on_error) == (frozenset({"s", "sepft"}), 2.5, OnError.HOLD)
+    assert (a.events, a.timeout, a.on_error) == (frozenset({"ssa"}), None, None)
     assert rules.modules == {"stripe": "8.222.0", "@slack/web-api": "6.0.0-rc.1"}
     assert rules.since == datetime(2026, 11, 18, tzinfo=UTC)
 

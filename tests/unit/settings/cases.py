@@ -14,6 +14,12 @@ ENOUGH = {
 OPTIONS = {option.name: option for group in GROUPS for option in group.options.values()}
 
 
+def role_of(name: str) -> Role:
+    """Returns a role that reads the option; `run` if that does."""
+    roles = next(group.roles for group in GROUPS for option in group.options.values() if option.name == name)
+    return Role.RUN if Role.RUN in roles else min(roles)
+
+
 def loaded(role: Role = Role.RUN, /, **environ: str) -> Settings:
     return load(role, {**ENOUGH, **environ}, None)
 

@@ -9,16 +9,16 @@ from pydantic import ValidationError
 
 from shared.errors import ConfigurationError
 from shared.settings import GROUPS, LoopSettings, Role, WebhookSettings, load
-from tests.unit.settings.cases import ENOUGH, OPTIONS, error, errors, loaded, value
+from tests.unit.settings.cases import ENOUGH, OPTIONS, error, errors, loaded, role_of, value
 from tests.unit.settings.test_values import SECRET
 
 
 def test_what_is_not_set_has_its_default() -> None:
     """docs/configuration.md, which is generated and compared, holds the values."""
-    settings = loaded()
+    settings = {role: loaded(role) for role in Role}
     for name, option in OPTIONS.items():
-        assert option.required or value(settings, name) == option.default
-    assert not settings.delivery.batched
+        assert option.required or value(settings[role_of(name)], name) == option.default
+    assert not settings[Role.RUN].delivery.batched
 
 
 def test_every_option_stands_once() -> None:

@@ -19,7 +19,7 @@ from shared.settings.headers import header_object
 from shared.settings.option import Option
 from shared.settings.urls import webhook_url
 from shared.words import BatchForm
-from tests.unit.settings.cases import OPTIONS, error, errors, loaded, value
+from tests.unit.settings.cases import OPTIONS, error, errors, loaded, role_of, value
 
 SECRET = base64.b64encode(b"hush" * 6).decode()
 AS_THEY_ARE = {
@@ -244,7 +244,7 @@ def test_a_number_is_taken_within_the_bounds_that_the_documentation_says(option:
     ):
         with pytest.raises(InvalidValue, match=f"^must be a {re.escape(says)}{'' if is_whole else ', without a unit'}$"):
             option.parser.read(text)
-    assert f"must be a {says}" in error(**{option.name: "none"})
+    assert f"must be a {says}" in error(role_of(option.name), **{option.name: "none"})
 
 
 @pytest.mark.parametrize("option", CHOICES, ids=_name)

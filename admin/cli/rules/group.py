@@ -1,0 +1,11 @@
+"""`rules`: Auth0 Rules on one's own machine."""
+
+from __future__ import annotations
+
+from admin.cli.help import Commands
+from admin.cli.rules import show
+
+commands = Commands("rules", "Look at Auth0 Rules, check and test them.")
+
+commands.command("list")(show.list_rules)
+commands.command("show")(show.show_rule)

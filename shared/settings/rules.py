@@ -1,0 +1,49 @@
+"""The options of the rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from shared.parsers import parser, seconds
+from shared.settings.option import Derived, Group, Option, Role
+
+
+@parser("path of a folder")
+def _folder(text: str) -> Path:
+    return Path(text)
+
+
+@parser("path of a file")
+def _file(text: str) -> Path:
+    """Who reads it says what is wrong with it."""
+    return Path(text)
+
+
+class RulesSettings(Group):
+    """Auth0 Rules: JavaScript functions that run on events. This release runs them with `auth0-webhooks rules test` only."""
+
+    title: ClassVar = "Rules"
+    roles: ClassVar = frozenset({Role.RULES, Role.RULES_TEST})
+
+    folder: Annotated[Path | None, Option("RULES_DIR", _folder, example="rules", unset="off")] = None
+    """The folder with the rules: a file `NAME.js` each, and `rules.yaml` if they need one."""
+    modules_given: Annotated[
+        Path | None,
+        Option(
+            "RULES_MODULES",
+            _folder,
+            example="/var/lib/auth0-webhooks/modules",
+            unset="`.modules` in `RULES_DIR`",
+            derived=Derived("RULES_DIR", lambda text: str(Path(text) / ".modules")),
+        ),
+    ] = None
+    """The folder that `auth0-webhooks rules install` puts the modules of the rules into."""
+    configuration: Annotated[Path | None, Option("RULES_CONFIGURATION", _file, example="rules-configuration.json")] = None
+    """A file with the `configuration` of the rules: a JSON object, or lines as in `.env`. Its values are secrets."""
+    timeout: Annotated[float, Option("RULES_TIMEOUT", seconds(most=3600))] = 20.0
+    """How long all rules of one event may take together, what goes on after their callbacks included."""
+
+    def modules(self, folder: Path) -> Path:
+        """Returns the folder of the modules, for rules in this folder."""
+        return self.modules_given or folder / ".modules"
