@@ -1,28 +1,23 @@
-"""What operators ask for while consumers run: this consumer reads the control table, acts, and writes its replies."""
+"""Events that operators want skipped while consumers run: this consumer reads their requests, acts, and writes its replies."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from consumer.dispatcher import Dispatcher
 from consumer.partitions.partition import Delivery, SkipState
 from consumer.partitions.window import Window
 from consumer.skip_protocol import CopyState, SkipParticipant
+from shared.control import ControlReader
 from shared.documents.skip import SkipDocuments, SkipRequest
-from shared.errors import PublishFailed, TransportUnusable
 from shared.logging import get_logger
-from shared.transport.port import Table, Transport
+from shared.transport.port import Table
 
-_EVERY: Final = 2.0  # seconds
-_OPEN_AGAIN: Final = 60.0  # seconds
-_LAST_LOOK: Final = 2.0  # seconds, at the most
 _COPIES: Final = {
     None: CopyState.LOST,
     SkipState.REQUESTED: CopyState.WAITING,
@@ -34,7 +29,7 @@ _COPIES: Final = {
 log = get_logger(__name__)
 
 
-class ControlRequests:
+class SkipRequests(ControlReader):
     """`clock`: seconds since the epoch."""
 
     def __init__(self, dispatcher: Dispatcher, window: Window, clock: Callable[[], float] = time.time) -> None:
@@ -42,54 +37,12 @@ class ControlRequests:
         self._window = window
         self._clock = clock
         self._me = SkipParticipant(id=secrets.token_hex(8), name=f"{socket.gethostname()}:{os.getpid()}")
-        self._table: Table | None = None
         self._documents = SkipDocuments()
         #: By log id the events that this consumer was asked to set aside, until what became of them is written down.
         self._events: dict[str, list[Delivery]] = {}
 
-    async def follow(self, transport: Transport) -> None:
-        """Looks every two seconds until cancelled. Without a control table only skips do not work, and that is logged."""
-        table = self._table = await self._open(transport)
-        progress = self._dispatcher.skip_progress
-        while True:
-            await self.look(table)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(progress.wait(), _EVERY)
-            progress.clear()
-
-    async def _open(self, transport: Transport) -> Table:
-        logged = ""
-        while True:
-            try:
-                return await transport.control()
-            except TransportUnusable as error:
-                if str(error) != logged:
-                    log.warning("skips asked for by an operator are not seen; trying again every minute", reason=str(error))
-                logged = str(error)
-            await asyncio.sleep(_OPEN_AGAIN)
-
-    async def close(self) -> None:
-        """Writes what became of the events, within a bound. `follow` must have ended, and the partitions be gone."""
-        if self._table is None:
-            return
-        try:
-            if self._events:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self.look(self._table), _LAST_LOOK)
-        finally:
-            await self._table.close()
-
-    async def look(self, table: Table) -> None:
-        try:
-            if await self._step(table):
-                await self._step(table)
-        except (PublishFailed, TransportUnusable) as error:
-            log.warning("the control table cannot be read or written at the moment", reason=str(error))
-            self._withhold()  # by the old documents: what has expired goes on
-
-    async def _step(self, table: Table) -> bool:
-        """Returns whether to look again at once."""
-        before, self._documents = self._documents, SkipDocuments.parse(await table.snapshot())
+    async def read(self, table: Table, documents: Mapping[str, bytes]) -> bool:
+        before, self._documents = self._documents, SkipDocuments.parse(documents)
         self._log_ignored(before)
         if not (self._documents.requests or self._documents.replies or self._events):
             return False
@@ -106,6 +59,14 @@ class ControlRequests:
         if not plan.writes:
             self._forget()
         return plan.look_again
+
+    def missed(self) -> None:
+        self._withhold()  # by the old documents: what has expired goes on
+
+    async def leave(self, table: Table) -> None:
+        """Writes what became of the events; the partitions are gone."""
+        if self._events and await self.read(table, await table.snapshot()):
+            await self.read(table, await table.snapshot())
 
     def _log_ignored(self, before: SkipDocuments) -> None:
         """Each once: not what `before` had."""

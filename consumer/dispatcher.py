@@ -63,6 +63,7 @@ class Dispatcher:
         self.open_calls = self._launcher.open
         self.share = self._launcher.set_share
         self.launch = self._launcher.launch
+        self.pause = self._launcher.pause
         self._stage = stage(self.ready_queue.add)
         self._withheld = WithheldEvents(
             self._stage, self.ready_queue, take_apart=self._take_apart, make_ready=self._make_ready, clock=clock

@@ -13,8 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from consumer.control import ControlRequests
+from consumer.control import SkipRequests
 from consumer.delivery_log import ConsumerLog
+from consumer.desired_state import DesiredState
 from consumer.dispatcher import Dispatcher
 from consumer.observer import ConsumerCounts, ConsumerObserver
 from consumer.partitions.commits import Commits
@@ -24,6 +25,7 @@ from consumer.policy import Policy
 from consumer.scheduling.circuit_breaker import Breaker, BreakerState
 from consumer.webhook import Webhook
 from shared import failpoints
+from shared.control import ControlReader
 from shared.logging import get_logger
 from shared.observers import all_of
 from shared.record import Record
@@ -45,6 +47,10 @@ class WorkerState:
     """One moment of a worker."""
 
     breaker: BreakerState
+    #: By an operator: no call begins.
+    paused: bool
+    #: This member's part of the concurrency limit.
+    share: int
     #: Events that are taken and not yet completed.
     in_window: int
     #: Open calls.
@@ -93,6 +99,10 @@ class Worker(RebalanceListener):
             jitter=jitter,
             clock=clock,
         )
+        self.desired = DesiredState(self._dispatcher.pause)
+        #: What acts on the control table, and what is set for it to look at once.
+        self.control_readers: Sequence[ControlReader] = (self.desired, SkipRequests(self._dispatcher, self._window))
+        self.control_wake = self._dispatcher.skip_progress
         self._transport: Transport | None = None
         self._share: int | None = None
         self._session = 0.0
@@ -106,18 +116,11 @@ class Worker(RebalanceListener):
         try:
             member = await unless_stopped(stop, transport.member(self))
             self._session = member.session
-            requests = ControlRequests(self._dispatcher, self._window)
-            following = asyncio.create_task(requests.follow(transport))
             try:
                 while not stop.is_set():
                     await self.turn(member)
-                    if following.done():
-                        following.result()  # raises an unexpected error: the process ends, and its supervisor starts it again
             finally:
                 await member.close()
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
-                await requests.close()
                 await self._commits.close()
         except Stopped:
             pass  # before the log could be reached
@@ -196,6 +199,8 @@ class Worker(RebalanceListener):
     def state(self) -> WorkerState:
         return WorkerState(
             breaker=self._breaker.state,
+            paused=self.desired.paused,
+            share=self._share or 0,
             in_window=self._window.taken,
             in_flight=len(self._dispatcher.open_calls),
             waiting_for_retry=self._dispatcher.ready_queue.waiting_for_retry,

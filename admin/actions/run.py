@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from admin.actions.status import status
 from admin.supervisor import supervise
 from consumer.worker import Worker
 from producer.poller import Poller
+from shared.control import following
 from shared.errors import EnvironmentUnusable
 from shared.logging import get_logger
 from shared.transport.port import Transport
@@ -39,7 +40,7 @@ class Leftover:
 
 async def serve(transport: Transport, loops: Sequence[Poller | Worker], stop: asyncio.Event, health: Path | None) -> None:
     """Run these loops until `stop`; then close the transport. Raises `EnvironmentUnusable`."""
-    async with _closing(transport, loops):
+    async with _closing(transport, loops), _following(transport, loops, stop):
         work = (loop.run(transport, stop) for loop in loops)
         await supervise(stop, _heartbeat(health, stop, *loops), log_each_minute(stop, *loops), *work)
 
@@ -57,7 +58,8 @@ async def once(transport: Transport, poller: Poller, worker: Worker, stop: async
             stop.set()
 
     try:
-        async with _closing(transport, (poller, worker)):
+        loops = (poller, worker)
+        async with _closing(transport, loops), _following(transport, loops, stop):
             await supervise(stop, log_each_minute(stop, poller, worker), poll(), worker.run(transport, stop))
             undelivered = sum(row.undelivered for row in await status(transport))
             return Leftover(undelivered, caught_up.is_set())
@@ -75,6 +77,13 @@ async def _closing(transport: Transport, loops: Sequence[Poller | Worker]) -> As
     finally:
         await transport.close()
         log_totals(loops, failed=failed)
+
+
+def _following(transport: Transport, loops: Sequence[Poller | Worker], stop: asyncio.Event) -> AbstractAsyncContextManager[None]:
+    """Follows the control table for these loops."""
+    workers = [loop for loop in loops if isinstance(loop, Worker)]
+    readers = [reader for worker in workers for reader in worker.control_readers]
+    return following(transport, readers, stop, wake=workers[0].control_wake if workers else None)
 
 
 async def _until_delivered(transport: Transport, stop: asyncio.Event) -> None:

@@ -96,6 +96,14 @@ class Breaker:
             if self.state is BreakerState.HALF_OPEN:
                 self.state, self.probe_at = BreakerState.OPEN, max(now, self._floor)
 
+    def come_back(self) -> None:
+        """No call began for a while, and the webhook may not be ready for all of them: one begins beside those that are open.
+
+        Does nothing unless the breaker is closed: a probe comes first.
+        """
+        if self.state is BreakerState.CLOSED:
+            self._ramp = 1 + len(self._current)
+
     def open(self, now: float) -> None:
         """Opens it, or keeps it open until another interval has passed."""
         self.state = BreakerState.OPEN

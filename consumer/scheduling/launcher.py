@@ -50,6 +50,7 @@ class Launcher:
         self._room, self._short_until = 0, -inf
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = inf
+        self._paused = False
         #: Calls that have no response yet.
         self.open: set[Delivery | Batch] = set()
 
@@ -59,8 +60,17 @@ class Launcher:
             self._rate_limiter.set_rate(self._policy.rate * calls / self._policy.concurrent_calls, self._clock())
         self.launch()
 
+    def pause(self, paused: bool) -> None:
+        """No call begins while it is paused; open ones end. Afterwards the calls come back as after an outage."""
+        self._paused = paused
+        if not paused:
+            self._breaker.come_back()
+            self.launch()
+
     def launch(self) -> None:
         """Starts whatever may start."""
+        if self._paused:
+            return None
         now = self._clock()
         short = now < self._short_until
         most = min(self.share, self._room) if short else self.share

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from admin.actions.run import serve
 from consumer.http.client import HttpWebhook
 from consumer.policy import Policy
 from consumer.scheduling.circuit_breaker import Breaker
@@ -16,6 +17,8 @@ from consumer.worker import Worker
 from shared.backoff import Backoff
 from shared.record import Record
 from shared.transport.port import Member, PartitionRecords, Position, Table
+from shared.transport.sqlite.file import File
+from shared.transport.sqlite.tables import CONTROL, SqliteTable
 from shared.transport.sqlite.transport import SqliteTransport
 from simulator.receiver import Receiver
 from tests.contract.harness import event, events, publish
@@ -154,20 +157,28 @@ async def test_while_positions_cannot_be_stored_no_more_than_the_window_is_sent(
     await log.close()
 
 
-async def test_an_unexpected_error_while_skips_are_followed_ends_the_worker_after_its_commits(
+async def test_an_unexpected_error_while_the_control_table_is_followed_ends_the_worker_after_its_commits(
     tmp_path: Path, receiver: Receiver
 ) -> None:
-    class BrokenControl(SqliteTransport):
-        async def control(self) -> Table:
-            await receiver.journal.wait_for(3, timeout=5)
+    class BrokenTable(SqliteTable):
+        async def snapshot(self) -> Mapping[str, bytes]:
+            if len(receiver.journal.delivered) < 3:
+                return {}
             raise LookupError("a bug")
 
+    class BrokenControl(SqliteTransport):
+        async def control(self) -> Table:
+            return BrokenTable(await File.open(tmp_path / "log.db"), CONTROL)
+
     await publish(log_in(tmp_path), events(0, 3))
-    log = BrokenControl(tmp_path / "log.db", retention_days=1, concurrent_calls=5)
     async with asyncio.timeout(10):
         with pytest.raises(LookupError):
-            await worker(receiver.url).run(log, asyncio.Event())
-    await log.close()
+            await serve(
+                BrokenControl(tmp_path / "log.db", retention_days=1, concurrent_calls=5),
+                [worker(receiver.url)],
+                asyncio.Event(),
+                health=None,
+            )
     assert await committed(tmp_path) == 4
 
 

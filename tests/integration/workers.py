@@ -14,6 +14,7 @@ from consumer.scheduling.batch import Batching
 from consumer.scheduling.circuit_breaker import Breaker
 from consumer.worker import Worker
 from shared.backoff import Backoff
+from shared.control import following
 from shared.event import Event
 from shared.transport.port import DeadLetter, Transport
 from shared.transport.sqlite.transport import SqliteTransport
@@ -68,13 +69,14 @@ def log_in(path: Path, calls: int = 5) -> SqliteTransport:
 @asynccontextmanager
 async def running(worker: Worker, log: Transport) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    task = asyncio.create_task(worker.run(log, stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
-        await log.close()
+    async with following(log, worker.control_readers, stop, wake=worker.control_wake):
+        task = asyncio.create_task(worker.run(log, stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await task
+    await log.close()
 
 
 async def committed(path: Path) -> int:

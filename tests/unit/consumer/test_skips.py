@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.control import ControlRequests
 from consumer.partitions.partition import SkipState
 from consumer.scheduling.batch import Batching
 from consumer.skip_protocol import CopyState, SkipParticipant
 from consumer.webhook import Attempt
+from shared.control import ControlFollower
 from shared.documents.skip import REPLIES, REQUESTS, SKEW, VERSION, SkipDocuments, SkipReply, SkipRequest, SkipStatus
 from shared.errors import TransportUnusable
 from shared.transport.port import Table
@@ -99,7 +99,7 @@ def test_a_process_that_is_frozen_between_two_calls_makes_no_second_one(loop: Ma
 
 def test_a_control_table_that_cannot_be_opened_is_tried_again(loop: ManualLoop) -> None:
     """The first failure was the last word for the life of the process."""
-    setup, tries = DispatcherSetup(loop), []
+    tries = []
 
     class Reachable(SqliteTransport):
         async def control(self) -> Table:
@@ -109,7 +109,7 @@ def test_a_control_table_that_cannot_be_opened_is_tried_again(loop: ManualLoop) 
             raise asyncio.CancelledError  # it is there: what follows is not this test's
 
     log = Reachable(Path("unused"), retention_days=1)
-    following = loop.create_task(ControlRequests(setup.dispatcher, setup.window).follow(log))
+    following = loop.create_task(ControlFollower([], asyncio.Event()).follow(log))
     for _ in range(4):
         loop.settle()
         loop.now += 60.1

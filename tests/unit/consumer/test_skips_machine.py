@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from admin.actions.skip import SkipOutcome, SkipReport, skip
-from consumer.control import ControlRequests
+from consumer.control import SkipRequests
 from consumer.webhook import Attempt, Call
+from shared.control import ControlFollower
 from shared.documents import dead_letter
 from shared.documents.skip import SkipDocuments
 from shared.errors import PublishFailed, TransportUnusable
@@ -78,7 +79,8 @@ class Consumer(DispatcherSetup):
     def __init__(self, machine: SkipsMachine) -> None:
         super().__init__(machine.loop, base=1.0, calls=2, dead_letters=WatchedDeadLetters(machine, self))
         self.control = Client(machine.accesses)
-        self.requests = ControlRequests(self.dispatcher, self.window, clock=machine.loop.time)
+        requests = SkipRequests(self.dispatcher, self.window, clock=machine.loop.time)
+        self.follower = ControlFollower([requests], asyncio.Event())
         self.looking: asyncio.Task[None] | None = None
 
 
@@ -296,7 +298,7 @@ class SkipsMachine(RuleBasedStateMachine):
     def look(self, number: int) -> None:
         consumer = self.consumers[number]
         if consumer.looking is None or consumer.looking.done():
-            consumer.looking = self.loop.create_task(consumer.requests.look(consumer.control))
+            consumer.looking = self.loop.create_task(consumer.follower.look(consumer.control))
             self.loop.settle()
 
     def calls(self) -> list[tuple[Consumer, Call]]:

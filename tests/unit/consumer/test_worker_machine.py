@@ -26,6 +26,7 @@ from consumer.webhook import Attempt, Call
 from consumer.worker import Worker
 from shared import commit_metadata
 from shared.backoff import Backoff
+from shared.documents import desired
 from shared.record import Record
 from shared.transport.port import PartitionRecords, Position
 from shared.words import BatchForm, Ordering
@@ -94,6 +95,8 @@ class WorkerMachine(RuleBasedStateMachine):
         #: What is on its way to the log, what was completed then, and whose it was.
         self.commit_under_way: CommitUnderWay | None = None
         self.steps = 0
+        #: The control table, which outlives the process.
+        self.table: dict[str, bytes] = {}
 
     @initialize(
         ordering=st.sampled_from(Ordering),
@@ -162,6 +165,8 @@ class WorkerMachine(RuleBasedStateMachine):
         self.skipped: set[Delivery] = set()
         #: Those of them that the last look allowed to be set aside.
         self.permitted: set[Delivery] = set()
+        self.paused = False
+        self.look()
         self.loop.settle(lambda: self.worker.share(self.share))
 
     # -- what the worker does, looked at as it does it
@@ -169,6 +174,7 @@ class WorkerMachine(RuleBasedStateMachine):
     def starts(self, call: Call) -> None:
         assert isinstance(call, Delivery) or self.policy.batching
         parts = self.parts(call)
+        assert not self.paused, "a call though delivery is paused"
         assert len(self.webhook.open) < self.share, "more calls than the share"
         assert self.loop.now >= self.short_until or len(self.webhook.open) < self.room, "a connection that cannot be had"
         assert self.loop.now - self.polled <= self.transport.session, "a call though the session is over"
@@ -388,6 +394,36 @@ class WorkerMachine(RuleBasedStateMachine):
         self.share = calls
         self.loop.settle(lambda: self.worker.share(calls))
 
+    # -- pauses
+
+    @rule(paused=st.booleans())
+    def an_operator_pauses_or_resumes(self, *, paused: bool) -> None:
+        self.ask_for_delivery(paused=paused)
+
+    @precondition(lambda self: self.steps % 3 == 0)
+    @rule(text=st.sampled_from([None, b"rubbish", b'{"v": 2}', b'{"v": 1, "paused": true}']))
+    def the_desired_state_is_lost(self, text: bytes | None) -> None:
+        """The last known state holds."""
+        self.table = {} if text is None else {desired.KEY: text}
+        self.look()
+
+    def ask_for_delivery(self, *, paused: bool) -> None:
+        wanted = desired.DesiredDelivery.new(paused=paused, by="ada", why="migration", now=self.loop.now)
+        self.table = {desired.KEY: wanted.encode()}
+        self.look()
+        assert self.worker.desired.known == wanted
+
+    def look(self) -> None:
+        before, found = self.paused, self.table.get(desired.KEY, b"")
+        self.paused = b'"paused": true' in found if b'"why"' in found else before
+        if before and not self.paused and self.worker.state.breaker is BreakerState.CLOSED:
+            self.current &= set(self.webhook.open)
+            self.ramp = 1 + len(self.current)
+        reading = self.loop.create_task(self.worker.desired.read(self.transport.letters, self.table))
+        self.loop.settle()
+        assert reading.result() is False
+        assert self.worker.state.paused is self.paused
+
     # -- dead letters and skips
 
     @precondition(lambda self: self.transport.letters.open)
@@ -518,7 +554,7 @@ class WorkerMachine(RuleBasedStateMachine):
     def no_event_waits_while_it_may_go(self) -> None:
         asleep = self.loop.now - self.polled > self.transport.session or self.loop.now < self.short_until
         closed = self.worker.state.breaker is BreakerState.CLOSED
-        if asleep or not closed or len(self.webhook.open) >= self.share or not self.has_room():
+        if asleep or self.paused or not closed or len(self.webhook.open) >= self.share or not self.has_room():
             return
         queue = self.worker._dispatcher.ready_queue
         assert not queue._again
@@ -550,6 +586,7 @@ class WorkerMachine(RuleBasedStateMachine):
             self.a_revocation_that_is_over_answers_what_to_commit()
         for number in self.unowned():
             self.assign(number)
+        self.ask_for_delivery(paused=False)
         for number in self.rounds():
             self.storing = number % 2 == 1  # a commit that is refused is made again
             self.turn()
