@@ -34,7 +34,7 @@ class FileUnusable(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BrokenRule:
+class RejectedFile:
     """A file that was meant as a rule and is none."""
 
     #: The file's name without its suffix.
@@ -45,18 +45,18 @@ class BrokenRule:
     kind: RuleKind = RuleKind.OTHER
 
 
-def read_folder(folder: Path) -> tuple[Sequence[Rule], Sequence[BrokenRule]]:
+def read_folder(folder: Path) -> tuple[Sequence[Rule], Sequence[RejectedFile]]:
     """Returns the rules of a folder by the order of their names, and the files that were meant as rules and are none.
 
     Raises `ConfigurationError` for a folder that cannot be read or holds neither.
     """
     rules: list[Rule] = []
-    broken: list[BrokenRule] = []
+    broken: list[RejectedFile] = []
     for path in _candidates(folder):
         try:
             rules.append(read_rule(path))
         except FileUnusable as error:
-            broken.append(BrokenRule(name=path.stem, path=path, problem=str(error), kind=error.kind))
+            broken.append(RejectedFile(name=path.stem, path=path, problem=str(error), kind=error.kind))
     if not rules and not broken:
         raise ConfigurationError([f"{folder}: holds no rule; a rule is a file NAME.js with `function (user, context, callback)`"])
     return rules, broken

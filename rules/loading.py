@@ -1,6 +1,6 @@
 """From a folder to a set of rules: the files, what is said about them, their configuration.
 
-What one file has wrong is a `BrokenRule` beside the others; what concerns all of them raises.
+What one file has wrong is a `RejectedFile` beside the others; what concerns all of them raises.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from rules.configuration import read_configuration
 from rules.deploy_cli import ExportedRule, read_exported
-from rules.files import BrokenRule, FileUnusable, read_folder, read_rule, read_text
-from rules.manifest import Manifest, parse_manifest
+from rules.files import FileUnusable, RejectedFile, read_folder, read_rule, read_text
+from rules.manifest import RulesManifest, parse_manifest
 from rules.rule import Rule, RuleSet
 from rules.yaml_file import YamlInvalid
 from shared.errors import ConfigurationError
@@ -31,7 +31,7 @@ class RuleFolder:
     #: In the order in which they run; those that are not enabled too.
     rule_set: RuleSet
     #: Not those that are not enabled.
-    broken: Sequence[BrokenRule]
+    broken: Sequence[RejectedFile]
     #: Where order and `enabled` come from, for a person.
     ordered_by: str
 
@@ -81,7 +81,7 @@ def load_configuration(path: Path | None) -> Mapping[str, Any]:
         raise ConfigurationError(str(error).splitlines()) from None
 
 
-def read_manifest(folder: Path, names: Sequence[str]) -> Manifest | None:
+def read_manifest(folder: Path, names: Sequence[str]) -> RulesManifest | None:
     """Reads `rules.yaml`; None where there is none. Raises `ConfigurationError`."""
     path = folder / MANIFEST
     other = path.with_suffix(".yml")
@@ -97,7 +97,7 @@ def read_manifest(folder: Path, names: Sequence[str]) -> Manifest | None:
         raise ConfigurationError([f"{path}:{error.line}: {error}"]) from None
 
 
-def _by_manifest(rules: Sequence[Rule], broken: Sequence[BrokenRule], manifest: Manifest) -> Sequence[Rule]:
+def _by_manifest(rules: Sequence[Rule], broken: Sequence[RejectedFile], manifest: RulesManifest) -> Sequence[Rule]:
     said = {entry.name: entry for entry in manifest.rules}
     names = [rule.name for rule in rules] + [one.name for one in broken]
     places = {name: place for place, name in enumerate((*said, *(name for name in names if name not in said)))}
@@ -111,12 +111,12 @@ def _by_manifest(rules: Sequence[Rule], broken: Sequence[BrokenRule], manifest: 
     return sorted(ordered, key=lambda rule: rule.order)
 
 
-def _not_disabled(broken: Sequence[BrokenRule], manifest: Manifest) -> Sequence[BrokenRule]:
+def _not_disabled(broken: Sequence[RejectedFile], manifest: RulesManifest) -> Sequence[RejectedFile]:
     disabled = {entry.name for entry in manifest.rules if not entry.enabled}
     return [one for one in broken if one.name not in disabled]
 
 
-def _by_exports(rules: Sequence[Rule], broken: Sequence[BrokenRule]) -> tuple[Sequence[Rule], Sequence[BrokenRule], str]:
+def _by_exports(rules: Sequence[Rule], broken: Sequence[RejectedFile]) -> tuple[Sequence[Rule], Sequence[RejectedFile], str]:
     """Rules that an export gives no place run after the others."""
     paths = {rule.name: rule.path.with_suffix(".json") for rule in rules}
     paths |= {one.name: one.path.with_suffix(".json") for one in broken}
@@ -130,14 +130,14 @@ def _by_exports(rules: Sequence[Rule], broken: Sequence[BrokenRule]) -> tuple[Se
     return placed, [*kept, *faulty], "NAME.json" if said else "names"
 
 
-def _exports(paths: Mapping[str, Path]) -> tuple[Mapping[str, ExportedRule], Sequence[BrokenRule]]:
+def _exports(paths: Mapping[str, Path]) -> tuple[Mapping[str, ExportedRule], Sequence[RejectedFile]]:
     said: dict[str, ExportedRule] = {}
     faulty = []
     for name, path in paths.items():
         try:
             exported = read_exported(path)
         except FileUnusable as error:
-            faulty.append(BrokenRule(name=name, path=path, problem=str(error)))
+            faulty.append(RejectedFile(name=name, path=path, problem=str(error)))
         else:
             said |= {name: exported} if exported else {}
     return said, faulty

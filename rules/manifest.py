@@ -49,7 +49,7 @@ class RuleEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class RulesManifest:
     rules: Sequence[RuleEntry] = ()
     #: For the rules that do not name their own.
     events: frozenset[str] | None = None
@@ -59,13 +59,13 @@ class Manifest:
     since: datetime | None = None
 
 
-def parse_manifest(text: str, files: Collection[str]) -> Manifest:
+def parse_manifest(text: str, files: Collection[str]) -> RulesManifest:
     """Reads `rules.yaml`; `files` are the names of the folder's rules. Raises `YamlInvalid` for the first thing that is wrong."""
     document = parse_yaml(text)
     if document is None or not (document.is_text or document.node.value):
-        return Manifest()
+        return RulesManifest()
     members = document.members("rules.yaml", _TOP)
-    return Manifest(
+    return RulesManifest(
         rules=_rules(members["rules"], files) if "rules" in members else (),
         events=_events(members["events"]) if "events" in members else None,
         modules=_modules(members["modules"]) if "modules" in members else {},

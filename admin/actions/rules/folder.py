@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rules.files import BrokenRule
+from rules.files import RejectedFile
 from rules.loading import RuleFolder, load_folder
 from rules.rule import DEFAULT_EVENTS, Rule, RuleKind
 from shared.errors import ConfigurationError
@@ -80,5 +80,5 @@ def _usable(rule: Rule) -> RuleRow:
     )
 
 
-def _broken(broken: BrokenRule) -> RuleRow:
+def _broken(broken: RejectedFile) -> RuleRow:
     return RuleRow(rule=broken.name, state="broken", kind=broken.kind, file=str(broken.path), problem=broken.problem)

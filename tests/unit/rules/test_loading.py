@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rules.configuration import read_configuration
 from rules.files import FileUnusable
 from rules.loading import load_configuration, load_files, load_folder
-from rules.manifest import Manifest, parse_manifest
+from rules.manifest import RulesManifest, parse_manifest
 from rules.rule import OnError
 from rules.yaml_file import YamlInvalid
 from shared.errors import ConfigurationError
@@ -140,7 +140,7 @@ def test_any_text_is_a_manifest_or_is_refused_with_a_line_of_it(text: str) -> No
             assert 1 <= found.line <= len(text.splitlines()) + 1
             assert str(found)
         case _:
-            assert isinstance(found, Manifest)
+            assert isinstance(found, RulesManifest)
 
 
 @pytest.mark.parametrize(
