@@ -1,0 +1,131 @@
+// A rule process: it compiles the rules once, then runs chains, many at a time, for the parent at the other end of its socket.
+'use strict';
+
+const guards = require('./guards.js');
+const { Frames } = require('./frames.js');
+const { compile } = require('./compile.js');
+const { Chain, UnauthorizedError, exceptionText } = require('./chain.js');
+const { current, outside } = require('./context.js');
+const work = require('./work.js');
+const calls = require('./calls.js');
+const auth0 = require('./auth0.js');
+const modules = require('./modules.js');
+const { probe } = require('./probe.js');
+
+require('./console.js').capture();
+const reallyExit = guards.install();
+
+const rules = new Map(); // name → {name, timeout, call}
+const chains = new Map(); // id → chain
+const waiting = new Map(); // number of a call of `auth0` → {resolve, reject}
+const facts = { accessToken: undefined, domain: undefined, baseUrl: undefined };
+let lastCall = 0;
+
+const handlers = {
+  init(message) {
+    Object.assign(facts, message.auth0);
+    calls.install(message);
+    const broken = [];
+    const names = globals(message);
+    for (const rule of message.rules) {
+      try {
+        const factory = compile(rule.name, rule.source, Object.keys(names));
+        rules.set(rule.name, { name: rule.name, timeout: rule.timeout, run: factory(...Object.values(names)) });
+      } catch (error) {
+        broken.push({ name: rule.name, message: String(error && error.message), line: (error && error.line) || null });
+        rules.set(rule.name, { name: rule.name, run: () => { throw error; } });
+      }
+    }
+    frames.send({ is: 'ready', broken });
+  },
+  run(message) {
+    const chain = new Chain(message, rules, note, done);
+    chains.set(chain.id, chain);
+    chain.start();
+  },
+  return({ call, value, error }) {
+    const promise = waiting.get(call);
+    if (!promise) return;
+    waiting.delete(call);
+    if (!error) promise.resolve(value);
+    else promise.reject(Object.assign(new Error(error.message), { statusCode: error.status }));
+  },
+  facts({ auth0: newer }) {
+    Object.assign(facts, newer);
+  },
+  ping() {
+    frames.sendNow({ is: 'pong' });
+  },
+  probe(message) {
+    probe(message).then((problems) => frames.send({ is: 'probed', problems }));
+  },
+};
+
+const frames = new Frames(
+  Number(process.argv[2]),
+  (message) => handlers[message.is](message),
+  () => reallyExit(0),
+);
+work.watch(note);
+
+process.on('uncaughtException', late);
+process.on('unhandledRejection', late);
+
+/** Tells the parent which rule is at work, where it is the only chain: if nothing comes any more, that rule is why. */
+function note(step) {
+  const { chain, index } = step;
+  if (chain.noted === index || chains.size > 1) return;
+  chain.noted = index;
+  frames.sendNow({ is: 'at', id: chain.id, rule: index });
+}
+
+function done(chain) {
+  chains.delete(chain.id);
+  frames.sendText(chain.text());
+}
+
+function late(error) {
+  const step = current();
+  if (!step) console.error('an exception outside of any rule:', error);
+  else if (step.chain.thrown(step, error)) frames.send({ is: 'late', rule: step.rule.name, text: exceptionText(step, error) });
+}
+
+/** A call of `auth0`, made by the parent. */
+function call(step, method, [id, data]) {
+  const number = (lastCall += 1);
+  const record = calls.begin(step, 'PATCH', `${facts.baseUrl || 'https://auth0.invalid/api/v2'}/users/${encodeURIComponent(id)}`);
+  return new Promise((resolve, reject) => {
+    waiting.set(number, { resolve, reject });
+    outside(() => frames.send({ is: 'call', call: number, id: step ? step.chain.id : null, method, args: [id, data] }));
+  }).then(
+    (value) => {
+      record.end(200);
+      return value;
+    },
+    (error) => {
+      record.end(error.statusCode, error);
+      throw error;
+    },
+  );
+}
+
+/** Returns what a rule sees beside the globals of Node.js: name → value. The modules that Auth0 had as globals become some here. */
+function globals({ configuration, modules: dir }) {
+  const require = modules.moduleRequire({ dir });
+  for (const [name, member] of Object.entries(Object.getOwnPropertyDescriptors(modules.globals(require)))) {
+    if (!(name in globalThis)) Object.defineProperty(globalThis, name, { ...member, configurable: true });
+  }
+  return {
+    require,
+    configuration: frozen(configuration),
+    auth0: auth0.proxy(facts, call),
+    global: globalThis,
+    UnauthorizedError,
+  };
+}
+
+/** Freezes JSON to its ends. */
+function frozen(value) {
+  if (value && typeof value === 'object') Object.values(Object.freeze(value)).forEach(frozen);
+  return value;
+}

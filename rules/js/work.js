@@ -1,0 +1,55 @@
+// What a step has under way: the timers, sockets and requests that it started. A chain is done when its steps have none left.
+//
+// Counted is what would keep Node.js alive: a socket that an agent keeps for the next request, or an unref'ed timer, is not. A
+// request on such a kept socket is counted by `begin` and `end` (calls.js), since the socket belongs to the step that opened it.
+'use strict';
+
+const { createHook } = require('node:async_hooks');
+const { current } = require('./context.js');
+
+const TYPES = new Set([
+  ...['Timeout', 'Immediate', 'TCPWRAP', 'PIPEWRAP', 'UDPWRAP', 'TCPCONNECTWRAP', 'PIPECONNECTWRAP'],
+  ...['GETADDRINFOREQWRAP', 'GETNAMEINFOREQWRAP', 'QUERYWRAP', 'FSREQCALLBACK', 'FSREQPROMISE'],
+  ...['PBKDF2REQUEST', 'SCRYPTREQUEST', 'RANDOMBYTESREQUEST', 'KEYPAIRGENREQUEST', 'SIGNREQUEST', 'HASHREQUEST', 'DERIVEBITSREQUEST'],
+]);
+
+const owners = new Map(); // async id → step
+
+/** Starts to count. `onTurn` gets the step to which each callback belongs. */
+exports.watch = function watch(onTurn) {
+  createHook({
+    init(id, type, _trigger, resource) {
+      if (!TYPES.has(type)) return;
+      const step = current();
+      if (!step) return;
+      owners.set(id, step);
+      step.resources.set(id, resource);
+    },
+    before(id) {
+      const step = owners.get(id) || current();
+      if (step) onTurn(step);
+    },
+    destroy(id) {
+      const step = owners.get(id);
+      if (!step) return;
+      owners.delete(id);
+      step.resources.delete(id);
+    },
+  }).enable();
+};
+
+/** Returns whether the step has something under way. */
+exports.busy = function busy(step) {
+  if (step.requests > 0) return true;
+  for (const resource of step.resources.values()) {
+    if (resource._destroyed === true) continue;
+    if (typeof resource.hasRef !== 'function' || resource.hasRef()) return true;
+  }
+  return false;
+};
+
+/** Forgets a step: what it still has under way goes on, uncounted. */
+exports.leave = function leave(step) {
+  for (const id of step.resources.keys()) owners.delete(id);
+  step.resources.clear();
+};
