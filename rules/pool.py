@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any, Final
 
 from rules.outcome import ChainRun
-from rules.session import BrokenRule, Job, ProcessLost, RuleSession, SessionSetup
+from rules.session import Job, ProcessLost, RuleSession, SessionSetup, UncompiledRule
 from shared.backoff import Doubling
 from shared.errors import EnvironmentUnusable
 from shared.logging import get_logger
@@ -38,7 +38,7 @@ class SessionPool:
         """The processes that take chains."""
         return [session.pid for session in self._usable()]
 
-    async def start(self) -> tuple[BrokenRule, ...]:
+    async def start(self) -> tuple[UncompiledRule, ...]:
         """Starts one process, and the others behind it. Returns the rules that do not compile. Raises `EnvironmentUnusable`."""
         session = RuleSession(self._setup, self._on_change)
         try:

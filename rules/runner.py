@@ -18,7 +18,7 @@ from rules.outcome import ChainRun, RuleOutcome, Step
 from rules.pool import Quarantine, SessionPool
 from rules.process import ProcessCommand
 from rules.rule import Rule, RuleSet
-from rules.session import BrokenRule, Job, Loss, ProcessLost, SessionSetup
+from rules.session import Job, Loss, ProcessLost, SessionSetup, UncompiledRule
 from rules.strikes import Strikes
 from shared.errors import EnvironmentUnusable
 from shared.logging import get_logger
@@ -65,7 +65,7 @@ class RuleRunner:
         """The rule processes that take chains."""
         return self._pool.pids if self._pool else []
 
-    async def start(self, rules: RuleSet) -> tuple[BrokenRule, ...]:
+    async def start(self, rules: RuleSet) -> tuple[UncompiledRule, ...]:
         """Waits until the rules are loaded. Returns those that do not compile; where they run, they fail.
 
         Raises `EnvironmentUnusable`.

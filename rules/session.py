@@ -49,7 +49,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BrokenRule:
+class UncompiledRule:
     """A rule that does not compile."""
 
     name: str
@@ -111,7 +111,7 @@ class RuleSession:
     """`on_change` is called when a chain or the process ends."""
 
     def __init__(self, setup: SessionSetup, on_change: Callable[[], None]) -> None:
-        self.broken: tuple[BrokenRule, ...] = ()
+        self.broken: tuple[UncompiledRule, ...] = ()
         #: It gets no more chains.
         self.silent = False
         self.lost = False
@@ -161,7 +161,7 @@ class RuleSession:
         except ProcessLost as lost:
             raise EnvironmentUnusable(f"a rule process ended at its start: {lost}") from None
         self.broken = tuple(
-            BrokenRule(name=one["name"], message=excerpt(one["message"], 500), line=one["line"]) for one in ready["broken"]
+            UncompiledRule(name=one["name"], message=excerpt(one["message"], 500), line=one["line"]) for one in ready["broken"]
         )
 
     async def _probe(self) -> None:
