@@ -53,8 +53,10 @@ class DesiredState(ControlReader):
         changes, self.known = found.paused != self.paused, found
         if changes:
             self._apply(found.paused)
-            what = "paused by an operator: no call begins" if found.paused else "resumed by an operator"
-            log.warning(f"delivery is {what}", by=found.by, why=found.why)
+            sentence = (
+                "delivery is paused by an operator: no call begins" if found.paused else "delivery is resumed by an operator"
+            )
+            log.warning(sentence, by=found.by, why=found.why)
 
     def _hold(self, reason: str) -> None:
         """Logs each reason once in a row."""

@@ -91,9 +91,7 @@ class ControlFollower:
             await asyncio.sleep(_SAID_AFTER)
             if reason != logged:
                 log.warning(
-                    "the control table cannot be used: pauses and skips asked for by an operator are not seen, and `status` does "
-                    "not see this process; delivery goes on, trying again every minute",
-                    reason=reason,
+                    "what operators ask for is not seen, nor this process by status; tried again each minute", reason=reason
                 )
             logged = reason
             await asyncio.sleep(_OPEN_AGAIN - _SAID_AFTER)
