@@ -53,10 +53,10 @@ class DesiredState(ControlReader):
         changes, self.known = found.paused != self.paused, found
         if changes:
             self._apply(found.paused)
-            sentence = (
-                "delivery is paused by an operator: no call begins" if found.paused else "delivery is resumed by an operator"
-            )
-            log.warning(sentence, by=found.by, why=found.why)
+        if changes and found.paused:
+            log.warning("delivery is paused by an operator: no call begins", by=found.by, why=found.why)
+        elif changes:
+            log.warning("delivery is resumed by an operator", by=found.by, why=found.why)
 
     def _hold(self, reason: str) -> None:
         """Logs each reason once in a row."""
