@@ -25,6 +25,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 from shared import masking
 from shared.log_console import ConsoleRenderer
 from shared.log_writer import LogWriter
+from shared.terminal import fitted
 from shared.text import visible
 
 Verbosity = Literal["debug", "info", "warning", "error"]
@@ -83,7 +84,8 @@ def explain_exit(sentence: str, *, because: BaseException | None = None, **field
         get_logger(__name__).error(sentence, exc_info=because, **fields)
     else:
         trace = "".join(traceback.format_exception(because)) if because else ""
-        _standard_error().write(f"error: {visible(masking.masked(sentence))}\n{masking.masked(trace)}")
+        line = fitted(f"error: {visible(masking.masked(sentence))}", _STANDARD_ERROR)
+        _standard_error().write(f"{line}\n{masking.masked(trace)}")
 
 
 def finish() -> None:

@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from admin.actions.log_ids import may_mean, resolve
 from shared.documents import dead_letter as documents
+from shared.errors import ConfigurationError
+from shared.text import visible
 from shared.transport.port import DeadLetter, Transport
 
 
@@ -15,6 +18,7 @@ from shared.transport.port import DeadLetter, Transport
 class Choice:
     """Which dead letters; everything that is given must match."""
 
+    #: Whole, or their unique beginnings.
     log_ids: Collection[str] = ()
     types: Collection[str] = ()
     since: datetime | None = None
@@ -28,7 +32,7 @@ class Choice:
 
     def takes(self, dead_letter: DeadLetter) -> bool:
         return (
-            (not self.log_ids or dead_letter.log_id in self.log_ids)
+            (not self.log_ids or any(may_mean(given, dead_letter.log_id) for given in self.log_ids))
             and (not self.types or type_of(dead_letter) in self.types)
             and (self.since is None or dead_letter.time >= self.since.timestamp())
             and (self.until is None or dead_letter.time < self.until.timestamp())
@@ -41,14 +45,55 @@ def type_of(dead_letter: DeadLetter) -> str:
     return dict(dead_letter.record.headers).get("type", b"").decode("ascii", "backslashreplace")
 
 
-async def chosen(transport: Transport, choice: Choice) -> Sequence[DeadLetter]:
-    """Returns them, the oldest first; one that cannot be read is left out and logged. Raises `TransportUnusable`."""
-    table = await transport.dead_letters()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What a choice takes, the oldest first."""
+
+    dead_letters: Sequence[DeadLetter]
+    #: How many dead letters it does not take.
+    others: int
+
+
+async def chosen(transport: Transport, choice: Choice) -> Chosen:
+    """One that cannot be read is left out and logged.
+
+    Raises `TransportUnusable`, and `ConfigurationError` for an id that is no dead letter or begins several.
+    """
+    table, others = await transport.dead_letters(), 0
+    found: list[DeadLetter] = []
     try:
-        found = [dead_letter async for dead_letter in documents.scan(table) if choice.takes(dead_letter)]
+        async for dead_letter in documents.scan(table):
+            if choice.takes(dead_letter):
+                found.append(dead_letter)
+            else:
+                others += 1
     finally:
         await table.close()
-    return sorted(found, key=lambda dead_letter: (dead_letter.time, dead_letter.log_id))
+    taken = found if not choice.log_ids else _named(choice.log_ids, found)
+    in_order = sorted(taken, key=lambda dead_letter: (dead_letter.time, dead_letter.log_id))
+    return Chosen(dead_letters=in_order, others=others + len(found) - len(taken))
+
+
+def _named(log_ids: Collection[str], found: Sequence[DeadLetter]) -> list[DeadLetter]:
+    by_id = {dead_letter.log_id: dead_letter for dead_letter in found}
+    meant = {given: resolve(given, by_id) for given in log_ids}
+    unknown = [visible(given) for given, log_id in meant.items() if log_id is None]
+    if unknown:
+        raise ConfigurationError([f"{given} is no dead letter; see `auth0-webhooks dead-letters list`" for given in unknown])
+    return [by_id[log_id] for log_id in {log_id for log_id in meant.values() if log_id is not None}]
+
+
+def user_of(dead_letter: DeadLetter) -> str:
+    """The event's user id; empty for an event of no user, whose key is its log id."""
+    key = (dead_letter.record.key or b"").decode("utf-8", "backslashreplace")
+    return "" if key == dead_letter.log_id else key
+
+
+def outcome_of(dead_letter: DeadLetter) -> str:
+    """What its last attempt gave, in a word or two."""
+    if dead_letter.status is not None:
+        return str(dead_letter.status)
+    return "no response" if dead_letter.attempts else "not tried"
 
 
 async def retry(transport: Transport, which: Sequence[DeadLetter], *, rate: float) -> AsyncIterator[DeadLetter]:

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from admin.cli.help import Commands
-from admin.cli.options import LOG_ID, TIME, TYPE, argument, option, rate, words
-from admin.cli.output import say, show_json, show_table
+from admin.cli.options import COUNT, LOG_ID, TIME, TYPE, argument, option, rate, words
+from admin.cli.output import say, show_body, show_json, show_table
+from admin.cli.usage import quoted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from admin.actions.dead_letters import Choice
+    from admin.actions.dead_letters import Choice, Chosen
     from shared.transport.port import DeadLetter, Transport
 
     Action = Callable[[Transport, Sequence[DeadLetter]], AsyncIterator[DeadLetter]]
 
+#: Rows of a table without `--limit`.
+_SHOWN: Final = 100
+
 commands = Commands("dead-letters", "Look at events that were given up, retry or remove them.")
 
 Types = Annotated[list[str] | None, option("--type", TYPE, "Only events of this type; may be given several times.")]
-Since = Annotated[datetime | None, option("--since", TIME, "Only those set aside since: 2026-07-31, or 2026-07-31T18:30; UTC.")]
+Since = Annotated[datetime | None, option("--since", TIME, "Only those set aside since: 2026-07-31, 2026-07-31T18:30 (UTC), 2h.")]
 Until = Annotated[datetime | None, option("--until", TIME, "Only those set aside before.")]
 Reason = Annotated[str, option("--reason", words("WORDS"), "Only those whose reason contains this.")]
-Ids = Annotated[list[str] | None, argument(LOG_ID, "Which; none: all that the options match.")]
+Ids = Annotated[list[str] | None, argument(LOG_ID, "Log ids, or their beginnings; none: all that the options match.")]
 Everything = Annotated[bool, typer.Option("--all", help="Every dead letter, where nothing else says which.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -34,37 +38,51 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @commands.command("list")
 def list_dead_letters(
-    types: Types = None, since: Since = None, until: Until = None, reason: Reason = "", as_json: Json = False
+    types: Types = None,
+    since: Since = None,
+    until: Until = None,
+    reason: Reason = "",
+    limit: Annotated[int | None, option("--limit", COUNT, "At most so many; if not given, 100, and all as JSON.")] = None,
+    as_json: Json = False,
 ) -> None:
     """List dead letters, the oldest first.
 
     Examples:
       auth0-webhooks dead-letters list
-      auth0-webhooks dead-letters list --type fp --since 2026-07-31
+      auth0-webhooks dead-letters list --type fp --since 2h --limit 20
     """
+    from admin.actions import dead_letters as actions
     from admin.cli.context import with_transport
 
     choice = _choice(None, types, since, until, reason)
-    found = with_transport(lambda transport: _chosen(transport, choice))
+    found = with_transport(lambda transport: actions.chosen(transport, choice))
     if as_json:
-        show_json(list(map(_fields, found)))
+        show_json(list(map(_fields, found.dead_letters[:limit])))
     else:
-        _print_table(found)
+        _print_table(found, choice, limit or _SHOWN)
 
 
 @commands.command()
-def show(log_id: Annotated[str, argument(LOG_ID, "Of its event.")]) -> None:
+def show(
+    log_id: Annotated[str, argument(LOG_ID, "Its log id, or the beginning of it.")],
+    event: Annotated[bool, typer.Option("--event", help="Print only its event, indented.")] = False,
+) -> None:
     """Show one dead letter with its event, as JSON.
 
     Examples:
       auth0-webhooks dead-letters show 90020261129183000000
+      auth0-webhooks dead-letters show 90020261129183000000 --event
     """
+    from admin.actions import dead_letters as actions
     from admin.cli.context import with_transport
 
     choice = _choice([log_id], None, None, None, "")
-    (found,) = with_transport(lambda transport: _chosen(transport, choice))
-    event = (found.record.value or b"").decode("utf-8", "backslashreplace")
-    show_json({**_fields(found), "offset": found.record.offset, "event": event})
+    (found,) = with_transport(lambda transport: actions.chosen(transport, choice)).dead_letters
+    body = found.record.value or b""
+    if event:
+        show_body(body, indent=2)
+    else:
+        show_json({**_fields(found), "offset": found.record.offset, "event": body.decode("utf-8", "backslashreplace")})
 
 
 @commands.command()
@@ -117,36 +135,27 @@ def purge(
 
 def _act(choice: Choice, verb: str, how: str, done: str, *, yes: bool, action: Action) -> None:
     """Count first, ask, then act; what was done before an error is said too."""
+    from admin.actions import dead_letters as actions
     from admin.cli.confirm import confirm
     from admin.cli.context import with_transport
+    from admin.cli.progress import progress
 
     async def work(transport: Transport) -> None:
-        which = await _chosen(transport, choice)
+        found = await actions.chosen(transport, choice)
+        which = found.dead_letters
         if not which:
-            say("no dead letter matches; nothing was done")
-        elif confirm(f"{verb} {_count(which)} {how}?", yes=yes):
+            say(f"{_none(found, choice)}; nothing was done")
+        elif confirm(f"{verb} {_named(which)} {how}?", yes=yes):
             count = 0
             try:
-                async for _ in action(transport, which):
-                    count += 1
+                with progress(len(which)) as step:
+                    async for _ in action(transport, which):
+                        count += 1
+                        step()
             finally:
                 say(f"{count} of {_count(which)} {done}")
 
     with_transport(work)
-
-
-async def _chosen(transport: Transport, choice: Choice) -> Sequence[DeadLetter]:
-    """Raises `ConfigurationError` for an id that is no dead letter."""
-    from admin.actions import dead_letters as actions
-    from shared.errors import ConfigurationError
-
-    found = await actions.chosen(transport, choice)
-    unknown = set(choice.log_ids) - {dead_letter.log_id for dead_letter in found}
-    if unknown:
-        raise ConfigurationError(
-            [f"{log_id} is no dead letter (`auth0-webhooks dead-letters list`)" for log_id in sorted(unknown)]
-        )
-    return found
 
 
 def _choice(
@@ -169,24 +178,48 @@ def _count(found: Sequence[DeadLetter]) -> str:
     return f"{len(found)} dead letter{'' if len(found) == 1 else 's'}"
 
 
+def _named(found: Sequence[DeadLetter]) -> str:
+    """For the question: a single one by its whole id, of which perhaps only the beginning was typed."""
+    return f"the dead letter {found[0].log_id}" if len(found) == 1 else _count(found)
+
+
+def _none(found: Chosen, choice: Choice) -> str:
+    if not found.others:
+        return "there is no dead letter"
+    others = "1 other" if found.others == 1 else f"{found.others} others"
+    return f"no dead letter matches {_options_of(choice)}; there {'is' if found.others == 1 else 'are'} {others}"
+
+
+def _options_of(choice: Choice) -> str:
+    moments = (("--since", choice.since), ("--until", choice.until))
+    given = [f"--type {code}" for code in choice.types]
+    given += [f"{name} {moment.isoformat(timespec='seconds')}" for name, moment in moments if moment]
+    return " ".join([*given, *([f"--reason {quoted(choice.reason)}"] if choice.reason else [])])
+
+
 def _fields(dead_letter: DeadLetter) -> dict[str, object]:
-    from admin.actions.dead_letters import type_of
+    from admin.actions.dead_letters import outcome_of, type_of, user_of
 
     return {
         "log_id": dead_letter.log_id,
         "type": type_of(dead_letter),
+        "user": user_of(dead_letter),
         "time": datetime.fromtimestamp(dead_letter.time, UTC).isoformat(timespec="seconds"),
         "attempts": dead_letter.attempts,
         "status": dead_letter.status,
+        "last_outcome": outcome_of(dead_letter),
         "reason": dead_letter.reason,
         "partition": dead_letter.partition,
     }
 
 
-def _print_table(found: Sequence[DeadLetter]) -> None:
-    if found:
-        rows = map(_fields, found)
-        names = ("log_id", "type", "time", "attempts", "status", "reason")
-        heads = ("log id", "type", "set aside", "attempts", "status", "reason")
-        show_table(heads, ([fields[name] or "-" for name in names] for fields in rows))
-    say(_count(found))
+def _print_table(found: Chosen, choice: Choice, limit: int) -> None:
+    if not found.dead_letters:
+        say(_none(found, choice))
+        return
+    names = ("log_id", "type", "user", "time", "attempts", "last_outcome", "reason")
+    heads = ("log id", "type", "user", "set aside", "attempts", "last outcome", "reason")
+    rows = map(_fields, found.dead_letters[:limit])
+    show_table(heads, ([fields[name] or "-" for name in names] for fields in rows), whole=("log id", "user"))
+    more = len(found.dead_letters) - limit
+    say(_count(found.dead_letters) if more <= 0 else f"and {more} more; --limit {limit + more} lists all")

@@ -6,34 +6,17 @@ the options. Nothing is cut, whatever the width of the terminal. `rich` has pane
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from admin.cli import usage
+from admin.cli.docstring import split_examples, summary
 from admin.exits import Exit
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_EXAMPLES: Final = "\n\nExamples:\n"
-_SENTENCE: Final = re.compile(r"(.+?[.])(\s|$)", re.DOTALL)
-
-
-def summary(help_text: str | None) -> str:
-    """Returns the first sentence, on one line."""
-    text = inspect.cleandoc(help_text or "")
-    found = _SENTENCE.match(text)
-    return " ".join((found[1] if found else text).split())
-
-
-def split_examples(help_text: str | None) -> tuple[str, list[str]]:
-    """Returns the text without its examples, and the examples."""
-    text, _, examples = inspect.cleandoc(help_text or "").partition(_EXAMPLES)
-    return text, [line.strip() for line in examples.splitlines() if line.strip()]
 
 
 class HelpfulCommand(TyperCommand):

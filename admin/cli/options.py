@@ -7,9 +7,10 @@ Values are read by our own parsers, not by typer's types: so a wrong one is expl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -90,15 +91,22 @@ def _beginning_with(known: Mapping[str, str], incomplete: str) -> Iterator[tuple
     return ((name, meaning) for name, meaning in known.items() if name.startswith(incomplete))
 
 
+_AGE: Final = re.compile(r"([0-9]{1,6})([smhd])")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
 @parser("time")
 def _moment(text: str) -> datetime:
     """UTC where the text names no zone."""
+    text = text.strip()
+    if age := _AGE.fullmatch(text):
+        return datetime.now(UTC) - timedelta(**{_UNITS[age[2]]: int(age[1])})
     try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        examples = "2026-07-31, 2026-07-31T18:30 (UTC) or 2026-07-31T18:30+02:00"
-        raise InvalidValue("must be a date or a time", f"such as {examples}") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        examples = "2026-07-31, 2026-07-31T18:30 (UTC) or 2026-07-31T18:30+02:00, or an age such as 90m, 2h or 3d"
+        raise InvalidValue(f"must be a date or a time such as {examples}") from None
 
 
 @parser("code of a log event type")

@@ -8,21 +8,30 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain, repeat
 from typing import Any, Final
 
 import typer
 
+from shared.terminal import columns_of, fitted
 from shared.text import visible
 
 #: The width of a table where standard output is no terminal: wide enough that cells are not folded.
 _WIDE: Final = 240
+#: Characters that a column gets at least, and between two columns.
+_NARROW: Final = 8
+_GAP: Final = 1
 
 
 def say(text: str, *, to_person: bool = False) -> None:
-    """Print one line or several. `to_person`: on standard error, beside what the command was asked for."""
-    typer.echo(visible(text, keep="\n"), err=to_person)
+    """Print one line or several; on a terminal they are broken at words. `to_person`: on standard error, beside the result."""
+    typer.echo(fitted(visible(text, keep="\n"), 2 if to_person else 1), err=to_person)
+
+
+def show_line(text: str, *, to_person: bool = False) -> None:
+    """Print one line that is never broken, so that it can be copied."""
+    typer.echo(visible(text), err=to_person)
 
 
 def show_json(value: Any, *, indent: int | None = 2) -> None:
@@ -31,9 +40,20 @@ def show_json(value: Any, *, indent: int | None = 2) -> None:
     typer.echo(escaped(json.dumps(value, indent=indent, ensure_ascii=not utf8)))
 
 
-def show_body(body: bytes) -> None:
-    """Print a body byte for byte; on a terminal escaped as JSON can be."""
-    typer.echo(escaped(body.decode("utf-8", "backslashreplace")) if sys.stdout.isatty() else body)
+def show_body(body: bytes, *, indent: int | None = None) -> None:
+    """Print a body byte for byte; on a terminal escaped as JSON can be. `indent`: as JSON for a person to read, if it is JSON."""
+    text = body.decode("utf-8", "backslashreplace")
+    if indent:
+        typer.echo(escaped(_indented(text, indent)))
+    else:
+        typer.echo(escaped(text) if sys.stdout.isatty() else body)
+
+
+def _indented(text: str, indent: int) -> str:
+    try:
+        return json.dumps(json.loads(text, strict=False), indent=indent, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
 
 
 def escaped(document: str) -> str:
@@ -47,19 +67,55 @@ def _escape(character: str) -> str:
     return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]
 
 
-def show_table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, right: bool = False, dim: Iterable[bool] = ()) -> None:
-    """A cell that does not fit is folded. `right`: align right, for numbers. `dim`: for each row, whether to print it dimmed."""
+def show_table(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    right: bool = False,
+    dim: Iterable[bool] = (),
+    whole: Collection[str] = (),
+) -> None:
+    """`right`: align right, for numbers. `dim`: for each row, whether to print it dimmed.
+
+    A cell that does not fit is folded, but never one below a head in `whole`, such as a log id. Where these leave no room for the
+    others, each row is printed as a paragraph.
+    """
+    cells = [[visible(str(cell)) for cell in row] for row in rows]
+    wide = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    fixed = [width if head in whole else None for head, width in zip(heads, wide, strict=True)]
+    columns = columns_of(1) or _WIDE
+    needed = sum(min(width, _NARROW) if whole is None else whole for whole, width in zip(fixed, wide, strict=True))
+    if needed + _GAP * len(heads) > columns:
+        _show_paragraphs(heads, cells)
+    else:
+        _show_grid(heads, cells, fixed, columns=columns, right=right, dim=dim)
+
+
+def _show_grid(
+    heads: Sequence[str],
+    cells: Iterable[Sequence[str]],
+    fixed: Iterable[int | None],
+    *,
+    columns: int,
+    right: bool,
+    dim: Iterable[bool],
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for head in heads:
-        table.add_column(head, justify="right" if right else "left")
-    for row, dimmed in zip(rows, chain(dim, repeat(False)), strict=False):
-        style = "dim" if dimmed else ""
-        table.add_row(*(Text(visible(str(cell)), style=style, overflow="fold") for cell in row))
-    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _WIDE).print(table)
+    for head, width in zip(heads, fixed, strict=True):
+        table.add_column(head, justify="right" if right else "left", width=width, no_wrap=width is not None)
+    for row, dimmed in zip(cells, chain(dim, repeat(False)), strict=False):
+        table.add_row(*(Text(cell, style="dim" if dimmed else "", overflow="fold") for cell in row))
+    Console(highlight=False, markup=False, width=columns).print(table)
+
+
+def _show_paragraphs(heads: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
+    for first, *others in cells:
+        say(first)
+        say("  " + ", ".join(f"{head} {cell}" for head, cell in zip(heads[1:], others, strict=True)))
 
 
 def format_event(body: bytes) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import typer
 
+from admin.cli.docstring import split_examples
 from shared.errors import ConfigurationError
 from shared.text import visible
 
@@ -25,15 +26,15 @@ def explain(error: typer.TyperException) -> str:
     where = ctx.command_path if ctx else _PROGRAM
     match vars(error):
         case {"option_name": str(name), "possibilities": _}:
-            return f"`{where}` has no option {quoted(name)}{_did_you_mean(name, _option_names(ctx))}; {_help_of(where)}"
+            return f"`{where}` has no option {quoted(name)}; {_did_you_mean(name, ctx)}{_help_of(where)}"
         case {"option_name": str(name)}:
-            return f"{_wrong_use(name, ctx)}; {_help_of(where)}"
+            return f"{_wrong_use(name, ctx)}; see {_help_of(where)}"
         case {"param": param, "param_type": _} if param is not None:
-            return f"{_label(param)} is missing: {param.help or ''} {_help_of(where, capital=True)}"
+            return f"{_label(param)} is missing; {_example(ctx)}{_help_of(where)}"
         case {"param": param} if param is not None:
             return f"{_label(param)} {error.message}"
         case _:
-            return f"{visible(error.format_message()).rstrip('.')}; {_help_of(where)}"
+            return f"{visible(error.format_message()).rstrip('.')}; see {_help_of(where)}"
 
 
 @contextmanager
@@ -57,8 +58,7 @@ def no_such_command(ctx: typer.Context, name: str) -> ConfigurationError:
 
 
 def too_many(ctx: typer.Context, rest: Sequence[str]) -> ConfigurationError:
-    where = ctx.command_path
-    return ConfigurationError([f"`{where}` takes no {quoted(' '.join(rest))} here; {_help_of(where)}"])
+    return ConfigurationError([f"`{ctx.command_path}` does not take {quoted(' '.join(rest))}; see {_help_of(ctx.command_path)}"])
 
 
 def name_of(param: Any) -> str:
@@ -83,17 +83,19 @@ def _wrong_use(name: str, ctx: typer.Context | None) -> str:
     return f"{name} needs a value: {name} {param.metavar}"
 
 
-def _option_names(ctx: typer.Context | None) -> list[str]:
-    return [name for param in ctx.command.get_params(ctx) for name in param.opts if name.startswith("--")] if ctx else []
+def _did_you_mean(name: str, ctx: typer.Context | None) -> str:
+    known = [name for param in ctx.command.get_params(ctx) for name in param.opts if name.startswith("--")] if ctx else []
+    near = [own for own in known if own.startswith(name) and len(name) > 3] or get_close_matches(name, known, 1)
+    return f"did you mean {near[0]}? See " if len(near) == 1 else "see "
 
 
-def _did_you_mean(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, 1)
-    return f"; did you mean {near[0]}?" if near else ""
+def _example(ctx: typer.Context | None) -> str:
+    examples = split_examples(ctx.command.help)[1] if ctx else []
+    return f"for example `{examples[0]}`; see " if examples else "see "
 
 
-def _help_of(where: str, *, capital: bool = False) -> str:
-    return f"{'S' if capital else 's'}ee `{where} --help`"
+def _help_of(where: str) -> str:
+    return f"`{where} --help`"
 
 
 def _paths(command: Any, *before: str) -> Iterator[tuple[str, ...]]:

@@ -244,7 +244,7 @@ def test_a_question_without_a_yes_changes_nothing_and_says_so(
 async def _seen(path: Path) -> tuple[Checkpoint | None, int]:
     log = SqliteTransport(path, retention_days=1)
     try:
-        return await log.checkpoint(), len(await chosen(log, Choice()))
+        return await log.checkpoint(), len((await chosen(log, Choice())).dead_letters)
     finally:
         await log.close()
 

@@ -346,6 +346,6 @@ async def _stored(stack: FaultStack) -> tuple[Checkpoint | None, frozenset[str]]
     """Returns the checkpoint and the log ids of the dead letters, read through a new transport."""
     transport = stack.probe.transport()
     try:
-        return await transport.checkpoint(), frozenset(found.log_id for found in await chosen(transport, Choice()))
+        return await transport.checkpoint(), frozenset(found.log_id for found in (await chosen(transport, Choice())).dead_letters)
     finally:
         await transport.close()

@@ -80,7 +80,7 @@ async def test_records(log: Log) -> None:
 
 async def test_documents(log: Log) -> None:
     transport = log.transport()
-    (dead,) = await chosen(transport, Choice())
+    (dead,) = (await chosen(transport, Choice())).dead_letters
     assert (dead.log_id, dead.attempts, dead.status, dead.reason) == (ONE, 1, 400, "1 attempts failed")
     assert (dead.record.key, dead.record.value) == (b"auth0|1", EVENTS[1].raw)
     control = await transport.control()
@@ -96,13 +96,13 @@ async def test_documents(log: Log) -> None:
 
 async def test_all_goes_on_where_it_stopped(log: Log, receiver: Receiver) -> None:
     transport = log.transport()
-    (dead,) = await chosen(transport, Choice())
+    (dead,) = (await chosen(transport, Choice())).dead_letters
     assert await transport.retry_dead_letter(dead)
     receiver.script.add(faults.status(500), when=lambda call: call.log_id == FOUR)
     async with running(worker(receiver.url), log.transport()):
         await until(lambda: set(receiver.journal.delivered) >= {ONE, SEVEN, TEN}, within=30)
     assert sorted(receiver.journal.delivered) == [ONE, SEVEN, TEN]
-    (skipped,) = await chosen(transport, Choice())
+    (skipped,) = (await chosen(transport, Choice())).dead_letters
     assert (skipped.log_id, skipped.reason) == (FOUR, "skipped by kim: it blocks")
 
     publisher = await transport.publisher()

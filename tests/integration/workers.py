@@ -87,7 +87,7 @@ async def committed(path: Path) -> int:
 
 
 async def dead(path: Path) -> Sequence[DeadLetter]:
-    return await chosen(log_in(path), Choice())
+    return (await chosen(log_in(path), Choice())).dead_letters
 
 
 async def until(condition: Callable[[], bool], within: float = 10) -> None:

@@ -14,7 +14,7 @@ import typer.main
 
 from admin.cli import usage
 from admin.cli.app import PANELS, app
-from admin.cli.help import split_examples, summary
+from admin.cli.docstring import split_examples, summary
 from shared.errors import ConfigurationError
 
 PROGRAM: Any = typer.main.get_command(app)
