@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
-from admin.actions.log_ids import may_mean, resolve
+from admin.actions.log_ids import SHORTEST, may_mean, resolve
 from shared.documents import dead_letter as documents
 from shared.errors import ConfigurationError
 from shared.text import visible
@@ -52,6 +52,8 @@ class Chosen:
     dead_letters: Sequence[DeadLetter]
     #: How many dead letters it does not take.
     others: int
+    #: The types of all dead letters.
+    types: Set[str]
 
 
 async def chosen(transport: Transport, choice: Choice) -> Chosen:
@@ -61,8 +63,10 @@ async def chosen(transport: Transport, choice: Choice) -> Chosen:
     """
     table, others = await transport.dead_letters(), 0
     found: list[DeadLetter] = []
+    types: set[str] = set()
     try:
         async for dead_letter in documents.scan(table):
+            types.add(type_of(dead_letter))
             if choice.takes(dead_letter):
                 found.append(dead_letter)
             else:
@@ -71,16 +75,21 @@ async def chosen(transport: Transport, choice: Choice) -> Chosen:
         await table.close()
     taken = found if not choice.log_ids else _named(choice.log_ids, found)
     in_order = sorted(taken, key=lambda dead_letter: (dead_letter.time, dead_letter.log_id))
-    return Chosen(dead_letters=in_order, others=others + len(found) - len(taken))
+    return Chosen(dead_letters=in_order, others=others + len(found) - len(taken), types=types)
 
 
 def _named(log_ids: Collection[str], found: Sequence[DeadLetter]) -> list[DeadLetter]:
     by_id = {dead_letter.log_id: dead_letter for dead_letter in found}
     meant = {given: resolve(given, by_id) for given in log_ids}
-    unknown = [visible(given) for given, log_id in meant.items() if log_id is None]
+    unknown = [given for given, log_id in meant.items() if log_id is None]
     if unknown:
-        raise ConfigurationError([f"{given} is no dead letter; see `auth0-webhooks dead-letters list`" for given in unknown])
+        raise ConfigurationError([f"{visible(given)} is no dead letter{_hint(given)}" for given in unknown])
     return [by_id[log_id] for log_id in {log_id for log_id in meant.values() if log_id is not None}]
+
+
+def _hint(given: str) -> str:
+    too_short = f", and the beginning of an id has at least {SHORTEST} characters" if len(given) < SHORTEST else ""
+    return f"{too_short}; see `auth0-webhooks dead-letters list`"
 
 
 def user_of(dead_letter: DeadLetter) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def skip(
-    log_id: Annotated[str, argument(LOG_ID, "The event's log id; for a record without one PARTITION:OFFSET.")],
+    log_id: Annotated[str, argument(LOG_ID, "The event's log id, or the beginning of it; or PARTITION:OFFSET.")],
     reason: Annotated[str, option("--reason", words("WORDS"), "Why; stored in the dead letter.")],
     by: Annotated[str, option("--by", words("NAME"), "Who; your login and host if not given.")] = "",
     # Consumers look every two seconds.
@@ -36,23 +36,25 @@ def skip(
       auth0-webhooks skip 90020261129183000000 --reason "answers 400, see ticket 12"
     """
     from admin.actions.skip import skip as ask
+    from admin.actions.undelivered import whole_id
     from admin.cli.confirm import confirm
     from admin.cli.context import operator, with_transport
     from shared.errors import ConfigurationError
 
     if not reason.strip():
         raise ConfigurationError(["--reason must say why: it is all that the next person will know"])
-    if not confirm(f"Set {log_id} aside as a dead letter, undelivered?", yes=yes):
-        raise typer.Exit(Exit.FINE)
     who = operator(by)
 
-    async def work(transport: Transport) -> tuple[SkipReport, int]:
+    async def work(transport: Transport) -> tuple[str, SkipReport, int]:
+        whole = await whole_id(transport, log_id)
+        if not confirm(f"Set {whole} aside as a dead letter, undelivered?", yes=yes):
+            raise typer.Exit(Exit.FINE)
         with interruptible("withdrawing the request; a second signal ends at once, and leaves it to expire") as stop:
-            skipped = await ask(transport, log_id, by=who, reason=reason, within=timeout, stop=stop)
-            return skipped, 128 + stop.number if stop.number else 0
+            skipped = await ask(transport, whole, by=who, reason=reason, within=timeout, stop=stop)
+            return whole, skipped, 128 + stop.number if stop.number else 0
 
-    skipped, interrupted = with_transport(work)
-    _report(log_id, skipped, timeout, interrupted)
+    whole, skipped, interrupted = with_transport(work)
+    _report(whole, skipped, timeout, interrupted)
 
 
 def _report(log_id: str, skipped: SkipReport, timeout: float, interrupted: int) -> None:
