@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from consumer.http.client import HttpWebhook
+from consumer.http.response import Response
 from consumer.policy import Policy
 from consumer.scheduling.batch import Batching
 from consumer.scheduling.circuit_breaker import Breaker
@@ -157,7 +158,7 @@ def loops(settings: Settings) -> tuple[Poller | Worker, ...]:
 def worker(settings: Settings) -> Worker:
     delivery, loop = settings.delivery, settings.loop
     return Worker(
-        webhook=_webhook(settings.webhook, one_request=delivery.rate_limit is not None),
+        webhook=webhook(settings.webhook, one_request=delivery.rate_limit is not None),
         policy=Policy(
             backoff=Backoff(base=delivery.backoff_base, cap=delivery.backoff_cap),
             success=settings.webhook.success_codes,
@@ -176,7 +177,8 @@ def worker(settings: Settings) -> Worker:
     )
 
 
-def _webhook(webhook: WebhookSettings, *, one_request: bool) -> HttpWebhook:
+def webhook(webhook: WebhookSettings, *, one_request: bool, new_response: Callable[[], Response] = Response) -> HttpWebhook:
+    """Raises `ConfigurationError` for a client certificate that cannot be used."""
     headers = {
         "Content-Type": "application/json",
         "User-Agent": f"auth0-webhooks/{version('auth0-webhooks')}",
@@ -195,6 +197,7 @@ def _webhook(webhook: WebhookSettings, *, one_request: bool) -> HttpWebhook:
         allow_private=webhook.allow_private,
         sign=Signing(secrets) if secrets else None,
         one_request=one_request,
+        new_response=new_response,
     )
 
 

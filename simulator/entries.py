@@ -14,6 +14,7 @@ from typing import Final
 from simulator import catalogue
 from simulator.catalogue import EntryKind
 from simulator.edge_cases import EDGE_CASE_WEIGHTS, EDGE_CASES
+from simulator.kinds import kind_of
 from simulator.people import person
 from simulator.shapes import SHAPES, Fields
 
@@ -51,6 +52,13 @@ class Entries:
         if random.random() < self._edge_cases:
             return random.choices(EDGE_CASES, cum_weights=EDGE_CASE_WEIGHTS)[0](entry, random)
         return _encode(entry).encode()
+
+    def of_type(self, code: str, index: int, at: datetime, *, user_id: str = "") -> bytes:
+        """Returns the JSON of an entry of a known type; `user_id` instead of a made-up one. Raises `KeyError`."""
+        random = Random((self._seed << 64) + index)
+        kind = kind_of(code)
+        fields = SHAPES[kind.shape](kind, random.choice(self._people), random)
+        return _encode(self._entry(index, at, kind, fields | ({"user_id": user_id} if user_id else {}))).encode()
 
     def _entry(self, index: int, at: datetime, kind: EntryKind, fields: Fields) -> Fields:
         log_id = self.log_id(index, at)

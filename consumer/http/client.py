@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from consumer.http.connect import DirectRoute, Route
@@ -16,6 +16,7 @@ from consumer.http.connection import Connection, ConnectionPool
 from consumer.http.errors import NoConnection, NoDescriptor
 from consumer.http.proxy import ProxyRoute
 from consumer.http.request import RequestTemplate, Sign
+from consumer.http.response import Response
 from consumer.http.url import Url
 from consumer.webhook import Attempt, Call, OnResponse, Webhook
 
@@ -33,6 +34,7 @@ class HttpWebhook(Webhook, ConnectionPool):
     certificate and private authorities. `proxy` is a URL that may contain user and password. `allow_private=False` refuses
     private and loopback addresses; link-local and metadata addresses are refused always. `one_request`: no call is ever sent
     twice, because the receiver counts requests; a connection that may have broken while it was idle is closed instead of tried.
+    `new_response` makes the parser of a connection.
 
     Raises `ValueError` for an invalid URL or header.
     """
@@ -49,6 +51,7 @@ class HttpWebhook(Webhook, ConnectionPool):
         allow_private: bool = True,
         sign: Sign | None = None,
         one_request: bool = False,
+        new_response: Callable[[], Response] = Response,
     ) -> None:
         webhook = Url.of(url)
         target = webhook.target
@@ -66,6 +69,7 @@ class HttpWebhook(Webhook, ConnectionPool):
         self._timeout = timeout
         self._connect_timeout = connect_timeout
         self._one_request = one_request
+        self._new_response = new_response
         self._loop = asyncio.get_running_loop()
         self._calls: dict[Call, _Cancellable] = {}
         self._connections: set[Connection] = set()
@@ -160,7 +164,7 @@ class HttpWebhook(Webhook, ConnectionPool):
         self._calls[call] = self._loop.call_soon(self.on_result, call, on_response, attempt)
 
     def _new_connection(self) -> Connection:
-        return Connection(self, self._timeout)
+        return Connection(self, self._timeout, self._new_response())
 
 
 def _too_late(allowed: float) -> Attempt:

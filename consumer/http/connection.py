@@ -50,11 +50,11 @@ class Connection(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, pool: ConnectionPool, timeout: float) -> None:
+    def __init__(self, pool: ConnectionPool, timeout: float, response: Response) -> None:
         self._pool = pool
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
-        self._response = Response()
+        self._response = response
         self._call: Call | None = None
         self._on_response: OnResponse
         self._deadline = self._due = self._timer_at = inf

@@ -52,14 +52,17 @@ class Batch(Call):
     __slots__ = ("parts",)
 
     def __init__(self, parts: Sequence[Delivery], form: BatchForm) -> None:
-        super().__init__(f"{parts[0].log_id}+{len(parts)}", _body(parts, form))
+        super().__init__(*batched(parts[0].log_id, [part.body for part in parts], form))
         self.parts = parts
 
 
-def _body(parts: Sequence[Delivery], form: BatchForm) -> bytes:
+def batched(first_id: str, bodies: Sequence[bytes], form: BatchForm) -> tuple[str, bytes]:
+    """Returns the id and the body of a call with these events."""
     if form is BatchForm.ARRAY:
-        return b"[" + b",\n".join(part.body for part in parts) + b"]"
-    return b"".join(part.body.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n" for part in parts)
+        body = b"[" + b",\n".join(bodies) + b"]"
+    else:
+        body = b"".join(one.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n" for one in bodies)
+    return f"{first_id}+{len(bodies)}", body
 
 
 def parts_of(call: Delivery | Batch) -> Sequence[Delivery]:

@@ -191,7 +191,7 @@ class WebhookSettings(Group):
     """Your endpoint, and what a call to it looks like."""
 
     title: ClassVar = "Webhook"
-    roles: ClassVar = frozenset({Role.RUN, Role.CONSUME})
+    roles: ClassVar = frozenset({Role.RUN, Role.CONSUME, Role.TRIGGER})
 
     url: Annotated[str, Option("WEBHOOK_URL", webhook_url, example="https://example.com/auth0-events")]
     """Where each event is POSTed to."""
@@ -268,7 +268,7 @@ class DeliverySettings(Group):
     """When your endpoint is called: how fast, in which order, again after a failure, and with how many events."""
 
     title: ClassVar = "Delivery"
-    roles: ClassVar = frozenset({Role.RUN, Role.CONSUME})
+    roles: ClassVar = frozenset({Role.RUN, Role.CONSUME, Role.TRIGGER})
 
     concurrent_calls: Annotated[int, Option("WEBHOOK_CONCURRENT_CALLS", whole(1, 10000, "calls"))] = 5
     """The most calls open at any time, over all replicas together."""

@@ -18,8 +18,8 @@ from shared.settings.settings import GROUPS, OptionRow, Settings, conflict_error
 from shared.settings.sources import Entry, OptionSource, SettingError, read_variables
 
 DOTENV: Final = Path(".env")
-#: Processes that act on the settings by themselves; a command beside them does not repeat the warning.
-_WARNED_OF_UNKNOWN_NAMES: Final = frozenset({Role.RUN, Role.PRODUCE, Role.CONSUME})
+#: A command that only looks at what they do does not repeat the warning.
+_WARNED_OF_UNKNOWN_NAMES: Final = frozenset({Role.RUN, Role.PRODUCE, Role.CONSUME, Role.TRIGGER})
 
 
 class Examined(NamedTuple):

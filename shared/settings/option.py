@@ -29,6 +29,8 @@ class Role(StrEnum):
     CONSUME = "consume"
     #: Commands that read the log or change it.
     LOG = "log"
+    #: One made-up event, posted to the webhook.
+    TRIGGER = "trigger"
     #: What the filter says of an entry, without a look at the log.
     EXPLAIN = "explain"
     #: Commands that read rules; they ask nothing of the tenant.

@@ -98,4 +98,4 @@ def test_a_value_has_a_plain_name_and_is_read_by_a_parser_of_ours(path: tuple[st
     typed = ["no such value"] if param.param_type_name == "argument" else [param.opts[-1], "no such value"]
     mistake = _mistake(*path, *typed)
     assert "Input should" not in mistake
-    assert not mistake or mistake.startswith(param.opts[-1]) or "is missing" in mistake, mistake
+    assert not mistake or mistake.startswith((param.opts[-1], param.metavar)) or "is missing" in mistake, mistake
