@@ -52,7 +52,7 @@ def read_folder(folder: Path) -> tuple[Sequence[Rule], Sequence[RejectedFile]]:
     """
     rules: list[Rule] = []
     broken: list[RejectedFile] = []
-    for path in _candidates(folder):
+    for path in candidates(folder):
         try:
             rules.append(read_rule(path))
         except FileUnusable as error:
@@ -102,7 +102,8 @@ def _read(path: Path, most: int) -> bytes:
         return file.read(most + 1)
 
 
-def _candidates(folder: Path) -> Iterator[Path]:
+def candidates(folder: Path) -> Iterator[Path]:
+    """Returns the files that are meant as rules, by the order of their names. Raises `ConfigurationError`."""
     try:
         paths = sorted(folder.iterdir())
     except NotADirectoryError:

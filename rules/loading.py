@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from rules.configuration import read_configuration
 from rules.deploy_cli import ExportedRule, read_exported
-from rules.files import FileUnusable, RejectedFile, read_folder, read_rule, read_text
+from rules.files import FileUnusable, RejectedFile, candidates, read_folder, read_rule, read_text
 from rules.manifest import RulesManifest, parse_manifest
 from rules.rule import Rule, RuleSet
 from rules.yaml_file import YamlInvalid
@@ -95,6 +95,11 @@ def read_manifest(folder: Path, names: Sequence[str]) -> RulesManifest | None:
         raise ConfigurationError([str(error)]) from None
     except YamlInvalid as error:
         raise ConfigurationError([f"{path}:{error.line}: {error}"]) from None
+
+
+def rule_names(folder: Path) -> Sequence[str]:
+    """Returns the names that `rules.yaml` of the folder may use, without a look into the files. Raises `ConfigurationError`."""
+    return [path.stem for path in candidates(folder)]
 
 
 def _by_manifest(rules: Sequence[Rule], broken: Sequence[RejectedFile], manifest: RulesManifest) -> Sequence[Rule]:
