@@ -8,17 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from rules.node import find_node
-from rules.runner import RuleRunner
-
 from admin.actions.rules.samples import sample_entry, sample_profile
 from rules.context import user_and_context
 from rules.difference import Change, changes, patched
 from rules.files import FileUnusable, read_text
 from rules.json_file import parse_object
 from rules.loading import load_configuration, load_files, load_folder, read_manifest, rule_names
+from rules.node import find_node
 from rules.outcome import ChainRun
 from rules.rule import DEFAULT_EVENTS, Rule, RuleSet
+from rules.runner import RuleRunner
 from shared.errors import ConfigurationError
 from shared.settings import RulesSettings
 

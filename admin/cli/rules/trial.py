@@ -69,7 +69,7 @@ def try_rules(
         show_json(actions.document(found))
     else:
         _print(found, dry_run=dry_run)
-    if expect and expect != found.run.outcome:
+    if expect and expect.value != found.run.outcome.value:
         raise ConfigurationError([f"expected {expect}, but the outcome is {found.run.outcome}"])
 
 
