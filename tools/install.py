@@ -66,8 +66,14 @@ def main(extras: str, *command: str) -> None:
 
 
 def _is_installed(extras: str) -> bool:
-    stamps = [_stamp(name) for name in ({extras, "dev"})]
-    return any(stamp.exists() and stamp.stat().st_mtime >= PROJECT.stat().st_mtime for stamp in stamps)
+    return any(_is_current(_stamp(name)) for name in (extras, "dev"))
+
+
+def _is_current(stamp: Path) -> bool:
+    """A stamp holds the path of the folder: an environment does not work after a move."""
+    if not stamp.exists() or stamp.stat().st_mtime < PROJECT.stat().st_mtime:
+        return False
+    return stamp.read_text() == str(Path.cwd())
 
 
 def _stamp(extras: str) -> Path:
@@ -79,10 +85,10 @@ def _install(extras: str, lock: int) -> None:
     if not _is_usable(uv):
         _make_environment(uv, lock)
     what, duration = EXTRAS[extras]
-    pip = [uv, "pip", "install", "--python", PYTHON] if uv else [PYTHON, "-m", "pip", "install", "--retries", "2", "--no-compile"]
+    pip = (uv, "pip", "install", "--python", PYTHON) if uv else (PYTHON, "-m", "pip", "install", "--retries", "2", "--no-compile")
     with _step(f"Installing auth0-webhooks into .venv (about {duration})"):
         _run(lock, *pip, "--editable", what)
-    _stamp(extras).touch()
+    _stamp(extras).write_text(str(Path.cwd()))
     UNFINISHED.unlink(missing_ok=True)
 
 
@@ -100,9 +106,8 @@ def _make_environment(uv: str | None, lock: int) -> None:
             shutil.rmtree(VENV)
         VENV.mkdir()
         UNFINISHED.touch()
-        _run(
-            lock, *([uv, "venv", "--allow-existing", "--python", sys.executable] if uv else [sys.executable, "-m", "venv"]), VENV
-        )
+        venv = (uv, "venv", "--allow-existing", "--python", sys.executable) if uv else (sys.executable, "-m", "venv")
+        _run(lock, *venv, VENV)
 
 
 @contextmanager
@@ -113,7 +118,7 @@ def _step(doing: str) -> Iterator[None]:
         yield
     except Stopped as stop:
         stop.doing = f"while {doing[0].lower()}{doing[1:].partition(' (')[0]}"
-        if UNFINISHED.exists():
+        if UNFINISHED.exists() or not PYTHON.exists():
             shutil.rmtree(VENV, ignore_errors=True)
         raise
     finally:
@@ -122,6 +127,7 @@ def _step(doing: str) -> Iterator[None]:
 
 def _run(lock: int, *command: str | Path) -> None:
     """Waits for its end. Raises `Failed`. The lock is held until it ends, also if this process is killed."""
+    _block(signal.SIG_BLOCK)  # a stop inside of Popen would leave a child behind that is not known yet
     child = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -129,8 +135,10 @@ def _run(lock: int, *command: str | Path) -> None:
         stderr=subprocess.STDOUT,
         pass_fds=(lock,),
         start_new_session=True,
+        preexec_fn=_take_signals,
     )
     try:
+        _block(signal.SIG_UNBLOCK)
         output = _output(child)
     except BaseException:
         _end(child)
@@ -138,6 +146,12 @@ def _run(lock: int, *command: str | Path) -> None:
     if child.returncode:
         LOG.write_bytes(output)
         raise Failed(_explained(output.decode(errors="replace")))
+
+
+def _take_signals() -> None:
+    """In the child. A signal that it got before it had a session of its own ends it; ours would raise here."""
+    _on_signals(signal.SIG_DFL)
+    _block(signal.SIG_UNBLOCK)
 
 
 def _output(child: subprocess.Popen[bytes]) -> bytes:
@@ -164,8 +178,8 @@ def _explained(output: str) -> str:
     lines = [line for line in output.splitlines() if line.strip()] or ["no word about the reason"]
     if any(words in output for words in NO_NETWORK):
         return f"The package index does not respond: check the network and its proxy (HTTPS_PROXY). {LOG} has all that was tried."
-    errors = [line for line in lines if line.lower().startswith("error:")] or lines
-    return f"{errors[0]}\nThis stopped the installation. {LOG} has all that was printed."
+    errors = [line for line in lines if line.lower().startswith("error:") and line != "ERROR: Exception:"]
+    return f"{(errors or lines[-1:])[0]}\nThis stopped the installation. {LOG} has all that was printed."
 
 
 @contextmanager
@@ -182,8 +196,12 @@ def _alone() -> Iterator[int]:
 
 def _become(program: str, *arguments: str) -> None:
     # A signal that comes now waits until the program has its handlers; in between Python would print a traceback.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    _block(signal.SIG_BLOCK)
     os.execv(VENV / "bin" / program, [program, *arguments])
+
+
+def _block(how: int) -> None:
+    signal.pthread_sigmask(how, _SIGNALS)
 
 
 def _on_signals(handler: object) -> None:

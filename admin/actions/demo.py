@@ -1,4 +1,4 @@
-"""The demo: the real poller, transport and worker between a simulated tenant and a receiver, with a staged outage.
+"""The demo: the real poller, transport and worker between a fake Auth0 tenant and a receiver, with a staged outage.
 
 At the end the receiver's journal is compared with the tenant's log. All in one event loop, on SQLite in a temporary folder.
 """
@@ -39,14 +39,14 @@ class Plan:
     """What happens, and when."""
 
     #: Entries in the tenant's log at the start.
-    backlog: int = 500
+    backlog: int = 400
     #: Entries that come after that, and how many a second.
-    live: int = 200
-    rate: float = 14.0
+    live: int = 150
+    rate: float = 12.5
     #: The outage begins after so many deliveries and lasts so many seconds; every response is 503 then.
-    outage_after: int = 250
-    outage: float = 5.0
-    #: Seconds after which it ends unfinished.
+    outage_after: int = 200
+    outage: float = 3.5  # the fourth probe, 3.75 s after it begins, finds the receiver back
+    #: Seconds after which it ends unfinished; those in which the process is suspended (Ctrl-Z) do not count.
     patience: float = 120.0
     seed: int = 7
 
@@ -73,6 +73,8 @@ class Snapshot:
     outage: bool
     #: The circuit breaker is not closed.
     probing: bool
+    #: By a signal, or because everything is delivered.
+    stopped: bool
     #: The bodies of the last deliveries.
     last: tuple[bytes, ...]
 
@@ -80,29 +82,37 @@ class Snapshot:
     def lag(self) -> int:
         return self.stored - self.delivered
 
+    @property
+    def complete(self) -> bool:
+        return self.fetched == self.total and self.lag == 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The receiver's journal, compared with the tenant's log."""
+    """How it ended, and the receiver's journal compared with the tenant's log."""
 
-    seconds: float
+    #: The last one that was shown: nothing happened after it.
+    last: Snapshot
+    #: By a signal, before everything was delivered.
+    interrupted: bool
     #: Entries of the tenant that pass the filter.
     expected: int
-    delivered: int
-    filtered: int
-    #: Those during the staged outage.
-    failed_attempts: int
+    #: Those of them that the receiver did not get.
     missing: int
     duplicates: int
     out_of_order: int
     #: Bodies that are not byte for byte what the tenant sent.
     altered: int
-    finished: bool
+
+    @property
+    def right(self) -> bool:
+        """What was delivered is as it must be."""
+        return not (self.duplicates or self.out_of_order or self.altered)
 
     @property
     def good(self) -> bool:
-        wrong = self.missing or self.duplicates or self.out_of_order or self.altered
-        return self.finished and not wrong and self.delivered == self.expected and self.failed_attempts > 0
+        everything = self.last.complete and not self.missing and self.last.delivered == self.expected
+        return self.right and everything and self.last.failed_attempts > 0
 
 
 async def play(stop: asyncio.Event, show: Callable[[Snapshot], None], *, plan: Plan, every: float) -> Summary:
@@ -114,14 +124,16 @@ async def play(stop: asyncio.Event, show: Callable[[Snapshot], None], *, plan: P
         try:
             settings = scene.settings(Path(folder))
             poller, worker = compose.poller(settings), compose.worker(settings)
-            watch = asyncio.create_task(scene.watch(poller, worker, stop, show, every))
+            watch = asyncio.create_task(scene.watch(lambda: scene.snapshot(poller, worker), stop, show, every))
             watch.add_done_callback(lambda _: stop.set())  # also if `show` raises
             try:
                 await serve(compose.transport(settings), (poller, worker), stop, None)
             finally:
                 stop.set()
-                await watch
-            return scene.summary(poller, settings)
+                interrupted = await watch
+            last = scene.snapshot(poller, worker, stopped=True)
+            show(last)
+            return scene.summary(last, settings, interrupted=interrupted)
         finally:
             await scene.receiver.stop()
             await scene.tenant.stop()
@@ -142,7 +154,6 @@ class _Scene:
         self._last: deque[bytes] = deque(maxlen=6)
         self._times: deque[float] = deque()
         self._outage_until = 0.0
-        self._finished = False
         self.tenant = Tenant(self._log, application=self._application)
         self.receiver = Receiver(latency=_LATENCY, on_entry=self._on_entry, seed=plan.seed)
 
@@ -157,25 +168,25 @@ class _Scene:
             "WEBHOOK_URL": f"{self.receiver.url}/auth0-events",
             "WEBHOOK_BACKOFF_BASE": "0.5",
             "WEBHOOK_BACKOFF_CAP": "2",
-            "WEBHOOK_PROBE_INTERVAL": "0.5",
+            "WEBHOOK_PROBE_INTERVAL": "0.25",
             "COMMIT_INTERVAL": "0.2",
         }
         return load(Role.RUN, environ, None)
 
     async def watch(
-        self, poller: Poller, worker: Worker, stop: asyncio.Event, show: Callable[[Snapshot], None], every: float
-    ) -> None:
-        """Show snapshots, and set `stop` when everything is delivered or the patience is over."""
-        while not stop.is_set():
-            snapshot = self._snapshot(poller, worker)
+        self, look: Callable[[], Snapshot], stop: asyncio.Event, show: Callable[[Snapshot], None], every: float
+    ) -> bool:
+        """Show snapshots until everything is delivered or the patience is over. Returns whether `stop` came before."""
+        for _ in range(round(self._plan.patience / every)):
+            snapshot = look()
+            if snapshot.complete:
+                break
             show(snapshot)
-            self._finished = snapshot.fetched == self._plan.total and snapshot.lag == 0
-            if self._finished or snapshot.elapsed > self._plan.patience:
-                stop.set()
-            await stopped_within(stop, every)
-        show(self._snapshot(poller, worker))
+            if await stopped_within(stop, every):
+                return True
+        return False
 
-    def summary(self, poller: Poller, settings: Settings) -> Summary:
+    def summary(self, last: Snapshot, settings: Settings, *, interrupted: bool) -> Summary:
         journal, selection = self.receiver.journal, compose.selection(settings)
         raws = {}
         for index in self._log.span(time.time()):
@@ -184,19 +195,16 @@ class _Scene:
                 raws[event.log_id] = event.raw
         bodies = journal.bodies
         return Summary(
-            seconds=time.time() - self._began,
+            last=last,
+            interrupted=interrupted,
             expected=len(raws),
-            delivered=len(journal.delivered),
-            filtered=poller.counts.filtered.total(),
-            failed_attempts=sum(entry.status == 503 for entry in journal.all),
             missing=len(raws.keys() - bodies.keys()),
             duplicates=len(journal.duplicates),
             out_of_order=len(journal.disorder()),
             altered=sum(bodies[log_id] != raw for log_id, raw in raws.items() if log_id in bodies),
-            finished=self._finished,
         )
 
-    def _snapshot(self, poller: Poller, worker: Worker) -> Snapshot:
+    def snapshot(self, poller: Poller, worker: Worker, *, stopped: bool = False) -> Snapshot:
         now = time.monotonic()
         while self._times and self._times[0] < now - _RATE_OVER:
             self._times.popleft()
@@ -214,6 +222,7 @@ class _Scene:
             rate=len(self._times) / max(0.5, min(elapsed, _RATE_OVER)),
             outage=now < self._outage_until,
             probing=state.breaker is not BreakerState.CLOSED,
+            stopped=stopped,
             last=tuple(self._last),
         )
 

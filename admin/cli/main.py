@@ -19,6 +19,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _not_begun if endless else at_once)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))  # blocked by tools/install.py
     _have_standard_streams()
     from admin.cli import streams, usage
     from admin.cli.app import app
@@ -49,11 +50,13 @@ def main() -> None:
 def _runs_until_stopped(arguments: list[str]) -> bool:
     if arguments[:1] == ["tail"]:
         return "--follow" in arguments
-    return arguments[:1] in (["run"], ["produce"], ["consume"], ["listen"], ["simulate"]) and "--once" not in arguments
+    return arguments[:1] in (["run"], ["produce"], ["consume"], ["listen"], ["simulate"], ["demo"]) and "--once" not in arguments
 
 
 def _not_begun(_number: int, _frame: object) -> None:
     """Handler for a stop before there is anything to drain: exit code 0, as for a later stop."""
+    if sys.argv[1:2] == ["demo"]:
+        os.write(2, b"Stopped before it began.\n")
     os._exit(Exit.FINE)
 
 
