@@ -91,7 +91,7 @@ def test_every_command_stands_in_a_panel() -> None:
 
 @pytest.mark.parametrize(("path", "param"), VALUES, ids=lambda value: value.name if hasattr(value, "name") else _named(value))
 def test_a_value_has_a_plain_name_and_is_read_by_a_parser_of_ours(path: tuple[str, ...], param: Any) -> None:
-    assert re.fullmatch(r"[A-Z_]+|[a-z0-9-]+(\|[a-z0-9-]+)+", param.metavar or ""), (
+    assert re.fullmatch(r"[A-Z_]+|[a-z0-9_-]+(\|[a-z0-9_-]+)+", param.metavar or ""), (
         f"{param.name}: declare it by admin/cli/options.py"
     )
     assert param.help

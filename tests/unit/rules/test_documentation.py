@@ -1,0 +1,34 @@
+"""The tables of docs/rules.md are those of the code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rules.context_properties import PROPERTIES, PROTOCOLS, Given
+from rules.rule import DEFAULT_EVENTS
+
+DOCUMENT = Path(__file__).parents[3] / "docs/rules.md"
+
+
+def _between(name: str) -> str:
+    return DOCUMENT.read_text("utf-8").partition(f"<!-- {name}: begin -->\n")[2].partition(f"<!-- {name}: end -->")[0]
+
+
+def test_the_table_of_context_is_that_of_the_code() -> None:
+    rows = [f"| `{row.path}` | {row.type} | {row.given} | {row.source} |\n" for row in PROPERTIES]
+    assert _between("context") == "".join(rows)
+
+
+def test_the_table_of_protocols_is_that_of_the_code() -> None:
+    assert _between("protocol") == "".join(f"| `{kind}` | `{protocol}` |\n" for kind, protocol in PROTOCOLS.items())
+
+
+def test_the_events_that_rules_run_on_are_named() -> None:
+    text = DOCUMENT.read_text("utf-8")
+    named = text.partition("on events of the types ")[2].partition(";")[0]
+    assert {code.strip("` ,") for code in named.replace(" and ", " ").split()} == DEFAULT_EVENTS
+
+
+def test_every_word_for_when_a_property_is_given_is_explained() -> None:
+    text = DOCUMENT.read_text("utf-8")
+    assert all(f"*{word}*" in text for word in (Given.ALWAYS, Given.ASKED, Given.EMPTY))
