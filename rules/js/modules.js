@@ -92,28 +92,41 @@ function missing(installed, { name, version }) {
 }
 
 /**
- * Returns the modules that Auth0's sandbox had as global names, each a getter that loads it when a rule first reads it. Where the
- * sandbox's version is not installed, the one without a version stands in.
+ * Returns the modules that Auth0's sandbox had as global names, each a getter that loads it when it is first read. Where the
+ * sandbox's version is not installed, the one without a version stands in; where none is, a rule gets the error of `require`.
  */
 function globals(ruleRequire) {
   const names = {};
   for (const [name, specifier] of Object.entries(manifest.globals)) {
     const get = () => {
       try {
-        return ruleRequire(specifier);
+        return either(ruleRequire, specifier);
       } catch (error) {
-        const { name: plain, version } = parse(specifier);
-        if (error.code !== 'MODULE_NOT_FOUND' || version === null) throw error;
-        try {
-          return ruleRequire(plain);
-        } catch {
-          throw error;
-        }
+        if (isReadByRule(new Error().stack)) throw error;
+        return undefined;
       }
     };
-    Object.defineProperty(names, name, { get, enumerable: true, configurable: true });
+    const set = (value) => Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: true });
+    Object.defineProperty(names, name, { get, set, enumerable: true, configurable: true });
   }
   return names;
 }
+
+function either(ruleRequire, specifier) {
+  try {
+    return ruleRequire(specifier);
+  } catch (error) {
+    const { name, version } = parse(specifier);
+    if (version === null || error.code !== 'MODULE_NOT_FOUND') throw error;
+    try {
+      return ruleRequire(name);
+    } catch {
+      throw error;
+    }
+  }
+}
+
+/** Modules look for global names too: lodash reads `_` when it is loaded, and must not fail because another one is missing. */
+const isReadByRule = (stack) => String(stack.split('\n')[2]).includes('rule:');
 
 module.exports = { moduleRequire, globals, parse, alias };

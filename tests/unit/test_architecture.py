@@ -27,7 +27,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pydantic_settings": ("shared/settings/",),
     "dotenv": ("shared/settings/", "rules/configuration.py"),
     "yaml": ("rules/yaml_file.py",),
-    "tree_sitter": ("rules/kind.py", "rules/syntax.py"),
+    "tree_sitter": ("rules/kind.py", "rules/syntax.py", "rules/analysis/", "rules/needs.py"),
     "tree_sitter_javascript": ("rules/syntax.py",),
     "uvloop": ("admin/supervisor.py",),
 }
