@@ -18,14 +18,14 @@ def install_modules(
     folder: Annotated[Path | None, argument(DIRECTORY, "The folder with the rules; by default RULES_DIR.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Install the modules that the rules need, by npm, into RULES_MODULES.
+    """Install the modules that the rules need.
 
-    Exact versions of Auth0's time, and only those that are missing. What rules need beyond them stands in `modules:` of
+    npm brings them into RULES_MODULES. Exact versions of Auth0's time, and only those that are missing. What rules need beyond them stands in `modules:` of
     `rules.yaml`. A module that cannot be had is listed with its rules; `auth0-webhooks rules check` fails on it.
 
     Examples:
       auth0-webhooks rules install
-      RULES_DIR=./rules RULES_MODULES=/var/lib/modules auth0-webhooks rules install
+      auth0-webhooks rules install ./rules --json
     """
     from dataclasses import asdict
 
