@@ -20,7 +20,8 @@ def install_modules(
 ) -> None:
     """Install the modules that the rules need.
 
-    npm brings them into RULES_MODULES. Exact versions of Auth0's time, and only those that are missing. What rules need beyond them stands in `modules:` of
+    npm brings them into RULES_MODULES. Exact versions of Auth0's time, and only those that are
+    missing. What rules need beyond them stands in `modules:` of
     `rules.yaml`. A module that cannot be had is listed with its rules; `auth0-webhooks rules check` fails on it.
 
     Examples:
