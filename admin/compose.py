@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from admin.actions.reports import shown_webhook
+from admin.replica import ReplicaReporter
 from consumer.http.client import HttpWebhook
 from consumer.http.response import Response
 from consumer.policy import Policy
@@ -18,11 +20,13 @@ from consumer.scheduling.circuit_breaker import Breaker
 from consumer.signing import Signing
 from consumer.worker import Worker
 from producer.auth0.client import Auth0Logs
+from producer.observer import Auth0Requests
 from producer.poller import Poller
 from producer.privacy.entry import Privacy
 from producer.selection import Selection
 from shared import descriptors, logging
 from shared.backoff import Backoff
+from shared.documents.replica import ReplicaRole
 from shared.errors import ConfigurationError, EnvironmentUnusable
 from shared.event import Event
 from shared.log_types import table
@@ -123,7 +127,8 @@ def hide(settings: Settings) -> Callable[[Event], Event]:
     return Privacy(mode=privacy.mode, fields=privacy.fields, key=privacy.hash_key.encode()).apply
 
 
-def auth0_logs(auth0: Auth0Settings) -> Auth0Logs:
+def auth0_logs(auth0: Auth0Settings, requests: Auth0Requests | None = None) -> Auth0Logs:
+    """`requests` counts them."""
     return Auth0Logs(
         base_url=auth0.base_url,
         client_id=auth0.client_id,
@@ -132,15 +137,29 @@ def auth0_logs(auth0: Auth0Settings) -> Auth0Logs:
         batch_size=auth0.batch_size,
         proxy=auth0.proxy,
         tls=_trust(auth0.ca_file),
+        requests=requests,
     )
 
 
 def poller(settings: Settings) -> Poller:
+    requests = Auth0Requests()
     return Poller(
-        source=auth0_logs(settings.auth0),
+        source=auth0_logs(settings.auth0, requests),
+        requests=requests,
         selection=selection(settings),
         poll_interval=settings.auth0.poll_interval,
         hide=hide(settings),
+    )
+
+
+def reporter(settings: Settings, loops: Sequence[Poller | Worker]) -> ReplicaReporter:
+    """Returns what writes this process's own document."""
+    return ReplicaReporter(
+        loops,
+        role=ReplicaRole(settings.role.value),
+        version=version("auth0-webhooks"),
+        tenant=settings.auth0.domain if Auth0Settings in settings.groups else "",
+        webhook=shown_webhook(settings.webhook.url) if WebhookSettings in settings.groups else "",
     )
 
 

@@ -29,6 +29,11 @@ class DesiredState(ControlReader):
     def paused(self) -> bool:
         return self.known is not None and self.known.paused
 
+    @property
+    def sentence(self) -> str:
+        """Who paused it, since when and why; empty while it is not paused."""
+        return self.known.sentence if self.known and self.known.paused else ""
+
     async def read(self, _table: Table, documents: Mapping[str, bytes]) -> bool:
         try:
             found = desired(documents)

@@ -61,7 +61,7 @@ class Dispatcher:
             clock=clock,
         )
         self.open_calls = self._launcher.open
-        self.share = self._launcher.set_share
+        self.set_share = self._launcher.set_share
         self.launch = self._launcher.launch
         self.pause = self._launcher.pause
         self._stage = stage(self.ready_queue.add)
@@ -72,6 +72,11 @@ class Dispatcher:
         self.drained = asyncio.Event()
         #: An event that is to be skipped has been withheld, or its dead letter is acknowledged.
         self.skip_progress = self._withheld.progress
+
+    @property
+    def share(self) -> int:
+        """How many calls this member may have open."""
+        return self._launcher.share
 
     # -- what comes in, and what goes
 
@@ -193,7 +198,7 @@ class Dispatcher:
             self._observer.breaker_opened(attempt, self._breaker.probe_at - now)
         not_before = asyncio.get_running_loop().time() + floor if floor else 0.0
         for delivery in parts_of(call):
-            delivery.status = attempt.status
+            delivery.last_attempt = attempt
             delivery.failed = True
             delivery.not_before = not_before
         call.failed, call.not_before = True, not_before

@@ -22,6 +22,7 @@ from consumer.partitions.commits import Commits
 from consumer.partitions.partition import Partition
 from consumer.partitions.window import Window
 from consumer.policy import Policy
+from consumer.report import BreakerHistory, WorkerReporter
 from consumer.scheduling.circuit_breaker import Breaker, BreakerState
 from consumer.webhook import Webhook
 from shared import failpoints
@@ -86,7 +87,8 @@ class Worker(RebalanceListener):
         self._breaker = breaker
         self._has_room = asyncio.Event()
         self.counts = ConsumerCounts()
-        observer = all_of(ConsumerObserver, self.counts, ConsumerLog(policy.success), *observers)
+        history = BreakerHistory()
+        observer = all_of(ConsumerObserver, self.counts, ConsumerLog(policy.success), history, *observers)
         self._window = Window(window, most=_POLL_LIMIT, on_room=self._has_room.set, on_many=lambda: self._commits.look())
         self._commits = Commits(self._window, interval=commit_interval, observer=observer, clock=clock)
         self._dispatcher = Dispatcher(
@@ -103,6 +105,14 @@ class Worker(RebalanceListener):
         #: What acts on the control table, and what is set for it to look at once.
         self.control_readers: Sequence[ControlReader] = (self.desired, SkipRequests(self._dispatcher, self._window))
         self.control_wake = self._dispatcher.skip_progress
+        self.report = WorkerReporter(
+            window=self._window,
+            dispatcher=self._dispatcher,
+            breaker=breaker,
+            history=history,
+            desired=self.desired,
+            concurrent_calls=policy.concurrent_calls,
+        ).report
         self._transport: Transport | None = None
         self._share: int | None = None
         self._session = 0.0
@@ -229,7 +239,7 @@ class Worker(RebalanceListener):
         if calls != self._share:
             log.info("concurrent calls of this member", calls=calls)
         self._share = calls
-        self._dispatcher.share(calls)
+        self._dispatcher.set_share(calls)
 
     async def revoked(self, partitions: Collection[int]) -> Mapping[int, Position]:
         """Waits for the open calls, and cancels what is left at the drain timeout; nothing new starts meanwhile."""

@@ -31,6 +31,16 @@ class PublishedPage:
     checkpoint: Checkpoint
 
 
+class Auth0Requests:
+    """The requests to one tenant, token requests too: counted by the HTTP client, read for metrics and the replica's document."""
+
+    def __init__(self) -> None:
+        #: By status; `error` where there was no response.
+        self.counts: Counter[str] = Counter()
+        #: What Auth0's rate limit has left, by its last response that said so.
+        self.remaining: int | None = None
+
+
 class ProducerObserver:
     """An observer overrides the methods that it needs; the others do nothing. Waits are in seconds."""
 
@@ -43,8 +53,8 @@ class ProducerObserver:
     def renewal_failed(self, error: Exception) -> None:
         """The lease could not be renewed during a wait."""
 
-    def page_fetched(self, page: Page) -> None:
-        """A page with events arrived; nothing of it is published yet."""
+    def page_fetched(self, page: Page, began: float) -> None:
+        """A page arrived, which may be empty; nothing of it is published yet. `began`: its request, since the epoch."""
 
     def page_published(self, page: PublishedPage) -> None:
         """Every event of a page was acknowledged, and the checkpoint moved."""
@@ -97,7 +107,7 @@ class ProducerLog(ProducerObserver):
     def renewal_failed(self, error: Exception) -> None:
         log.error("the lease cannot be renewed", reason=str(error))
 
-    def page_fetched(self, page: Page) -> None:
+    def page_fetched(self, page: Page, _began: float) -> None:
         if not page.ascends:
             first, events = page.events[0].log_id, len(page.events)
             log.warning("a page whose log ids do not ascend; taken in Auth0's order", first=first, events=events)

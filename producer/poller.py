@@ -16,10 +16,12 @@ from contextlib import suppress
 from typing import Final
 
 from producer.cursor import Cursor, Direction, PageSource
-from producer.observer import ProducerCounts, ProducerLog, ProducerObserver, PublishedPage
+from producer.observer import Auth0Requests, ProducerCounts, ProducerLog, ProducerObserver, PublishedPage
+from producer.report import PollerHistory
 from producer.selection import Selection
 from shared import failpoints
 from shared.backoff import Doubling
+from shared.documents.replica import PollerReport
 from shared.errors import EnvironmentUnusable, LeaseLost, PublishFailed, RateLimited, Transient, TransportUnusable
 from shared.event import Event
 from shared.observers import all_of
@@ -35,6 +37,7 @@ class Poller:
     """`poll_interval` in seconds, after an empty page; while pages come the next one is fetched at once.
 
     `hide`: takes personal data out of an event before anything sees it. `observers` are told beside the counts and our own log.
+    `requests`: what the source counts.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Poller:
         hide: Callable[[Event], Event] = lambda event: event,
         jitter: Callable[[], float] = random.random,
         observers: Sequence[ProducerObserver] = (),
+        requests: Auth0Requests | None = None,
     ) -> None:
         self._source = source
         self._selection = selection
@@ -53,7 +57,9 @@ class Poller:
         self._hide = hide
         self._jitter = jitter
         self.counts = ProducerCounts()
-        self._observer = all_of(ProducerObserver, self.counts, ProducerLog(), *observers)
+        self.history = PollerHistory()
+        self.requests = requests or Auth0Requests()
+        self._observer = all_of(ProducerObserver, self.counts, ProducerLog(), self.history, *observers)
         self._stop = asyncio.Event()
         self._leading = False
         #: Auth0 has given a page since the start.
@@ -71,6 +77,10 @@ class Poller:
     def idle_for(self) -> float:
         """Seconds since the loop last made progress; standing by counts as progress."""
         return time.monotonic() - self._turned if self._leading else 0.0
+
+    def report(self, tenant: str) -> PollerReport:
+        """`tenant`: Auth0's domain."""
+        return self.history.report(tenant=tenant, leading=self._leading, rate_limit_remaining=self.requests.remaining)
 
     async def run(self, transport: Transport, stop: asyncio.Event, *, once: bool = False) -> None:
         """Polls until `stop` is set; with `once` until a page is empty.
@@ -125,14 +135,14 @@ class Poller:
         self._observer.leading(self._cursor.checkpoint)
 
     async def _page(self, publisher: Publisher) -> Direction:
-        before = self._cursor
+        before, began = self._cursor, time.time()
         # The lease is renewed meanwhile: the requests of one page can together take longer than it lasts.
         page = await unless_stopped(self._stop, before.read(self._source), meanwhile=lambda: self._renew(publisher))
+        self._observer.page_fetched(page, began)
         self._reached = True
         after, direction = before.past(page)
         if direction is not Direction.NONE:
             failpoints.at("page-read")
-            self._observer.page_fetched(page)
             await self._publish(publisher, page.events, after.checkpoint)
         self._cursor = after
         if direction is Direction.BACKWARD:

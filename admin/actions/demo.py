@@ -127,7 +127,7 @@ async def play(stop: asyncio.Event, show: Callable[[Snapshot], None], *, plan: P
             watch = asyncio.create_task(scene.watch(lambda: scene.snapshot(poller, worker), stop, show, every))
             watch.add_done_callback(lambda _: stop.set())  # also if `show` raises
             try:
-                await serve(compose.transport(settings), (poller, worker), stop, None)
+                await serve(compose.transport(settings), (poller, worker), stop)
             finally:
                 stop.set()
                 interrupted = await watch

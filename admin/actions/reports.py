@@ -30,9 +30,14 @@ def log_start(settings: Settings) -> None:
     if Auth0Settings in settings.groups:
         ways["tenant"] = settings.auth0.domain
     if WebhookSettings in settings.groups:
-        url = urlsplit(settings.webhook.url)
-        ways["webhook"] = f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
+        ways["webhook"] = shown_webhook(settings.webhook.url)
     log.info("starting", **ways, **_transport(settings))
+
+
+def shown_webhook(url: str) -> str:
+    """Returns of the webhook's URL what cannot be a secret: scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 async def log_each_minute(stop: asyncio.Event, *loops: Poller | Worker, every: float = _EVERY) -> None:

@@ -14,7 +14,7 @@ from admin.actions.status import status
 from admin.supervisor import supervise
 from consumer.worker import Worker
 from producer.poller import Poller
-from shared.control import following
+from shared.control import ControlReader, following
 from shared.errors import EnvironmentUnusable
 from shared.logging import get_logger
 from shared.transport.port import Transport
@@ -36,17 +36,40 @@ class Leftover:
     undelivered: int
     #: Whether Auth0's log was read to its end.
     caught_up: bool
+    #: Why nothing is delivered, where an operator has paused delivery; else empty.
+    paused: str = ""
 
 
-async def serve(transport: Transport, loops: Sequence[Poller | Worker], stop: asyncio.Event, health: Path | None) -> None:
-    """Run these loops until `stop`; then close the transport. Raises `EnvironmentUnusable`."""
-    async with _closing(transport, loops), _following(transport, loops, stop):
+async def serve(
+    transport: Transport,
+    loops: Sequence[Poller | Worker],
+    stop: asyncio.Event,
+    *,
+    health: Path | None = None,
+    reporter: ControlReader | None = None,
+) -> None:
+    """Run these loops until `stop`; then close the transport. Raises `EnvironmentUnusable`.
+
+    `reporter` writes this process's own document.
+    """
+    async with _closing(transport, loops), _following(transport, loops, stop, reporter):
         work = (loop.run(transport, stop) for loop in loops)
         await supervise(stop, _heartbeat(health, stop, *loops), log_each_minute(stop, *loops), *work)
 
 
-async def once(transport: Transport, poller: Poller, worker: Worker, stop: asyncio.Event, *, within: float) -> Leftover:
-    """Fetch until an empty page, deliver all, close the transport. Returns what is left, after `within` seconds or a stop."""
+async def once(
+    transport: Transport,
+    poller: Poller,
+    worker: Worker,
+    stop: asyncio.Event,
+    *,
+    within: float,
+    reporter: ControlReader | None = None,
+) -> Leftover:
+    """Fetch until an empty page, deliver all, close the transport. Returns what is left, after `within` seconds or a stop.
+
+    While delivery is paused it fetches, delivers nothing and ends.
+    """
     caught_up = asyncio.Event()
     timer = asyncio.get_running_loop().call_later(within, stop.set)
 
@@ -54,15 +77,15 @@ async def once(transport: Transport, poller: Poller, worker: Worker, stop: async
         await poller.run(transport, stop, once=True)
         if not stop.is_set():
             caught_up.set()
-            await _until_delivered(transport, stop)
+            await _until_delivered(transport, worker, stop)
             stop.set()
 
     try:
         loops = (poller, worker)
-        async with _closing(transport, loops), _following(transport, loops, stop):
+        async with _closing(transport, loops), _following(transport, loops, stop, reporter):
             await supervise(stop, log_each_minute(stop, poller, worker), poll(), worker.run(transport, stop))
             undelivered = sum(row.undelivered for row in await status(transport))
-            return Leftover(undelivered, caught_up.is_set())
+            return Leftover(undelivered, caught_up.is_set(), worker.desired.sentence)
     finally:
         timer.cancel()
 
@@ -79,15 +102,20 @@ async def _closing(transport: Transport, loops: Sequence[Poller | Worker]) -> As
         log_totals(loops, failed=failed)
 
 
-def _following(transport: Transport, loops: Sequence[Poller | Worker], stop: asyncio.Event) -> AbstractAsyncContextManager[None]:
+def _following(
+    transport: Transport, loops: Sequence[Poller | Worker], stop: asyncio.Event, reporter: ControlReader | None
+) -> AbstractAsyncContextManager[None]:
     """Follows the control table for these loops."""
     workers = [loop for loop in loops if isinstance(loop, Worker)]
     readers = [reader for worker in workers for reader in worker.control_readers]
+    if reporter:
+        readers.append(reporter)
     return following(transport, readers, stop, wake=workers[0].control_wake if workers else None)
 
 
-async def _until_delivered(transport: Transport, stop: asyncio.Event) -> None:
-    while any(progress.lag for progress in (await transport.progress()).values()):
+async def _until_delivered(transport: Transport, worker: Worker, stop: asyncio.Event) -> None:
+    """Or until delivery is paused."""
+    while not worker.desired.paused and any(progress.lag for progress in (await transport.progress()).values()):
         if await stopped_within(stop, _LOOK_EVERY):
             return
 

@@ -30,10 +30,12 @@ def run(
       auth0-webhooks run --once --timeout 600
     """
     left = _run("run", within=timeout if once else None)
-    if left and (left.undelivered or not left.caught_up):
+    if left and (left.undelivered or not left.caught_up or left.paused):
         from shared.logging import get_logger
 
         log, undelivered = get_logger(__name__), left.undelivered
+        if left.paused:
+            log.error(f"{left.paused}. Nothing is delivered until auth0-webhooks resume ends that")
         if undelivered:
             log.error(f"{undelivered} events are left in the log, to be delivered by the next run", undelivered=undelivered)
         if not left.caught_up:
@@ -86,10 +88,12 @@ def _run(command: str, *, within: float | None = None) -> Leftover | None:
             return
         if within is None:
             transport, loops = compose.transport(settings), compose.loops(settings)
-            await actions.serve(transport, loops, stop, settings.observability.health_file)
+            reporter = compose.reporter(settings, loops)
+            await actions.serve(transport, loops, stop, health=settings.observability.health_file, reporter=reporter)
         else:
             transport, poller, worker = compose.transport(settings), compose.poller(settings), compose.worker(settings)
-            left.append(await actions.once(transport, poller, worker, stop, within=within))
+            reporter = compose.reporter(settings, (poller, worker))
+            left.append(await actions.once(transport, poller, worker, stop, within=within, reporter=reporter))
 
     # A producer has nothing to drain, and no loop settings.
     supervisor.run(work, grace=20.0 if settings.role is Role.PRODUCE else settings.loop.stop_grace)

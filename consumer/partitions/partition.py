@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from consumer.partitions.key_queues import KeyQueues
 from consumer.partitions.ledger import Ledger
-from consumer.webhook import Call
+from consumer.webhook import Attempt, Call
 from shared.record import Record
 from shared.transport.port import Position
 
@@ -31,21 +31,26 @@ class SkipState(Enum):
 class Delivery(Call):
     """One event on its way to the webhook. The object is the call, too; nothing else is made for an event."""
 
-    __slots__ = ("alone", "partition", "queue_key", "record", "skip", "status", "valid")
+    __slots__ = ("alone", "last_attempt", "partition", "queue_key", "record", "skip", "valid")
 
     def __init__(self, partition: Partition, record: Record, log_id: str, queue_key: bytes | int) -> None:
         super().__init__(log_id, record.value or b"")
         self.partition = partition
         self.record = record
         self.queue_key = queue_key
-        #: The status of its last response.
-        self.status: int | None = None
+        #: What came of its last attempt; None: there was none that failed.
+        self.last_attempt: Attempt | None = None
         #: None: no operator asks for it.
         self.skip: SkipState | None = None
         #: It goes in a call of its own, also where events are sent in batches.
         self.alone = False
         #: False: it is no record of ours. It is never sent and stands in no key's queue.
         self.valid = True
+
+    @property
+    def status(self) -> int | None:
+        """The status of its last response; None: there was none."""
+        return self.last_attempt.status if self.last_attempt else None
 
 
 class Partition:

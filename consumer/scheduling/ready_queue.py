@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from consumer.partitions.partition import Delivery
 from consumer.policy import is_about_the_event
@@ -74,6 +74,12 @@ class ReadyQueue:
     def retry_due_in(self, call: Delivery | Batch) -> float:
         """Seconds until its next attempt; 0 if it does not wait for one."""
         return self._retries.due_in(call)
+
+    def due(self) -> Iterator[tuple[Delivery, float]]:
+        """Yields the events that wait for their next attempt, the soonest first, and the moment by the loop's clock."""
+        for call, moment in self._retries.in_order():
+            for part in parts_of(call):
+                yield part, moment
 
     def remove(self, delivery: Delivery) -> Delivery | Batch | None:
         """Takes an event out. Returns the call that carried it; None if it is not here (behind another, or in an open call)."""

@@ -40,6 +40,10 @@ class RetryQueue(Generic[C]):
         now = asyncio.get_running_loop().time()
         return next((max(0.0, when - now) for when, _, one in self._heap if one is call), 0.0)
 
+    def in_order(self) -> Iterable[tuple[C, float]]:
+        """Returns each call and when it is due, the soonest first."""
+        return [(call, when) for when, _, call in sorted(self._heap)]
+
     def pop(self) -> tuple[C | None, float]:
         """Returns the one that is due next; or None, and the seconds until `Retry-After` allows one (0: none waits)."""
         first = min((entry for entry in self._heap if is_free(entry[2])), default=None)

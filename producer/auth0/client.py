@@ -20,6 +20,7 @@ import httpx
 from producer.auth0.response import BODY_CAP, DEADLINE, BoundedClient, error_text, json_object, without_query
 from producer.auth0.token import Token
 from producer.cursor import Page, PageSource
+from producer.observer import Auth0Requests
 from shared.errors import Auth0Unavailable, CheckpointUnknown, CredentialsRefused, PageInvalid, ScopeMissing
 from shared.event import Event, log_id_time, slice_page
 from shared.logging import get_logger
@@ -41,7 +42,7 @@ class _NotAccepted(Auth0Unavailable):
 
 class Auth0Logs(PageSource):
     """One tenant's log. `base_url` such as `https://acme.eu.auth0.com`; `batch_size` entries a page, at most 100; `deadline` in
-    seconds, for one request; `body_cap` in bytes; `clock` in seconds, for the age of the token.
+    seconds, for one request; `body_cap` in bytes; `clock` in seconds, for the age of the token. `requests` counts every request.
 
     All methods raise `CredentialsRefused` and `ScopeMissing` (a person has to act), and `Auth0Unavailable`, `PageInvalid` and
     `RateLimited` (try again later).
@@ -60,8 +61,11 @@ class Auth0Logs(PageSource):
         deadline: float = DEADLINE,
         body_cap: int = BODY_CAP,
         clock: Callable[[], float] = time.monotonic,
+        requests: Auth0Requests | None = None,
     ) -> None:
-        self._http = BoundedClient(proxy=proxy, tls=tls, deadline=deadline, body_cap=body_cap)
+        self._http = BoundedClient(
+            proxy=proxy, tls=tls, deadline=deadline, body_cap=body_cap, requests=requests or Auth0Requests()
+        )
         self._url = f"{base_url}/api/v2/logs"
         self._batch_size = batch_size
         self._warned = False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import ssl
 import time
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 import httpx
 
+from producer.observer import Auth0Requests
 from shared.descriptors import REMEDY, is_shortage
 from shared.errors import Auth0Unavailable, RateLimited, WebhooksError
 from shared.masking import excerpt
@@ -24,15 +26,18 @@ from shared.tls import speaks_something_else
 
 DEADLINE: Final = 30.0  # seconds for one request, response included; below the time a lease lasts without renewal
 BODY_CAP: Final = 64 * 1024 * 1024  # 100 entries with 200 kB of details each are 20 MB
+_DIGITS: Final = re.compile(r"[0-9]{1,9}")
 _WAIT_UNKNOWN: Final = 10.0  # seconds, where a 429 does not say how long
 _WAIT_LEAST: Final = 1.0
 _WAIT_MOST: Final = 300.0
 
 
 class BoundedClient:
-    """`deadline` in seconds, for one request; `body_cap` in bytes."""
+    """`deadline` in seconds, for one request; `body_cap` in bytes; `requests` counts them."""
 
-    def __init__(self, *, proxy: str | None, tls: ssl.SSLContext | None, deadline: float, body_cap: int) -> None:
+    def __init__(
+        self, *, proxy: str | None, tls: ssl.SSLContext | None, deadline: float, body_cap: int, requests: Auth0Requests
+    ) -> None:
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(DEADLINE, connect=10.0),
             follow_redirects=False,
@@ -46,6 +51,7 @@ class BoundedClient:
         self._peer = "AUTH0_PROXY" if proxy else "AUTH0_DOMAIN"
         self._deadline = deadline
         self._body_cap = body_cap
+        self._requests = requests
 
     async def request(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, json: Mapping[str, str] | None = None
@@ -54,11 +60,16 @@ class BoundedClient:
 
         Raises `Auth0Unavailable` when no complete response arrives and for 5xx, `RateLimited` for 429.
         """
+        status = "error"
         try:
             async with (
                 asyncio.timeout(self._deadline),
                 self._client.stream(method, url, headers=headers, json=json) as response,
             ):
+                status = str(response.status_code)
+                if method == "GET":  # the token endpoint has a limit of its own
+                    remaining = response.headers.get("x-ratelimit-remaining", "")
+                    self._requests.remaining = int(remaining) if _DIGITS.fullmatch(remaining) else None
                 # Before the body: the headers of one that hangs or breaks off still say how long to wait.
                 _expect_served(response, url)
                 return response, await self._read(response)
@@ -68,6 +79,8 @@ class BoundedClient:
             raise
         except Exception as error:  # noqa: BLE001  the library's errors, and what it forgets to make one of them
             raise Auth0Unavailable(f"no response from {without_query(url)}: {self._reason(error)}") from None
+        finally:
+            self._requests.counts[status] += 1
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from shared.documents.codec import Codec, Moment
@@ -33,6 +34,11 @@ class DesiredDelivery:
     def new(cls, *, paused: bool, by: str, why: str, now: float) -> DesiredDelivery:
         """`now`: seconds since the epoch."""
         return cls(id=uuid.uuid4().hex, paused=paused, by=by, why=why, since=now)
+
+    @property
+    def sentence(self) -> str:
+        """Of a pause, for people."""
+        return f"Paused by {self.by} since {datetime.fromtimestamp(self.since, UTC):%Y-%m-%d %H:%M} UTC: {self.why}"
 
     def encode(self) -> bytes:
         return _CODEC.encode(self)

@@ -177,7 +177,6 @@ async def test_an_unexpected_error_while_the_control_table_is_followed_ends_the_
                 BrokenControl(tmp_path / "log.db", retention_days=1, concurrent_calls=5),
                 [worker(receiver.url)],
                 asyncio.Event(),
-                health=None,
             )
     assert await committed(tmp_path) == 4
 

@@ -216,7 +216,7 @@ class DispatcherSetup:
             clock=loop.time,
         )
         self.window = Window(100, most=10, on_room=lambda: None)
-        self.loop.settle(lambda: self.dispatcher.share(calls))
+        self.loop.settle(lambda: self.dispatcher.set_share(calls))
 
     def _sending(self, call: Call) -> None:
         self.blocked = self.blocks

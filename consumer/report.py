@@ -1,0 +1,126 @@
+"""What a worker says about itself in its replica's document: how much is under way, and which events, with their last outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Final
+
+from consumer.desired_state import DesiredState
+from consumer.dispatcher import Dispatcher
+from consumer.observer import ConsumerObserver, Fate
+from consumer.partitions.partition import Delivery, SkipState
+from consumer.partitions.window import Window
+from consumer.policy import Outcome
+from consumer.scheduling.batch import Batch, parts_of
+from consumer.scheduling.circuit_breaker import Breaker
+from consumer.webhook import Attempt
+from shared.documents.replica import EVENTS, BreakerReport, ConsumerReport, EventState, PendingEvent
+from shared.masking import excerpt
+from shared.words import BreakerState
+
+_LAST_MOMENT: Final = 253402300799.0  # of the year 9999
+_LONGEST_OUTCOME: Final = 200  # characters
+
+
+class BreakerHistory(ConsumerObserver):
+    """Since when the breaker is not closed, and because of what."""
+
+    def __init__(self) -> None:
+        #: Seconds since the epoch; None: it is closed.
+        self.since: float | None = None
+        self.last_outcome = ""
+
+    def breaker_opened(self, attempt: Attempt, _probe_in: float) -> None:
+        self.since, self.last_outcome = time.time(), excerpt(attempt.summary, _LONGEST_OUTCOME)
+
+    def call_failed(self, _call: Delivery | Batch, attempt: Attempt, _outcome: Outcome, _fate: Fate, _retry_in: float) -> None:
+        if self.since is not None:
+            self.last_outcome = excerpt(attempt.summary, _LONGEST_OUTCOME)
+
+    def breaker_closed(self, _call: Delivery | Batch) -> None:
+        self.since, self.last_outcome = None, ""
+
+
+class WorkerReporter:
+    """Reads the parts of a worker, changes nothing."""
+
+    def __init__(
+        self,
+        *,
+        window: Window,
+        dispatcher: Dispatcher,
+        breaker: Breaker,
+        history: BreakerHistory,
+        desired: DesiredState,
+        concurrent_calls: int,
+    ) -> None:
+        self._window = window
+        self._dispatcher = dispatcher
+        self._breaker = breaker
+        self._history = history
+        self._desired = desired
+        self._concurrent_calls = concurrent_calls
+
+    def report(self, webhook: str) -> ConsumerReport:
+        """`webhook`: what may be shown of its URL. To be called in the event loop."""
+        return ConsumerReport(
+            webhook=webhook,
+            share=self._dispatcher.share,
+            concurrent_calls=self._concurrent_calls,
+            in_flight=len(self._dispatcher.open_calls),
+            window_events=self._window.taken,
+            waiting_retry_events=self._dispatcher.ready_queue.waiting_for_retry,
+            done_beyond=self._window.beyond,
+            breaker=self._breaker_report(),
+            paused=self._desired.paused,
+            desired=self._desired.known.id if self._desired.known else "",
+            partitions=tuple(sorted(self._window.owned)),
+            events=tuple(islice(self._events(), EVENTS)),
+        )
+
+    def _breaker_report(self) -> BreakerReport:
+        is_open = self._breaker.state is BreakerState.OPEN
+        return BreakerReport(
+            state=self._breaker.state,
+            since=self._history.since,
+            last_outcome=self._history.last_outcome,
+            probe_at=_moment(self._breaker.probe_at) if is_open else None,
+        )
+
+    def _events(self) -> Iterator[PendingEvent]:
+        """The oldest of each partition, then half of the room for those in flight, then those that are retried soonest."""
+        oldest = [next(iter(one.pending.values())) for one in self._window.owned.values() if one.pending]
+        oldest.sort(key=lambda delivery: delivery.record.timestamp)
+        in_flight = dict.fromkeys(part for call in self._dispatcher.open_calls for part in parts_of(call))
+        due = dict(self._dispatcher.ready_queue.due())
+        first = dict.fromkeys(oldest)
+        for delivery in dict.fromkeys(chain(oldest, islice(in_flight, EVENTS // 2), due)):
+            state = _state(delivery, in_flight=delivery in in_flight, waits=delivery in due)
+            yield PendingEvent(
+                partition=delivery.partition.number,
+                offset=delivery.record.offset,
+                log_id=delivery.log_id,
+                type=dict(delivery.record.headers).get("type", b"").decode("ascii", "backslashreplace"),
+                since=min(max(delivery.record.timestamp, 0.0), _LAST_MOMENT),
+                state=state,
+                oldest=delivery in first,
+                attempts=delivery.attempt - 1,
+                last_outcome=excerpt(delivery.last_attempt.summary, _LONGEST_OUTCOME) if delivery.last_attempt else "",
+                next_try=_moment(due[delivery]) if state is EventState.RETRYING else None,
+            )
+
+
+def _state(delivery: Delivery, *, in_flight: bool, waits: bool) -> EventState:
+    if in_flight:
+        return EventState.IN_FLIGHT
+    if not delivery.valid or delivery.skip not in (None, SkipState.REQUESTED):
+        return EventState.HELD
+    return EventState.RETRYING if waits else EventState.WAITING
+
+
+def _moment(when: float) -> float:
+    """Returns a moment of the loop's clock in seconds since the epoch."""
+    return max(0.0, time.time() + when - asyncio.get_running_loop().time())
