@@ -23,6 +23,7 @@ PANELS: Final = {
         explain.explain,
         types.types,
         config.commands,
+        rules.commands,
         topics.commands,
     ),
     "Repair": (
@@ -36,7 +37,6 @@ PANELS: Final = {
         trigger.trigger,
         simulate.commands,
     ),
-    "Rules": (rules.commands,),
 }
 
 _TEXT: Final = """Auth0 tenant log events, delivered to your webhook at least once, none skipped.

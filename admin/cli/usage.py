@@ -26,15 +26,15 @@ def explain(error: typer.TyperException) -> str:
     where = ctx.command_path if ctx else _PROGRAM
     match vars(error):
         case {"option_name": str(name), "possibilities": _}:
-            return f"`{where}` has no option {quoted(name)}; {_did_you_mean(name, ctx)}{_help_of(where)}"
+            return f"`{where}` has no option {quoted(name)}; {_did_you_mean(name, ctx) or _see(where)}"
         case {"option_name": str(name)}:
-            return f"{_wrong_use(name, ctx)}; see {_help_of(where)}"
+            return f"{_wrong_use(name, ctx)}; {_see(where)}"
         case {"param": param, "param_type": _} if param is not None:
-            return f"{_label(param)} is missing; {_example(ctx)}{_help_of(where)}"
+            return f"{_label(param)} is missing; {_example(ctx)}{_see(where)}"
         case {"param": param} if param is not None:
             return f"{_label(param)} {error.message}"
         case _:
-            return f"{visible(error.format_message()).rstrip('.')}; see {_help_of(where)}"
+            return f"{visible(error.format_message()).rstrip('.')}; {_see(where)}"
 
 
 @contextmanager
@@ -53,12 +53,12 @@ def no_such_command(ctx: typer.Context, name: str) -> ConfigurationError:
     where = ctx.command_path
     near = [f"{where} {own}" for own in get_close_matches(name, getattr(ctx.command, "commands", {}), 1)]
     near += [" ".join((_PROGRAM, *path)) for path in _paths(ctx.find_root().command) if path[-1] == name]
-    meant = f"did you mean `{near[0]}`? " if near else ""
-    return ConfigurationError([f"`{where}` has no command {quoted(name)}; {meant}`{where} --help` lists all"])
+    hint = f"did you mean `{near[0]}`?" if near else _see(where)
+    return ConfigurationError([f"`{where}` has no command {quoted(name)}; {hint}"])
 
 
 def too_many(ctx: typer.Context, rest: Sequence[str]) -> ConfigurationError:
-    return ConfigurationError([f"`{ctx.command_path}` does not take {quoted(' '.join(rest))}; see {_help_of(ctx.command_path)}"])
+    return ConfigurationError([f"`{ctx.command_path}` does not take {quoted(' '.join(rest))}; {_see(ctx.command_path)}"])
 
 
 def name_of(param: Any) -> str:
@@ -86,16 +86,16 @@ def _wrong_use(name: str, ctx: typer.Context | None) -> str:
 def _did_you_mean(name: str, ctx: typer.Context | None) -> str:
     known = [name for param in ctx.command.get_params(ctx) for name in param.opts if name.startswith("--")] if ctx else []
     near = [own for own in known if own.startswith(name) and len(name) > 3] or get_close_matches(name, known, 1)
-    return f"did you mean {near[0]}? See " if len(near) == 1 else "see "
+    return f"did you mean {near[0]}?" if len(near) == 1 else ""
 
 
 def _example(ctx: typer.Context | None) -> str:
     examples = split_examples(ctx.command.help)[1] if ctx else []
-    return f"for example `{examples[0]}`; see " if examples else "see "
+    return f"for example `{examples[0]}`; " if examples else ""
 
 
-def _help_of(where: str) -> str:
-    return f"`{where} --help`"
+def _see(where: str) -> str:
+    return f"see `{where} --help`"
 
 
 def _paths(command: Any, *before: str) -> Iterator[tuple[str, ...]]:

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
 from typing import Any
 
 import pytest
-import typer.main
 
-from admin.cli import usage
 from admin.cli.app import PANELS, app
 from admin.cli.docstring import split_examples, summary
-from shared.errors import ConfigurationError
+from tests.support.command_line import commands, mistake
 
-PROGRAM: Any = typer.main.get_command(app)
-
-
-def _commands(command: Any = PROGRAM, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for name, inner in getattr(command, "commands", {}).items():
-        yield (*path, name), inner
-        yield from _commands(inner, *path, name)
-
-
-ALL = dict(_commands())
+ALL = dict(commands())
 LEAVES = {path: command for path, command in ALL.items() if not hasattr(command, "commands")}
 #: Options and arguments that take a value, with the command that has them.
 VALUES = [(path, param) for path, command in LEAVES.items() for param in command.params if not getattr(param, "is_flag", False)]
@@ -37,23 +25,6 @@ def _help(*path: str) -> str:
     with redirect_stdout(shown):
         app([*path, "-h"], prog_name="auth0-webhooks", standalone_mode=False)
     return shown.getvalue()
-
-
-def _mistake(*arguments: str) -> str:
-    """What the command line says against these arguments; empty if it takes them."""
-    command, args = PROGRAM, list(arguments)
-    ctx = None
-    try:
-        while True:
-            ctx = command.make_context(command.name if ctx is None else args[0], args if ctx is None else args[1:], parent=ctx)
-            args = [*ctx._protected_args, *ctx.args]
-            if not hasattr(command, "commands"):
-                return ""
-            _, command, _ = command.resolve_command(ctx, args)
-    except typer.TyperException as error:
-        return usage.explain(error)
-    except ConfigurationError as error:
-        return "\n".join(error.problems)
 
 
 def _named(command: tuple[str, ...]) -> str:
@@ -81,10 +52,11 @@ def test_its_examples_are_command_lines_that_it_takes(path: tuple[str, ...]) -> 
     for example in examples:
         program, *arguments = shlex.split(re.split(r" [|>] |   ", example)[0])
         assert (program, *arguments[: len(path)]) == ("auth0-webhooks", *path)
-        assert _mistake(*arguments) == ""
+        assert mistake(*arguments) == ""
 
 
 def test_every_command_stands_in_a_panel() -> None:
+    assert list(PANELS) == ["Run", "Look", "Repair", "Try"]
     assert {command.rich_help_panel for path, command in ALL.items() if len(path) == 1} == set(PANELS)
     assert "\nCommands:" not in _help()
 
@@ -96,6 +68,6 @@ def test_a_value_has_a_plain_name_and_is_read_by_a_parser_of_ours(path: tuple[st
     )
     assert param.help
     typed = ["no such value"] if param.param_type_name == "argument" else [param.opts[-1], "no such value"]
-    mistake = _mistake(*path, *typed)
-    assert "Input should" not in mistake
-    assert not mistake or mistake.startswith((param.opts[-1], param.metavar)) or "is missing" in mistake, mistake
+    line = mistake(*path, *typed)
+    assert "Input should" not in line
+    assert not line or line.startswith((param.opts[-1], param.metavar)) or "is missing" in line, line
