@@ -61,7 +61,7 @@ class HelpfulGroup(TyperGroup):
             return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        if args[0] not in self.commands and not args[0].startswith("-") and not ctx.resilient_parsing:
+        if args[0] not in self.commands and not ctx.resilient_parsing:
             raise usage.no_such_command(ctx, args[0])
         return super().resolve_command(ctx, args)
 
