@@ -24,6 +24,11 @@ from simulator.wire import HttpRequest, HttpResponse, encode
 Handler = Callable[[HttpRequest, "Exchange"], Coroutine[Any, Any, None] | None]
 
 _LINGER_0: Final = struct.pack("ii", 1, 0)
+#: Bytes of a request: above any batch that the product sends, and bounded for a client that sends without end.
+_MAX_HEAD: Final = 64 * 1024
+_MAX_BODY: Final = 64 * 1024 * 1024
+#: Seconds for a client to read why its request is rejected.
+_LINGER: Final = 1.0
 
 
 class Exchange:
@@ -133,8 +138,14 @@ class _ServerConnection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._task: asyncio.Task[None] | None = None
         self._begun_ns: int | None = None
-        self._target, self._body = b"", b""
+        self._target = b""
         self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        self._body_size = 0
+        self._rejected = False
+        self._in_head = True
+        #: Bytes of a head that came without its end.
+        self._head_size = 0
         self.writable = asyncio.Event()
         self.writable.set()
 
@@ -163,8 +174,12 @@ class _ServerConnection(asyncio.Protocol):
         self.writable.set()
 
     def data_received(self, data: bytes) -> None:
+        if self._rejected or self.transport.is_closing():
+            return
+        self._head_size += len(data)  # a callback resets it if a head ends within `data`
         try:
             self._parser.feed_data(data)
+            self._require_bounds()
         except httptools.HttpParserUpgrade:
             pass  # an offer (h2c, websocket) that we ignore; the request itself is complete
         except httptools.HttpParserError:
@@ -173,10 +188,23 @@ class _ServerConnection(asyncio.Protocol):
         # Not in a callback of the parser, which would report an error of the handler as one of the client.
         self._serve()
 
+    def _require_bounds(self) -> None:
+        if self._in_head and self._head_size > _MAX_HEAD:
+            self._reject(431, b"too many bytes of headers\n")
+        elif self._body_size > _MAX_BODY:
+            self._reject(413, b"too large\n")
+
+    def _reject(self, status: int, body: bytes) -> None:
+        # Closed while it still sends, the client would get a reset, and lose the response.
+        self._rejected = True
+        self.transport.write(encode(HttpResponse(status, body), close=True))
+        self._server.loop.call_later(_LINGER, self.transport.close)
+
     # Called by the parser.
 
     def on_message_begin(self) -> None:
-        self._target, self._body, self._headers = b"", b"", {}
+        self._target, self._headers = b"", {}
+        self._body, self._body_size = [], 0
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -186,16 +214,21 @@ class _ServerConnection(asyncio.Protocol):
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
+        self._in_head, self._head_size = False, 0
         if self._headers.get("expect", "").lower() == "100-continue":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
-        self._body = self._body + body if self._body else body
+        self._body_size += len(body)
+        if self._body_size <= _MAX_BODY:
+            self._body.append(body)
 
     def on_message_complete(self) -> None:
         method, target = self._parser.get_method().decode("latin-1"), self._target.decode("latin-1")
-        request = HttpRequest(method, target, self._headers, self._body, self._parser.should_keep_alive())
-        self._waiting.append(request)
+        if self._body_size <= _MAX_BODY:
+            request = HttpRequest(method, target, self._headers, b"".join(self._body), self._parser.should_keep_alive())
+            self._waiting.append(request)
+        self._in_head, self._head_size = True, 0
 
     # One request at a time.
 

@@ -73,11 +73,17 @@ class Disorder(NamedTuple):
 class Journal:
     """Append-only; with a `file` also on disk, one JSON object a line.
 
+    `keep_entries=False`: only numbers and the ids that got a 200 stay in memory, for a receiver that runs for days.
+
     Raises `OSError` if the file cannot be opened.
     """
 
-    def __init__(self, file: Path | None = None) -> None:
+    def __init__(self, file: Path | None = None, *, keep_entries: bool = True) -> None:
         self._entries: list[JournalEntry] = []
+        self._keep_entries = keep_entries
+        self._calls = 0
+        #: Calls for an id that had got a whole 200 before.
+        self.again = 0
         #: The ids that got a whole 200, in the order of their first one.
         self._done: dict[str, None] = {}
         self._changed: set[asyncio.Event] = set()
@@ -99,7 +105,10 @@ class Journal:
         entry = JournalEntry(call, answered_ns, verdict, status, whole, duplicate, body, headers)
         if self._fd is not None:
             os.write(self._fd, _line(entry))
-        self._entries.append(entry)
+        self._calls += 1
+        self.again += duplicate
+        if self._keep_entries:
+            self._entries.append(entry)
         if entry.delivered and call.log_id:
             self._done[call.log_id] = None
         for event in self._changed:
@@ -107,7 +116,7 @@ class Journal:
         return entry
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return self._calls
 
     @property
     def all(self) -> tuple[JournalEntry, ...]:

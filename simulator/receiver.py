@@ -29,9 +29,9 @@ class Receiver(Server):
     """Sends `response` to every POST, after `latency` seconds, and 405 to anything else, unless the script has a fault for it.
 
     `script` holds the faults (its rules see a `ReceivedCall`), `journal` what happened. `keep_bodies` keeps bodies and headers in
-    memory; `parse=False` does not look into the body (no user, no type, no id but `webhook-id`): for benchmarks. `on_entry` gets
-    each entry of the journal, before the response is sent. `on_error` gets the exception if the journal's file or `on_entry`
-    fails; without it the exception is raised.
+    the journal's entries, `keep_entries` the entries; `parse=False` does not look into the body (no user, no type, no id but
+    `webhook-id`): for benchmarks. `on_entry` gets each entry of the journal, before the response is sent. `on_error` gets the
+    exception if the journal's file or `on_entry` fails; without it the exception is raised.
     Raises `OSError` if the journal's file cannot be opened.
     """
 
@@ -42,6 +42,7 @@ class Receiver(Server):
         response: HttpResponse = _OK,
         journal_file: Path | None = None,
         keep_bodies: bool = True,
+        keep_entries: bool = True,
         parse: bool = True,
         seed: int = 0,
         on_entry: Callable[[JournalEntry], None] | None = None,
@@ -50,7 +51,7 @@ class Receiver(Server):
     ) -> None:
         super().__init__(self._handle, tls=tls)
         self.script: Script[ReceivedCall] = Script(seed=seed)
-        self.journal = Journal(journal_file)
+        self.journal = Journal(journal_file, keep_entries=keep_entries)
         #: Seconds; may be changed at any time.
         self.latency = latency
         self._response = response

@@ -6,7 +6,22 @@ from typing import Annotated, Final
 
 import typer
 
-from admin.cli import checkpoint, config, dead_letters, demo, explain, run, simulate, skip, status, tail, topics, trigger, types
+from admin.cli import (
+    checkpoint,
+    config,
+    dead_letters,
+    demo,
+    explain,
+    listen,
+    run,
+    simulate,
+    skip,
+    status,
+    tail,
+    topics,
+    trigger,
+    types,
+)
 from admin.cli.help import Commands
 from admin.cli.rules import group as rules
 
@@ -33,7 +48,7 @@ PANELS: Final = {
     ),
     "Try": (
         demo.demo,
-        simulate.listen,
+        listen.listen,
         trigger.trigger,
         simulate.commands,
     ),

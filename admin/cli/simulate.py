@@ -1,26 +1,14 @@
-"""`simulate` and `listen`: the two ends that the product connects, on one's own machine."""
+"""`simulate`: a fake Auth0 tenant on one's own machine."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
-import typer
-
+from admin.cli import serving
 from admin.cli.help import Commands
-from admin.cli.options import FILE, PORT, SHARE, duration, number, one_of, option, rate, words
-from admin.cli.output import format_event, say, show_body
-from admin.cli.streams import reader_gone
-from shared.errors import EnvironmentUnusable
-
-if TYPE_CHECKING:
-    from simulator.http import Server
-    from simulator.journal import JournalEntry
+from admin.cli.options import PORT, SHARE, number, one_of, option, rate, words
 
 
 class UnknownFrom(StrEnum):
@@ -72,104 +60,11 @@ def tenant(
     if errors:
         server.faults.sometimes(errors, faults.status(500), faults.short_body(), faults.slow(2.0))
 
-    def greeting(url: str) -> list[str]:
+    def variables(url: str) -> list[str]:
         return [
-            "a simulated tenant; set",
-            f"  AUTH0_DOMAIN={url}",
-            f"  AUTH0_CLIENT_ID={application.client_id}",
-            f"  AUTH0_CLIENT_SECRET={application.client_secret}",
+            f"AUTH0_DOMAIN={url}",
+            f"AUTH0_CLIENT_ID={application.client_id}",
+            f"AUTH0_CLIENT_SECRET={application.client_secret}",
         ]
 
-    _run(lambda stop: _serve(server, host, port, stop, greeting))
-
-
-def listen(
-    port: Annotated[int, option("--port", PORT, "Port to listen on; 0 takes a free one.")] = 8080,
-    host: Annotated[str, option("--host", words("ADDRESS"), "Address to listen on.")] = "127.0.0.1",
-    status: Annotated[int, option("--status", number("CODE", 200, 599), "Answer with this status.")] = 200,
-    latency: Annotated[float, option("--latency", duration(zero=True), "Seconds to take for each answer.")] = 0,
-    journal: Annotated[Path | None, option("--journal", FILE, "Append a JSON line for each call to this file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print each body as it came, one a line.")] = False,
-) -> None:
-    """Receive events as your webhook would, and print them.
-
-    Stop it with Ctrl-C.
-
-    Examples:
-      auth0-webhooks listen
-      auth0-webhooks listen --port 9000 --status 503
-    """
-    from simulator.receiver import Receiver
-    from simulator.wire import HttpResponse
-
-    async def work(stop: asyncio.Event) -> None:
-        errors: list[Exception] = []
-
-        def on_entry(entry: JournalEntry) -> None:
-            if as_json:
-                show_body(entry.body)
-            else:
-                say(_line(entry))
-            if reader_gone():
-                stop.set()
-
-        def on_error(error: Exception) -> None:
-            errors.append(error)
-            stop.set()
-
-        with _translated(journal):
-            receiver = Receiver(
-                latency=latency,
-                response=HttpResponse(status, b""),
-                journal_file=journal,
-                on_entry=on_entry,
-                on_error=on_error,
-            )
-        await _serve(receiver, host, port, stop, lambda url: [f"listening; set WEBHOOK_URL={url}/"])
-        receiver.journal.close()
-        counts = f"{len(receiver.journal)} calls, {len(receiver.journal.delivered)} events answered 200"
-        say(f"{counts}, {len(receiver.journal.duplicates)} of them again", to_person=True)
-        with _translated(journal):
-            for error in errors:
-                raise error
-
-    _run(work)
-
-
-def _line(entry: JournalEntry) -> str:
-    response = entry.status if entry.status is not None else entry.verdict
-    return f"{response}  {format_event(entry.body)}{'  again' if entry.duplicate else ''}"
-
-
-@contextmanager
-def _translated(journal: Path | None) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise EnvironmentUnusable(f"the journal {journal} cannot be written: {error.strerror or error}") from None
-
-
-def _run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run `work(stop)` until it ends or a signal comes. Of our own log only warnings and errors are shown, on standard error."""
-    from admin import supervisor
-    from shared import logging
-    from shared.settings import log_format
-
-    logging.configure(verbosity="warning", log_format=log_format() or "console")
-    supervisor.run(work, grace=5)
-
-
-async def _serve(server: Server, host: str, port: int, stop: asyncio.Event, greeting: Callable[[str], list[str]]) -> None:
-    """Greet on standard error and serve until `stop`. Raises `EnvironmentUnusable` where the address cannot be had."""
-    try:
-        await server.start(host, port)
-    except OSError as error:
-        raise EnvironmentUnusable(
-            f"cannot listen on {host}:{port}: {error.strerror or error}. Choose another with --port (0 takes a free one)"
-        ) from None
-    for line in greeting(server.url):
-        say(line, to_person=True)
-    try:
-        await stop.wait()
-    finally:
-        await server.stop()
+    serving.run(lambda stop: serving.serve(server, host, port, stop, "a fake Auth0 tenant", variables))

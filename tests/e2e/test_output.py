@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import pytest
 
@@ -132,7 +132,7 @@ def test_what_listen_shows_on_a_terminal_is_printable(environ: dict[str, str], o
     os.close(side)
     assert listen.stderr is not None
     try:
-        url = listen.stderr.readline().decode().rpartition("=")[2].strip()
+        url = _url(listen.stderr)
         body = json.dumps({"log_id": "900", "type": HOSTILE, "user_id": HOSTILE}, ensure_ascii=False).encode()
         with urllib.request.urlopen(urllib.request.Request(url, data=body)) as response:
             assert response.status == 200
@@ -186,7 +186,7 @@ def test_a_listener_whose_reader_went_away_ends(environ: dict[str, str]) -> None
     with listen:
         assert listen.stderr
         assert listen.stdout
-        url = listen.stderr.readline().decode().rpartition("=")[2].strip()
+        url = _url(listen.stderr)
         listen.stdout.close()
         with suppress(OSError), urllib.request.urlopen(urllib.request.Request(url, data=b"{}")):
             pass
@@ -206,7 +206,7 @@ def test_a_journal_that_cannot_be_written_is_one_line_and_exit_3(environ: dict[s
         assert listen.stderr
         first = listen.stderr.readline().decode()
         if first.startswith("listening"):
-            url = first.rpartition("=")[2].strip()
+            url = _url(listen.stderr)
             with suppress(OSError), urllib.request.urlopen(urllib.request.Request(url, data=b"{}")):
                 pass
         assert listen.wait(60) == 3
@@ -247,6 +247,11 @@ async def _seen(path: Path) -> tuple[Checkpoint | None, int]:
         return await log.checkpoint(), len((await chosen(log, Choice())).dead_letters)
     finally:
         await log.close()
+
+
+def _url(stderr: IO[bytes]) -> str:
+    """The one that a receiver says to paste."""
+    return next(line for line in stderr if b"WEBHOOK_URL=" in line).decode().rpartition("=")[2].strip()
 
 
 def _read(terminal: int) -> str:

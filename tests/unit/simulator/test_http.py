@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 import pytest
 import trustme
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simulator.http import Exchange, Handler, Server
+from simulator.receiver import Receiver
 from simulator.wire import HttpRequest, HttpResponse
 
 
@@ -175,3 +178,74 @@ async def test_tls() -> None:
     await server.stop()
     assert server.url.startswith("https://")
     assert response.text == "POST /a b'hi'"
+
+
+@pytest.mark.parametrize("part", [b"X: %b\r\n" % (b"y" * 1000), b"y" * 1000], ids=["headers", "a header"])
+async def test_a_head_without_end_is_rejected(part: bytes) -> None:
+    async with serving(echo) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"POST / HTTP/1.1\r\nX: ")
+        with suppress(ConnectionError):
+            for _ in range(400):
+                writer.write(part)
+                await writer.drain()
+        with suppress(ConnectionError):
+            assert (await reader.read()).startswith(b"HTTP/1.1 431 ")
+        writer.close()
+        assert (await talk(server, b"GET / HTTP/1.0\r\n\r\n")).endswith(b"GET / b''"), "the next one is served"
+
+
+async def test_a_body_beyond_the_bound_is_rejected_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.http._MAX_BODY", 100_000)
+    handled: list[HttpRequest] = []
+
+    def keep(request: HttpRequest, exchange: Exchange) -> None:
+        handled.append(request)
+        echo(request, exchange)
+
+    async with serving(keep) as server:
+        for framing in (
+            b"Content-Length: 100001\r\n\r\n" + b"x" * 100_001,
+            b"Transfer-Encoding: chunked\r\n\r\n" + b"ffff\r\n%b\r\n" % (b"x" * 65535) * 2,
+        ):
+            assert b"HTTP/1.1 413 " in await talk(server, b"POST / HTTP/1.1\r\n" + framing)
+        assert handled == []
+
+
+async def test_large_bodies_follow_each_other_on_one_connection() -> None:
+    """The bytes of a body do not count as those of the next head."""
+    body = b"x" * 300_000
+    async with serving(lambda request, exchange: exchange.respond(HttpResponse(200, str(len(request.body)).encode()))) as server:
+        post = b"POST / HTTP/1.1\r\nContent-Length: 300000\r\n\r\n" + body
+        response = await talk(server, post * 3 + b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+    assert response.count(b"HTTP/1.1 200 ") == 4
+
+
+_LINES = [b"POST / HTTP/1.1\r\n", b"GET http://a/ HTTP/1.1\r\n", b"POST / HTTP/9.9\r\n", b"CONNECT a:1 HTTP/1.1\r\n"]
+_HEADERS = [b"Content-Length: 5\r\n", b"Content-Length: 99999999999999999999\r\n", b"Transfer-Encoding: chunked\r\n", b": x\r\n"]
+_OTHERS = [b"Expect: 100-continue\r\n", b"Connection: Upgrade\r\nUpgrade: h2c\r\n", b"webhook-id: \xff\r\n", b"\r\n"]
+_BODIES = [b"hello", b"5\r\nhello\r\n", b"0\r\n\r\n", b'{"log_id":"1"}', b"\0"]
+_PIECES = st.sampled_from([*_LINES, *_HEADERS, *_OTHERS, *_BODIES])
+
+
+@given(st.lists(_PIECES | st.binary(max_size=40), max_size=12).map(b"".join))
+@settings(max_examples=60, deadline=None)
+def test_whatever_a_client_sends_the_next_one_is_served(sent: bytes) -> None:
+    async def play() -> None:
+        errors: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+        receiver = Receiver(keep_entries=False)
+        await receiver.start()
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", receiver.port)
+            writer.write(sent)
+            await writer.drain()
+            writer.write_eof()
+            response = await talk(receiver, b"POST / HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+            writer.close()
+        finally:
+            await receiver.stop()
+        assert response.startswith(b"HTTP/1.1 200 ")
+        assert errors == []
+
+    asyncio.run(play())
