@@ -15,6 +15,7 @@ WebhooksError
 │   └── PublishFailed       not every record of a page was acknowledged; the checkpoint did not move
 ├── LeaseLost               another poller is the active one now
 └── RecordInvalid           a record in the topic that we did not write, or cannot read
+    └── DocumentNewer       a document of a version that only a newer release knows
 """
 
 from __future__ import annotations
@@ -94,3 +95,7 @@ class LeaseLost(WebhooksError):
 
 class RecordInvalid(WebhooksError):
     """A record without the headers that our producer writes."""
+
+
+class DocumentNewer(RecordInvalid):
+    """A stored document of a newer version than this release knows."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from admin.actions.reports import log_each_minute, log_totals
-from admin.actions.status import status
+from admin.actions.status_view import partitions
 from admin.supervisor import supervise
 from consumer.worker import Worker
 from producer.poller import Poller
@@ -84,7 +84,7 @@ async def once(
         loops = (poller, worker)
         async with _closing(transport, loops), _following(transport, loops, stop, reporter):
             await supervise(stop, log_each_minute(stop, poller, worker), poll(), worker.run(transport, stop))
-            undelivered = sum(row.undelivered for row in await status(transport))
+            undelivered = sum(row.undelivered for row in await partitions(transport))
             return Leftover(undelivered, caught_up.is_set(), worker.desired.sentence)
     finally:
         timer.cancel()

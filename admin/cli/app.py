@@ -13,6 +13,7 @@ from admin.cli import (
     demo,
     explain,
     listen,
+    pause,
     run,
     simulate,
     skip,
@@ -42,6 +43,8 @@ PANELS: Final = {
         topics.commands,
     ),
     "Repair": (
+        pause.pause,
+        pause.resume,
         dead_letters.commands,
         skip.skip,
         checkpoint.commands,

@@ -1,61 +1,93 @@
-"""`status`: how far the log is delivered."""
+"""`status`: how far the log is delivered, and what holds it up."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from admin.cli.context import with_transport
-from admin.cli.output import say, show_json, show_table
+from admin.cli.interruption import interruptible
+from admin.cli.output import say, show_json
+from admin.cli.streams import reader_gone
+from admin.exits import Exit
+from shared.errors import ConfigurationError, TransportUnusable
 
 if TYPE_CHECKING:
-    from admin.actions.status import PartitionStatus, Status
+    from admin.actions.status import Overview
+    from shared.transport.port import Transport
+
+_EVERY: Final = 2.0  # seconds
+_CLEAR: Final = "\x1b[H\x1b[2J\x1b[3J"
 
 
-def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show how many events are not delivered yet, and where.
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 3 unless it is delivering or idle.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show whether events are delivered, and what holds them up.
 
-    For each partition: its first and its last offset, the committed one, and what is not delivered.
+    The first line says it all; then follow the checkpoint, each partition, each process, and what cannot be known. Exit code 0
+    whatever it shows, unless --check is given.
 
     Examples:
       auth0-webhooks status
+      auth0-webhooks status --watch
       auth0-webhooks status --json
+      auth0-webhooks status --check    # for a cron job or a probe
     """
-    from admin.actions.status import overview
+    from admin.actions.status import HEALTHY
 
-    seen = with_transport(overview)
+    if watch and check:
+        raise ConfigurationError(["--check ends with an exit code, and --watch does not end: give one of them"])
+    if watch:
+        with_transport(lambda transport: _watch(transport, as_json=as_json))
+        return
+    seen = with_transport(_look)
+    _print(seen, as_json=as_json)
+    if check and seen.state not in HEALTHY:
+        raise typer.Exit(Exit.ENVIRONMENT)
+
+
+async def _look(transport: Transport) -> Overview:
+    from admin.actions.status_view import StatusView
+
+    view = StatusView(transport)
+    try:
+        return await view.look()
+    finally:
+        await view.close()
+
+
+async def _watch(transport: Transport, *, as_json: bool) -> None:
+    import sys
+
+    from admin.actions.status_view import StatusView
+    from shared.waiting import stopped_within
+
+    view, clears = StatusView(transport), sys.stdout.isatty() and not as_json
+    try:
+        with interruptible() as stop:
+            while not (stop.is_set() or reader_gone()):
+                try:
+                    seen = await view.look()
+                except TransportUnusable as error:
+                    say(f"{error}; trying again", to_person=True)
+                else:
+                    typer.echo(_CLEAR if clears else "", nl=False)
+                    _print(seen, as_json=as_json, indent=None)
+                await stopped_within(stop, _EVERY)
+    finally:
+        await view.close()
+
+
+def _print(seen: Overview, *, as_json: bool, indent: int | None = 2) -> None:
     if as_json:
-        _print_json(seen)
+        from admin.actions.status_json import document
+
+        show_json(document(seen), indent=indent)
     else:
-        _print_table(seen)
+        from admin.cli.status_text import show
 
-
-def _print_json(seen: Status) -> None:
-    from dataclasses import asdict
-
-    unknown = {} if seen.used else {"lag": None}
-    document = {
-        "sentence": seen.sentence,
-        **asdict(seen.consumers),
-        "undelivered": seen.undelivered if seen.used else None,
-        "partitions": [
-            {**asdict(row), **unknown, "undelivered": row.undelivered if seen.used else None} for row in seen.partitions
-        ],
-    }
-    show_json(document)
-
-
-def _print_table(seen: Status) -> None:
-    heads = ("partition", "begin", "end", "committed", "lag", "done beyond", "undelivered")
-    show_table(heads, map(_cells if seen.used else _cells_of_unused, seen.partitions), right=True)
-    say(f"\n{seen.sentence}")
-
-
-def _cells(row: PartitionStatus) -> tuple[object, ...]:
-    committed = "-" if row.committed is None else row.committed
-    return row.partition, row.begin, row.end, committed, row.lag, row.done_beyond, row.undelivered
-
-
-def _cells_of_unused(row: PartitionStatus) -> tuple[object, ...]:
-    return row.partition, row.begin, row.end, "-", "-", "-", "-"
+        show(seen)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from shared.errors import RecordInvalid
+from shared.errors import DocumentNewer, RecordInvalid
 
 #: Seconds since the epoch, up to the year 9999: it can be shown as a date.
 Moment = Annotated[float, Field(ge=0, lt=253402300800, allow_inf_nan=False)]
@@ -40,10 +40,10 @@ class Codec(Generic[T]):
         return json.dumps({"v": self._version, **fields}, ensure_ascii=False).encode("utf-8", "replace")
 
     def decode(self, text: bytes) -> T:
-        """Raises `RecordInvalid`, which says why."""
+        """Raises `RecordInvalid`, which says why; `DocumentNewer` for a newer version."""
         version = _version(text)
         if isinstance(version, int) and version > self._version:
-            raise RecordInvalid(f"its version is {version}, this release knows {self._version}: upgrade auth0-webhooks")
+            raise DocumentNewer(f"its version is {version}, this release knows {self._version}: upgrade auth0-webhooks")
         try:
             if version != self._version:
                 raise ValueError("version")

@@ -215,6 +215,9 @@ class Table(Protocol):
         A document that is written meanwhile may be missed; one that was there all the time is not. Raises `TransportUnusable`.
         """
 
+    async def keys(self) -> Collection[str]:
+        """Returns the keys of all documents as of now. Raises `TransportUnusable`."""
+
     async def snapshot(self) -> Mapping[str, bytes]:
         """Returns all documents as of now. For small ones: all stay in memory. Cheap enough for a call every second.
 

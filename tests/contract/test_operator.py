@@ -113,6 +113,7 @@ async def test_a_scan_yields_every_document_once_however_large_they_all_are(log:
     found = [(row.key, row.document) async for row in table.scan()]
     assert sorted(found) == sorted(documents.items())
     assert await table.snapshot() == documents
+    assert sorted(await table.keys()) == sorted(documents)
     await table.close()
 
 

@@ -10,23 +10,8 @@ import pytest
 from jsonschema import validate
 
 from tests.e2e.stack import Process, Stack
+from tests.support.schemas import EXPLANATIONS
 
-SCHEMA = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "properties": {
-            "log_id": {"type": "string"},
-            "type": {"type": "string"},
-            "level": {"type": ["integer", "null"], "minimum": 0, "maximum": 4},
-            "passes": {"type": "boolean"},
-            "setting": {"enum": ["", "LOG_TYPES", "LOG_LEVEL"]},
-            "why": {"type": "string", "minLength": 1},
-        },
-        "required": ["log_id", "type", "level", "passes", "setting", "why"],
-        "additionalProperties": False,
-    },
-}
 KNOWN = f"900{3:053d}"
 
 
@@ -49,7 +34,7 @@ def test_a_file_is_explained_entry_by_entry_and_needs_no_credentials(stack: Stac
     assert "9002  s  delivered: " in text
     assert "1 of 2 entries are delivered" in text
     found: Any = json.loads(_ends(stack.start("explain", "entries.json", "--json", LOG_LEVEL="4", **bare)))
-    validate(found, SCHEMA)
+    validate(found, EXPLANATIONS)
     assert [(one["passes"], one["setting"]) for one in found] == [(False, "LOG_TYPES"), (False, "LOG_LEVEL")]
 
 

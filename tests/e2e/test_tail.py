@@ -12,24 +12,10 @@ from jsonschema import validate
 from simulator.tenant_log import TenantLog
 from tests.e2e.stack import Process, Stack, simple
 from tests.support.listed_log import ListedLog
+from tests.support.schemas import TAILED
 from tests.support.transports import Log
 
 StackOf = Callable[[TenantLog], Stack]
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "log_id": {"type": "string"},
-        "type": {"type": "string"},
-        "level": {"type": ["integer", "null"]},
-        "date": {"type": "string"},
-        "partition": {"type": "integer"},
-        "offset": {"type": "integer"},
-        "published": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$"},
-        "event": {"type": "string"},
-    },
-    "required": ["log_id", "type", "level", "date", "partition", "offset", "published", "event"],
-    "additionalProperties": False,
-}
 
 
 def _ends(process: Process, code: int = 0) -> str:
@@ -53,7 +39,7 @@ def test_the_newest_events_are_shown_and_chosen_and_as_json_they_are_whole(stack
     lines = _ends(stack.start("tail", "--user", "auth0|3", "--type", "s", "--number", "500", "--json", **quiet)).splitlines()
     found = [json.loads(line) for line in lines]
     for one in found:
-        validate(one, SCHEMA)
+        validate(one, TAILED)
     assert [one["log_id"] for one in found] == [_id(number) for number in range(3, 90, 9)]
     assert [one["event"].encode() for one in found] == simple(range(3, 90, 9))
     assert "no event in the log matches" in _ends(stack.start("tail", "--user", "auth0|none"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,7 @@ class Statements:
     put: str
     delete: str
     rows: str
+    keys: str
     #: Rows with a larger key, in the same order.
     more_rows: str
 
@@ -30,12 +31,14 @@ DEAD_LETTERS: Final = Statements(
     # The time is what an older release sorts by.
     put="INSERT OR REPLACE INTO dead_letter (log_id, time, document) VALUES (?, (julianday('now') - 2440587.5) * 86400, ?)",
     delete="DELETE FROM dead_letter WHERE log_id = ?",
+    keys="SELECT log_id FROM dead_letter",
     rows="SELECT log_id, document FROM dead_letter ORDER BY log_id",
     more_rows="SELECT log_id, document FROM dead_letter WHERE log_id > ? ORDER BY log_id",
 )
 CONTROL: Final = Statements(
     put="INSERT OR REPLACE INTO control (key, document) VALUES (?, ?)",
     delete="DELETE FROM control WHERE key = ?",
+    keys="SELECT key FROM control",
     rows="SELECT key, document FROM control ORDER BY key",
     more_rows="SELECT key, document FROM control WHERE key > ? ORDER BY key",
 )
@@ -58,6 +61,9 @@ class SqliteTable(Table):
             for key, document in rows:
                 yield Row(key, document, str(self._file.path))
             rows = await self._file.run(_stretch, self._statements.more_rows, rows[-1][0])
+
+    async def keys(self) -> Collection[str]:
+        return [key for (key,) in await self._file.run(_keys, self._statements.keys)]
 
     async def snapshot(self) -> Mapping[str, bytes]:
         return dict(await self._file.run(_rows, self._statements.rows))
@@ -82,6 +88,10 @@ def _execute(connection: Connection, statement: str, *values: object) -> int:
 
 
 def _rows(connection: Connection, query: str) -> list[tuple[str, bytes]]:
+    return connection.execute(query).fetchall()
+
+
+def _keys(connection: Connection, query: str) -> list[tuple[str]]:
     return connection.execute(query).fetchall()
 
 

@@ -1,39 +1,230 @@
-"""What `status` makes of positions and members, in a sentence."""
+"""What `status` makes of positions, members and what replicas say: a state, and a sentence that is true."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from typing import Any, Final
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import validate
 
-from admin.actions.status import PartitionStatus, Status
-from shared.transport.port import Consumers
+from admin.actions.operator_state import OperatorState
+from admin.actions.status import DeliveryState, OldestEvent, Overview, PartitionStatus
+from admin.actions.status_json import document
+from shared.documents.desired import DesiredDelivery
+from shared.documents.replica import (
+    STALE,
+    BreakerReport,
+    ConsumerReport,
+    PollerReport,
+    ReplicaDocument,
+    ReplicaRole,
+)
+from shared.transport.port import Checkpoint, Consumers
+from shared.words import BreakerState
+from tests.support.schemas import STATUS
 
-OTHER = "Where consumers run, they use another group."
+NOW: Final = 1.8e9
+times = st.floats(NOW - 1e6, NOW)
+words = st.text("abc é\n", max_size=5)
 
 
-def _status(*committed: int | None, members: int | None = 0, end: int = 10) -> Status:
-    rows = [
-        PartitionStatus(partition=number, begin=0, end=end, committed=at, lag=end - (at or 0), done_beyond=0)
-        for number, at in enumerate(committed)
-    ]
-    return Status(partitions=rows, consumers=Consumers(group="" if members is None else "g", members=members))
+def consumer_report(breaker: BreakerReport, *, desired: str = "", paused: bool = False, in_flight: int = 0) -> ConsumerReport:
+    return ConsumerReport(
+        webhook="https://example.com",
+        share=5,
+        concurrent_calls=5,
+        in_flight=in_flight,
+        window_events=9,
+        waiting_retry_events=0,
+        done_beyond=0,
+        breaker=breaker,
+        paused=paused,
+        desired=desired,
+        partitions=(0,),
+        events=(),
+    )
+
+
+def poller_report(*, leading: bool) -> PollerReport:
+    return PollerReport(
+        tenant="acme.eu.auth0.com",
+        leading=leading,
+        checkpoint="9001",
+        checkpoint_date="",
+        checkpoint_moved=NOW - 9,
+        last_poll=NOW - 1,
+        caught_up=True,
+        failures=0,
+        last_error="",
+        rate_limit_remaining=None,
+    )
+
+
+breakers = st.builds(
+    BreakerReport,
+    state=st.sampled_from(BreakerState),
+    since=st.none() | times,
+    last_outcome=st.sampled_from(["", "answered 503"]),
+    probe_at=st.none() | times,
+)
+replica_documents = st.builds(
+    ReplicaDocument,
+    id=st.sampled_from(["a:1:x", "b:2:y"]),
+    role=st.sampled_from(ReplicaRole),
+    version=st.just("1"),
+    started=times,
+    seen=st.floats(NOW - 2 * STALE, NOW + 2),
+    counts=st.just({}),
+    rates=st.dictionaries(st.sampled_from(["delivered", "published"]), st.floats(0, 9)),
+    consumer=st.none() | st.builds(consumer_report, breakers),
+    poller=st.none() | st.builds(poller_report, leading=st.booleans()),
+)
+states = st.builds(
+    OperatorState,
+    desired=st.none() | st.builds(DesiredDelivery, id=words, paused=st.booleans(), by=words, why=words, since=times),
+    replicas=st.lists(replica_documents, max_size=2, unique_by=lambda one: one.id).map(tuple),
+    audit=st.just(()),
+    gaps=st.lists(words, max_size=2).map(tuple),
+    unknown=st.just(()),
+) | st.just(OperatorState(desired=None, replicas=(), audit=(), gaps=(), unknown=("why",), readable=False))
+oldest_events = st.builds(
+    OldestEvent, log_id=words, type=words, since=times, attempts=st.none() | st.integers(0, 9), last_outcome=words
+)
+
+
+@st.composite
+def partition_rows(draw: st.DrawFn) -> PartitionStatus:
+    begin, lag = draw(st.integers(0, 99)), draw(st.integers(0, 9_999))
+    done = draw(st.integers(0, lag))
+    return PartitionStatus(
+        partition=draw(st.integers(0, 9)),
+        begin=begin,
+        end=begin + lag,
+        committed=draw(st.none() | st.just(begin)),
+        lag=lag,
+        done_beyond=done,
+        owner=draw(st.none() | words),
+        oldest=draw(st.none() | oldest_events) if lag > done else None,
+    )
+
+
+overviews = st.builds(
+    Overview,
+    now=st.just(NOW),
+    partitions=st.lists(partition_rows(), min_size=1, max_size=3).map(tuple),
+    consumers=st.none() | st.builds(Consumers, group=st.sampled_from(["", "g"]), members=st.none() | st.integers(0, 3)),
+    checkpoint=st.none() | st.builds(Checkpoint, log_id=words, date=words),
+    operator=states,
+    dead_letters=st.none() | st.integers(0, 9),
+    unknown=st.just(()),
+)
+
+
+@given(overviews)
+def test_the_state_is_the_first_one_that_fits(seen: Overview) -> None:
+    fits = {
+        DeliveryState.PAUSED: seen.operator.desired is not None and seen.operator.desired.paused,
+        DeliveryState.NO_CONSUMER: seen.members == 0,
+        DeliveryState.NO_POLLER: seen.operator.readable
+        and not any(one.poller and one.poller.leading for one in seen.operator.replicas if not one.is_stale(NOW)),
+        DeliveryState.WEBHOOK_DOWN: seen.down is not None,
+        DeliveryState.DELIVERING: seen.undelivered > 0,
+        DeliveryState.IDLE: True,
+    }
+    assert seen.state is next(state for state, holds in fits.items() if holds)
+
+
+@given(overviews)
+def test_the_sentence_says_the_state_and_what_waits(seen: Overview) -> None:
+    begins = {
+        DeliveryState.PAUSED: "Paused by ",
+        DeliveryState.NO_CONSUMER: "No consumer ",
+        DeliveryState.NO_POLLER: "Nothing new is read from Auth0: ",
+        DeliveryState.WEBHOOK_DOWN: "Down: the webhook ",
+        DeliveryState.DELIVERING: "Delivering",
+        DeliveryState.IDLE: "Idle",
+    }
+    assert seen.sentence.startswith(begins[seen.state])
+    assert seen.sentence.endswith(".")
+    assert (f"{seen.undelivered:,} waiting" in seen.sentence) == (seen.undelivered > 0)
+    assert ("everything is delivered" in seen.sentence) == (seen.undelivered == 0)
+
+
+@given(overviews)
+def test_a_replica_that_is_stale_decides_nothing(seen: Overview) -> None:
+    fresh = tuple(one for one in seen.operator.replicas if not one.is_stale(NOW))
+    without = replace(seen, operator=replace(seen.operator, replicas=fresh))
+    assert (without.state, without.sentence, without.rates) == (seen.state, seen.sentence, seen.rates)
+
+
+@given(overviews)
+def test_its_json_has_the_documented_form_whatever_is_seen(seen: Overview) -> None:
+    printed: Any = json.loads(json.dumps(document(seen), allow_nan=False))
+    validate(printed, STATUS)
+    assert printed["undelivered"] == sum(row["undelivered"] for row in printed["partitions"])
+
+
+CLOSED: Final = BreakerReport(state=BreakerState.CLOSED, since=None, last_outcome="", probe_at=None)
+OPEN: Final = BreakerReport(state=BreakerState.OPEN, since=NOW - 3600, last_outcome="answered 503", probe_at=NOW + 5)
+OTHER: Final = "where consumers run, they use another group"
+PAUSED: Final = DesiredDelivery(id="1", paused=True, by="ada", why="migration", since=NOW - 90_000)
+
+
+def _seen(
+    undelivered: int = 0,
+    *,
+    members: int | None = 1,
+    committed: int | None = 5,
+    breaker: BreakerReport | None = CLOSED,
+    leading: bool = True,
+    desired: DesiredDelivery | None = None,
+    dead_letters: int = 0,
+) -> Overview:
+    oldest = OldestEvent(log_id="9001", type="s", since=NOW - 3, attempts=None, last_outcome="") if undelivered else None
+    row = PartitionStatus(
+        partition=0, begin=0, end=9, committed=committed, lag=undelivered, done_beyond=0, owner=None, oldest=oldest
+    )
+    replica = ReplicaDocument(
+        id="host:1:x",
+        role=ReplicaRole.RUN,
+        version="1",
+        started=NOW - 99,
+        seen=NOW - 1,
+        counts={},
+        rates={},
+        consumer=consumer_report(breaker) if breaker else None,
+        poller=poller_report(leading=leading),
+    )
+    return Overview(
+        now=NOW,
+        partitions=(row,),
+        consumers=Consumers(group="g" if members is not None else "", members=members),
+        checkpoint=None,
+        operator=OperatorState(desired=desired, replicas=(replica,), audit=(), gaps=(), unknown=()),
+        dead_letters=dead_letters,
+    )
 
 
 @pytest.mark.parametrize(
     ("seen", "sentence"),
     [
-        (_status(None, None, end=0), "No consumer has joined the group g (KAFKA_GROUP) yet; no event is in the log."),
+        (_seen(), "Idle; everything is delivered."),
+        (_seen(12), "Delivering; 12 waiting, the oldest 3 s."),
+        (_seen(dead_letters=1), "Idle; everything is delivered; 1 dead letter."),
+        (_seen(12, desired=PAUSED), "Paused by ada since 2027-01-14 07:00 UTC: migration; 12 waiting, the oldest 3 s."),
+        (_seen(4120, breaker=OPEN), "Down: the webhook answered 503 since 07:00 UTC; 4,120 waiting, the oldest 3 s."),
+        (_seen(1, members=0), "No consumer is running: the group g has no member; 1 waiting, the oldest 3 s."),
         (
-            _status(None, None),
-            f"No consumer has joined the group g (KAFKA_GROUP) yet; 20 events are in the log. {OTHER}",
+            _seen(1, members=0, committed=None),
+            f"No consumer has joined the group g (KAFKA_GROUP) yet; 1 waiting, the oldest 3 s; {OTHER}.",
         ),
-        (_status(None, members=None, end=1), "No consumer has joined this log yet; 1 event is in the log."),
-        (_status(10, None), "No consumer is running: the group g has no member; 10 events are not delivered yet."),
-        (_status(10, 10), "No consumer is running: the group g has no member; everything is delivered."),
-        (_status(None, members=1), "1 consumer in the group g; 10 events are not delivered yet."),
-        (_status(10, members=3), "3 consumers in the group g; everything is delivered."),
-        (_status(9, members=None), "1 event is not delivered yet."),
-        (_status(10, members=None), "Everything is delivered."),
+        (_seen(members=None, breaker=None), "No consumer is running; everything is delivered."),
+        (_seen(leading=False), "Nothing new is read from Auth0: 1 poller on standby; everything is delivered."),
     ],
 )
-def test_what_is_said_is_what_can_be_known(seen: Status, sentence: str) -> None:
+def test_what_is_said_is_what_can_be_known(seen: Overview, sentence: str) -> None:
     assert seen.sentence == sentence

@@ -119,6 +119,9 @@ class ManualDeadLetters(Table):
     def scan(self) -> AsyncIterator[Row]:
         raise NotImplementedError
 
+    async def keys(self) -> Collection[str]:
+        raise NotImplementedError
+
     async def snapshot(self) -> Mapping[str, bytes]:
         raise NotImplementedError
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -60,6 +60,9 @@ class Client(Table):
         await self._access(key, None)
 
     def scan(self) -> AsyncIterator[Row]:
+        raise NotImplementedError
+
+    async def keys(self) -> Collection[str]:
         raise NotImplementedError
 
     async def snapshot(self) -> Mapping[str, bytes]:

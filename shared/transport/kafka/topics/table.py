@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -49,6 +49,10 @@ class KafkaTable(Table):
             # What is left was compacted since the first pass: that pass ended before a newer record of the same key.
             newer, end = await self._thread.run(self._table.index, end) if index else ({}, end)
             index = {key: offset for key, offset in newer.items() if key in index}
+
+    async def keys(self) -> Collection[str]:
+        index, _ = await self._thread.run(self._table.index, 0)
+        return [_text(key) for key in index]
 
     async def snapshot(self) -> Mapping[str, bytes]:
         documents = await self._thread.run(self._table.snapshot)

@@ -1,0 +1,83 @@
+"""What operators and replicas have told each other, as one look at the control table shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.documents import audit, desired, replica
+from shared.documents.audit import AuditEntry
+from shared.documents.desired import DesiredDelivery
+from shared.documents.replica import ReplicaDocument
+from shared.errors import RecordInvalid, TransportUnusable
+from shared.transport.port import Table, Transport
+
+GAPS = "gap/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorState:
+    #: None: no operator ever asked for anything, or it is among the `unknown`.
+    desired: DesiredDelivery | None
+    #: By name, stale ones included.
+    replicas: tuple[ReplicaDocument, ...]
+    #: The oldest first.
+    audit: tuple[AuditEntry, ...]
+    #: Keys of gap reports.
+    gaps: tuple[str, ...]
+    #: What cannot be known, a sentence each.
+    unknown: tuple[str, ...]
+    #: False: the table cannot be read, so nothing of this is known.
+    readable: bool = True
+
+    def live(self, now: float) -> tuple[ReplicaDocument, ...]:
+        """`now`: seconds since the epoch."""
+        return tuple(one for one in self.replicas if not one.is_stale(now))
+
+
+def parse(documents: Mapping[str, bytes]) -> OperatorState:
+    unreadable: dict[str, str] = {}
+    wanted = None
+    try:
+        wanted = desired.desired(documents)
+    except RecordInvalid as error:
+        unreadable[desired.KEY] = str(error)
+    replicas = replica.replicas(documents, unreadable)
+    entries = audit.entries(documents, unreadable)
+    return OperatorState(
+        desired=wanted,
+        replicas=tuple(replicas[name] for name in sorted(replicas)),
+        audit=tuple(entries),
+        gaps=tuple(sorted(key for key in documents if key.startswith(GAPS))),
+        unknown=tuple(f"{key} in the control table is left alone: {reason}" for key, reason in sorted(unreadable.items())),
+    )
+
+
+class ControlView:
+    """The control table, opened when it is first read, and again after an error."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._table: Table | None = None
+
+    async def look(self) -> OperatorState:
+        """Raises nothing: a table that cannot be read is one of the things that are unknown."""
+        try:
+            self._table = self._table or await self._transport.control()
+            return parse(await self._table.snapshot())
+        except TransportUnusable as error:
+            await self.close()
+            return OperatorState(
+                desired=None,
+                replicas=(),
+                audit=(),
+                gaps=(),
+                unknown=(f"what consumers and pollers say, and whether delivery is paused: {error}",),
+                readable=False,
+            )
+
+    async def close(self) -> None:
+        """Idempotent."""
+        table, self._table = self._table, None
+        if table is not None:
+            await table.close()

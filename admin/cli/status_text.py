@@ -1,0 +1,71 @@
+"""What `status` shows a person: the sentence first, then where it stands in detail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from admin.actions.status import Overview, PartitionStatus
+from admin.actions.wording import age, since
+from admin.cli.output import say, show_table
+from shared.documents.replica import ReplicaDocument
+
+
+def show(seen: Overview) -> None:
+    say(f"{seen.sentence}\n")
+    for line in _lines(seen):
+        say(line)
+    say("")
+    heads = ("partition", "begin", "end", "committed", "lag", "done beyond", "undelivered", "oldest undelivered", "owner")
+    show_table(heads, (_partition_cells(row, seen) for row in seen.partitions))
+    if seen.operator.replicas:
+        say("")
+        names = ("process", "role", "share", "in flight", "waiting", "version", "last seen")
+        show_table(names, (_replica_cells(one, seen) for one in seen.operator.replicas))
+    if seen.unknown:
+        say("\nNot known:")
+        for sentence in seen.unknown:
+            say(f"  {sentence}")
+
+
+def _lines(seen: Overview) -> Iterator[str]:
+    pollers, reports = seen.poller_reports, seen.consumer_reports
+    tenant = next((one.tenant for one in pollers.values()), "")
+    webhook = next((one.webhook for one in reports), "")
+    if tenant or webhook:
+        yield f"from        {tenant or 'a tenant that no process names'} to {webhook or 'a webhook that no process names'}"
+    if seen.consumers and seen.consumers.group:
+        yield f"group       {seen.consumers.group}, {seen.consumers.members} members"
+    for name, poller in pollers.items():
+        if poller.leading:
+            polled = f"asked Auth0 {age(seen.now - poller.last_poll)} ago" if poller.last_poll else "has not asked Auth0 yet"
+            trouble = f"; failed {poller.failures} times: {poller.last_error}" if poller.failures else ""
+            yield f"poller      {name}, {polled}{trouble}; {len(pollers) - 1} on standby"
+    if seen.checkpoint:
+        yield f"checkpoint  {seen.checkpoint.log_id or 'reset: the oldest entry that Auth0 has'} {seen.checkpoint.date}".rstrip()
+    if seen.down:
+        breaker = seen.down.breaker
+        probe = f", next probe at {since(breaker.probe_at, seen.now)}" if breaker.probe_at else ""
+        yield f"breaker     {breaker.state}: {breaker.last_outcome}{probe}"
+    dead_letters = "an unknown number of" if seen.dead_letters is None else seen.dead_letters
+    yield f"set aside   {dead_letters} dead letters, {len(seen.operator.gaps)} gaps"
+    if rates := [f"{name} {rate:.1f}/s" for name, rate in seen.rates.items() if rate]:
+        yield f"last minute {', '.join(rates)}"
+
+
+def _partition_cells(row: PartitionStatus, seen: Overview) -> tuple[object, ...]:
+    oldest = "-"
+    if row.oldest:
+        event = row.oldest
+        tried = f", {event.attempts} attempts: {event.last_outcome}" if event.attempts else ""
+        oldest = f"{event.log_id or 'no record of ours'} {event.type} {age(seen.now - event.since)}{tried}"
+    committed = "-" if row.committed is None else row.committed
+    numbers = (row.begin, row.end, committed, row.lag, row.done_beyond, row.undelivered)
+    return row.partition, *numbers, oldest, row.owner or "-"
+
+
+def _replica_cells(one: ReplicaDocument, seen: Overview) -> tuple[object, ...]:
+    last = f"{age(seen.now - one.seen)} ago{', stale' if one.is_stale(seen.now) else ''}"
+    consumer = one.consumer
+    work = (consumer.share, consumer.in_flight, consumer.window_events) if consumer else ("-", "-", "-")
+    role = f"{one.role}{', leads' if one.poller and one.poller.leading else ''}"
+    return one.id, role, *work, one.version, last
