@@ -183,7 +183,7 @@ def _no_consumer(seen: Overview) -> str:
 
 def _waiting(seen: Overview) -> Iterator[str]:
     if not seen.undelivered:
-        yield "everything is delivered"
+        yield "everything is delivered" if seen.used else "nothing waits in the log"
         return
     oldest = seen.oldest
     yield f"{seen.undelivered:,} waiting{f', the oldest {age(seen.now - oldest.since)}' if oldest else ''}"

@@ -18,11 +18,14 @@ from typing import IO, Final
 import pytest
 
 from admin.actions.dead_letters import Choice, chosen
+from shared.documents import desired
 from shared.documents.dead_letter import put
+from shared.documents.desired import DesiredDelivery
 from shared.record import Record
 from shared.transport.port import Checkpoint, DeadLetter
 from shared.transport.sqlite.file import File
 from shared.transport.sqlite.publisher import store_checkpoint
+from shared.transport.sqlite.records import append
 from shared.transport.sqlite.transport import SqliteTransport
 from tests.e2e.stack import COMMAND
 from tests.support.process_guard import guarded
@@ -32,6 +35,9 @@ HOSTILE: Final = "900\x1b[2J\u202e\x07\r\nerror: \x1b]0;pwned\x07\x9b31m\u2028[r
 PRINTING: Final = (
     "types",
     "status",
+    "status --json",
+    "tail",
+    "tail --json",
     "dead-letters list",
     "config show",
     "config docs",
@@ -64,7 +70,14 @@ async def _fill(path: Path) -> None:
     await table.close()
     file = await File.open(path)
     await file.run(store_checkpoint, Checkpoint(log_id="900", date=HOSTILE))
+    body = json.dumps({"log_id": "9001", "type": HOSTILE, "user_id": HOSTILE}).encode()
+    await file.run(append, "9001", record.key, body, headers, 1.0)
     await file.close()
+    control = await log.control()
+    await control.put(desired.KEY, DesiredDelivery.new(paused=True, by=HOSTILE, why=HOSTILE, now=1.0).encode())
+    for key in (f"replica/{HOSTILE}", f"audit/{HOSTILE}", f"gap/{HOSTILE}", HOSTILE):
+        await control.put(key, HOSTILE.encode())
+    await control.close()
     await log.close()
 
 
@@ -94,6 +107,10 @@ def _is_harmless(text: str) -> None:
         "checkpoint show",
         "checkpoint show --json",
         "config show",
+        "status",
+        "status --json",
+        "tail",
+        "tail --json",
     ],
 )
 def test_nothing_from_elsewhere_reaches_a_terminal_raw(environ: dict[str, str], command: str) -> None:

@@ -151,7 +151,7 @@ def test_the_sentence_says_the_state_and_what_waits(seen: Overview) -> None:
     assert seen.sentence.startswith(begins[seen.state])
     assert seen.sentence.endswith(".")
     assert (f"{seen.undelivered:,} waiting" in seen.sentence) == (seen.undelivered > 0)
-    assert ("everything is delivered" in seen.sentence) == (seen.undelivered == 0)
+    assert ("everything is delivered" in seen.sentence) == (seen.undelivered == 0 and seen.used)
 
 
 @given(overviews)
