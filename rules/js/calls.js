@@ -34,7 +34,7 @@ exports.begin = function begin(step, method, url) {
   let open = true;
   const end = (status, error) => {
     if (status) record.status = status;
-    if (error && !record.status) record.error = String(error.message || error).slice(0, 300);
+    if (error && !record.status && !record.error) record.error = String(error.message || error).slice(0, 300);
     if (open) step.requests -= 1;
     open = false;
   };

@@ -1,0 +1,117 @@
+"""The requests that rules make, as a run reports them, and in a dry run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from rules.outcome import OutgoingCall, RuleOutcome
+from simulator.http import Exchange, Server
+from simulator.wire import HttpRequest, HttpResponse
+from tests.integration.rules.rule_runners import CONTEXT, USER, StartRunner, rule
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    requests: list[str] = []
+
+    def respond(request: HttpRequest, exchange: Exchange) -> None:
+        requests.append(request.target)
+        exchange.respond(HttpResponse.json(404, {"asked": request.target}))
+
+    server = Server(respond)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+#: `url` has user and password.
+CALLS = {
+    "http.get": "require('http').get(url, (response) => response.resume().on('end', () => callback()))",
+    "http.request": (
+        "const { request } = require('node:http');"
+        "request(new URL(url), { method: 'GET' }, (response) => response.resume().on('end', () => callback())).end()"
+    ),
+    "fetch": "fetch(url.replace('me:secret@', '')).then((response) => response.text()).then(() => callback())",
+}
+
+
+async def test_a_call_is_reported_with_its_status_and_without_its_password(start: StartRunner, server: Server) -> None:
+    url = server.url.replace("://", "://me:secret@") + "/hook?a=1"
+    runner = await start({name: rule(f"const url = '{url}'; {body}") for name, body in CALLS.items()})
+    for name in CALLS:
+        run = await runner.run([name], USER, CONTEXT, event=name)
+        (call,) = run.steps[0].calls
+        assert (call.method, call.status, call.error) == ("GET", 404, "")
+        assert call.url.replace("me:***@", "") == f"{server.url}/hook?a=1"
+
+
+async def test_calls_of_chains_side_by_side_do_not_mix(start: StartRunner, server: Server) -> None:
+    body = f"fetch('{server.url}/' + user.user_id).then((r) => r.json()).then(() => callback())"
+    runner = await start({"call": rule(body)})
+    runs = await asyncio.gather(*(runner.run(["call"], {"user_id": f"u{n}"}, CONTEXT, event=str(n)) for n in range(30)))
+    assert [run.steps[0].calls for run in runs] == [
+        (OutgoingCall(method="GET", url=f"{server.url}/u{n}", status=404),) for n in range(30)
+    ]
+
+
+DRY = {
+    "http": "require('http').request({ host: 'a.invalid', path: '/x', method: 'POST' }, answer).end('body')",
+    "https": "require('https').request('https://a.invalid/x', { method: 'POST' }, answer).end('body')",
+    "an agent of its own": (
+        "const https = require('https');"
+        "https.request('https://a.invalid/x', { method: 'POST', agent: new https.Agent({ keepAlive: true }) }, answer).end()"
+    ),
+    "a stream": (
+        "const r = require('https').request('https://a.invalid/x', { method: 'POST' }, answer);"
+        "r.write('a'); setTimeout(() => r.end('b'), 20)"
+    ),
+}
+_ANSWER = """
+    const answer = (response) => {
+      const parts = [];
+      response.on('data', (part) => parts.push(part)).on('end', () => {
+        context.body = Buffer.concat(parts).toString(); context.status = response.statusCode; callback(null, user, context);
+      });
+    };
+"""
+
+
+async def test_in_a_dry_run_a_request_is_answered_and_recorded_and_does_not_leave(start: StartRunner) -> None:
+    runner = await start({name: rule(_ANSWER + body) for name, body in DRY.items()}, dry_run=True)
+    for name in DRY:
+        run = await runner.run([name], USER, CONTEXT, event=name)
+        assert (run.outcome, run.context["body"], run.context["status"]) == (RuleOutcome.KEPT, "{}", 200)
+        ((method, status, url),) = [(call.method, call.status, call.url) for call in run.steps[0].calls]
+        assert (method, status) == ("POST", 200)
+        assert url.endswith("://a.invalid/x")
+
+
+async def test_in_a_dry_run_fetch_is_answered_too(start: StartRunner) -> None:
+    body = "fetch('https://a.invalid/x', { method: 'put' }).then((r) => r.json()).then((b) => { context.b = b; callback() })"
+    runner = await start({"call": rule(body)}, dry_run=True)
+    run = await runner.run(["call"], USER, CONTEXT, event="1")
+    assert run.context["b"] == {}
+    assert run.steps[0].calls == (OutgoingCall(method="PUT", url="https://a.invalid/x", status=200),)
+
+
+LEAVING = (
+    "require('net').connect(PORT, '127.0.0.1').on('error', callback)",
+    "require('tls').connect(PORT, '127.0.0.1').on('error', callback)",
+    "require('http2').connect('http://127.0.0.1:' + PORT).on('error', callback)",
+    "require('dgram').createSocket('udp4').send('x', PORT, '127.0.0.1', callback)",
+    "require('dns').lookup('a.invalid', callback)",
+    "require('dns').promises.resolve('a.invalid').catch(callback)",
+)
+
+
+async def test_in_a_dry_run_nothing_else_leaves_either(start: StartRunner, server: Server) -> None:
+    sources = {f"rule{n}": rule(f"const PORT = {server.port}; {body}") for n, body in enumerate(LEAVING)}
+    runner = await start(sources, dry_run=True)
+    for name in sources:
+        run = await runner.run([name], USER, CONTEXT, event=name)
+        assert run.outcome is RuleOutcome.FAILED
+        assert "dry run" in (run.steps[0].error or "")
+    assert not server.connections
