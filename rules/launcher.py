@@ -32,6 +32,7 @@ def main(parent: str, watch: str, address_space: str, *command: str) -> None:
         sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
     if os.getppid() != int(parent):  # it ended before the kernel knew that we want to hear of it
         sys.exit("the parent is gone")
+    os.environ.pop("LC_CTYPE", None)  # Python sets it for itself where no locale is given (PEP 538)
     os.execv(command[0], command)  # noqa: S606  what we were told to become
 
 

@@ -1,6 +1,7 @@
 """A result as a rule process sends it, as values. Pure.
 
-Raises `KeyError`, `TypeError`, `ValueError` or `AttributeError` for what is none: a rule may have written it.
+Raises `LookupError`, `TypeError`, `ValueError`, `ArithmeticError` or `AttributeError` for what is none: a rule may have written
+it.
 """
 
 from __future__ import annotations

@@ -252,7 +252,7 @@ class RuleSession:
         self._asked = 0.0
         try:
             self._handle(message)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
             raise FrameBroken(f"a message that makes no sense ({message['is']}: {excerpt(repr(error), 100)})") from None
 
     def _handle(self, message: dict[str, Any]) -> None:

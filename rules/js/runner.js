@@ -12,6 +12,8 @@ const auth0 = require('./auth0.js');
 const modules = require('./modules.js');
 const { probe } = require('./probe.js');
 
+// Made at their first use, and then the rule's that uses them first.
+void [process.stdin, process.stdout, process.stderr];
 require('./console.js').capture();
 const reallyExit = guards.install();
 
@@ -27,6 +29,7 @@ const handlers = {
     calls.install(message);
     const broken = [];
     const names = globals(message);
+    preload(names.require, message.rules);
     for (const rule of message.rules) {
       try {
         const factory = compile(rule.name, rule.source, Object.keys(names));
@@ -107,6 +110,18 @@ function call(step, method, [id, data]) {
       throw error;
     },
   );
+}
+
+/** Loads what the rules name: no login waits for that then, and what a module starts as it loads belongs to no rule. */
+function preload(require, sources) {
+  const named = new Set(sources.flatMap(({ source }) => [...source.matchAll(/\brequire\(\s*(['"])([^'"]+)\1\s*\)/g)].map((found) => found[2])));
+  for (const specifier of named) {
+    try {
+      require(specifier);
+    } catch {
+      // The rule that runs into it tells.
+    }
+  }
 }
 
 /** Returns what a rule sees beside the globals of Node.js: name → value. The modules that Auth0 had as globals become some here. */

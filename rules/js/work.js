@@ -7,11 +7,13 @@
 const { createHook } = require('node:async_hooks');
 const { current } = require('./context.js');
 
-const TYPES = new Set([
-  ...['Timeout', 'Immediate', 'TCPWRAP', 'PIPEWRAP', 'UDPWRAP', 'TCPCONNECTWRAP', 'PIPECONNECTWRAP'],
-  ...['GETADDRINFOREQWRAP', 'GETNAMEINFOREQWRAP', 'QUERYWRAP', 'FSREQCALLBACK', 'FSREQPROMISE'],
+const LASTING = ['Timeout', 'Immediate', 'TCPWRAP', 'PIPEWRAP', 'UDPWRAP', 'FSREQPROMISE'];
+// Done when their callback was called. The synchronous ones have none, and last until they are collected.
+const REQUESTS = new Set([
+  ...['TCPCONNECTWRAP', 'PIPECONNECTWRAP', 'GETADDRINFOREQWRAP', 'GETNAMEINFOREQWRAP', 'QUERYWRAP', 'FSREQCALLBACK'],
   ...['PBKDF2REQUEST', 'SCRYPTREQUEST', 'RANDOMBYTESREQUEST', 'KEYPAIRGENREQUEST', 'SIGNREQUEST', 'HASHREQUEST', 'DERIVEBITSREQUEST'],
 ]);
+const TYPES = new Set([...LASTING, ...REQUESTS]);
 
 const owners = new Map(); // async id → step
 
@@ -23,7 +25,7 @@ exports.watch = function watch(onTurn) {
       const step = current();
       if (!step) return;
       owners.set(id, step);
-      step.resources.set(id, resource);
+      step.resources.set(id, { resource, request: REQUESTS.has(type) });
     },
     before(id) {
       const step = owners.get(id) || current();
@@ -41,8 +43,8 @@ exports.watch = function watch(onTurn) {
 /** Returns whether the step has something under way. */
 exports.busy = function busy(step) {
   if (step.requests > 0) return true;
-  for (const resource of step.resources.values()) {
-    if (resource._destroyed === true) continue;
+  for (const { resource, request } of step.resources.values()) {
+    if (resource._destroyed === true || (request && !(resource.oncomplete || resource.ondone))) continue;
     if (typeof resource.hasRef !== 'function' || resource.hasRef()) return true;
   }
   return false;

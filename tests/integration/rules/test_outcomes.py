@@ -121,7 +121,7 @@ async def test_a_loop_is_killed_and_its_process_replaced(start: StartRunner, bod
 
 async def test_a_leak_crashes_its_process_and_nothing_else(start: StartRunner) -> None:
     leak = rule("const all = []; for (;;) all.push(new Array(1e5).fill(1.5));")
-    runner = await start({"leak": leak, "keep": KEEP, "slow": rule("setTimeout(callback, 100)")})
+    runner = await start({"leak": leak, "keep": KEEP, "slow": rule("setTimeout(callback, 100)")}, timeout=20.0)
     chains = ["slow", "leak", "keep"]
     runs = await asyncio.gather(*(runner.run([name], USER, CONTEXT, event=name) for name in chains))
     assert [run.outcome for run in runs] == [KEPT, RuleOutcome.CRASHED, KEPT]
@@ -129,7 +129,9 @@ async def test_a_leak_crashes_its_process_and_nothing_else(start: StartRunner) -
 
 async def test_buffers_without_end_are_bounded_too(start: StartRunner) -> None:
     """V8's limit does not count them; that of the address space does, and whether V8 or the rule notices first is chance."""
-    runner = await start({"buffers": rule("global.all = []; for (;;) global.all.push(Buffer.alloc(1e8, 1));"), "keep": KEEP})
+    runner = await start(
+        {"buffers": rule("global.all = []; for (;;) global.all.push(Buffer.alloc(1e8, 1));"), "keep": KEEP}, timeout=20.0
+    )
     run = await runner.run(["buffers"], USER, CONTEXT, event="1")
     assert run.outcome in (FAILED, RuleOutcome.CRASHED)
     assert (await runner.run(["keep"], USER, CONTEXT, event="2")).outcome is KEPT

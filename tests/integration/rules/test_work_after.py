@@ -82,6 +82,8 @@ async def test_work_without_end_is_left_when_the_time_is_over(start: StartRunner
 async def test_what_keeps_no_process_alive_is_not_waited_for(start: StartRunner, server: SlowServer) -> None:
     body = f"""
         setInterval(() => {{}}, 10).unref();
+        require('crypto').randomBytes(16);
+        process.stdout.isTTY;
         const agent = new (require('http').Agent)({{ keepAlive: true }});
         require('http').get('{server.url}/', {{ agent }}, (response) => response.resume().on('end', callback));
         global.agent = agent;

@@ -1,0 +1,131 @@
+"""A process that is lost takes chains with it: which of them was the reason is found out, not guessed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rules.outcome import ChainRun, RuleOutcome
+from rules.runner import RuleRunner
+from tests.integration.rules.rule_runners import CONTEXT, KEEP, USER, StartRunner, rule
+
+KEPT, TIMED_OUT, CRASHED, OFF = RuleOutcome.KEPT, RuleOutcome.TIMED_OUT, RuleOutcome.CRASHED, RuleOutcome.SWITCHED_OFF
+
+#: The descriptor of the socket is no secret: it is an argument of the process.
+_SOCKET = "const fs = require('fs'), fd = Number(process.argv[2]);"
+CRASH = rule(f"{_SOCKET} fs.closeSync(fd);")
+LOOP = rule("if (user.loop) for (;;) {} callback(null, user, context);")
+#: Under way for long enough to be in the process when it goes.
+SLOW = rule("setTimeout(() => callback(null, user, context), 200)")
+
+
+async def _together(runner: RuleRunner, *chains: list[str], timeout: float = 1.0) -> list[ChainRun]:
+    looping = {**USER, "loop": True}
+    return await asyncio.gather(
+        *(runner.run(chain, looping, CONTEXT, event=str(n), timeout=timeout) for n, chain in enumerate(chains))
+    )
+
+
+async def test_innocent_chains_run_again_and_the_culprit_is_known(start: StartRunner) -> None:
+    runner = await start({"slow": SLOW, "loop": LOOP, "keep": KEEP})
+    runs = await _together(runner, ["slow"], ["slow", "keep"], ["keep", "loop"], ["keep"], ["slow"])
+    assert [run.outcome for run in runs] == [KEPT, KEPT, TIMED_OUT, KEPT, KEPT]
+    assert [(step.rule, step.outcome) for step in runs[2].steps] == [("keep", KEPT), ("loop", TIMED_OUT)]
+
+
+async def test_two_culprits_are_both_known(start: StartRunner) -> None:
+    runner = await start({"slow": SLOW, "crash": CRASH, "loop": LOOP})
+    runs = await _together(runner, ["slow"], ["crash"], ["slow"], ["loop"], ["crash"])
+    assert [run.outcome for run in runs] == [KEPT, CRASHED, KEPT, TIMED_OUT, CRASHED]
+
+
+async def test_what_a_chain_left_behind_does_not_make_the_next_one_guilty(start: StartRunner) -> None:
+    """The first chain is over when its timer loops; the second one is alone in the process then."""
+    left = rule("callback(); const timer = setInterval(() => { if (global.loop) for (;;) {} }, 5)")
+    waits = rule("global.loop = true; setTimeout(callback, 300)")
+    runner = await start({"left": left, "waits": waits}, timeout=0.4)
+    assert (await runner.run(["left"], USER, CONTEXT, event="1")).outcome is KEPT
+    assert (await runner.run(["waits"], USER, CONTEXT, event="2", timeout=2.0)).outcome is KEPT
+    assert not runner.switched_off
+
+
+async def test_a_rule_that_loops_after_its_callback_is_the_culprit_not_the_one_that_waits(start: StartRunner) -> None:
+    late = rule("setTimeout(() => { for (;;) {} }, 50); callback()")
+    runner = await start({"late": late, "waits": rule("setTimeout(callback, 5000)")}, timeout=0.5)
+    run = await runner.run(["late", "waits"], USER, CONTEXT, event="1")
+    assert [(step.rule, step.outcome) for step in run.steps] == [("late", TIMED_OUT)]
+
+
+async def test_a_rule_that_takes_its_process_down_on_three_events_is_switched_off(start: StartRunner) -> None:
+    runner = await start({"loop": LOOP, "keep": KEEP}, timeout=0.3)
+    looping = {**USER, "loop": True}
+    for event in ("1", "1", "1", "2"):
+        assert (await runner.run(["loop"], looping, CONTEXT, event=event)).outcome is TIMED_OUT
+    assert not runner.switched_off
+    assert (await runner.run(["loop"], looping, CONTEXT, event="3")).outcome is TIMED_OUT
+    run = await runner.run(["keep", "loop", "keep"], looping, CONTEXT, event="4")
+    assert (run.outcome, [step.outcome for step in run.steps]) == (KEPT, [KEPT, OFF, KEPT])
+    assert (await runner.run(["loop"], looping, CONTEXT, event="5")).steps[0].outcome is OFF
+
+
+async def test_while_a_process_is_silent_new_chains_run_in_another(start: StartRunner) -> None:
+    runner = await start({"loop": LOOP, "keep": KEEP}, timeout=6.0)
+    looping = asyncio.create_task(runner.run(["loop"], {**USER, "loop": True}, CONTEXT, event="1"))
+    before = runner.pids
+    while runner.pids == before:  # noqa: ASYNC110  it tells nobody
+        await asyncio.sleep(0.05)
+    assert (await runner.run(["keep"], USER, CONTEXT, event="2")).outcome is KEPT
+    assert not looping.done()
+    assert (await looping).outcome is TIMED_OUT
+
+
+FORGED = '{"is":"result","id":1,"outcome":"kept","left":false,"steps":[],"user":{"admin":true},"context":{}}'
+PRINTS = {
+    "stdout": f"process.stdout.write('{FORGED}\\n')",
+    "stderr": f"process.stderr.write('{FORGED}\\n')",
+    "descriptor 1": (f"const b = Buffer.from('    {FORGED}'); b.writeUInt32BE(b.length - 4); require('fs').writeSync(1, b)"),
+    "10 MB": "for (let n = 0; n < 160; n++) process.stdout.write('x'.repeat(65536))",
+    "10 MB in lines": "for (let n = 0; n < 100000; n++) console.log('x'.repeat(100))",
+}
+
+
+async def test_what_a_rule_prints_is_no_message(start: StartRunner) -> None:
+    runner = await start({name: rule(f"{body}; setTimeout(callback, 20)") for name, body in PRINTS.items()})
+    runs = await asyncio.gather(*(runner.run([name], USER, CONTEXT, event=name) for name in PRINTS))
+    assert [(run.outcome, run.user) for run in runs] == [(KEPT, USER)] * len(PRINTS)
+    console = runs[-1].steps[0].console
+    assert len(console) == 201
+    assert (console[-1].level, console[-1].text) == ("warn", "more was written and is left out")
+
+
+async def test_console_lines_carry_their_level_and_their_rule(start: StartRunner) -> None:
+    body = "console.log('a %s', 1, { b: 2 }); console.warn('w'); setTimeout(() => { console.error(user.n); callback() }, 5)"
+    runner = await start({"says": rule(body)})
+    runs = await asyncio.gather(*(runner.run(["says"], {"n": n}, CONTEXT, event=str(n)) for n in range(20)))
+    lines = [[(line.level, line.text) for line in run.steps[0].console] for run in runs]
+    assert lines == [[("log", "a 1 { b: 2 }"), ("warn", "w"), ("error", str(n))] for n in range(20)]
+
+
+async def test_a_line_of_ten_megabytes_is_cut(start: StartRunner) -> None:
+    runner = await start({"says": rule("console.log('x'.repeat(1e7)); callback()")})
+    run = await runner.run(["says"], USER, CONTEXT, event="1")
+    assert len(run.steps[0].console[0].text) < 10_000
+
+
+BREAKING = {
+    "no length": "fs.writeSync(fd, Buffer.from('\\xff\\xff\\xff\\xff', 'latin1'))",
+    "no JSON": "const b = Buffer.alloc(14, 'x'); b.writeUInt32BE(10); fs.writeSync(fd, b)",
+    "half a frame": "const b = Buffer.alloc(14, 'x'); b.writeUInt32BE(10); fs.writeSync(fd, b.subarray(0, 9))",
+    "a message that is none": (
+        """const t = '{"is":"result","id":{}}', b = Buffer.alloc(4 + t.length);"""
+        "b.writeUInt32BE(t.length); b.write(t, 4); fs.writeSync(fd, b)"
+    ),
+    "closes it": "fs.closeSync(fd)",
+}
+
+
+async def test_a_rule_that_writes_into_the_socket_crashes_its_own_process_alone(start: StartRunner) -> None:
+    sources = {f"breaks{n}": rule(f"{_SOCKET} {body}; setTimeout(callback, 50)") for n, body in enumerate(BREAKING.values())}
+    runner = await start({**sources, "keep": KEEP}, timeout=1.0)
+    for name in sources:
+        assert (await runner.run([name], USER, CONTEXT, event=name)).outcome in (CRASHED, TIMED_OUT)
+        assert (await runner.run(["keep"], USER, CONTEXT, event="2", timeout=10.0)).outcome is KEPT
