@@ -68,6 +68,19 @@ def to_install(needed: Iterable[NeededModule], manifest: ModuleManifest) -> Mapp
     return dict(filter(None, (wanted_version(module, manifest) for module in modules)))
 
 
+def why_unknown(needed: NeededModule, manifest: ModuleManifest) -> str:
+    """Returns what a person can do about a module that would not be found."""
+    if needed.module is None:
+        return "is no name of a module: a rule is one file and cannot load others"
+    name, version = needed.module.name, needed.module.version
+    quoted = f"'{name}'" if name.startswith("@") else name  # YAML reserves the @
+    pin = f"add `{quoted}: {version or 'VERSION'}` to `modules:` in rules.yaml"
+    if known := manifest.modules.get(name):
+        versions = ", ".join(dict.fromkeys(filter(None, (known.version, *known.pins))))
+        return f"comes in other versions ({versions}): {pin}"
+    return f"is not among the modules that come along: {pin}"
+
+
 def _global(use: Use, manifest: ModuleManifest) -> NeededModule:
     specifier = manifest.globals[use.name]
     return NeededModule(specifier=specifier, line=use.line, module=parse(specifier), global_name=use.name)

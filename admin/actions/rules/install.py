@@ -11,7 +11,7 @@ from rules.loading import load_folder
 from rules.modules.install import install
 from rules.modules.installed import InstalledModules, wanted_version
 from rules.modules.manifest import Module, ModuleManifest, known_modules
-from rules.modules.required import ModuleState, NeededModule, needed_modules, state, to_install
+from rules.modules.required import ModuleState, NeededModule, needed_modules, state, to_install, why_unknown
 from rules.needs import needs
 from rules.rule import Rule
 from shared.settings import RulesSettings
@@ -84,16 +84,3 @@ def _unknown(
                 users.setdefault(one.specifier, []).append(rule.name)
                 reasons[one.specifier] = why_unknown(one, manifest)
     return (ModuleRow(module=name, rules=list(dict.fromkeys(rules)), reason=reasons[name]) for name, rules in users.items())
-
-
-def why_unknown(needed: NeededModule, manifest: ModuleManifest) -> str:
-    """Returns what a person can do about a module that would not be found."""
-    if needed.module is None:
-        return "is no name of a module: a rule is one file and cannot load others"
-    name, version = needed.module.name, needed.module.version
-    quoted = f"'{name}'" if name.startswith("@") else name  # YAML reserves the @
-    pin = f"add `{quoted}: {version or 'VERSION'}` to `modules:` in rules.yaml"
-    if known := manifest.modules.get(name):
-        versions = ", ".join(dict.fromkeys(filter(None, (known.version, *known.pins))))
-        return f"comes in other versions ({versions}): {pin}"
-    return f"is not among the modules that come along: {pin}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from admin.cli.help import Commands
-from admin.cli.rules import install, show, trial
+from admin.cli.rules import check, install, show, trial
 
 commands = Commands("rules", "Look at Auth0 Rules, check and test them.")
 
 commands.command("list")(show.list_rules)
 commands.command("show")(show.show_rule)
+commands.command("check")(check.check_rules)
 commands.command("test")(trial.try_rules)
 commands.command("install")(install.install_modules)
