@@ -68,6 +68,11 @@ class Terminal:
         os.close(self._fd)
         return self._process.wait(within)
 
+    def kill(self) -> None:
+        """Idempotent."""
+        self._process.kill()
+        self._process.wait()
+
     def _read(self, deadline: float) -> bool:
         """Returns False at the end of the process or of the time."""
         if not select.select([self._fd], [], [], max(0.0, deadline - time.monotonic()))[0]:
