@@ -20,6 +20,7 @@ from consumer.scheduling.circuit_breaker import Breaker
 from consumer.signing import Signing
 from consumer.worker import Worker
 from producer.auth0.client import Auth0Logs
+from producer.auth0.management import ManagementApi
 from producer.observer import Auth0Requests
 from producer.poller import Poller
 from producer.privacy.entry import Privacy
@@ -138,6 +139,17 @@ def auth0_logs(auth0: Auth0Settings, requests: Auth0Requests | None = None) -> A
         proxy=auth0.proxy,
         tls=_trust(auth0.ca_file),
         requests=requests,
+    )
+
+
+def management_api(auth0: Auth0Settings) -> ManagementApi:
+    return ManagementApi(
+        base_url=auth0.base_url,
+        client_id=auth0.client_id,
+        client_secret=auth0.client_secret,
+        audience=auth0.audience,
+        proxy=auth0.proxy,
+        tls=_trust(auth0.ca_file),
     )
 
 

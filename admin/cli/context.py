@@ -62,12 +62,17 @@ def kafka_settings(otherwise: str) -> TransportSettings:
 
 def rules_settings() -> RulesSettings:
     """For a command that reads rules. Raises `ConfigurationError`."""
-    from admin import compose
-    from shared.settings import Role, load
+    return rules_test_settings(ask_tenant=False).rules
 
-    settings = load(Role.RULES)
+
+def rules_test_settings(*, ask_tenant: bool) -> Settings:
+    """`ask_tenant`: the settings of the tenant too, if any of them is given. Raises `ConfigurationError`."""
+    from admin import compose
+    from shared.settings import Auth0Settings, Role, is_given, load
+
+    settings = load(Role.RULES_TEST if ask_tenant and is_given(Auth0Settings) else Role.RULES)
     compose.configure_log(settings, otherwise="console")
-    return settings.rules
+    return settings
 
 
 def _load() -> Settings:

@@ -54,7 +54,7 @@ class BoundedClient:
         self._requests = requests
 
     async def request(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, json: Mapping[str, str] | None = None
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, json: Mapping[str, Any] | None = None
     ) -> tuple[httpx.Response, bytes]:
         """Returns the response and its body.
 

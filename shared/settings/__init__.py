@@ -11,7 +11,7 @@ from shared.settings.groups import (
     ObservabilitySettings,
     WebhookSettings,
 )
-from shared.settings.loading import DOTENV, examine, load, log_format
+from shared.settings.loading import DOTENV, examine, is_given, load, log_format
 from shared.settings.option import Group, Role
 from shared.settings.rules import RulesSettings
 from shared.settings.settings import GROUPS, OptionRow, Settings
@@ -34,6 +34,7 @@ __all__ = [
     "TransportSettings",
     "WebhookSettings",
     "examine",
+    "is_given",
     "load",
     "log_format",
 ]

@@ -62,6 +62,13 @@ def log_format(environ: Mapping[str, str] | None = None, dotenv: Path | None = D
         return None
 
 
+def is_given(group: type[Group], environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> bool:
+    """Returns whether one of the group's required options is set, so that it is meant to be used. Raises nothing."""
+    variables = read_variables(environ, dotenv)[0]
+    names = (name for option in group.options.values() if option.required for name in option.names)
+    return any(name in variables or f"{name}_FILE" in variables for name in names)
+
+
 def our_names() -> frozenset[str]:
     """Returns every variable that some role reads, `NAME_FILE` and deprecated names included."""
     options = [option for group in GROUPS for option in group.options.values()]

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from admin.actions.rules.samples import sample_entry, sample_profile
+from producer.auth0.management import ManagementApi
 from rules.context import user_and_context
 from rules.difference import Change, changes, patched
 from rules.files import FileUnusable, read_text
 from rules.json_file import parse_object
 from rules.loading import load_configuration, load_files, load_folder, read_manifest, rule_names
+from rules.needs import needs
 from rules.node import find_node
 from rules.outcome import ChainRun
 from rules.rule import DEFAULT_EVENTS, Rule, RuleSet
 from rules.runner import RuleRunner
+from rules.tenant import Tenant, wanted
 from shared.errors import ConfigurationError
 from shared.settings import RulesSettings
 
@@ -27,11 +30,33 @@ STANDARD_INPUT: Final = Path("-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a person gave, read."""
+
+    entry: Mapping[str, Any]
+    #: None: not given.
+    profile: Mapping[str, Any] | None
+    #: Laid over the context that the entry gives, as a JSON merge patch.
+    over: Mapping[str, Any]
+    #: The tenant knows nothing of a made-up login.
+    made_up: bool
+
+    @property
+    def log_id(self) -> str:
+        found = self.entry.get("log_id") or self.entry.get("_id")
+        return found if isinstance(found, str) else ""
+
+    @property
+    def type(self) -> str:
+        found = self.entry.get("type")
+        return found if isinstance(found, str) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
     """What the chain is given."""
 
     log_id: str
-    type: str
     user: Mapping[str, Any]
     context: Mapping[str, Any]
 
@@ -58,23 +83,16 @@ class Trial:
         return self.chain[len(self.run.steps) :]
 
 
-def login(
+def read_given(
     *, event: Path | None = None, sample: str | None = None, user: Path | None = None, context: Path | None = None
-) -> Login:
-    """Returns the login to run a chain on. Raises `ConfigurationError`.
-
-    Without `event` it is a made-up one of the type `sample`, of a made-up user. `context` is laid over what the event gives.
-    """
-    entry = _read(event, "a log entry") if event else sample_entry(sample or "s")
+) -> Given:
+    """Raises `ConfigurationError`. Without `event` the login is a made-up one of the type `sample`, of a made-up user."""
     profile = _read(user, "a user") if user else None if event else sample_profile()
-    made_user, made_context = user_and_context(entry, profile)
-    over = _read(context, "a context") if context else {}
-    log_id, kind = entry.get("log_id") or entry.get("_id"), entry.get("type")
-    return Login(
-        log_id=log_id if isinstance(log_id, str) else "",
-        type=kind if isinstance(kind, str) else "",
-        user=made_user,
-        context=patched(made_context, over),
+    return Given(
+        entry=_read(event, "a log entry") if event else sample_entry(sample or "s"),
+        profile=profile,
+        over=_read(context, "a context") if context else {},
+        made_up=event is None,
     )
 
 
@@ -98,23 +116,40 @@ def chain_of(settings: RulesSettings, files: Sequence[Path], configuration: Path
     )
 
 
-async def run_chain(rules: RuleSet, login: Login, runner: RuleRunner) -> Trial:
-    """Raises `ConfigurationError` for a rule that does not compile, `EnvironmentUnusable` where no rule process can run."""
+async def run_chain(rules: RuleSet, given: Given, runner: RuleRunner, api: ManagementApi | None = None) -> Trial:
+    """`api`: the tenant, if it may be asked for what the login does not say.
+
+    Raises `ConfigurationError` for a rule that does not compile, `EnvironmentUnusable` where no rule process can run.
+    """
     chain = [rule.name for rule in rules.rules]
     try:
-        broken = await runner.start(rules)
-        if broken:
-            paths = {rule.name: rule.path for rule in rules.rules}
+        paths = {rule.name: rule.path for rule in rules.rules}
+        if broken := await runner.start(rules):
             raise ConfigurationError([_does_not_compile(paths[one.name], one.line, one.message) for one in broken])
+        login = await _login(rules, given, Tenant(api) if api else None)
         run = await runner.run(chain, login.user, login.context, event=login.log_id)
     finally:
         await runner.close()
+        if api:
+            await api.close()
     return Trial(login=login, run=run, chain=chain)
 
 
-def runner_of(settings: RulesSettings, folder: Path, *, dry_run: bool) -> RuleRunner:
+async def _login(rules: RuleSet, given: Given, tenant: Tenant | None) -> Login:
+    profile, facts = given.profile, None
+    if tenant and not given.made_up:
+        user_id = given.entry.get("user_id")
+        if profile is None and isinstance(user_id, str):
+            profile = await tenant.profile(user_id)
+        reads = [use.name for rule in rules.rules for use in needs(rule.source).context_reads]
+        facts = await tenant.facts(given.entry, wanted(reads))
+    user, context = user_and_context(given.entry, profile, facts)
+    return Login(log_id=given.log_id, user=user, context=patched(context, given.over))
+
+
+def runner_of(settings: RulesSettings, rules: RuleSet, *, dry_run: bool) -> RuleRunner:
     """Raises `EnvironmentUnusable` without Node.js."""
-    modules = settings.modules(folder)
+    modules = settings.modules(settings.folder or rules.rules[0].path.parent)
     there = modules if modules.is_dir() else None
     return RuleRunner(find_node().command(there), modules=there, timeout=settings.timeout, dry_run=dry_run)
 

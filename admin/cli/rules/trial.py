@@ -55,16 +55,19 @@ def try_rules(
       auth0-webhooks rules test a.js b.js --event login.json --user ada.json --json
       auth0-webhooks rules test --sample ssa --dry-run --expect kept
     """
+    from admin import compose
     from admin.actions.rules import trial as actions
-    from admin.cli.context import rules_settings
+    from admin.cli.context import rules_test_settings
+    from shared.settings import Auth0Settings
 
     if event and sample:
         raise ConfigurationError(["--event and --sample: each is the login to test with; give one of them"])
-    settings = rules_settings()
-    login = actions.login(event=event, sample=sample, user=user, context=context)
-    rules = actions.chain_of(settings, files or (), configuration, login.type)
-    runner = actions.runner_of(settings, settings.folder or rules.rules[0].path.parent, dry_run=dry_run)
-    found = asyncio.run(actions.run_chain(rules, login, runner))
+    settings = rules_test_settings(ask_tenant=not dry_run)
+    given = actions.read_given(event=event, sample=sample, user=user, context=context)
+    rules = actions.chain_of(settings.rules, files or (), configuration, given.type)
+    runner = actions.runner_of(settings.rules, rules, dry_run=dry_run)
+    api = compose.management_api(settings.auth0) if settings.has(Auth0Settings) else None
+    found = asyncio.run(actions.run_chain(rules, given, runner, api))
     if as_json:
         show_json(actions.document(found))
     else:

@@ -1,0 +1,136 @@
+"""What only the tenant knows of a login: roles, client, connection, the user's profile. Asked for, and kept for a while.
+
+A rule must not wait for it, nor fail without it: whatever cannot be had is unknown, which a rule sees as an empty value. What the
+token may not read is asked for once, and a line says which scope it lacks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from urllib.parse import quote
+
+from rules.context import TenantFacts
+from shared.errors import WebhooksError
+from shared.logging import get_logger
+
+_KEPT: Final = 300.0  # seconds
+_KEPT_UNKNOWN: Final = 10.0  # seconds, after a failure
+_MOST: Final = 2000
+_FORBIDDEN: Final = (401, 403)
+
+log = get_logger(__name__)
+
+
+class TenantApi(Protocol):
+    """The Management API."""
+
+    async def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
+        """Returns status and JSON of a path below `/api/v2`. Raises a `WebhooksError` where there is no usable response."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the rules of a chain read."""
+
+    roles: bool = False
+    client: bool = False
+    connection: bool = False
+
+
+def wanted(context_reads: Iterable[str]) -> Wanted:
+    """Returns what has to be asked for. `context_reads`: paths below `context`; empty or `*`: all of it."""
+    heads = {path.partition(".")[0] for path in context_reads}
+    everything = bool(heads & {"", "*"})
+    return Wanted(
+        roles=everything or "authorization" in heads,
+        client=everything or bool(heads & {"clientMetadata", "client_metadata"}),
+        connection=everything or bool(heads & {"connectionOptions", "connectionMetadata"}),
+    )
+
+
+class Tenant:
+    """`kept` in seconds; `most` responses are kept; `clock` in seconds."""
+
+    def __init__(
+        self, api: TenantApi, *, kept: float = _KEPT, most: int = _MOST, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._api = api
+        self._kept, self._most, self._clock = kept, most, clock
+        #: By path: until when, and the response; one under way is a task, so that it is asked for once.
+        self._known: OrderedDict[str, tuple[float, asyncio.Task[Any]]] = OrderedDict()
+        self._refused: set[str] = set()
+
+    async def profile(self, user_id: str) -> Mapping[str, Any] | None:
+        """Returns the user as the tenant has it; None: unknown, now or at all. Raises nothing."""
+        found = await self._get(f"/users/{quote(user_id, safe='')}", "read:users") if user_id else None
+        return found if isinstance(found, dict) else None
+
+    async def facts(self, entry: Mapping[str, Any], want: Wanted) -> TenantFacts:
+        """Returns what the tenant says about the login of a log entry. Raises nothing."""
+        user_id, client_id, connection_id = (_id(entry, name) for name in ("user_id", "client_id", "connection_id"))
+        roles, client, connection = await asyncio.gather(
+            self._get(f"/users/{user_id}/roles", "read:roles") if want.roles and user_id else _nothing(),
+            self._get(f"/clients/{client_id}", "read:clients") if want.client and client_id else _nothing(),
+            self._get(f"/connections/{connection_id}", "read:connections") if want.connection and connection_id else _nothing(),
+        )
+        return TenantFacts(
+            roles=_names(roles),
+            client=client if isinstance(client, dict) else None,
+            connection=connection if isinstance(connection, dict) else None,
+        )
+
+    async def _get(self, path: str, scope: str) -> Any:
+        if scope in self._refused:
+            return None
+        until, task = self._known.get(path, (0.0, None))
+        if task is None or self._clock() >= until:
+            task = asyncio.ensure_future(self._ask(path, scope))
+            self._remember(path, task)
+        # A chain that is cancelled must not take the response from the others that wait for it.
+        return await asyncio.shield(task)
+
+    def _remember(self, path: str, task: asyncio.Task[Any]) -> None:
+        self._known[path] = (self._clock() + self._kept, task)
+        self._known.move_to_end(path)
+        while len(self._known) > self._most:
+            self._known.popitem(last=False)
+
+    async def _ask(self, path: str, scope: str) -> Any:
+        try:
+            status, found = await self._api.request("GET", path)
+        except WebhooksError as error:
+            log.warning("Auth0 could not be asked what a rule reads; it gets an empty value", reason=str(error), scope=scope)
+            self._forget_soon(path)
+            return None
+        if status in _FORBIDDEN:
+            self._refuse(scope, status)
+        return found if status == 200 else None
+
+    def _refuse(self, scope: str, status: int) -> None:
+        if scope not in self._refused:
+            log.warning("the application may not read what a rule reads; it gets an empty value", scope=scope, status=status)
+        self._refused.add(scope)
+
+    def _forget_soon(self, path: str) -> None:
+        if path in self._known:
+            self._known[path] = (self._clock() + min(_KEPT_UNKNOWN, self._kept), self._known[path][1])
+
+
+def _id(entry: Mapping[str, Any], name: str) -> str:
+    value = entry.get(name)
+    return quote(value, safe="") if isinstance(value, str) else ""
+
+
+def _names(roles: object) -> list[str] | None:
+    if not isinstance(roles, list):
+        return None
+    return [role["name"] for role in roles if isinstance(role, dict) and isinstance(role.get("name"), str)]
+
+
+async def _nothing() -> None:
+    return None
