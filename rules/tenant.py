@@ -34,7 +34,7 @@ class TenantApi(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedFacts:
     """What the rules of a chain read."""
 
     roles: bool = False
@@ -42,18 +42,18 @@ class Wanted:
     connection: bool = False
 
 
-def wanted(context_reads: Iterable[str]) -> Wanted:
+def wanted(context_reads: Iterable[str]) -> WantedFacts:
     """Returns what has to be asked for. `context_reads`: paths below `context`; empty or `*`: all of it."""
     heads = {path.partition(".")[0] for path in context_reads}
     everything = bool(heads & {"", "*"})
-    return Wanted(
+    return WantedFacts(
         roles=everything or "authorization" in heads,
         client=everything or bool(heads & {"clientMetadata", "client_metadata"}),
         connection=everything or bool(heads & {"connectionOptions", "connectionMetadata"}),
     )
 
 
-class Tenant:
+class TenantLookup:
     """`kept` in seconds; `most` responses are kept; `clock` in seconds."""
 
     def __init__(
@@ -70,7 +70,7 @@ class Tenant:
         found = await self._get(f"/users/{quote(user_id, safe='')}", "read:users") if user_id else None
         return found if isinstance(found, dict) else None
 
-    async def facts(self, entry: Mapping[str, Any], want: Wanted) -> TenantFacts:
+    async def facts(self, entry: Mapping[str, Any], want: WantedFacts) -> TenantFacts:
         """Returns what the tenant says about the login of a log entry. Raises nothing."""
         user_id, client_id, connection_id = (_id(entry, name) for name in ("user_id", "client_id", "connection_id"))
         roles, client, connection = await asyncio.gather(

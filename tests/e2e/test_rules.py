@@ -11,6 +11,8 @@ import pytest
 from jsonschema import validate
 
 from tests.e2e.stack import Process, Stack, stacked
+from tests.support.background import in_background
+from tests.support.tenant_directory import TenantDirectory
 
 SCHEMA = {
     "type": "object",
@@ -163,6 +165,37 @@ def test_event_user_and_context_come_from_files(stack: Stack) -> None:
     bare = _json(stack, "rules/count.js", "--event", "event.json")
     assert bare["user"] == {"user_id": "auth0|7", "name": "", "identities": bare["user"]["identities"]}
     assert "count" not in bare["context"]["idToken"]
+
+
+def test_the_tenant_is_asked_for_the_user_and_for_what_a_rule_reads(stack: Stack) -> None:
+    (stack.folder / "event.json").write_text('{"type": "s", "user_id": "auth0|7", "client_id": "c1", "connection_id": "con_1"}')
+    (stack.folder / "rules" / "facts.js").write_text(
+        "function (user, context, callback) {\n  const { roles } = context.authorization;\n"
+        "  context.idToken.facts = [user.plan, roles, context.clientMetadata.app];\n  callback(null, user, context);\n}\n"
+    )
+    objects: dict[str, Any] = {
+        "/users/auth0|7": {"user_id": "auth0|7", "app_metadata": {"plan": "gold"}},
+        "/users/auth0|7/roles": [{"name": "admin"}],
+        "/clients/c1": {"client_metadata": {"app": "shop"}},
+    }
+    scope = "read:users read:roles read:clients"
+    with in_background(TenantDirectory(objects, scope=scope)) as (directory,):
+        settings = {"AUTH0_DOMAIN": directory.url, "AUTH0_CLIENT_ID": "client", "AUTH0_CLIENT_SECRET": "secret"}
+        found = _json(stack, "rules/facts.js", "--event", "event.json", **settings)
+        assert found["context"]["idToken"]["facts"] == ["gold", ["admin"], "shop"]
+        assert sorted(directory.asked) == ["GET /clients/c1", "GET /users/auth0%7C7", "GET /users/auth0%7C7/roles"]
+        directory.asked.clear()
+        dry = _json(stack, "rules/facts.js", "--event", "event.json", "--dry-run", **settings)
+        _json(stack, "rules/facts.js", "--sample", "s", **settings)
+        assert dry["context"]["idToken"]["facts"] == [None, [], None]
+        assert directory.asked == []
+    text = _text(stack.start("rules", "test", "rules/facts.js", **{**BARE, "AUTH0_DOMAIN": "acme.eu.auth0.com"}), 2)
+    assert "AUTH0_CLIENT_SECRET" in text
+
+
+def test_a_value_of_the_configuration_that_is_missing_is_named_with_file_and_line(stack: Stack) -> None:
+    text = _text(stack.start("rules", "test", "rules/tell.js", "--dry-run", **BARE))
+    assert "note: rules/tell.js:7: configuration.URL is not set; write it into the file that RULES_CONFIGURATION names" in text
 
 
 def test_without_a_file_the_chain_of_the_folder_runs_that_is_for_the_event(stack: Stack) -> None:

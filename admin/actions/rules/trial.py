@@ -2,54 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from admin.actions.rules.samples import sample_entry, sample_profile
+from admin.actions.rules.given import GivenLogin
 from producer.auth0.management import ManagementApi
 from rules.context import user_and_context
 from rules.difference import Change, changes, patched
-from rules.files import FileUnusable, read_text
-from rules.json_file import parse_object
 from rules.loading import load_configuration, load_files, load_folder, read_manifest, rule_names
 from rules.needs import needs
 from rules.node import find_node
 from rules.outcome import ChainRun
 from rules.rule import DEFAULT_EVENTS, Rule, RuleSet
 from rules.runner import RuleRunner
-from rules.tenant import Tenant, wanted
+from rules.tenant import TenantLookup, wanted
 from shared.errors import ConfigurationError
 from shared.settings import RulesSettings
-
-_LARGEST: Final = 4_000_000
-#: As a file: standard input.
-STANDARD_INPUT: Final = Path("-")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """What a person gave, read."""
-
-    entry: Mapping[str, Any]
-    #: None: not given.
-    profile: Mapping[str, Any] | None
-    #: Laid over the context that the entry gives, as a JSON merge patch.
-    over: Mapping[str, Any]
-    #: The tenant knows nothing of a made-up login.
-    made_up: bool
-
-    @property
-    def log_id(self) -> str:
-        found = self.entry.get("log_id") or self.entry.get("_id")
-        return found if isinstance(found, str) else ""
-
-    @property
-    def type(self) -> str:
-        found = self.entry.get("type")
-        return found if isinstance(found, str) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,19 +53,6 @@ class Trial:
         return self.chain[len(self.run.steps) :]
 
 
-def read_given(
-    *, event: Path | None = None, sample: str | None = None, user: Path | None = None, context: Path | None = None
-) -> Given:
-    """Raises `ConfigurationError`. Without `event` the login is a made-up one of the type `sample`, of a made-up user."""
-    profile = _read(user, "a user") if user else None if event else sample_profile()
-    return Given(
-        entry=_read(event, "a log entry") if event else sample_entry(sample or "s"),
-        profile=profile,
-        over=_read(context, "a context") if context else {},
-        made_up=event is None,
-    )
-
-
 def chain_of(settings: RulesSettings, files: Sequence[Path], configuration: Path | None, kind: str) -> RuleSet:
     """Returns the rules to run: those files, or with none of them what the folder runs on an event of that type.
 
@@ -116,7 +73,7 @@ def chain_of(settings: RulesSettings, files: Sequence[Path], configuration: Path
     )
 
 
-async def run_chain(rules: RuleSet, given: Given, runner: RuleRunner, api: ManagementApi | None = None) -> Trial:
+async def run_chain(rules: RuleSet, given: GivenLogin, runner: RuleRunner, api: ManagementApi | None = None) -> Trial:
     """`api`: the tenant, if it may be asked for what the login does not say.
 
     Raises `ConfigurationError` for a rule that does not compile, `EnvironmentUnusable` where no rule process can run.
@@ -126,7 +83,7 @@ async def run_chain(rules: RuleSet, given: Given, runner: RuleRunner, api: Manag
         paths = {rule.name: rule.path for rule in rules.rules}
         if broken := await runner.start(rules):
             raise ConfigurationError([_does_not_compile(paths[one.name], one.line, one.message) for one in broken])
-        login = await _login(rules, given, Tenant(api) if api else None)
+        login = await _login(rules, given, TenantLookup(api) if api else None)
         run = await runner.run(chain, login.user, login.context, event=login.log_id)
     finally:
         await runner.close()
@@ -135,7 +92,7 @@ async def run_chain(rules: RuleSet, given: Given, runner: RuleRunner, api: Manag
     return Trial(login=login, run=run, chain=chain)
 
 
-async def _login(rules: RuleSet, given: Given, tenant: Tenant | None) -> Login:
+async def _login(rules: RuleSet, given: GivenLogin, tenant: TenantLookup | None) -> Login:
     profile, facts = given.profile, None
     if tenant and not given.made_up:
         user_id = given.entry.get("user_id")
@@ -152,6 +109,16 @@ def runner_of(settings: RulesSettings, rules: RuleSet, *, dry_run: bool) -> Rule
     modules = settings.modules(settings.folder or rules.rules[0].path.parent)
     there = modules if modules.is_dir() else None
     return RuleRunner(find_node().command(there), modules=there, timeout=settings.timeout, dry_run=dry_run)
+
+
+def missing_configuration(rules: RuleSet) -> list[str]:
+    """Returns a line for each value of `configuration` that a rule reads and that is not there."""
+    return [
+        f"{rule.path}:{use.line}: configuration.{use.name} is not set; write it into the file that RULES_CONFIGURATION names"
+        for rule in rules.rules
+        for use in needs(rule.source).configuration
+        if use.name.partition(".")[0] not in (*rules.configuration, "", "*")
+    ]
 
 
 def document(trial: Trial) -> dict[str, Any]:
@@ -197,14 +164,6 @@ def _found(folder: Path | None, file: Path) -> Path:
 
 def _is_in(folder: Path, rule: Rule) -> bool:
     return rule.path.parent.resolve() == folder.resolve()
-
-
-def _read(path: Path, what: str) -> dict[str, Any]:
-    try:
-        text = sys.stdin.read(_LARGEST + 1) if path == STANDARD_INPUT else read_text(path, _LARGEST, what)
-        return parse_object(text, Path("standard input") if path == STANDARD_INPUT else path, what)
-    except FileUnusable as error:
-        raise ConfigurationError([str(error)]) from None
 
 
 def _does_not_compile(path: Path, line: int | None, message: str) -> str:

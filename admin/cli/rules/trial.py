@@ -57,14 +57,17 @@ def try_rules(
     """
     from admin import compose
     from admin.actions.rules import trial as actions
+    from admin.actions.rules.given import read_given
     from admin.cli.context import rules_test_settings
     from shared.settings import Auth0Settings
 
     if event and sample:
         raise ConfigurationError(["--event and --sample: each is the login to test with; give one of them"])
     settings = rules_test_settings(ask_tenant=not dry_run)
-    given = actions.read_given(event=event, sample=sample, user=user, context=context)
+    given = read_given(event=event, sample=sample, user=user, context=context)
     rules = actions.chain_of(settings.rules, files or (), configuration, given.type)
+    for line in actions.missing_configuration(rules):
+        say(f"note: {line}", to_person=True)
     runner = actions.runner_of(settings.rules, rules, dry_run=dry_run)
     api = compose.management_api(settings.auth0) if settings.has(Auth0Settings) else None
     found = asyncio.run(actions.run_chain(rules, given, runner, api))

@@ -13,15 +13,15 @@ from structlog.testing import capture_logs
 
 from producer.auth0.management import ManagementApi
 from rules.context import TenantFacts
-from rules.tenant import Tenant, Wanted, wanted
+from rules.tenant import TenantLookup, WantedFacts, wanted
 from tests.support.tenant_directory import TenantDirectory
 
 EVERYTHING = "read:users read:roles read:clients read:connections"
 ENTRY = {"user_id": "auth0|a/b", "client_id": "c1", "connection_id": "con_1"}
-ALL = Wanted(roles=True, client=True, connection=True)
+ALL = WantedFacts(roles=True, client=True, connection=True)
 
 
-class Clock:
+class LookupClock:
     now = 0.0
 
     def __call__(self) -> float:
@@ -43,21 +43,21 @@ async def directory() -> AsyncIterator[TenantDirectory]:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> LookupClock:
+    return LookupClock()
 
 
 @pytest.fixture
-async def tenant(directory: TenantDirectory, clock: Clock) -> AsyncIterator[Tenant]:
+async def tenant(directory: TenantDirectory, clock: LookupClock) -> AsyncIterator[TenantLookup]:
     api = ManagementApi(
         base_url=directory.url, client_id="client", client_secret="secret", audience=f"{directory.url}/api/v2/", deadline=5
     )
-    yield Tenant(api, kept=300, most=3, clock=clock)
+    yield TenantLookup(api, kept=300, most=3, clock=clock)
     await api.close()
 
 
-async def test_what_a_chain_reads_is_asked_for_and_nothing_else(tenant: Tenant, directory: TenantDirectory) -> None:
-    assert await tenant.facts(ENTRY, Wanted()) == TenantFacts()
+async def test_what_a_chain_reads_is_asked_for_and_nothing_else(tenant: TenantLookup, directory: TenantDirectory) -> None:
+    assert await tenant.facts(ENTRY, WantedFacts()) == TenantFacts()
     assert directory.asked == []
     facts = await tenant.facts(ENTRY, ALL)
     assert facts.roles == ["admin"]
@@ -66,26 +66,28 @@ async def test_what_a_chain_reads_is_asked_for_and_nothing_else(tenant: Tenant, 
     assert sorted(directory.asked) == ["GET /clients/c1", "GET /connections/con_1", "GET /users/auth0%7Ca%2Fb/roles"]
 
 
-async def test_a_hundred_logins_at_once_ask_once(tenant: Tenant, directory: TenantDirectory, clock: Clock) -> None:
-    await asyncio.gather(*(tenant.facts(ENTRY, Wanted(client=True)) for _ in range(100)))
+async def test_a_hundred_logins_at_once_ask_once(tenant: TenantLookup, directory: TenantDirectory, clock: LookupClock) -> None:
+    await asyncio.gather(*(tenant.facts(ENTRY, WantedFacts(client=True)) for _ in range(100)))
     clock.now = 299
-    await tenant.facts(ENTRY, Wanted(client=True))
+    await tenant.facts(ENTRY, WantedFacts(client=True))
     assert len(directory.asked) == 1
     clock.now = 300
-    await tenant.facts(ENTRY, Wanted(client=True))
+    await tenant.facts(ENTRY, WantedFacts(client=True))
     assert len(directory.asked) == 2
 
 
-async def test_a_login_that_is_cancelled_does_not_take_the_response_from_another(tenant: Tenant) -> None:
-    first = asyncio.ensure_future(tenant.facts(ENTRY, Wanted(client=True)))
-    second = asyncio.ensure_future(tenant.facts(ENTRY, Wanted(client=True)))
+async def test_a_login_that_is_cancelled_does_not_take_the_response_from_another(tenant: TenantLookup) -> None:
+    first = asyncio.ensure_future(tenant.facts(ENTRY, WantedFacts(client=True)))
+    second = asyncio.ensure_future(tenant.facts(ENTRY, WantedFacts(client=True)))
     await asyncio.sleep(0)
     first.cancel()
     facts = await second
     assert facts.client
 
 
-async def test_a_scope_that_is_missing_is_named_once_and_not_asked_for_again(tenant: Tenant, directory: TenantDirectory) -> None:
+async def test_a_scope_that_is_missing_is_named_once_and_not_asked_for_again(
+    tenant: TenantLookup, directory: TenantDirectory
+) -> None:
     directory.scope = "read:clients"
     with capture_logs() as lines:
         for number in range(3):
@@ -97,26 +99,26 @@ async def test_a_scope_that_is_missing_is_named_once_and_not_asked_for_again(ten
 
 @pytest.mark.parametrize("status", [429, 500])
 async def test_a_tenant_that_does_not_respond_is_asked_again_a_little_later(
-    tenant: Tenant, directory: TenantDirectory, clock: Clock, status: int
+    tenant: TenantLookup, directory: TenantDirectory, clock: LookupClock, status: int
 ) -> None:
     directory.broken = status
-    assert await tenant.facts(ENTRY, Wanted(client=True)) == TenantFacts()
+    assert await tenant.facts(ENTRY, WantedFacts(client=True)) == TenantFacts()
     directory.broken = None
-    assert await tenant.facts(ENTRY, Wanted(client=True)) == TenantFacts()
+    assert await tenant.facts(ENTRY, WantedFacts(client=True)) == TenantFacts()
     clock.now = 10
-    assert (await tenant.facts(ENTRY, Wanted(client=True))).client
+    assert (await tenant.facts(ENTRY, WantedFacts(client=True))).client
     assert len(directory.asked) == 2
 
 
-async def test_the_cache_is_bounded(tenant: Tenant, directory: TenantDirectory) -> None:
+async def test_the_cache_is_bounded(tenant: TenantLookup, directory: TenantDirectory) -> None:
     for number in (*range(10), 9, 8, 7):
-        await tenant.facts({"client_id": f"x{number}"}, Wanted(client=True))
+        await tenant.facts({"client_id": f"x{number}"}, WantedFacts(client=True))
     assert len(directory.asked) == 10
-    await tenant.facts({"client_id": "x6"}, Wanted(client=True))
+    await tenant.facts({"client_id": "x6"}, WantedFacts(client=True))
     assert len(directory.asked) == 11
 
 
-async def test_the_profile_of_a_user_that_is_unknown_is_none(tenant: Tenant, directory: TenantDirectory) -> None:
+async def test_the_profile_of_a_user_that_is_unknown_is_none(tenant: TenantLookup, directory: TenantDirectory) -> None:
     assert await tenant.profile("auth0|a/b") == directory.objects["/users/auth0|a/b"]
     assert await tenant.profile("auth0|gone") is None
     assert await tenant.profile("") is None
@@ -125,26 +127,26 @@ async def test_the_profile_of_a_user_that_is_unknown_is_none(tenant: Tenant, dir
 
 async def test_a_wrong_secret_is_an_empty_value_too(directory: TenantDirectory) -> None:
     api = ManagementApi(base_url=directory.url, client_id="client", client_secret="x", audience="x", deadline=5)
-    assert await Tenant(api).facts(ENTRY, ALL) == TenantFacts()
+    assert await TenantLookup(api).facts(ENTRY, ALL) == TenantFacts()
     await api.close()
 
 
 @pytest.mark.parametrize(
     ("reads", "want"),
     [
-        ((), Wanted()),
-        (("request.ip", "stats.loginsCount"), Wanted()),
-        (("authorization.roles",), Wanted(roles=True)),
-        (("authorization",), Wanted(roles=True)),
-        (("client_metadata.app", "connectionMetadata"), Wanted(client=True, connection=True)),
+        ((), WantedFacts()),
+        (("request.ip", "stats.loginsCount"), WantedFacts()),
+        (("authorization.roles",), WantedFacts(roles=True)),
+        (("authorization",), WantedFacts(roles=True)),
+        (("client_metadata.app", "connectionMetadata"), WantedFacts(client=True, connection=True)),
         (("",), ALL),
         (("*",), ALL),
     ],
 )
-def test_what_has_to_be_asked_for_follows_from_what_the_rules_read(reads: tuple[str, ...], want: Wanted) -> None:
+def test_what_has_to_be_asked_for_follows_from_what_the_rules_read(reads: tuple[str, ...], want: WantedFacts) -> None:
     assert wanted(reads) == want
 
 
 @given(st.lists(st.text(max_size=8)))
 def test_paths_of_any_kind_say_what_they_want(reads: list[str]) -> None:
-    assert isinstance(wanted(reads), Wanted)
+    assert isinstance(wanted(reads), WantedFacts)
