@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 import time
@@ -12,6 +13,7 @@ import httpx
 
 from producer.auth0.response import BoundedClient
 from producer.auth0.token import Token
+from producer.observer import Auth0Requests
 from shared.errors import Auth0Unavailable
 
 #: Seconds for one request, response included; bytes of a response.
@@ -34,7 +36,7 @@ class ManagementApi:
         deadline: float = _DEADLINE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._http = BoundedClient(proxy=proxy, tls=tls, deadline=deadline, body_cap=_BODY_CAP)
+        self._http = BoundedClient(proxy=proxy, tls=tls, deadline=deadline, body_cap=_BODY_CAP, requests=Auth0Requests())
         self._base = f"{base_url}/api/v2"
         self._token = Token(
             self._http,
@@ -44,6 +46,8 @@ class ManagementApi:
             audience=audience,
             clock=clock,
         )
+        #: Tokens are metered: many requests at once must ask for one.
+        self._one_token = asyncio.Lock()
 
     async def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
         """Returns status and JSON of the response. `path` begins with a slash, below `/api/v2`.
@@ -63,6 +67,7 @@ class ManagementApi:
         await self._http.close()
 
     async def _authorized(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
-        headers = {"Authorization": f"Bearer {await self._token.value()}"}
+        async with self._one_token:
+            headers = {"Authorization": f"Bearer {await self._token.value()}"}
         response, content = await self._http.request(method, f"{self._base}{path}", headers=headers, json=body)
         return response.status_code, content

@@ -31,6 +31,7 @@ class TenantDirectory(Server):
         self.tokens = Tokens(application or Application(client_id="client", client_secret="secret"))
         #: `METHOD path`, of every request but those for a token.
         self.asked: list[str] = []
+        self.tokens_asked = 0
         #: The status of every response, in place of the object.
         self.broken: int | None = None
 
@@ -39,6 +40,7 @@ class TenantDirectory(Server):
 
     def _respond_to(self, request: HttpRequest) -> HttpResponse:
         if request.path == "/oauth/token":
+            self.tokens_asked += 1
             return self.tokens.issue(request, time.time())
         raw = request.target.removeprefix("/api/v2")
         self.asked.append(f"{request.method} {raw}")

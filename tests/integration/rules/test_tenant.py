@@ -64,6 +64,7 @@ async def test_what_a_chain_reads_is_asked_for_and_nothing_else(tenant: TenantLo
     assert facts.client == directory.objects["/clients/c1"]
     assert facts.connection == directory.objects["/connections/con_1"]
     assert sorted(directory.asked) == ["GET /clients/c1", "GET /connections/con_1", "GET /users/auth0%7Ca%2Fb/roles"]
+    assert directory.tokens_asked == 1
 
 
 async def test_a_hundred_logins_at_once_ask_once(tenant: TenantLookup, directory: TenantDirectory, clock: LookupClock) -> None:
