@@ -19,7 +19,8 @@ From it:
     late    {"rule", "text"}                  an exception of a rule whose chain is over
     pong    {}
     probed  {"problems": [line …]}
-Every object has its name in the member `is`.
+Every object has its name in the member `is`. `tests/rules/load-rule.js` adds `carry` to `init` (js/carry.js), and reads of a step
+what the rule raised.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ class Step {
     this.index = index;
     this.outcome = null; // until it is done
     this.error = null;
+    this.raised = null; // what it called back with as an error, or threw
     this.began = 0;
     this.milliseconds = 0;
     this.console = [];
@@ -41,8 +42,8 @@ class Step {
   }
 
   wire() {
-    const { rule, outcome, milliseconds, error } = this;
-    return { rule: rule.name, outcome, milliseconds, error, console: this.console, calls: this.calls };
+    const { rule, outcome, milliseconds, error, raised } = this;
+    return { rule: rule.name, outcome, milliseconds, error, raised, console: this.console, calls: this.calls };
   }
 }
 
@@ -103,6 +104,7 @@ class Chain {
     }
     if (error !== null && error !== undefined && error !== false && error !== '' && error !== 0) {
       const denied = error instanceof UnauthorizedError || (error instanceof Error && error.name === 'UnauthorizedError');
+      step.raised = described(error);
       this.end(step, denied ? 'denied' : 'failed', messageOf(error));
       return;
     }
@@ -120,6 +122,7 @@ class Chain {
   /** An exception or a rejection, before its callback or after it. */
   thrown(step, error) {
     const text = exceptionText(step, error);
+    if (step.outcome === null) step.raised = described(error);
     if (step.outcome === null) this.end(step, 'failed', text);
     else if (!this.done) step.error = step.error || `after its callback: ${text}`;
     else return text; // for the log alone
@@ -187,6 +190,16 @@ function overdue(timeout) {
 
 function notAnObject(name, value) {
   return typeof value === 'object' && !Array.isArray(value) ? null : `${name} is no object: ${util.inspect(value).slice(0, 80)}`;
+}
+
+/** Returns an error as a test needs it (`tests/rules/load-rule.js`). */
+function described(error) {
+  if (!error || typeof error !== 'object') return { text: true, name: null, message: messageOf(error) };
+  try {
+    return { text: false, name: String(error.name || 'Error'), message: messageOf(error) };
+  } catch {
+    return { text: false, name: 'Error', message: messageOf(error) };
+  }
 }
 
 /** Returns the message of an error, or what was given instead of one. */

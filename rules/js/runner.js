@@ -9,6 +9,7 @@ const { current, outside } = require('./context.js');
 const work = require('./work.js');
 const calls = require('./calls.js');
 const auth0 = require('./auth0.js');
+const carry = require('./carry.js');
 const modules = require('./modules.js');
 const { probe } = require('./probe.js');
 
@@ -27,6 +28,7 @@ const handlers = {
   init(message) {
     Object.assign(facts, message.auth0);
     calls.install(message);
+    if (message.carry) carry.http(message.carry.port);
     const broken = [];
     const names = globals(message);
     preload(names.require, message.rules);
@@ -51,7 +53,7 @@ const handlers = {
     if (!promise) return;
     waiting.delete(call);
     if (!error) promise.resolve(value);
-    else promise.reject(Object.assign(new Error(error.message), { statusCode: error.status }));
+    else promise.reject(Object.assign(new Error(error.message), { statusCode: error.status }, error.name && { name: error.name }));
   },
   facts({ auth0: newer }) {
     Object.assign(facts, newer);
@@ -95,12 +97,8 @@ function late(error) {
 
 /** A call of `auth0`, made by the parent. */
 function call(step, method, [id, data]) {
-  const number = (lastCall += 1);
   const record = calls.begin(step, 'PATCH', `${facts.baseUrl || 'https://auth0.invalid/api/v2'}/users/${encodeURIComponent(id)}`);
-  return new Promise((resolve, reject) => {
-    waiting.set(number, { resolve, reject });
-    outside(() => frames.send({ is: 'call', call: number, id: step ? step.chain.id : null, method, args: [id, data] }));
-  }).then(
+  return ask(step, method, [id, data]).then(
     (value) => {
       record.end(200);
       return value;
@@ -124,18 +122,34 @@ function preload(require, sources) {
   }
 }
 
+/** Has the parent call something. Returns a promise of the result. */
+function ask(step, method, args) {
+  const number = (lastCall += 1);
+  return new Promise((resolve, reject) => {
+    waiting.set(number, { resolve, reject });
+    outside(() => frames.send({ is: 'call', call: number, id: step ? step.chain.id : null, method, args }));
+  });
+}
+
+/** For `carry.js`: the step is busy until the call is over. */
+function counted(method, args) {
+  const { end } = calls.begin(current(), 'CALL', method);
+  return ask(current(), method, args).finally(() => end());
+}
+
 /** Returns what a rule sees beside the globals of Node.js: name → value. The modules that Auth0 had as globals become some here. */
-function globals({ configuration, modules: dir }) {
+function globals({ configuration, modules: dir, carry: carried }) {
   const require = modules.moduleRequire({ dir });
   for (const [name, member] of Object.entries(Object.getOwnPropertyDescriptors(modules.globals(require)))) {
-    if (!(name in globalThis)) Object.defineProperty(globalThis, name, { ...member, configurable: true });
+    Object.defineProperty(globalThis, name, { ...member, configurable: true }); // `crypto` too: the module has all of the global one
   }
   return {
     require,
     configuration: frozen(configuration),
-    auth0: auth0.proxy(facts, call),
+    auth0: carried ? carry.auth0(carried, counted) : auth0.proxy(facts, call),
     global: globalThis,
     UnauthorizedError,
+    ...(carried && carried.names),
   };
 }
 

@@ -1,0 +1,7 @@
+function (user, context, callback) {
+  if (user.as === 'text') return callback('Access denied');
+  if (user.as === 'error') return callback(new Error('Signup disabled'));
+  if (user.as === 'type error') return callback(new TypeError('wrong type'));
+  if (user.as === 'own class') return callback(new PaymentRequired('pay first'));
+  callback(null, user, context);
+}
