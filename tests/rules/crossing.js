@@ -18,7 +18,7 @@ function obstacle(globals, stubs, objects) {
     if (!isJson(value)) return `${name}, which is not JSON`;
   }
   if (Object.hasOwn(globals, 'auth0') && !isJson(values(globals.auth0))) return 'auth0, whose values are not JSON';
-  for (const [name, value] of Object.entries(objects)) if (!isJson(value)) return `${name}, which is not JSON`;
+  for (const [name, value] of Object.entries(objects)) if (!isObject(value) || !isJson(value)) return `${name}, which is no JSON object`;
   return null;
 }
 

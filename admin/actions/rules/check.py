@@ -41,7 +41,7 @@ def check_folder(settings: RulesSettings, given: Path | None = None) -> Sequence
     """Raises `ConfigurationError` for what concerns all rules, and `EnvironmentUnusable` without Node.js."""
     path = folder_of(settings, given)
     folder = load_folder(path, settings.configuration)
-    against = asyncio.run(_load(settings, path, folder)) if folder.rule_set.rules else {}
+    against = asyncio.run(_load(settings, folder)) if folder.rule_set.rules else {}
     manifest, installed = manifest_of(folder.rule_set.modules), InstalledModules(settings.modules(path))
     configuration = folder.rule_set.configuration
     checks = {
@@ -50,9 +50,9 @@ def check_folder(settings: RulesSettings, given: Path | None = None) -> Sequence
     return [*(_checked(rule, check, rule.name not in against) for rule, check in checks.items()), *map(_rejected, folder.broken)]
 
 
-async def _load(settings: RulesSettings, path: Path, folder: RuleFolder) -> Mapping[str, Finding]:
+async def _load(settings: RulesSettings, folder: RuleFolder) -> Mapping[str, Finding]:
     """Has the rules loaded by a rule process. Returns what it says against some of them."""
-    runner = runner_of(settings, path, dry_run=True)
+    runner = runner_of(settings, folder.rule_set, dry_run=True)
     try:
         broken = await runner.start(folder.rule_set)
     finally:
