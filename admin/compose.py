@@ -160,6 +160,7 @@ def poller(settings: Settings) -> Poller:
         requests=requests,
         selection=selection(settings),
         poll_interval=settings.auth0.poll_interval,
+        start=settings.auth0.start_from,
         hide=hide(settings),
     )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from producer.cursor import Page
 from shared.errors import RateLimited
 from shared.logging import get_logger
+from shared.start_from import StartFrom
 from shared.transport.port import Checkpoint
 
 log = get_logger(__name__)
@@ -46,6 +47,12 @@ class ProducerObserver:
 
     def leading(self, checkpoint: Checkpoint) -> None:
         """This is the active poller from now on; it goes on after `checkpoint`."""
+
+    def started(self, start: StartFrom, checkpoint: Checkpoint) -> None:
+        """There was no checkpoint; `start` led to this one."""
+
+    def start_ignored(self, start: StartFrom, checkpoint: Checkpoint) -> None:
+        """There is a checkpoint, so `start` plays no part."""
 
     def standing_by(self) -> None:
         """Another poller is the active one."""
@@ -100,6 +107,17 @@ class ProducerLog(ProducerObserver):
 
     def leading(self, checkpoint: Checkpoint) -> None:
         log.info("polling Auth0", checkpoint=checkpoint.log_id or "none: from the oldest entry")
+
+    def started(self, start: StartFrom, checkpoint: Checkpoint) -> None:
+        after = checkpoint.log_id or "none: the tenant has no older entry, so its oldest comes first"
+        log.info("beginning where START_FROM says", start_from=str(start), after=after, date=checkpoint.date)
+
+    def start_ignored(self, start: StartFrom, checkpoint: Checkpoint) -> None:
+        log.info(
+            "START_FROM is ignored: there is a checkpoint; `auth0-webhooks checkpoint set` moves it",
+            start_from=str(start),
+            checkpoint=checkpoint.log_id or "the oldest entry",
+        )
 
     def standing_by(self) -> None:
         log.warning("another poller has taken over: standing by")

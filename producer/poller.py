@@ -15,17 +15,19 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from producer.cursor import Cursor, Direction, PageSource
+from producer.cursor import Cursor, Direction
 from producer.observer import Auth0Requests, ProducerCounts, ProducerLog, ProducerObserver, PublishedPage
 from producer.report import PollerHistory
 from producer.selection import Selection
+from producer.start import SearchableLog, resolve
 from shared import failpoints
 from shared.backoff import Doubling
 from shared.documents.replica import PollerReport
 from shared.errors import EnvironmentUnusable, LeaseLost, PublishFailed, RateLimited, Transient, TransportUnusable
 from shared.event import Event
 from shared.observers import all_of
-from shared.transport.port import Checkpoint, Publisher, Transport
+from shared.start_from import BEGINNING, StartFrom
+from shared.transport.port import OLDEST, Checkpoint, Publisher, Transport
 from shared.waiting import Stopped, unless_stopped
 
 #: Seconds that a publish has to complete after a stop; far below the grace.
@@ -36,6 +38,7 @@ _PAUSES: Final = Doubling(1.0, 60.0)  # seconds, after failures in a row
 class Poller:
     """`poll_interval` in seconds, after an empty page; while pages come the next one is fetched at once.
 
+    `start`: where to begin if there is no checkpoint.
     `hide`: takes personal data out of an event before anything sees it. `observers` are told beside the counts and our own log.
     `requests`: what the source counts.
     """
@@ -43,9 +46,10 @@ class Poller:
     def __init__(
         self,
         *,
-        source: PageSource,
+        source: SearchableLog,
         selection: Selection,
         poll_interval: float,
+        start: StartFrom = BEGINNING,
         hide: Callable[[Event], Event] = lambda event: event,
         jitter: Callable[[], float] = random.random,
         observers: Sequence[ProducerObserver] = (),
@@ -54,6 +58,7 @@ class Poller:
         self._source = source
         self._selection = selection
         self._poll_interval = poll_interval
+        self._start = start
         self._hide = hide
         self._jitter = jitter
         self.counts = ProducerCounts()
@@ -130,9 +135,23 @@ class Poller:
 
     async def _acquire(self, publisher: Publisher) -> None:
         checkpoint = await unless_stopped(self._stop, publisher.acquire())
-        self._cursor = Cursor(checkpoint) if checkpoint else Cursor()
         self._leading = True
-        self._observer.leading(self._cursor.checkpoint)
+        if checkpoint is None:
+            checkpoint = await self._begin(publisher)
+        elif not self._start.is_beginning:
+            self._observer.start_ignored(self._start, checkpoint)
+        self._cursor = Cursor(checkpoint)
+        self._observer.leading(checkpoint)
+
+    async def _begin(self, publisher: Publisher) -> Checkpoint:
+        """Returns where to begin. Stores it before anything else: a restart must not resolve it again, later."""
+        if self._start.is_beginning:
+            return OLDEST
+        resolving = resolve(self._start, self._source)
+        checkpoint = await unless_stopped(self._stop, resolving, meanwhile=lambda: self._renew(publisher))
+        await unless_stopped(self._stop, publisher.publish([], checkpoint), grace=_LAST_PAGE)
+        self._observer.started(self._start, checkpoint)
+        return checkpoint
 
     async def _page(self, publisher: Publisher) -> Direction:
         before, began = self._cursor, time.time()

@@ -93,6 +93,15 @@ def log_id_time(log_id: str) -> datetime | None:
         return None
 
 
+def moment_of(date: str) -> datetime | None:
+    """Returns an event's date as a moment; None where it cannot be read. One without a zone is in UTC."""
+    try:
+        moment = datetime.fromisoformat(date)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _event(entry: object, raw: str, index: int) -> Event:
     if not isinstance(entry, dict):
         raise PageInvalid(f"entry {index} of the page is {_describe(raw)}, not an object")

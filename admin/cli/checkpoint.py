@@ -1,4 +1,4 @@
-"""`checkpoint`: how far Auth0's log was read, and what to do where Kafka has lost that or Auth0 does not know it any more."""
+"""`checkpoint`: how far Auth0's log was read, and how to go on from another place."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from admin.cli.confirm import confirm
-from admin.cli.context import kafka_settings, with_transport
+from admin.cli.context import kafka_settings, with_tenant, with_transport
 from admin.cli.help import Commands
+from admin.cli.options import POSITION, argument
 from admin.cli.output import say, show_json
 from shared.errors import ConfigurationError
+from shared.start_from import StartFrom
 
 if TYPE_CHECKING:
-    from shared.transport.port import Checkpoint, Repeats
+    from admin.actions.checkpoint import Move
+    from shared.settings import Settings
+    from shared.transport.port import Checkpoint, Repeats, Transport
 
 commands = Commands("checkpoint", "Show or repair how far Auth0's log has been read.")
 
@@ -40,18 +44,70 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
 
 @commands.command("set")
 def set_checkpoint(
-    from_topic: Annotated[bool, typer.Option("--from-topic", help="Take it from the newest records of the topic.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    position: Annotated[StartFrom | None, argument(POSITION, "now, a log id (go on after it), or a date.")] = None,
+    from_topic: Annotated[bool, typer.Option("--from-topic", help="Take it from the newest records in Kafka.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this it is only shown.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also while a poller seems to be active.")] = False,
 ) -> None:
-    """Restore a lost checkpoint from the events in Kafka.
+    """Go on from another place in Auth0's log.
 
-    No event of Auth0's log is passed over, and none is published twice.
+    Shows from where to where, and how many entries lie between; `--yes` does it. Going back fetches entries again, going
+    forward passes entries over. Stop the poller first: one that runs goes on from its own place. Auth0 is asked for the
+    place, which needs AUTH0_DOMAIN, AUTH0_CLIENT_ID and AUTH0_CLIENT_SECRET. With --from-topic a checkpoint that Kafka
+    has lost is derived from the events there: none is passed over or published twice.
 
     Examples:
+      auth0-webhooks checkpoint set 2026-11-20           # see what it means
+      auth0-webhooks checkpoint set 2026-11-20 --yes
       auth0-webhooks checkpoint set --from-topic
     """
-    if not from_topic:
-        raise ConfigurationError(["say from what: `auth0-webhooks checkpoint set --from-topic`"])
+    if from_topic == (position is not None):
+        raise ConfigurationError(["say where to: `auth0-webhooks checkpoint set 2026-11-20`, a log id, now, or --from-topic"])
+    if position is None:
+        _set_from_topic(yes=yes)
+    else:
+        _set_to(position, yes=yes, force=force)
+
+
+def _set_to(position: StartFrom, *, yes: bool, force: bool) -> None:
+    from admin import compose
+    from admin.actions.checkpoint import plan
+
+    async def move(settings: Settings, transport: Transport) -> tuple[Move, bool]:
+        source = compose.auth0_logs(settings.auth0)
+        try:
+            planned = await plan(position, await transport.checkpoint(), source)
+        finally:
+            await source.close()
+        say(_moving(planned))
+        # Also a dry run asks whether a poller is active.
+        return planned, await transport.set_checkpoint(planned.after, lambda _: yes, force=force)
+
+    planned, done = with_tenant(move)
+    if done:
+        say(f"The checkpoint is {_place(planned.after)}; the next poller goes on from there.")
+    else:
+        say("Nothing was changed: add --yes to do it.")
+
+
+def _moving(move: Move) -> str:
+    lines = [f"From  {_place(move.before) if move.before else 'no checkpoint: the oldest entry'}", f"To    {_place(move.after)}"]
+    if move.entries is None:
+        lines.append("How many entries lie between cannot be known: Auth0 does not have the earlier one any more.")
+    else:
+        count = f"{'More than ' if move.more else ''}{move.entries:,} {'entry lies' if move.entries == 1 else 'entries lie'}"
+        outcome = "not delivered any more" if move.is_forward else "delivered again where they pass the filter"
+        lines.append(f"{count} between{f': {outcome}' if move.entries else ''}.")
+    return "\n".join(lines)
+
+
+def _place(checkpoint: Checkpoint) -> str:
+    if not checkpoint.log_id:
+        return "the oldest entry that Auth0 still has"
+    return " ".join(filter(None, (checkpoint.log_id, checkpoint.date)))
+
+
+def _set_from_topic(*, yes: bool) -> None:
     settings = kafka_settings("the embedded log writes events and checkpoint in one transaction, so it does not lose it")
 
     def confirmed(checkpoint: Checkpoint) -> bool:
@@ -66,7 +122,10 @@ def set_checkpoint(
 
 
 @commands.command()
-def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+def reset(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also while a poller seems to be active.")] = False,
+) -> None:
     """Begin again at the oldest entry that Auth0 still has.
 
     For a checkpoint that Auth0 does not know any more. Stop the poller first.
@@ -74,12 +133,13 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fals
     Examples:
       auth0-webhooks checkpoint reset
     """
+    from shared.transport.port import OLDEST
 
     def confirmed(repeats: Repeats) -> bool:
         say(_repeats(repeats))
         return confirm("Begin at the oldest entry that Auth0 still has?", yes=yes)
 
-    if with_transport(lambda transport: transport.reset_checkpoint(confirmed)):
+    if with_transport(lambda transport: transport.set_checkpoint(OLDEST, confirmed, force=force)):
         say("The checkpoint was reset; the next poller begins at the oldest entry that Auth0 still has.")
 
 

@@ -9,10 +9,10 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shared.errors import ConfigurationError, EnvironmentUnusable, PublishFailed
+from shared.errors import ConfigurationError, EnvironmentUnusable, PublishFailed, Transient
 
 if TYPE_CHECKING:
-    from shared.settings import RulesSettings, Settings, TransportSettings
+    from shared.settings import Role, RulesSettings, Settings, TransportSettings
     from shared.transport.port import Transport
 
 T = TypeVar("T")
@@ -20,9 +20,21 @@ T = TypeVar("T")
 
 def with_transport(work: Callable[[Transport], Coroutine[Any, Any, T]]) -> T:
     """Run `work` on the transport that the settings name. Raises `ConfigurationError` and `EnvironmentUnusable`."""
+    from shared.settings import Role
+
+    return _run(_load(Role.LOG), lambda _, transport: work(transport))
+
+
+def with_tenant(work: Callable[[Settings, Transport], Coroutine[Any, Any, T]]) -> T:
+    """The same for a command that also asks Auth0, with the settings of a poller."""
+    from shared.settings import Role
+
+    return _run(_load(Role.PRODUCE), work)
+
+
+def _run(settings: Settings, work: Callable[[Settings, Transport], Coroutine[Any, Any, T]]) -> T:
     from admin import compose
 
-    settings = _load()
     path = settings.transport.sqlite_path
     if not settings.transport.bootstrap_servers and not path.exists():
         # A new file would be empty, and in a wrong folder "nothing is left to do" would be a false statement.
@@ -35,8 +47,8 @@ def with_transport(work: Callable[[Transport], Coroutine[Any, Any, T]]) -> T:
         await compose.wait_for_transport(settings, asyncio.Event(), patience=0.0)
         transport = compose.transport(settings)
         try:
-            return await work(transport)
-        except PublishFailed as error:
+            return await work(settings, transport)
+        except (PublishFailed, Transient) as error:
             raise EnvironmentUnusable(str(error)) from None
         finally:
             await transport.close()
@@ -54,7 +66,9 @@ def operator(by: str) -> str:
 
 def kafka_settings(otherwise: str) -> TransportSettings:
     """For a command that makes sense on Kafka only; `otherwise` says why. Raises `ConfigurationError`."""
-    settings = _load()
+    from shared.settings import Role
+
+    settings = _load(Role.LOG)
     if not settings.transport.bootstrap_servers:
         raise ConfigurationError([f"KAFKA_BOOTSTRAP_SERVERS is not set: {otherwise}"])
     return settings.transport
@@ -67,18 +81,15 @@ def rules_settings() -> RulesSettings:
 
 def rules_test_settings(*, ask_tenant: bool) -> Settings:
     """`ask_tenant`: the settings of the tenant too, if any of them is given. Raises `ConfigurationError`."""
+    from shared.settings import Auth0Settings, Role, is_given
+
+    return _load(Role.RULES_TEST if ask_tenant and is_given(Auth0Settings) else Role.RULES)
+
+
+def _load(role: Role) -> Settings:
     from admin import compose
-    from shared.settings import Auth0Settings, Role, is_given, load
+    from shared.settings import load
 
-    settings = load(Role.RULES_TEST if ask_tenant and is_given(Auth0Settings) else Role.RULES)
-    compose.configure_log(settings, otherwise="console")
-    return settings
-
-
-def _load() -> Settings:
-    from admin import compose
-    from shared.settings import Role, load
-
-    settings = load(Role.LOG)
+    settings = load(role)
     compose.configure_log(settings, otherwise="console")
     return settings

@@ -19,6 +19,7 @@ import typer
 
 from admin.cli.usage import quoted
 from shared.parsers import InvalidValue, Parser, choice, fraction, parser, per_second, seconds, whole
+from shared.start_from import StartFrom
 
 #: Completes the beginning of a word: each word with what it means.
 Complete = Callable[[str], Iterable[tuple[str, str]]]
@@ -149,11 +150,23 @@ def _level(text: str) -> int:
     return level
 
 
+@parser("place in Auth0's log")
+def _position(text: str) -> StartFrom:
+    try:
+        start = StartFrom.parse(text, datetime.now(UTC))
+    except ValueError as error:
+        raise InvalidValue(str(error)) from None
+    if start.is_beginning:
+        raise InvalidValue("has a command of its own", "`auth0-webhooks checkpoint reset`")
+    return start
+
+
 COUNT: Final = number("COUNT", 1, 1_000_000)
 SHARE: Final = Value("SHARE", fraction(0, 1))
 PORT: Final = number("PORT", 0, 65535)
 FILE: Final = Value("FILE", _file)
 LOG_ID: Final = words("LOG_ID")
+POSITION: Final = Value("POSITION", _position)
 TIME: Final = Value("TIME", _moment)
 TYPE: Final = Value("TYPE", _code, _codes)
 LEVEL: Final = Value("LEVEL", _level, _levels)

@@ -11,7 +11,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -19,16 +19,14 @@ import httpx
 
 from producer.auth0.response import BODY_CAP, DEADLINE, BoundedClient, error_text, json_object, without_query
 from producer.auth0.token import Token
-from producer.cursor import Page, PageSource
+from producer.cursor import Page
 from producer.observer import Auth0Requests
+from producer.start import MOST_PAGES, PER_PAGE, SearchableLog
 from shared.errors import Auth0Unavailable, CheckpointUnknown, CredentialsRefused, PageInvalid, ScopeMissing
-from shared.event import Event, log_id_time, slice_page
+from shared.event import Event, log_id_time, moment_of, slice_page
 from shared.logging import get_logger
 from shared.masking import excerpt
 
-PER_PAGE: Final = 100
-#: Auth0 shows no more than 1,000 results of one search.
-MOST_PAGES: Final = 10
 #: An id's moment is cut to the second; the clock that dates an entry may be another one than that of the log.
 _LEEWAY: Final = timedelta(seconds=2)
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?(?=[\s;,]|$)', re.IGNORECASE)
@@ -40,7 +38,7 @@ class _NotAccepted(Auth0Unavailable):
     """400 or 404, from Auth0 itself."""
 
 
-class Auth0Logs(PageSource):
+class Auth0Logs(SearchableLog):
     """One tenant's log. `base_url` such as `https://acme.eu.auth0.com`; `batch_size` entries a page, at most 100; `deadline` in
     seconds, for one request; `body_cap` in bytes; `clock` in seconds, for the age of the token. `requests` counts every request.
 
@@ -82,9 +80,7 @@ class Auth0Logs(PageSource):
     async def first(self) -> Event | None:
         """Returns the oldest entry that the tenant still has. After an error the next call goes on where this one was."""
         while not (self._search.found or self._search.exhausted):
-            url = f"{self._url}?{urlencode({'sort': 'date:1', 'page': self._search.page, 'per_page': PER_PAGE})}"
-            response, body = await self._get(url)
-            self._search.add(_events(response, body, url))
+            self._search.add(await self.search(self._search.page))
         search, self._search = self._search, FirstEntrySearch()
         if search.exhausted and search.event:
             log.warning("too many entries at the beginning of the log to be sure of the first one", first=search.event.log_id)
@@ -103,8 +99,15 @@ class Auth0Logs(PageSource):
         response, body = await self._get(url)
         return Page(_events(response, body, url), self._following(response))
 
+    async def search(self, page: int, *, newest_first: bool = False, before: datetime | None = None) -> Sequence[Event]:
+        query = {"sort": "date:-1" if newest_first else "date:1", "page": page, "per_page": PER_PAGE}
+        if before is not None:
+            query["q"] = f"date:[* TO {before.isoformat(timespec='milliseconds').replace('+00:00', 'Z')}}}"
+        url = f"{self._url}?{urlencode(query)}"
+        response, body = await self._get(url)
+        return _events(response, body, url)
+
     async def entry(self, log_id: str) -> Event | None:
-        """Returns the entry of this id; None: the tenant does not know it, or not any more."""
         url = f"{self._url}/{quote(log_id, safe='')}"
         try:
             response, body = await self._get(url)
@@ -204,17 +207,9 @@ class FirstEntrySearch:
         self.found = len(events) < PER_PAGE or self._nothing_smaller_follows(events[-1])
 
     def _nothing_smaller_follows(self, last: Event) -> bool:
-        arrived, happened = log_id_time(self.event.log_id) if self.event else None, _parsed(last.date)
+        arrived, happened = log_id_time(self.event.log_id) if self.event else None, moment_of(last.date)
         # Ids or dates of another form: the first page is the best there is.
         return arrived is None or happened is None or happened > arrived + _LEEWAY
-
-
-def _parsed(date: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(date)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _origin(url: httpx.URL) -> tuple[str, bytes, bytes]:

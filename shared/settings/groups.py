@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, get_args
 
@@ -24,6 +25,7 @@ from shared.record import MAX_RECORD
 from shared.settings.headers import header_object, header_value, signing_secret, success_statuses
 from shared.settings.option import Conflict, Derived, Group, Option, Role
 from shared.settings.urls import is_private, proxy_url, tenant_domain, webhook_url
+from shared.start_from import BEGINNING, FORMS, StartFrom
 from shared.suggestions import nearest
 from shared.words import BatchForm, Ordering, PiiField, PiiMode
 
@@ -69,6 +71,14 @@ def _types(text: str) -> frozenset[str]:
 def _unknown(code: str) -> str:
     meant = suggest(code)
     return f"{code[:60]!r} is no log event type" + (f" (did you mean {meant}?)" if meant else "")
+
+
+@parser(FORMS)
+def _start_from(text: str) -> StartFrom:
+    try:
+        return StartFrom.parse(text, datetime.now(UTC))
+    except ValueError as error:
+        raise InvalidValue(str(error)) from None
 
 
 @parser(f"names of fields, separated by commas: {', '.join(PiiField)}")
@@ -129,6 +139,8 @@ class Auth0Settings(Group):
     """Identifier of the Management API; required when `AUTH0_DOMAIN` is a custom domain."""
     batch_size: Annotated[int, Option("BATCH_SIZE", whole(1, 100, "entries"))] = 100
     """How many log entries to ask for at once."""
+    start_from: Annotated[StartFrom, Option("START_FROM", _start_from)] = BEGINNING
+    """Where to begin if nothing was fetched yet: at the oldest entry, with what comes now, after an entry, or at a date."""
     poll_interval: Annotated[float, Option("POLL_INTERVAL", seconds())] = 5.0
     """How long to wait after everything was read, before asking again."""
     proxy: Annotated[str | None, Option("AUTH0_PROXY", proxy_url, example="http://proxy.internal:3128")] = None

@@ -29,19 +29,19 @@ from shared.record import Record
 class Checkpoint:
     """The producer's place in Auth0's log: everything up to and including `log_id` is in the topic or was filtered out."""
 
-    #: Empty after a reset: Auth0's log is read from the oldest entry that the tenant still has.
+    #: Empty: Auth0's log is read from the oldest entry that the tenant still has.
     log_id: str
     #: The `date` of that entry as Auth0 wrote it; may be empty.
     date: str = ""
 
 
-#: What a reset stores.
+#: The place before the oldest entry that the tenant still has.
 OLDEST: Final = Checkpoint(log_id="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeats:
-    """What a poller may publish again after a reset, as far as Auth0 still has it."""
+    """What a poller may publish again once its checkpoint was set back, as far as Auth0 still has it."""
 
     #: Events that are in the log and that a poller does not compare with.
     held: int
@@ -307,10 +307,11 @@ class Transport(Protocol):
     async def checkpoint(self) -> Checkpoint | None:
         """Returns how far Auth0's log was read; None: nothing was ever stored. Raises `TransportUnusable`."""
 
-    async def reset_checkpoint(self, confirm: Callable[[Repeats], bool]) -> bool:
-        """Stores `OLDEST` for the next poller if `confirm`, which may ask a person, returns True. Returns what it returned.
+    async def set_checkpoint(self, checkpoint: Checkpoint, confirm: Callable[[Repeats], bool], *, force: bool = False) -> bool:
+        """Stores it for the next poller if `confirm`, which may ask a person, returns True. Returns what it returned.
 
-        Raises `TransportUnusable`, also while a poller is active, and `PublishFailed`.
+        Raises `PublishFailed` and `TransportUnusable`, without `force` also while a poller is active: that goes on from its own
+        place, and stores it over this one.
         """
 
     async def close(self) -> None:

@@ -29,7 +29,7 @@ async def _reset(transport: Transport) -> Repeats:
         told.append(repeats)
         return True
 
-    assert await transport.reset_checkpoint(confirmed)
+    assert await transport.set_checkpoint(OLDEST, confirmed)
     return told[0]
 
 
@@ -91,7 +91,7 @@ async def test_it_is_refused_while_a_poller_is_active(log: Log) -> None:
 async def test_without_a_yes_nothing_changes(log: Log) -> None:
     transport = log.transport()
     await publish(transport, events(0, 3))
-    assert not await transport.reset_checkpoint(lambda _: False)
+    assert not await transport.set_checkpoint(OLDEST, lambda _: False)
     assert await transport.checkpoint() == checkpoint_of(events(0, 3))
     await transport.close()
 

@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 from producer.privacy.entry import Privacy
 from shared.errors import CredentialsRefused, LeaseLost, ScopeMissing, TransportUnusable, WebhooksError
 from shared.event import slice_page
-from shared.transport.port import Publisher
+from shared.transport.port import OLDEST, Publisher
 from shared.transport.sqlite.transport import SqliteTransport
 from shared.words import PiiField, PiiMode
 from simulator.entries import Entries
@@ -310,7 +310,7 @@ async def test_a_checkpoint_that_the_tenant_forgot_is_logged_with_the_way_on_and
     loud = [line["reason"] for line in lines if line["log_level"] == "error"]
     assert all(log_id(20) in line and "stop the producer, run `auth0-webhooks checkpoint reset --yes`" in line for line in loud)
     assert len(loud) == 3
-    assert await setup.log.reset_checkpoint(lambda repeats: repeats.most == 0)
+    assert await setup.log.set_checkpoint(OLDEST, lambda repeats: repeats.most == 0)
     setup.restart()
     async with setup.publishing() as publisher:
         await setup.to_the_end(publisher)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import PublishFailed, TransportUnusable
-from shared.transport.port import Checkpoint, Position, Repeats
+from shared.transport.port import OLDEST, Checkpoint, Position, Repeats
 from shared.transport.sqlite import file
 from shared.transport.sqlite.member import SqliteMember
 from shared.transport.sqlite.publisher import SqlitePublisher
@@ -140,7 +140,7 @@ async def test_after_a_reset_only_what_was_removed_can_be_published_again_and_th
     with closing(sqlite3.connect(tmp_path / "log.db")) as other:
         other.execute("DELETE FROM record WHERE offset <= 4")
         other.commit()
-    assert await log.reset_checkpoint(lambda repeats: repeats == Repeats(held=0, removed=4))
+    assert await log.set_checkpoint(OLDEST, lambda repeats: repeats == Repeats(held=0, removed=4))
     publisher = await log.publisher()
     await publisher.acquire()
     assert await publisher.publish(events(0, 10), checkpoint_of(events(0, 10))) == 4

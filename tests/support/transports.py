@@ -123,8 +123,8 @@ class _TransportByRole(Transport):
     async def checkpoint(self) -> Checkpoint | None:
         return await self._viewer.checkpoint()
 
-    async def reset_checkpoint(self, confirm: Callable[[Repeats], bool]) -> bool:
-        return await self._admin.reset_checkpoint(confirm)
+    async def set_checkpoint(self, checkpoint: Checkpoint, confirm: Callable[[Repeats], bool], *, force: bool = False) -> bool:
+        return await self._admin.set_checkpoint(checkpoint, confirm, force=force)
 
     async def close(self) -> None:
         for transport in (self._producer, self._consumer, self._viewer, self._admin):

@@ -81,12 +81,12 @@ class KafkaTransport(Transport):
     async def checkpoint(self) -> Checkpoint | None:
         return await self._own_thread().run(checkpoints.show, self._settings)
 
-    async def reset_checkpoint(self, confirm: Callable[[Repeats], bool]) -> bool:
-        thread = await self._verified_thread("kafka-reset", (self._settings.topic, self._settings.checkpoint_topic))
+    async def set_checkpoint(self, checkpoint: Checkpoint, confirm: Callable[[Repeats], bool], *, force: bool = False) -> bool:
+        thread = await self._verified_thread("kafka-checkpoint", (self._settings.topic, self._settings.checkpoint_topic))
         try:
-            if not confirm(await thread.run(checkpoints.repeats, self._settings)):
+            if not confirm(await thread.run(checkpoints.repeats, self._settings, force)):
                 return False
-            await thread.run(checkpoints.reset, self._settings)
+            await thread.run(checkpoints.move, self._settings, checkpoint, force)
             return True
         finally:
             thread.stop()

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from shared.transport.port import (
-    OLDEST,
     Checkpoint,
     Consumers,
     DeadLetter,
@@ -78,13 +77,14 @@ class SqliteTransport(Transport):
     async def consumers(self) -> Consumers:
         return Consumers(group="", members=None)
 
-    async def reset_checkpoint(self, confirm: Callable[[Repeats], bool]) -> bool:
+    async def set_checkpoint(self, checkpoint: Checkpoint, confirm: Callable[[Repeats], bool], *, force: bool = False) -> bool:
         file = await File.open(self._path)
         try:
-            file.lock("poller")  # held while a person is asked
+            if not force:
+                file.lock("poller")  # held while a person is asked
             if not confirm(await file.run(repeats)):
                 return False
-            await file.write(store_checkpoint, OLDEST)
+            await file.write(store_checkpoint, checkpoint)
             return True
         finally:
             await file.close()

@@ -108,7 +108,7 @@ async def test_after_a_reset_a_page_that_a_kill_cut_short_is_completed_and_no_mo
         return True
 
     transport = KafkaTransport(settings)
-    assert await transport.reset_checkpoint(confirmed)
+    assert await transport.set_checkpoint(OLDEST, confirmed)
     assert child("die", 10, 30, 7).wait(60) == -9  # the tenant forgot the first ten
     publisher = await transport.publisher()
     assert await publisher.acquire() == OLDEST

@@ -167,7 +167,7 @@ class ManualTransport(Transport, Member):
     async def checkpoint(self) -> Checkpoint | None:
         raise NotImplementedError
 
-    async def reset_checkpoint(self, confirm: Callable[[Repeats], bool]) -> bool:
+    async def set_checkpoint(self, checkpoint: Checkpoint, confirm: Callable[[Repeats], bool], *, force: bool = False) -> bool:
         raise NotImplementedError
 
     async def publisher(self) -> Publisher:

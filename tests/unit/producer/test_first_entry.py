@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.auth0.client import MOST_PAGES, PER_PAGE, FirstEntrySearch
+from producer.auth0.client import FirstEntrySearch
+from producer.start import MOST_PAGES, PER_PAGE
 from shared.event import Event
 
 _BEGIN = datetime(2026, 11, 25, 9, 27, 50, tzinfo=UTC)

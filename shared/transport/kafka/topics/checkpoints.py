@@ -1,10 +1,10 @@
-"""Checkpoints in their compacted topic of one partition: read, set anew from the topic of events, and reset.
+"""Checkpoints in their compacted topic of one partition: read, derived from the topic of events, and moved.
 
-A checkpoint is set anew for a cluster that has lost it, and reset to the oldest entry that Auth0 still has for a tenant that does
-not know the stored one any more. One that is set anew is a page behind the newest record, since an interrupted page may lack
-records before those that are there. A poller does not publish again what is there: the checkpoint also says from which offsets
-on it has to compare. After a reset it compares only what comes later: for the whole topic a poller would read millions of
-records under a lease of a minute.
+A checkpoint is derived for a cluster that has lost it, and moved by an operator, for example to the oldest entry that Auth0 still
+has for a tenant that does not know the stored one any more. One that is derived is a page behind the newest record, since an
+interrupted page may lack records before those that are there. A poller does not publish again what is there: the checkpoint also
+says from which offsets on it has to compare. After a move it compares only what comes later: for the whole topic a poller would
+read millions of records under a lease of a minute.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from shared.transport.kafka.topics.producer import RecordProducer
 from shared.transport.kafka.topics.progress import members, patiently
 from shared.transport.kafka.topics.reader import Extent, Place, extents, log_ids, probe, read, reading
 from shared.transport.kafka.topics.topics import verify
-from shared.transport.port import OLDEST, Checkpoint, Repeats
+from shared.transport.port import Checkpoint, Repeats
 
 PARTITION: Final = 0
 #: Of every document: compaction keeps the newest record of a key, and the brokers refuse a record without one.
@@ -107,21 +107,23 @@ def derive(settings: TransportSettings) -> tuple[Checkpoint, dict[int, int]]:
     return Checkpoint(log_id=oldest), resume_offsets(_ends(now), latest.values())
 
 
-def repeats(settings: TransportSettings) -> Repeats:
-    """Returns what may be published again after a `reset` now: a poller does not compare what is below the recorded ends.
+def repeats(settings: TransportSettings, force: bool) -> Repeats:
+    """Returns what may be published again after a `move` now: a poller does not compare what is below the recorded ends.
 
-    Raises `TransportUnusable`, also while a poller is active.
+    Raises `TransportUnusable`, without `force` also while a poller is active.
     """
-    _refuse_active_poller(settings)
+    if not force:
+        _refuse_active_poller(settings)
     now = _extents(settings).values()
     return Repeats(held=sum(extent.end - extent.begin for extent in now), removed=sum(extent.begin for extent in now))
 
 
-def reset(settings: TransportSettings) -> None:
-    """Raises `TransportUnusable`, also while a poller is active, and `PublishFailed`."""
+def move(settings: TransportSettings, checkpoint: Checkpoint, force: bool) -> None:
+    """Raises `PublishFailed` and `TransportUnusable`, without `force` also while a poller is active."""
     ends = _ends(_extents(settings))
-    _refuse_active_poller(settings)
-    store(settings, OLDEST, ends)
+    if not force:
+        _refuse_active_poller(settings)
+    store(settings, checkpoint, ends)
 
 
 def _extents(settings: TransportSettings) -> dict[int, Extent]:
