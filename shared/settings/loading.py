@@ -82,6 +82,7 @@ def _read(role: Role, environ: Mapping[str, str] | None, dotenv: Path | None) ->
     known = our_names()
     errors += name_errors(variables, known)
     unknown = unknown_names(variables, known) if role in _WARNED_OF_UNKNOWN_NAMES else ()
+    idle = variables.get("RULES_DIR") if role in (Role.RUN, Role.CONSUME) else None
     groups: dict[type[Group], Group] = {}
     entries: list[Entry] = []
     for group in GROUPS:
@@ -94,7 +95,7 @@ def _read(role: Role, environ: Mapping[str, str] | None, dotenv: Path | None) ->
             except ValidationError as error:
                 for details in error.errors(include_url=False):
                     errors += _explain(details, source.entries)
-    settings = Settings(role=role, groups=groups, entries=tuple(entries), unknown=unknown)
+    settings = Settings(role=role, groups=groups, entries=tuple(entries), unknown=unknown, idle=idle)
     return settings, [*errors, *settings.conflicts()]
 
 

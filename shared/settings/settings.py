@@ -71,6 +71,8 @@ class Settings:
     entries: tuple[Entry, ...] = field(repr=False)
     #: Variables that begin like ours and are read by nothing.
     unknown: tuple[SourceValue, ...] = field(default=(), repr=False)
+    #: RULES_DIR, where a person may think that this process runs rules.
+    idle: SourceValue | None = field(default=None, repr=False)
 
     auth0 = _GroupOf(Auth0Settings)
     filter = _GroupOf(FilterSettings)
@@ -99,7 +101,12 @@ class Settings:
             for option, found in self.entries
             if found and option.old_name and found.name.startswith(option.old_name)
         )
-        return (*_unknown(self.unknown), *old, *(error.line for error in conflict_errors(_notes(self), self.entries)))
+        return (
+            *_unknown(self.unknown),
+            *_idle(self.idle),
+            *old,
+            *(error.line for error in conflict_errors(_notes(self), self.entries)),
+        )
 
     def conflicts(self) -> Iterator[SettingError]:
         """Returns the conflicts over the borders of groups. A group that could not be read is in no conflict."""
@@ -129,6 +136,14 @@ def _derived(option: Option, texts: Mapping[str, str]) -> str:
         with suppress(InvalidValue):
             return option.derived.value(texts[option.derived.name])
     return option.unset.replace("`", "")
+
+
+def _idle(rules_dir: SourceValue | None) -> Iterator[str]:
+    if rules_dir:
+        yield (
+            f"RULES_DIR is set ({rules_dir.source}), but this release runs rules by `auth0-webhooks rules test` alone: events "
+            "are delivered without them"
+        )
 
 
 def _unknown(variables: Sequence[SourceValue]) -> Iterator[str]:
