@@ -8,7 +8,7 @@ from enum import IntEnum
 
 class Exit(IntEnum):
     FINE = 0
-    #: A mistake of ours: the traceback belongs in a bug report.
+    #: A bug; the traceback belongs in the report.
     INTERNAL = 1
     #: A setting or an argument is missing or wrong.
     CONFIGURATION = 2

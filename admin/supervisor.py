@@ -92,7 +92,7 @@ def _stop_on_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, grace
 
 def _end_blocked(grace: float) -> None:
     time.sleep(grace + _BLOCKED)
-    logging.explain_exit(f"the process hangs: it did not end within {grace + _BLOCKED:g} s after a signal; it is ended as it is")
+    logging.explain_exit(f"the process hangs: it did not end within {grace + _BLOCKED:g} s after a signal, and is ended now")
     logging.finish()
     os._exit(Exit.ENVIRONMENT)
 
@@ -109,7 +109,7 @@ async def _live(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], stop
                 our_log.error(sentence, reason=context["message"], remedy=REMEDY)
             return
         stop.set()
-        our_log.error("unexpected error", reason=context["message"], exc_info=error)
+        our_log.error("unexpected error: a bug; please report it", reason=context["message"], exc_info=error)
         unexpected.append(error)
 
     asyncio.get_running_loop().set_exception_handler(on_exception)

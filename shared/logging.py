@@ -152,11 +152,15 @@ def _text(value: object) -> str:
 def _in_thread(failure: threading.ExceptHookArgs) -> None:
     if failure.exc_value is not None and failure.exc_type is not SystemExit:
         name = failure.thread.name if failure.thread else "?"
-        get_logger(__name__).error("unexpected error in a thread", thread=name, exc_info=failure.exc_value)
+        get_logger(__name__).error(
+            "unexpected error in a thread: a bug; please report it", thread=name, exc_info=failure.exc_value
+        )
 
 
 def _unraisable(failure: sys.UnraisableHookArgs) -> None:
-    get_logger(__name__).error("unexpected error", where=_text(failure.object), exc_info=failure.exc_value)
+    get_logger(__name__).error(
+        "unexpected error: a bug; please report it", where=_text(failure.object), exc_info=failure.exc_value
+    )
 
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=repr).encode

@@ -123,7 +123,7 @@ async def follow(
 
 
 def _unread(there: Mapping[int, range], position: Mapping[int, int]) -> dict[int, range]:
-    """Returns what to read next. A partition that is new, or of a log that was made anew, is unread as a whole."""
+    """Returns what to read next. A partition that is new, or of a log that was created again, is unread as a whole."""
     starts = {partition: position.get(partition, offsets.start) for partition, offsets in there.items()}
     return {
         partition: range(max(offsets.start, start if start <= offsets.stop else offsets.start), offsets.stop)[:_MOST_AT_ONCE]

@@ -78,32 +78,32 @@ def _line(log_id: str, skipped: SkipReport, within: str) -> str:
     from admin.actions.skip import SkipOutcome
 
     consumers = " and ".join(skipped.consumers) or "no consumer"
-    look = f"`auth0-webhooks dead-letters show {log_id}` tells"
+    look = f"see `auth0-webhooks dead-letters show {log_id}`"
     match skipped.outcome:
         case SkipOutcome.SET_ASIDE:
-            return f"{log_id} is a dead letter now; `auth0-webhooks dead-letters show {log_id}`"
+            return f"{log_id} is a dead letter now; {look}"
         case SkipOutcome.BEFORE:
-            return f"{log_id} is a dead letter already, and no consumer has it in hand"
+            return f"{log_id} is a dead letter already, and no consumer has taken it"
         case SkipOutcome.DELIVERED:
             return f"{log_id} was delivered in the meantime; nothing was set aside"
         case SkipOutcome.WITHDRAWN:
             return (
-                f"{consumers} had {log_id} in hand, but its call or one before it did not end {within}. "
+                f"{consumers} had taken {log_id}, but its call or one before it did not end {within}. "
                 "The request is withdrawn and nothing was done; ask again with a longer --timeout"
             )
         case SkipOutcome.NOT_FOUND:
             return (
-                f"no consumer has {log_id} in hand, undelivered, {within}: it was delivered, it is not in the log, "
+                f"no consumer has taken {log_id} and not delivered it, {within}: it was delivered, it is not in the log, "
                 "it waits beyond the window, or no consumer runs or has looked yet. The request is withdrawn. Nothing was done"
             )
         case SkipOutcome.UNKNOWN:
             return (
                 f"it is not known whether {log_id} is set aside: {consumers} was writing its dead letter {within} and has not "
-                f"said whether it could. {look}, once that consumer or the next one goes on"
+                f"said whether it could; {look} once that consumer or the next one goes on"
             )
         case SkipOutcome.NOT_WITHDRAWN:
             until = time.strftime("%H:%M:%S", time.localtime(skipped.until))
             return (
                 f"it is not known what becomes of {log_id}: the request could not be withdrawn ({skipped.error}) "
-                f"and may stand until {until}. {look}, after that"
+                f"and may be acted on until {until}; {look} after that"
             )

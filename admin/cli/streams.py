@@ -66,7 +66,7 @@ def install() -> None:
 
 
 def reader_gone() -> bool:
-    """Returns whether the reader of standard output went away; for a command that would print for ever."""
+    """Returns whether the reader of standard output went away; for a command that prints until it is stopped."""
     return _output.gone
 
 

@@ -33,6 +33,9 @@ def types(
         for row in table().values()
         if name.lower() in f"{row.name} {row.code}".lower() and category.lower() in row.category.lower() and row.level >= level
     ]
+    if not chosen and not as_json:
+        say(f"none of {len(table())} types matches; `auth0-webhooks types` lists all")
+        return
     if as_json:
         show_json([asdict(row) for row in chosen])
         return

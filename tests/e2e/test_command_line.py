@@ -88,3 +88,35 @@ def test_help_needs_neither_pydantic_nor_rich_nor_kafka(tmp_path: Path, option: 
     imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
     assert "typer" in imported
     assert imported.isdisjoint({"pydantic", "pydantic_settings", "rich", "kafka", "httpx", "structlog"})
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("dead-letters list --type limit_", {"limit_wc", "limit_mu", "limit_ui"}),
+        ("tail --level ", {"0", "1", "2", "3", "4"}),
+        ("config show --role p", {"produce"}),
+        ("dead-l", {"dead-letters"}),
+    ],
+)
+def test_a_shell_completes_commands_codes_levels_and_choices(tmp_path: Path, typed: str, completed: set[str]) -> None:
+    words = ["auth0-webhooks", *typed.split(" ")]
+    done = subprocess.run(
+        [COMMAND],
+        env=guarded(
+            {
+                "PATH": os.environ["PATH"],
+                "_AUTH0_WEBHOOKS_COMPLETE": "complete_bash",
+                "COMP_WORDS": " ".join(words),
+                "COMP_CWORD": str(len(words) - 1),
+            }
+        ),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert completed <= set(done.stdout.split())
+    assert all(line.startswith(words[-1]) for line in done.stdout.split())
+    assert done.stderr == ""

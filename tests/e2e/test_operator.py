@@ -98,7 +98,7 @@ def test_skipping_an_unknown_event_says_so_and_does_nothing(stack: Stack) -> Non
     consumer = stack.start("run")
     stack.wait_delivered(27)
     text = _ends(stack.start("skip", "900111", "--reason", "typo", "--timeout", "5", "--yes"), 3)
-    assert "no consumer has 900111 in hand" in text
+    assert "no consumer has taken 900111" in text
     assert "Nothing was done" in text
     assert _dead_letters(stack) == []
     assert consumer.stop() == 0
@@ -110,7 +110,7 @@ def test_an_interrupted_skip_is_withdrawn_though_a_consumer_has_taken_it(stack: 
     consumer, skip = _skip_while_its_call_is_open(stack)
     assert skip.stop(by) == 128 + by
     assert "interrupted: " in skip.text
-    assert "had " + POISON + " in hand" in skip.text
+    assert "had taken " + POISON in skip.text
     assert "nothing was done" in skip.text
     stack.receiver.script.clear()
     consumer.wait_for_log("a skip is withdrawn")
