@@ -74,6 +74,7 @@ def _have_standard_streams() -> None:
 
 def _end(code: Exit, *sentences: str, because: Exception | None = None) -> None:
     """Log the last lines, as JSON if the log is JSON, and exit."""
+    signal.signal(signal.SIGINT, at_once)  # here a KeyboardInterrupt would go up as a traceback
     from shared import logging, settings
 
     if not logging.writes_json() and settings.log_format() == "json":

@@ -120,3 +120,18 @@ def test_a_shell_completes_commands_codes_levels_and_choices(tmp_path: Path, typ
     assert completed <= set(done.stdout.split())
     assert all(line.startswith(words[-1]) for line in done.stdout.split())
     assert done.stderr == ""
+
+
+def test_an_interrupt_while_a_mistake_is_explained_is_no_traceback(tmp_path: Path) -> None:
+    """Seen on a loaded machine: what writes the line was still being imported."""
+    (tmp_path / "structlog.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = subprocess.run(
+        [COMMAND, "rnu"],
+        env=guarded({"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (Exit.INTERRUPTED, "")
