@@ -15,6 +15,7 @@ from admin.cli import (
     listen,
     pause,
     run,
+    show,
     simulate,
     skip,
     status,
@@ -35,6 +36,7 @@ PANELS: Final = {
     ),
     "Look": (
         status.status,
+        show.show,
         tail.tail,
         explain.explain,
         types.types,

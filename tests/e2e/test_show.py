@@ -1,0 +1,128 @@
+"""Where one event is, in each of its states, asked while processes run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+from jsonschema import validate
+
+from simulator.tenant_log import TenantLog
+from tests.e2e.stack import Process, Stack
+from tests.e2e.test_pause import PAUSE, control
+from tests.support import faults
+from tests.support.listed_log import ListedLog
+from tests.support.schemas import SHOWN
+from tests.support.transports import Log
+
+StackOf = Callable[[TenantLog], Stack]
+_AT: Final = datetime.now(UTC) - timedelta(minutes=1)
+
+
+def log_id(number: int, at: datetime = _AT) -> str:
+    """As Auth0 makes them: with their time."""
+    return f"900{at:%Y%m%d%H%M%S}{number:040d}"
+
+
+DELIVERED, RETRYING, BEHIND, OPEN, FILTERED, LAST = map(log_id, range(6))
+
+
+def _entry(of: str, user: str, code: str = "s") -> bytes:
+    return f'{{"log_id":"{of}","type":"{code}","date":"{_AT.isoformat()}","user_id":"auth0|{user}"}}'.encode()
+
+
+@pytest.fixture
+def stack(stack_of: StackOf) -> Stack:
+    stack = stack_of(
+        ListedLog(
+            [
+                _entry(DELIVERED, "a"),
+                _entry(RETRYING, "b"),
+                _entry(BEHIND, "b"),
+                _entry(OPEN, "c"),
+                _entry(FILTERED, "d", "sapi"),
+                _entry(LAST, "e"),
+            ]
+        )
+    )
+    stack.receiver.script.add(faults.status(422), when=lambda call: call.log_id == RETRYING)
+    stack.receiver.script.add(faults.hang_before_headers(), when=lambda call: call.log_id == OPEN)
+    return stack
+
+
+def _ends(process: Process, code: int = 0) -> str:
+    assert process.wait(40) == code, process.text
+    assert "Traceback" not in process.text
+    return process.text
+
+
+def _shown(stack: Stack, of: str, **settings: str) -> Any:
+    shown: Any = json.loads(_ends(stack.start("show", of, "--json", **{"VERBOSITY": "error", **settings})))
+    validate(shown, SHOWN)
+    return shown
+
+
+def test_each_state_of_an_event_is_shown_while_a_consumer_runs(stack: Stack, log: Log) -> None:
+    runs = stack.start("run", WEBHOOK_BACKOFF_BASE="100", WEBHOOK_BACKOFF_CAP="300", WEBHOOK_TIMEOUT="60", DRAIN_TIMEOUT="1")
+    stack.wait_delivered(2)
+    stack.until(lambda: stack.receiver.open_calls.now == 1)
+
+    stack.until(lambda: _shown(stack, DELIVERED)["state"] == "delivered")
+    assert "derived" in _shown(stack, DELIVERED)["why"]
+
+    stack.until(lambda: _shown(stack, RETRYING)["state"] == "retrying")
+    retrying = _shown(stack, RETRYING)
+    assert (retrying["attempts"], "422" in retrying["last_outcome"]) == (1, True)
+    assert datetime.fromisoformat(retrying["next_try"]) > datetime.now(UTC)
+
+    behind = _shown(stack, BEHIND)
+    assert (behind["state"], behind["behind"]) == ("waiting", RETRYING)
+
+    stack.until(lambda: _shown(stack, OPEN)["state"] == "in_flight")
+    filtered = _shown(stack, FILTERED)
+    assert (filtered["state"], filtered["partition"]) == ("filtered", None)
+    assert filtered["why"].startswith("LOG_TYPES leaves it out: sapi is an event of the Management API")
+    unasked = _shown(stack, FILTERED, AUTH0_CLIENT_ID="")
+    assert unasked["state"] == "unknown"
+    assert "AUTH0_CLIENT_ID is not set" in unasked["why"]
+
+    assert "is a dead letter now" in _ends(stack.start("skip", RETRYING, "--reason", "malformed", "--by", "kim", "--yes"))
+    dead = _shown(stack, RETRYING)
+    assert (dead["state"], "skipped by kim: malformed" in dead["why"]) == ("dead", True)
+    assert f"{RETRYING}: dead" in _ends(stack.start("show", RETRYING))
+    stack.receiver.script.clear()
+    runs.kill()
+    control(log, **{f"gap__{log_id(99)}": b"{}"})
+    assert _shown(stack, log_id(99))["state"] == "gap"
+
+
+def test_what_is_not_known_is_not_invented(stack: Stack) -> None:
+    stack.receiver.script.clear()
+    assert stack.start("run", "--once").wait(40) == 0
+    unknown = {
+        "no-such-id": "no time can be read from this id",
+        log_id(7): "Auth0's log was not read as far as this id",
+        log_id(0, _AT - timedelta(hours=1)): "Auth0 knows no entry of this id",
+    }
+    for of, words in unknown.items():
+        shown = _shown(stack, of)
+        assert (shown["state"], shown["partition"], shown["behind"]) == ("unknown", None, None)
+        assert words in shown["why"]
+    assert f"{LAST}: delivered" in _ends(stack.start("show", LAST))
+    assert "begins 5 log ids" in _ends(stack.start("show", LAST[:30]), 2)
+
+
+def test_an_event_waits_for_a_consumer_or_for_the_end_of_a_pause(stack: Stack) -> None:
+    produces = stack.start("produce")
+    produces.wait_for_log("polling Auth0")
+    stack.until(lambda: LAST in _ends(stack.start("tail")))
+    waiting = _shown(stack, LAST)
+    assert waiting["state"] == "waiting"
+    assert "No consumer says that it works on this partition" in waiting["why"]
+    assert _shown(stack, BEHIND)["behind"] == RETRYING
+    _ends(stack.start(*PAUSE))
+    assert "Delivery is paused by ada since" in _shown(stack, LAST)["why"]
+    assert produces.stop() == 0
