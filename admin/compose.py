@@ -25,6 +25,7 @@ from producer.observer import Auth0Requests
 from producer.poller import Poller
 from producer.privacy.entry import Privacy
 from producer.selection import Selection
+from rules.management import SCOPES, ManagementHost
 from shared import descriptors, logging
 from shared.backoff import Backoff
 from shared.documents.replica import ReplicaRole
@@ -142,15 +143,22 @@ def auth0_logs(auth0: Auth0Settings, requests: Auth0Requests | None = None) -> A
     )
 
 
-def management_api(auth0: Auth0Settings) -> ManagementApi:
+def management_api(auth0: Auth0Settings, scope: str = "") -> ManagementApi:
+    """`scope`: what its token is good for; empty: all that the application may."""
     return ManagementApi(
         base_url=auth0.base_url,
         client_id=auth0.client_id,
         client_secret=auth0.client_secret,
         audience=auth0.audience,
+        scope=scope,
         proxy=auth0.proxy,
         tls=_trust(auth0.ca_file),
     )
+
+
+def rule_host(auth0: Auth0Settings) -> ManagementHost:
+    """Returns what is behind the global `auth0` of rules."""
+    return ManagementHost(management_api(auth0, scope=SCOPES), base_url=auth0.base_url)
 
 
 def poller(settings: Settings) -> Poller:

@@ -21,6 +21,8 @@ class RuleHost(Protocol):
     async def call(self, method: str, args: Sequence[Any], timeout: float) -> Any:
         """Returns what the method returns, as JSON, within `timeout` seconds. Raises `HostCallFailed`."""
 
+    async def close(self) -> None: ...
+
 
 class NoHost(RuleHost):
     """Without credentials: rules that want Auth0 get an error that says so."""
@@ -30,6 +32,9 @@ class NoHost(RuleHost):
 
     async def call(self, method: str, args: Sequence[Any], timeout: float) -> Any:  # noqa: ARG002
         raise HostCallFailed(f"auth0.users.{method} needs AUTH0_DOMAIN, AUTH0_CLIENT_ID and AUTH0_CLIENT_SECRET")
+
+    async def close(self) -> None:
+        pass
 
 
 class DryHost(RuleHost):
@@ -41,3 +46,6 @@ class DryHost(RuleHost):
 
     async def call(self, method: str, args: Sequence[Any], timeout: float) -> Any:  # noqa: ARG002
         return {}
+
+    async def close(self) -> None:
+        pass

@@ -112,10 +112,11 @@ class RuleRunner:
         return _with_switched_off(run, chain, off) if off else run
 
     async def close(self) -> None:
-        """End every rule process; chains under way crash."""
+        """End every rule process, and the host; chains under way crash."""
         for part in (self._quarantine, self._pool):
             if part is not None:
                 await part.close()
+        await self._host.close()
 
     async def _run(self, job: Job) -> ChainRun:
         if self._pool is None or self._quarantine is None:

@@ -81,6 +81,8 @@ class ProcessLost(Exception):
 class _UnderWay:
     job: Job
     result: asyncio.Future[ChainRun]
+    #: When its time is over, by the loop's clock.
+    until: float
     rule: int = 0
 
 
@@ -174,9 +176,9 @@ class RuleSession:
     async def run(self, job: Job) -> ChainRun:
         """Returns what came of it, at the latest `GRACE` after its time is over. Raises `ProcessLost`."""
         await self._renew_token()
-        number, under_way = next(self._numbers), _UnderWay(job=job, result=asyncio.get_running_loop().create_future())
-        self._under_way[number] = under_way
         loop = asyncio.get_running_loop()
+        number, under_way = next(self._numbers), _UnderWay(job=job, result=loop.create_future(), until=loop.time() + job.timeout)
+        self._under_way[number] = under_way
         # Its own timers speak before both of these: else no turn of its loop has come.
         timers = [
             loop.call_later(job.timeout + _LEAST_GRACE, self._kill_if_silent),
@@ -299,7 +301,7 @@ class RuleSession:
 
     async def _call(self, call: int, chain: int | None, method: str, args: list[Any]) -> None:
         under_way = self._under_way.get(chain) if chain is not None else None
-        timeout = under_way.job.timeout if under_way else _LATE_CALL
+        timeout = under_way.until - asyncio.get_running_loop().time() if under_way else _LATE_CALL
         answer: dict[str, Any] = {"is": "return", "call": call}
         try:
             answer["value"] = await self._setup.host.call(method, args, timeout)

@@ -1,4 +1,4 @@
-"""An Auth0 tenant on your own machine: its token endpoint and its log, with the limits, errors and oddities of the real one.
+"""An Auth0 tenant on your own machine: its tokens, log and users, with the limits, errors and oddities of the real one.
 
 Everything runs in the event loop that called `start`. The log, the scripts, `tokens` and `requests` may be used from any thread.
 """
@@ -21,9 +21,13 @@ from simulator.script import Script
 from simulator.search import SearchInvalid
 from simulator.tenant_log import TenantLog
 from simulator.tokens import Application, Tokens, error
+from simulator.users import PATH as _USERS
+from simulator.users import SCOPES, Users
 from simulator.wire import HttpRequest, HttpResponse
 
 UnknownFrom = Literal["400", "404", "oldest"]
+
+_Endpoint = Callable[[HttpRequest, float], HttpResponse]
 
 _LOGS: Final = "/api/v2/logs"
 _NOT_FOUND: Final = error(404, "Not Found", "Not Found")
@@ -47,7 +51,7 @@ class Tenant(Server):
 
     `faults` is the script for the log's endpoints, `token_faults` the one for `/oauth/token`.
     `unknown_from`: the response to a `from` that the tenant does not know (any more): an error, or the oldest entries.
-    With `retry_after`, a 429 has that header. `clock`: seconds since the epoch.
+    With `retry_after`, a 429 has that header. `clock`: seconds since the epoch. `users`: those that it has.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Tenant(Server):
         application: Application | None = None,
         plan: RatePlan | None = None,
         retry_after: bool = False,
+        users: Users | None = None,
         unknown_from: UnknownFrom = "400",
         seed: int = 0,
         clock: Callable[[], float] = time.time,
@@ -64,6 +69,7 @@ class Tenant(Server):
     ) -> None:
         super().__init__(self._handle, tls=tls)
         self.log = log
+        self.users = users or Users()
         self.tokens = Tokens(application or Application())
         self.faults: Script[HttpRequest] = Script(seed=seed)
         self.token_faults: Script[HttpRequest] = Script(seed=seed)
@@ -95,13 +101,24 @@ class Tenant(Server):
         now = self._clock()
         if request.path == "/oauth/token":
             return self.tokens.issue(request, now) if request.method == "POST" else _NOT_FOUND
-        if request.method != "GET" or not (request.path == _LOGS or request.path.startswith(_LOGS + "/")):
+        respond = self._endpoint(request)
+        if respond is None:
             return _NOT_FOUND
-        return self._logs(request, now) if self._bucket is None else self._metered(self._bucket, request, now)
+        return respond(request, now) if self._bucket is None else self._metered(self._bucket, respond, request, now)
 
-    def _metered(self, bucket: Bucket, request: HttpRequest, now: float) -> HttpResponse:
+    def _endpoint(self, request: HttpRequest) -> _Endpoint | None:
+        if request.path.startswith(_USERS) and request.method in SCOPES:
+            return self._user
+        if request.method == "GET" and (request.path == _LOGS or request.path.startswith(_LOGS + "/")):
+            return self._logs
+        return None
+
+    def _user(self, request: HttpRequest, now: float) -> HttpResponse:
+        return self.tokens.problem(request, now, SCOPES[request.method]) or self.users.respond(request)
+
+    def _metered(self, bucket: Bucket, respond: _Endpoint, request: HttpRequest, now: float) -> HttpResponse:
         admission = bucket.take(now)
-        response = self._logs(request, now) if admission.allowed else self._too_many(admission)
+        response = respond(request, now) if admission.allowed else self._too_many(admission)
         headers = {"limit": bucket.plan.burst, "remaining": admission.remaining, "reset": admission.reset}
         limits = tuple((f"x-ratelimit-{name}", str(value)) for name, value in headers.items())
         return HttpResponse(response.status, response.body, response.headers + limits)

@@ -20,6 +20,8 @@ class Application:
     #: False: it exists, but is not authorised for the Management API.
     authorised: bool = True
     scope: str = "read:logs"
+    #: A token may be asked for with a part of its scopes; False: such a request is refused.
+    grants_parts: bool = True
     #: Seconds.
     lifetime: float = 86_400.0
 
@@ -28,7 +30,8 @@ class Tokens:
     def __init__(self, application: Application) -> None:
         #: May be replaced at any time, for instance by one with another secret.
         self.application = application
-        self._expiry: dict[str, float] = {}
+        #: Token → when it expires, and its scopes.
+        self._issued: dict[str, tuple[float, frozenset[str]]] = {}
         self._numbers = itertools.count(1)
 
     def issue(self, request: HttpRequest, now: float) -> HttpResponse:
@@ -44,29 +47,33 @@ class Tokens:
             return _refusal(403, "access_denied", f"Service not found: {audience}")
         if not application.authorised:
             return _refusal(403, "access_denied", f'Client is not authorized to access "{audience}".')
-        return self._grant(now)
+        scopes, wanted = frozenset(application.scope.split()), frozenset(str(asked.get("scope") or "").split())
+        if wanted and not application.grants_parts:
+            return _refusal(403, "access_denied", "Requested scope exceeds granted scope")
+        return self._grant(now, scopes & wanted if wanted else scopes)
 
-    def problem(self, request: HttpRequest, now: float) -> HttpResponse | None:
-        """Returns the error if this request may not read the logs; None: it may."""
+    def problem(self, request: HttpRequest, now: float, scope: str = "read:logs") -> HttpResponse | None:
+        """Returns the error if this request may not do what needs that scope; None: it may."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return error(401, "Unauthorized", "Missing authentication")
-        if token not in self._expiry:
+        if token not in self._issued:
             return error(401, "Unauthorized", "Invalid token", "invalid_token")
-        if now >= self._expiry[token]:
+        expiry, scopes = self._issued[token]
+        if now >= expiry:
             return error(401, "Unauthorized", "Expired token received for JSON Web Token validation", "invalid_token")
-        if "read:logs" not in self.application.scope.split():
-            return error(403, "Forbidden", "Insufficient scope, expected any of: read:logs", "insufficient_scope")
+        if scope not in scopes & frozenset(self.application.scope.split()):
+            return error(403, "Forbidden", f"Insufficient scope, expected any of: {scope}", "insufficient_scope")
         return None
 
     def revoke(self) -> None:
         """Reject every token issued so far."""
-        self._expiry.clear()
+        self._issued.clear()
 
-    def _grant(self, now: float) -> HttpResponse:
+    def _grant(self, now: float, scopes: frozenset[str]) -> HttpResponse:
         token = f"simulated-token-{next(self._numbers)}"
-        self._expiry[token] = now + self.application.lifetime
-        granted = {"access_token": token, "scope": self.application.scope, "token_type": "Bearer"}
+        self._issued[token] = now + self.application.lifetime, scopes
+        granted = {"access_token": token, "scope": " ".join(sorted(scopes)), "token_type": "Bearer"}
         return HttpResponse.json(200, granted | {"expires_in": int(self.application.lifetime)})
 
     def _is_ours(self, audience: str) -> bool:

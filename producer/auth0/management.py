@@ -22,7 +22,7 @@ _BODY_CAP: Final = 4 * 1024 * 1024
 
 
 class ManagementApi:
-    """One tenant's. `base_url` such as `https://acme.eu.auth0.com`; `deadline` in seconds, for one request."""
+    """One tenant's. `base_url` such as `https://acme.eu.auth0.com`; `deadline` in seconds, a request; `scope` as of `Token`."""
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class ManagementApi:
         client_id: str,
         client_secret: str,
         audience: str,
+        scope: str = "",
         proxy: str | None = None,
         tls: ssl.SSLContext | None = None,
         deadline: float = _DEADLINE,
@@ -44,6 +45,9 @@ class ManagementApi:
             client_id=client_id,
             client_secret=client_secret,
             audience=audience,
+            scope=scope,
+            needs=scope or "the scopes that it needs",
+            owner=f"the token for {scope or 'everything'}",
             clock=clock,
         )
         #: Tokens are metered: many requests at once must ask for one.
@@ -63,11 +67,15 @@ class ManagementApi:
         except (ValueError, RecursionError):
             raise Auth0Unavailable(f"{self._base}{path} returned {status} with something that is no JSON: a proxy?") from None
 
+    async def token(self) -> str:
+        """Returns a token that is good now. Raises as `request` does."""
+        async with self._one_token:
+            return await self._token.value()
+
     async def close(self) -> None:
         await self._http.close()
 
     async def _authorized(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
-        async with self._one_token:
-            headers = {"Authorization": f"Bearer {await self._token.value()}"}
+        headers = {"Authorization": f"Bearer {await self.token()}"}
         response, content = await self._http.request(method, f"{self._base}{path}", headers=headers, json=body)
         return response.status_code, content

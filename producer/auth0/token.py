@@ -27,10 +27,18 @@ _LONGEST_LIFE: Final = 30 * 86_400.0  # what Auth0 allows
 # What RFC 6750 lets a bearer token be. Anything else breaks the header, and the HTTP library's complaint would quote it.
 _USABLE: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
 
+# `access_denied` is also said of an application that may not use the API at all: the second request tells.
+_SCOPE_REFUSED: Final = ("invalid_scope", "access_denied", "invalid_request")
+
 log = get_logger(__name__)
 
 
 class Token:
+    """`scope`: asked for alone, where Auth0 grants a part of what the application may; empty: everything.
+
+    `needs`: the scopes that an error names. `owner`: whose token it is, for its masking.
+    """
+
     def __init__(
         self,
         http: BoundedClient,
@@ -39,6 +47,9 @@ class Token:
         client_id: str,
         client_secret: str,
         audience: str,
+        scope: str = "",
+        needs: str = "read:logs",
+        owner: str = "Auth0's token",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._http = http
@@ -48,7 +59,9 @@ class Token:
             "client_id": client_id,
             "client_secret": client_secret,
             "audience": audience,
-        }
+        } | ({"scope": scope} if scope else {})
+        self._needs = needs
+        self._owner = owner
         self._clock = clock
         self._value = ""
         self._renew_at = 0.0
@@ -66,6 +79,10 @@ class Token:
     async def _fetch(self) -> None:
         response, body = await self._http.request("POST", self._url, json=self._form)
         status, fields = response.status_code, json_object(body)
+        if "scope" in self._form and status in (400, 403) and (fields or {}).get("error") in _SCOPE_REFUSED:
+            del self._form["scope"]  # a tenant that grants no part, or not these: what the application has must do
+            await self._fetch()
+            return
         what = f"{self._url} returned {status}"
         if status == httpx.codes.NOT_FOUND:
             raise CredentialsRefused(f"{what}: there is no Auth0 tenant there. Look at AUTH0_DOMAIN")
@@ -79,7 +96,7 @@ class Token:
         life = _life(fields.get("expires_in"))
         self._renew_at = self._clock() + life * _RENEW_AT
         self._value = value
-        masking.use([value], of="Auth0's token")
+        masking.use([value], of=self._owner)
         scope = fields.get("scope")
         log.info("token received", expires_in=life, scope=excerpt(scope, 300) if isinstance(scope, str) else "")
 
@@ -96,8 +113,8 @@ class Token:
             )
         return (
             "the application may not use the Management API. Authorize it in the Auth0 dashboard under "
-            "Applications → APIs → Auth0 Management API → Machine to Machine Applications, with read:logs, "
-            f"and see that AUTH0_AUDIENCE ({self._form['audience']}) names that API"
+            "Applications → APIs → Auth0 Management API → Machine to Machine Applications, "
+            f"with {self._needs}, and see that AUTH0_AUDIENCE ({self._form['audience']}) names that API"
         )
 
 

@@ -11,6 +11,7 @@ from admin.actions.rules.given import GivenLogin
 from producer.auth0.management import ManagementApi
 from rules.context import user_and_context
 from rules.difference import Change, changes, patched
+from rules.host import RuleHost
 from rules.loading import load_configuration, load_files, load_folder, read_manifest, rule_names
 from rules.needs import needs
 from rules.node import find_node
@@ -104,11 +105,14 @@ async def _login(rules: RuleSet, given: GivenLogin, tenant: TenantLookup | None)
     return Login(log_id=given.log_id, user=user, context=patched(context, given.over))
 
 
-def runner_of(settings: RulesSettings, rules: RuleSet, *, dry_run: bool) -> RuleRunner:
-    """Raises `EnvironmentUnusable` without Node.js."""
+def runner_of(settings: RulesSettings, rules: RuleSet, *, dry_run: bool, host: RuleHost | None = None) -> RuleRunner:
+    """`host`: what is behind the global `auth0` outside of a dry run.
+
+    Raises `EnvironmentUnusable` without Node.js.
+    """
     modules = settings.modules(settings.folder or rules.rules[0].path.parent)
     there = modules if modules.is_dir() else None
-    return RuleRunner(find_node().command(there), modules=there, timeout=settings.timeout, dry_run=dry_run)
+    return RuleRunner(find_node().command(there), modules=there, host=host, timeout=settings.timeout, dry_run=dry_run)
 
 
 def missing_configuration(rules: RuleSet) -> list[str]:

@@ -68,8 +68,10 @@ def try_rules(
     rules = actions.chain_of(settings.rules, files or (), configuration, given.type)
     for line in actions.missing_configuration(rules):
         say(f"note: {line}", to_person=True)
-    runner = actions.runner_of(settings.rules, rules, dry_run=dry_run)
-    api = compose.management_api(settings.auth0) if settings.has(Auth0Settings) else None
+    asks = settings.has(Auth0Settings)
+    host = compose.rule_host(settings.auth0) if asks else None
+    runner = actions.runner_of(settings.rules, rules, dry_run=dry_run, host=host)
+    api = compose.management_api(settings.auth0) if asks else None
     found = asyncio.run(actions.run_chain(rules, given, runner, api))
     if as_json:
         show_json(actions.document(found))
