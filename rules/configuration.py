@@ -18,7 +18,7 @@ _NEWLINE: Final = "\n"
 
 def read_configuration(path: Path) -> Mapping[str, Any]:
     """Returns the values by name. Raises `FileUnusable`. At Auth0 every value was a text; JSON may hold any."""
-    text = read_text(path, _LARGEST, "a configuration")
+    text = read_text(path, _LARGEST, "a configuration", pipe=True)
     if path.suffix.lower() == ".json" or text.lstrip()[:1] in ("{", "["):
         return parse_object(text, path, "a configuration")
     return _lines(text, path)

@@ -75,15 +75,23 @@ def read_rule(path: Path) -> Rule:
     return Rule(name=path.stem, path=path, source=source, kind=kind)
 
 
-def read_text(path: Path, most: int, what: str) -> str:
-    """Returns the text of a file of at most so many bytes, without a byte order mark. Raises `FileUnusable`."""
+def read_text(path: Path, most: int, what: str, *, pipe: bool = False) -> str:
+    """Returns the text of a file of at most so many bytes, without a byte order mark. Raises `FileUnusable`.
+
+    `pipe`: it may be one, as `<(command)` of a shell is.
+    """
     try:
-        content = _read(path, most)
+        content = _read(path, most, pipe=pipe)
     except FileNotFoundError:
         raise FileUnusable(f"{path}: there is no such file") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise FileUnusable(f"{path}: cannot be read ({why}); make it a file that this process may read") from None
+    return decoded(content, path, most, what)
+
+
+def decoded(content: bytes, path: Path, most: int, what: str) -> str:
+    """Returns the text of what was read of a file. Raises `FileUnusable`."""
     if len(content) > most:
         raise FileUnusable(f"{path}: is larger than {most:,} bytes, which {what} cannot be")
     try:
@@ -94,9 +102,10 @@ def read_text(path: Path, most: int, what: str) -> str:
         raise FileUnusable(f"{path}:{line}: is not UTF-8 text (byte 0x{byte:02x}); save it as UTF-8") from None
 
 
-def _read(path: Path, most: int) -> bytes:
-    # A pipe would be waited for without an end.
-    if not stat.S_ISREG(path.stat().st_mode):
+def _read(path: Path, most: int, *, pipe: bool) -> bytes:
+    mode = path.stat().st_mode
+    # One that lies in a folder would be waited for without an end.
+    if not stat.S_ISREG(mode) and not (pipe and stat.S_ISFIFO(mode)):
         raise ValueError("it is not a regular file")
     with path.open("rb") as file:
         return file.read(most + 1)

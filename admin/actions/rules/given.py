@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from admin.actions.rules.samples import sample_entry, sample_profile
-from rules.files import FileUnusable, read_text
+from rules.files import FileUnusable, decoded, read_text
 from rules.json_file import parse_object
 from shared.errors import ConfigurationError
 
@@ -55,7 +55,11 @@ def read_given(
 
 def _read(path: Path, what: str) -> dict[str, Any]:
     try:
-        text = sys.stdin.read(_LARGEST + 1) if path == _STANDARD_INPUT else read_text(path, _LARGEST, what)
-        return parse_object(text, Path("standard input") if path == _STANDARD_INPUT else path, what)
+        if path == _STANDARD_INPUT:
+            path = Path("standard input")
+            text = decoded(sys.stdin.buffer.read(_LARGEST + 1), path, _LARGEST, what)
+        else:
+            text = read_text(path, _LARGEST, what, pipe=True)
+        return parse_object(text, path, what)
     except FileUnusable as error:
         raise ConfigurationError([str(error)]) from None
