@@ -123,6 +123,7 @@ def format_event(body: bytes) -> str:
     from shared.errors import PageInvalid
     from shared.event import slice_page
     from shared.log_types import LEVELS, table
+    from shared.masking import excerpt
 
     try:
         (event,) = slice_page(b"[" + body + b"]")
@@ -131,4 +132,4 @@ def format_event(body: bytes) -> str:
     known = table().get(event.type)
     level, name = (LEVELS[known.level], known.name) if known else ("?", "")
     time, name = event.date[11:19] or "--:--:--", name or "unknown type"
-    return f"{visible(time)}  {level:8} {visible(event.type):18.18} {name:40.40} {visible(event.user_id) or '-'}"
+    return f"{visible(time)}  {level:8} {visible(excerpt(event.type, 60)):18} {name:40.40} {visible(event.user_id) or '-'}"

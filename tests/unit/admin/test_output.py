@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from admin.cli.output import escaped, format_event
+from shared.log_types import table
 
 ANY = st.text(st.characters(codec=None))
 
@@ -40,3 +41,7 @@ def test_what_is_no_log_entry_is_said_to_be_none() -> None:
 def test_nothing_an_entry_holds_can_move_the_cursor(user: str, code: str, date: str) -> None:
     line = format_event(json.dumps({"_id": "1", "type": code, "date": date, "user_id": user}).encode())
     assert line.isprintable()
+
+
+def test_a_code_of_a_log_type_is_never_cut() -> None:
+    assert all(f" {code} " in format_event(json.dumps({"_id": "1", "type": code}).encode()) for code in table())
