@@ -131,7 +131,7 @@ class Dispatcher:
         return [call for call in self.open_calls if any(part.partition in partitions for part in parts_of(call))]
 
     def cancel(self, partitions: Collection[Partition]) -> int:
-        """Cancels the open calls of these. Returns their number. What else such a call carried is sent anew."""
+        """Cancels the open calls of these. Returns their number. What else such a call carried is sent again."""
         calls = self.calls_of(partitions)
         for call in calls:
             self._launcher.cancel(call)

@@ -20,7 +20,7 @@ class Policy:
     #: Statuses that mean delivered.
     success: Set[int] = frozenset({200})
     ordering: Ordering = Ordering.KEY
-    #: Attempts after which an event becomes a dead letter; None: it is retried for ever.
+    #: Attempts after which an event becomes a dead letter; None: it is retried without limit.
     max_attempts: int | None = None
     #: None: one event a call.
     batching: Batching | None = None

@@ -17,7 +17,7 @@ class Call:
         #: What `webhook-id` says: the same on every attempt.
         self.log_id = log_id
         self.body = body
-        #: The number of the attempt that is under way or comes next, from 1. Counts anew after a restart or rebalance.
+        #: The number of the attempt that is under way or comes next, from 1. Counts from 1 after a restart or rebalance.
         self.attempt = 1
         #: An attempt failed, spent or not.
         self.failed = False

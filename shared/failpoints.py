@@ -78,5 +78,5 @@ def _die(name: str) -> NoReturn:
     raise AssertionError("a process outlived its SIGKILL")
 
 
-#: `failpoints.at("marked")`: bound once, by its module, so that a test can bind it anew in a process that it forked.
+#: `failpoints.at("marked")`: bound once, by its module, so that a test can bind it again in a process that it forked.
 at: Callable[[str], None] = _armed(os.environ[VARIABLE]) if VARIABLE in os.environ else _do_nothing

@@ -69,7 +69,7 @@ async def change_delivery(
 
 
 def _known(snapshot: Mapping[str, bytes]) -> DesiredDelivery | None:
-    """Raises `EnvironmentUnusable` for a newer one; what is damaged is written anew."""
+    """Raises `EnvironmentUnusable` for a newer one; what is damaged is written again."""
     try:
         documents.desired(snapshot)
     except DocumentNewer as error:

@@ -10,7 +10,7 @@ A call that began before it last opened may hang until its timeout. It takes no 
 says nothing about its event and nothing new about the webhook: no attempt is spent, and it does not open the breaker again.
 Neither does the failure of a probe spend an attempt, with one exception: a probe whose event had failed before, so that no fresh
 event was at hand, and which is rejected because of its event again. The receiver is up then, and the next probe waits no longer
-than the first. Else a window full of poisoned events would look like an outage for ever, and none of them would become a dead
+than the first. Else a window full of poisoned events would always look like an outage, and none of them would become a dead
 letter.
 
 What the receiver asked for by `Retry-After` is a floor under the probe: the latest moment of all failures since the last success.

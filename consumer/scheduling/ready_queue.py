@@ -93,7 +93,7 @@ class ReadyQueue:
         return next(iter(self._retries.remove(lambda call: delivery in parts_of(call))), None)
 
     def drop_leaving(self) -> None:
-        """Drops the events of partitions that are about to go; what else was in a batch with one is ready anew."""
+        """Drops the events of partitions that are about to go; what else was in a batch with one is ready again."""
         cut = [*self._retries.remove(is_leaving), *filter(is_leaving, self._again)]
         self._again = deque(batch for batch in self._again if not is_leaving(batch))
         self._ready = deque(delivery for delivery in self._ready if delivery.partition.live)

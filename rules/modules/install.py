@@ -1,7 +1,7 @@
 """Puts modules into RULES_MODULES, by npm: only those that are missing, and each that is left out with its reason.
 
 The folder is a plain npm project. A file says that npm is at work; an installation that finds it there knows that the one before
-was killed, and begins anew, from the lock.
+was killed, and begins again, from the lock.
 """
 
 from __future__ import annotations

@@ -42,4 +42,4 @@ def seed() -> int:
 
 
 def pytest_report_header() -> str:
-    return f"faults: FAULTS_SEED={os.environ.get('FAULTS_SEED') or 'drawn anew, see each test'}"
+    return f"faults: FAULTS_SEED={os.environ.get('FAULTS_SEED') or 'drawn each time, see each test'}"

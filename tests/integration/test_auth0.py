@@ -229,7 +229,7 @@ async def test_an_application_without_client_credentials_is_told_so(auth0: Auth0
     "life", [None, 0, -5, 1e308, 10**400, "86400", "soon", True, [], {}, float("nan"), float("inf"), float("-inf")], ids=repr
 )
 async def test_whatever_the_life_of_a_token_is(auth0: Auth0Setup, life: object) -> None:
-    """It is used for several pages, and not for ever."""
+    """It is used for several pages, and not without end."""
     auth0.tenant.token_faults.add(grant(expires_in=life))
     logs = auth0.logs()
     assert await read_on(logs) == ids(1, 30)

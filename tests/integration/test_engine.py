@@ -26,7 +26,7 @@ from tests.support import faults
 
 
 async def test_ten_thousand_events_without_a_user_do_not_end_in_one_queue(tmp_path: Path, receiver: Receiver) -> None:
-    """One of them fails for ever, and all others are delivered."""
+    """One of them always fails, and all others are delivered."""
     sent = [event(number) for number in range(10_000)]
     receiver.script.add(faults.status(500), when=lambda call: call.log_id == sent[17].log_id)
     await publish(log_in(tmp_path), *(sent[start : start + 1000] for start in range(0, 10_000, 1000)))

@@ -274,7 +274,7 @@ async def test_a_link_that_leads_to_the_same_page_does_not_spin(setup_of: SetupO
 
 
 async def test_a_link_that_leads_backwards_does_not_spin(setup_of: SetupOf) -> None:
-    """A circle of links would be gone round for ever without a pause."""
+    """A circle of links would be gone round without end and without a pause."""
     setup = await setup_of(entries(0, 60))
     setup.tenant.faults.in_order(None, None, leading_to(0))
     async with setup.publishing() as publisher:

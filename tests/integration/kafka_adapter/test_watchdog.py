@@ -1,7 +1,7 @@
 """Joins that the client library never completes (kafka-python 3.0.12).
 
 When a change of metadata starts a join, and `poll` ends between this member's work as the group's leader and the broker's
-response, the library forgets that it wants to join: no partitions, no heartbeats, for ever. Polls of a millisecond hit that
+response, the library forgets that it wants to join: no partitions, no heartbeats from then on. Polls of a millisecond hit that
 nearly always.
 """
 

@@ -74,7 +74,7 @@ def test_a_client_that_cannot_connect_fails_and_leaves_nothing_behind(kind: type
 
 @pytest.mark.parametrize("kind", CLIENTS)
 def test_tls_to_a_silent_port_does_not_hang(kind: type) -> None:
-    """The library's constructor ignores its own timeout there, and hangs for ever."""
+    """The library's constructor ignores its own timeout there, and never returns."""
     with ports.silent() as server:
         before = _left_behind()
         settings = log_settings({"KAFKA_BOOTSTRAP_SERVERS": server, "KAFKA_SECURITY_PROTOCOL": "SSL"})

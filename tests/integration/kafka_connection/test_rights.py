@@ -83,7 +83,7 @@ def test_an_administrator_without_create_is_told_so(principal: Create) -> None:
     ],
 )
 def test_a_topic_that_may_not_be_seen_is_never_silence(with_topics: Create, role: str, lost: tuple[str, ...]) -> None:
-    """A consumer without DESCRIBE would poll for ever and get nothing, without an error."""
+    """A consumer without DESCRIBE would poll and get nothing, without an error."""
     client = with_topics(role)
     for operation in lost:
         client.lose(client.right(operation, client.settings.topic))

@@ -48,5 +48,5 @@ async def receiving(
     await receiver.start(host)
     try:
         yield receiver
-    finally:  # uvloop waits for ever for a server that was not stopped
+    finally:  # uvloop waits endlessly for a server that was not stopped
         await receiver.stop()

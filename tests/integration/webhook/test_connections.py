@@ -126,7 +126,7 @@ async def test_a_receiver_that_restarts_is_found_again(caller: Caller, receiver:
 async def test_whatever_opening_a_connection_raises_is_a_failed_attempt(
     plain_caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ended the task that opens a connection, and the call stayed open for ever."""
+    """It ended the task that opens a connection, and the call stayed open."""
 
     async def raising(*_: object) -> None:
         raise AttributeError("deep inside a library")

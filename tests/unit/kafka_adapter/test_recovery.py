@@ -1,4 +1,4 @@
-"""What is compared at a takeover: nothing is published twice, nothing is lost, and nothing holds the offsets for ever.
+"""What is compared at a takeover: nothing is published twice, nothing is lost, and nothing holds the offsets back.
 
 Log ids here have two digits; two partitions, by the last one.
 """
@@ -98,7 +98,7 @@ def test_a_partition_that_ends_before_its_resume_offset_is_read_whole_and_logged
 class Takeovers(RuleBasedStateMachine):
     """Pollers that die anywhere, one after the other, on a log and a topic that others write to as well.
 
-    Auth0's order may be any as long as a page that was cut short comes again whole; where ids ascend, pages may be cut anew.
+    Auth0's order may be any as long as a page that was cut short comes again whole; where ids ascend, pages may be cut again.
     """
 
     @initialize(ascending=st.booleans(), size=st.integers(1, 5))

@@ -1,6 +1,6 @@
 """From settings to a client: the one place where they become kafka-python's arguments, for consumer, producer and admin alike.
 
-Make clients with `build` only. A constructor that meets TLS on a silent port ignores its own timeout and hangs for ever, and one
+Make clients with `build` only. A constructor that meets TLS on a silent port ignores its own timeout and never returns, and one
 that fails leaves its I/O thread and four sockets behind. So each constructor runs in a thread of its own, under a bound, and what
 it leaves behind is closed.
 """
@@ -29,7 +29,7 @@ from shared.transport.kafka.client.security import sasl_arguments, tls_context
 
 #: Older versions stall after a change of leader (before 3.0.6) or leave partitions unread after a rebalance (before 3.0.9).
 OLDEST: Final = (3, 0, 12)
-#: Seconds that one request may take before it is given up and sent anew.
+#: Seconds that one request may take before it is given up and sent again.
 REQUEST_TIMEOUT: Final = 10.0
 #: Seconds that the library gets to find the cluster, and that a constructor may take in all.
 BOOTSTRAP_TIMEOUT: Final = 10.0

@@ -27,7 +27,7 @@ class ErrorAction(Enum):
     DENIED = auto()
     #: No waiting helps, and a person has to act.
     GIVE_UP = auto()
-    #: An unknown error: the process ends, and its supervisor starts it anew.
+    #: An unknown error: the process ends, and its supervisor starts it again.
     CRASH = auto()
 
 

@@ -102,7 +102,7 @@ def keep_join(consumer: KafkaConsumer) -> None:
     """After a `poll` that ended while a join was under way: makes the next one continue it.
 
     Without this, a join that a change of metadata started is forgotten when `poll` ends between our work as the group's leader
-    and the broker's response: no partitions and no heartbeats, for ever.
+    and the broker's response: no partitions and no heartbeats from then on.
     """
     coordinator = consumer._coordinator  # noqa: SLF001
     if coordinator._join_task is not None:  # noqa: SLF001
@@ -110,7 +110,7 @@ def keep_join(consumer: KafkaConsumer) -> None:
 
 
 def request_rejoin(consumer: KafkaConsumer) -> None:
-    """Makes the next `poll` join the group anew."""
+    """Makes the next `poll` join the group again."""
     consumer._coordinator.request_rejoin()  # noqa: SLF001
 
 
@@ -129,7 +129,7 @@ def release_resumed(consumer: KafkaConsumer) -> None:
     """Before each `poll`: makes the library return what it fetched of a partition before that was paused, once it is resumed.
 
     The library puts such a batch aside, and looks at it again only while it has no current batch; one that is used up counts as
-    current. With the other partitions at their ends that is for ever: the partition is not fetched either, and no record of it
+    current. With the other partitions at their ends that never ends: the partition is not fetched either, and no record of it
     comes any more. With a backlog there is nearly always a current batch, so that one is put aside too, behind those that wait
     already. A current batch that is paused itself makes room as well: `poll` would find nothing else and sleep out its timeout.
     """
@@ -162,7 +162,7 @@ def topic_id(consumer: KafkaConsumer, topic: str) -> object:
 def partitions(consumer: KafkaConsumer, topic: str, bound: float) -> Collection[int]:
     """Returns the topic's partitions, empty if they are not known after `bound` seconds.
 
-    `partitions_for_topic` would wait for ever. A group whose first leader does not know them yet assigns nothing, and rebalances
+    `partitions_for_topic` would never return. A group whose first leader does not know them yet assigns nothing, and rebalances
     again as soon as it does.
     """
     cluster, manager = consumer._cluster, consumer._manager  # noqa: SLF001

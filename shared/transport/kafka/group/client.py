@@ -55,7 +55,7 @@ class WatchdogAction(Enum):
 
 
 class Watchdog:
-    """Watches a membership without an assignment: the client library can leave a finished join unapplied for ever. Pure.
+    """Watches a membership without an assignment: the client library can leave a finished join unapplied. Pure.
 
     `rejoin_after` and `rebuild_after` are seconds without an assignment; times are handed in. A join may rightly last as long as
     the slowest member takes to give its partitions back, so `rebuild_after` has to be longer than that; to ask for another join
@@ -150,7 +150,7 @@ class GroupClient:
 
         Raises `TransportUnusable` for what only a person can change, and lets through what the owner has to handle:
         `NoOffsetForPartitionError`, `OffsetOutOfRangeError`, `LogTruncationError`, and `CorruptRecordError`, after which the
-        client has to be closed: another poll would spin for ever.
+        client has to be closed: another poll would never return.
         """
         if self._consumer is None:
             return self._reopen()

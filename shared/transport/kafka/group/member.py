@@ -230,7 +230,7 @@ class BlockingMember:
         self._client.close()
 
     def _reset(self, wanted: Mapping[TopicPartition, Position | None]) -> None:
-        """Goes on elsewhere. Forward, the listener only sees a hole; backward, the partition is lost and assigned anew."""
+        """Goes on elsewhere. Forward, the listener only sees a hole; backward, the partition is lost and assigned again."""
         try:
             starts = offsets.reset(self._consumer, wanted)
         except KafkaError as error:

@@ -44,7 +44,7 @@ class Recovery:
         """The next checkpoint names the log id `checkpoint`; the page before it brought `log_ids`.
 
         What lies at or below both checkpoints is forgotten too: Auth0 gives its log in the order of ids, compared as text, so
-        none of it comes again. A retried dead letter is such a record: if it stayed, it would hold its resume offset for ever.
+        none of it comes again. A retried dead letter is such a record: if it stayed, its resume offset would never move.
         Not "at or below the new one": a page out of order may be cut otherwise this time, with the rest of it still to come.
         """
         for log_id in log_ids:

@@ -59,7 +59,7 @@ class RecordProducer:
         known = self._bounds.get(topic, _SMALL)
         plain = room(key, value, headers)
         if plain > known and (needed := min(plain, packed_room(key, value, headers))) > known:
-            # Each time anew: an operator may have raised it.
+            # Asked each time: an operator may have raised it.
             bound = self._bounds[topic] = max_message_bytes(self._settings, topic)
             if needed > bound:
                 raise _too_large(topic, needed, str(bound))

@@ -1,7 +1,7 @@
 """Our topics on the cluster: create them, show them, and verify them at start. Everything here blocks.
 
 Never rely on auto-creation: kafka-python cannot switch it off on its side, and a checkpoint topic that came about in that way is
-not compacted and expires. And a consumer without DESCRIBE gets no error, it gets nothing for ever: so call `verify` before every
+not compacted and expires. And a consumer without DESCRIBE gets no error, it just gets nothing: so call `verify` before every
 client.
 """
 
