@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from shared.documents.audit import AuditEntry, surplus
 from shared.errors import PublishFailed, TransportUnusable
 from shared.logging import get_logger
-from shared.transport.port import Table
+from shared.transport.port import Table, Transport
 
 log = get_logger(__name__)
 
@@ -40,3 +40,23 @@ async def audited(
                 await control.delete(key)
         except (PublishFailed, TransportUnusable) as error:
             log.warning("the audit entry of this command has no result", what=what, reason=str(error))
+
+
+@asynccontextmanager
+async def noted(transport: Transport, *, by: str, what: str, why: str = "") -> AsyncIterator[Audited]:
+    """As `audited`, for a command that needs no control table: it acts all the same where that takes no entry."""
+    outcome = Audited()
+    async with AsyncExitStack() as exits:
+        try:
+            control = await transport.control()
+            exits.push_async_callback(control.close)
+            outcome = await exits.enter_async_context(audited(control, by=by, what=what, why=why))
+        except (PublishFailed, TransportUnusable) as error:
+            log.warning("this command is not in the audit", what=what, reason=str(error))
+        yield outcome
+
+
+async def note(transport: Transport, *, by: str, what: str) -> None:
+    """For what was done already, in one step."""
+    async with noted(transport, by=by, what=what) as outcome:
+        outcome.result = "done"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from admin.cli.confirm import confirm
-from admin.cli.context import kafka_settings, with_tenant, with_transport
+from admin.cli.context import kafka_settings, operator, with_tenant, with_transport
 from admin.cli.help import Commands
 from admin.cli.options import POSITION, argument
 from admin.cli.output import say, show_json
@@ -71,6 +71,7 @@ def set_checkpoint(
 
 def _set_to(position: StartFrom, *, yes: bool, force: bool) -> None:
     from admin import compose
+    from admin.actions.audit import note
     from admin.actions.checkpoint import plan
 
     async def move(settings: Settings, transport: Transport) -> tuple[Move, bool]:
@@ -81,7 +82,10 @@ def _set_to(position: StartFrom, *, yes: bool, force: bool) -> None:
             await source.close()
         say(_moving(planned))
         # Also a dry run asks whether a poller is active.
-        return planned, await transport.set_checkpoint(planned.after, lambda _: yes, force=force)
+        moved = await transport.set_checkpoint(planned.after, lambda _: yes, force=force)
+        if moved:
+            await note(transport, by=operator(), what=f"checkpoint set {planned.after.log_id}")
+        return planned, moved
 
     planned, done = with_tenant(move)
     if done:
@@ -114,10 +118,12 @@ def _set_from_topic(*, yes: bool) -> None:
         where = f"the checkpoint in {settings.checkpoint_topic} to {checkpoint.log_id}"
         return confirm(f"Set {where}, a page before the newest record?", yes=yes)
 
+    from admin.actions.audit import note
     from admin.actions.kafka import recover_checkpoint  # importing kafka takes up to a second
 
     recovered = recover_checkpoint(settings, confirmed)
     if recovered:
+        with_transport(lambda transport: note(transport, by=operator(), what=f"checkpoint set --from-topic {recovered.log_id}"))
         say(f"The checkpoint is {recovered.log_id}; the next poller to take over goes on from there.")
 
 
@@ -133,13 +139,20 @@ def reset(
     Examples:
       auth0-webhooks checkpoint reset
     """
+    from admin.actions.audit import note
     from shared.transport.port import OLDEST
 
     def confirmed(repeats: Repeats) -> bool:
         say(_repeats(repeats))
         return confirm("Begin at the oldest entry that Auth0 still has?", yes=yes)
 
-    if with_transport(lambda transport: transport.set_checkpoint(OLDEST, confirmed, force=force)):
+    async def begin_again(transport: Transport) -> bool:
+        done = await transport.set_checkpoint(OLDEST, confirmed, force=force)
+        if done:
+            await note(transport, by=operator(), what="checkpoint reset")
+        return done
+
+    if with_transport(begin_again):
         say("The checkpoint was reset; the next poller begins at the oldest entry that Auth0 still has.")
 
 

@@ -56,7 +56,7 @@ def _run(settings: Settings, work: Callable[[Settings, Transport], Coroutine[Any
     return asyncio.run(run())
 
 
-def operator(by: str) -> str:
+def operator(by: str = "") -> str:
     """Returns who gives the command: `by`, else login and host. A container's user may have no login."""
     try:
         return by or f"{getpass.getuser()}@{socket.gethostname()}"

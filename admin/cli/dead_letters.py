@@ -109,7 +109,7 @@ def retry(
     from admin.actions import dead_letters as actions
 
     choice = _narrowed(_choice(log_ids, types, since, until, reason), everything=everything)
-    _act(choice, "Send", "again", "sent again", yes=yes, action=partial(actions.retry, rate=rate))
+    _act("retry", choice, "Send", "again", "sent again", yes=yes, action=partial(actions.retry, rate=rate))
 
 
 @commands.command()
@@ -131,13 +131,14 @@ def purge(
     from admin.actions import dead_letters as actions
 
     choice = _narrowed(_choice(log_ids, types, since, until, reason), everything=everything)
-    _act(choice, "Remove", "for good", "removed", yes=yes, action=actions.purge)
+    _act("purge", choice, "Remove", "for good", "removed", yes=yes, action=actions.purge)
 
 
-def _act(choice: Choice, verb: str, how: str, done: str, *, yes: bool, action: Action) -> None:
+def _act(command: str, choice: Choice, verb: str, how: str, done: str, *, yes: bool, action: Action) -> None:
     """Count first, ask, then act; what was done before an error is said too."""
+    from admin.actions.audit import noted
     from admin.cli.confirm import confirm
-    from admin.cli.context import with_transport
+    from admin.cli.context import operator, with_transport
     from admin.cli.progress import progress
 
     async def work(transport: Transport) -> None:
@@ -147,13 +148,16 @@ def _act(choice: Choice, verb: str, how: str, done: str, *, yes: bool, action: A
             say(f"{_none(found, choice)}; nothing was done")
         elif confirm(f"{verb} {_named(which)} {how}?", yes=yes):
             count = 0
-            try:
-                with progress(len(which)) as step:
-                    async for _ in action(transport, which):
-                        count += 1
-                        step()
-            finally:
-                say(f"{count} of {_count(which)} {done}")
+            what = " ".join([f"dead-letters {command}", *(one.log_id for one in which)])
+            async with noted(transport, by=operator(), what=what) as audit:
+                try:
+                    with progress(len(which)) as step:
+                        async for _ in action(transport, which):
+                            count += 1
+                            step()
+                finally:
+                    audit.result = f"{count} of {_count(which)} {done}"
+                    say(audit.result)
 
     with_transport(work)
 

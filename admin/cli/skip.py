@@ -35,6 +35,7 @@ def skip(
     Examples:
       auth0-webhooks skip 90020261129183000000 --reason "answers 400, see ticket 12"
     """
+    from admin.actions.audit import noted
     from admin.actions.skip import skip as ask
     from admin.actions.undelivered import whole_id
     from admin.cli.confirm import confirm
@@ -50,7 +51,9 @@ def skip(
         if not confirm(f"Set {whole} aside as a dead letter, undelivered?", yes=yes):
             raise typer.Exit(Exit.FINE)
         with interruptible("withdrawing the request; a second signal ends at once, and leaves it to expire") as stop:
-            skipped = await ask(transport, whole, by=who, reason=reason, within=timeout, stop=stop)
+            async with noted(transport, by=who, what=f"skip {whole}", why=reason) as audit:
+                skipped = await ask(transport, whole, by=who, reason=reason, within=timeout, stop=stop)
+                audit.result = skipped.outcome.name.lower().replace("_", " ")
             return whole, skipped, 128 + stop.number if stop.number else 0
 
     whole, skipped, interrupted = with_transport(work)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 from jsonschema import validate
 
+from shared.documents import audit
 from simulator.tenant_log import TenantLog
 from tests.e2e.stack import Process, Stack
 from tests.e2e.test_pause import PAUSE, control
@@ -126,3 +127,35 @@ def test_an_event_waits_for_a_consumer_or_for_the_end_of_a_pause(stack: Stack) -
     _ends(stack.start(*PAUSE))
     assert "Delivery is paused by ada since" in _shown(stack, LAST)["why"]
     assert produces.stop() == 0
+
+
+def test_what_operators_did_to_dead_letters_and_the_checkpoint_is_written_down_and_shown(stack: Stack, log: Log) -> None:
+    runs = stack.start("run", WEBHOOK_MAX_ATTEMPTS="1", WEBHOOK_TIMEOUT="60", DRAIN_TIMEOUT="1")
+    runs.wait_for_log("set aside as a dead letter")
+    assert _shown(stack, RETRYING)["state"] == "dead"
+    assert "answered 422" in _shown(stack, RETRYING)["last_outcome"]
+    stack.receiver.script.clear()
+    assert "1 of 1 dead letter sent again" in _ends(stack.start("dead-letters", "retry", RETRYING, "--yes"))
+    stack.until(lambda: _shown(stack, RETRYING)["state"] == "delivered")
+    stack.receiver.script.add(faults.status(422), when=lambda call: call.log_id == RETRYING)
+    runs.kill()
+    assert stack.start("checkpoint", "reset", "--yes", "--force").wait(40) == 0
+    entries = audit.entries(control(log))
+    assert [(one.what, one.result) for one in entries] == [
+        (f"dead-letters retry {RETRYING}", "1 of 1 dead letter sent again"),
+        ("checkpoint reset", "done"),
+    ]
+    assert {one.by for one in entries} == {entries[0].by}
+    assert "@" in entries[0].by
+
+
+def test_a_dead_letter_that_was_removed_is_not_said_to_be_delivered(stack: Stack) -> None:
+    stack.receiver.script.clear()
+    stack.receiver.script.add(faults.status(422), when=lambda call: call.log_id == RETRYING)
+    runs = stack.start("run", WEBHOOK_MAX_ATTEMPTS="1")
+    runs.wait_for_log("set aside as a dead letter")
+    assert _shown(stack, RETRYING)["state"] == "dead"
+    assert "1 of 1 dead letter removed" in _ends(stack.start("dead-letters", "purge", RETRYING, "--yes"))
+    removed = _shown(stack, RETRYING)
+    assert (removed["state"], "removed it at" in removed["why"]) == ("dead", True)
+    assert runs.stop() == 0
