@@ -210,6 +210,14 @@ def test_without_a_file_the_chain_of_the_folder_runs_that_is_for_the_event(stack
     assert "no rule of rules runs on events of the type 'fp'" in text
 
 
+def test_the_timeout_that_rules_yaml_gives_a_rule_holds_in_a_test_too(stack: Stack) -> None:
+    folder = stack.folder / "rules"
+    (folder / "slow.js").write_text("function (user, context, callback) { setTimeout(callback, 60000, null, user, context); }")
+    (folder / "rules.yaml").write_text("rules: [{name: slow, timeout: 0.2}]\n")
+    found = _json(stack, "rules/slow.js", "rules/count.js")
+    assert (found["outcome"], len(found["rules"])) == ("timed_out", 1)
+
+
 def test_a_person_sees_outcome_changes_console_and_calls(stack: Stack) -> None:
     (stack.folder / "c.env").write_text(f"URL={stack.tenant.url}\n")
     settings = {**BARE, "RULES_DIR": "rules", "RULES_CONFIGURATION": "c.env"}
