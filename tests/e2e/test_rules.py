@@ -193,6 +193,22 @@ def test_the_tenant_is_asked_for_the_user_and_for_what_a_rule_reads(stack: Stack
     assert "AUTH0_CLIENT_SECRET" in text
 
 
+def test_metadata_is_written_and_the_token_is_asked_for_where_a_rule_uses_auth0(stack: Stack) -> None:
+    (stack.folder / "event.json").write_text('{"type": "s", "user_id": "auth0|7"}')
+    (stack.folder / "user.json").write_text('{"user_id": "auth0|7"}')
+    given = ("--event", "event.json", "--user", "user.json")
+    objects: dict[str, Any] = {"/users/auth0|7": {"user_id": "auth0|7", "app_metadata": {"plan": "gold"}}}
+    with in_background(TenantDirectory(objects, scope="read:users update:users")) as (directory,):
+        settings = {"AUTH0_DOMAIN": directory.url, "AUTH0_CLIENT_ID": "client", "AUTH0_CLIENT_SECRET": "secret"}
+        assert _json(stack, "rules/count.js", *given, **settings)["outcome"] == "kept"
+        assert directory.tokens_asked == 0
+        assert _json(stack, "rules/metadata.js", *given, "--dry-run", **settings)["outcome"] == "kept"
+        assert directory.tokens_asked == 0
+        assert _json(stack, "rules/metadata.js", *given, **settings)["outcome"] == "kept"
+        assert directory.asked == ["PATCH /users/auth0%7C7"]
+    assert objects["/users/auth0|7"]["app_metadata"] == {"plan": "gold", "seen": True}
+
+
 def test_a_value_of_the_configuration_that_is_missing_is_named_with_file_and_line(stack: Stack) -> None:
     text = _text(stack.start("rules", "test", "rules/tell.js", "--dry-run", **BARE))
     assert "note: rules/tell.js:7: configuration.URL is not set; write it into the file that RULES_CONFIGURATION names" in text

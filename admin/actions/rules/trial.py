@@ -115,6 +115,11 @@ def runner_of(settings: RulesSettings, rules: RuleSet, *, dry_run: bool, host: R
     return RuleRunner(find_node().command(there), modules=there, host=host, timeout=settings.timeout, dry_run=dry_run)
 
 
+def use_auth0(rules: RuleSet) -> bool:
+    """Whether a rule uses the global `auth0`: without it no token is asked for, since tokens are metered."""
+    return any(needs(rule.source).auth0 for rule in rules.rules)
+
+
 def missing_configuration(rules: RuleSet) -> list[str]:
     """Returns a line for each value of `configuration` that a rule reads and that is not there."""
     return [

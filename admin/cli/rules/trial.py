@@ -69,7 +69,7 @@ def try_rules(
     for line in actions.missing_configuration(rules):
         say(f"note: {line}", to_person=True)
     asks = settings.has(Auth0Settings)
-    host = compose.rule_host(settings.auth0) if asks else None
+    host = compose.rule_host(settings.auth0) if asks and actions.use_auth0(rules) else None
     runner = actions.runner_of(settings.rules, rules, dry_run=dry_run, host=host)
     api = compose.management_api(settings.auth0) if asks else None
     found = asyncio.run(actions.run_chain(rules, given, runner, api))
