@@ -56,7 +56,7 @@ def needs(source: str) -> Needs:
         modules=modules,
         computed_modules=computed,
         free_names=_each_once((text(node), _line(node)) for node in names.free),
-        configuration=_members(accesses, "configuration"),
+        configuration=_each_once((one.path[1], one.line) for one in accesses if one.path[0] == "configuration"),
         auth0=_members(accesses, "auth0"),
         context_reads=_members(accesses, "context"),
         context_writes=_members(accesses, "context", writes=True),

@@ -192,13 +192,15 @@ function notAnObject(name, value) {
   return typeof value === 'object' && !Array.isArray(value) ? null : `${name} is no object: ${util.inspect(value).slice(0, 80)}`;
 }
 
-/** Returns an error as a test needs it (`tests/rules/load-rule.js`). */
+/** Returns an error as a test needs it (`tests/rules/load-rule.js`): its class's name, and what else it carries. */
 function described(error) {
-  if (!error || typeof error !== 'object') return { text: true, name: null, message: messageOf(error) };
+  const message = messageOf(error);
+  if (!error || typeof error !== 'object') return { text: true, name: null, message, members: {} };
   try {
-    return { text: false, name: String(error.name || 'Error'), message: messageOf(error) };
+    const members = Object.entries(error).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value)).slice(0, 20);
+    return { text: false, name: String(error.name || 'Error'), message, members: Object.fromEntries(members.map(([name, value]) => [name, typeof value === 'string' ? value.slice(0, TEXT) : value])) };
   } catch {
-    return { text: false, name: 'Error', message: messageOf(error) };
+    return { text: false, name: 'Error', message, members: {} };
   }
 }
 

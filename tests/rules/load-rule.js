@@ -107,7 +107,8 @@ function raised({ steps }, globals) {
   if (given.text) return given.message;
   const Class = typeof globals[given.name] === 'function' ? globals[given.name] : { UnauthorizedError }[given.name] || globalThis[given.name];
   const found = typeof Class === 'function' ? new Class(given.message) : new Error(given.message);
-  found.message = given.message;
+  const members = { ...given.members, message: given.message };
+  for (const [name, value] of Object.entries(members)) if (name !== 'stack' && found[name] !== value) found[name] = value;
   if (found.name !== given.name) found.name = given.name;
   return found;
 }

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from rules.context_properties import PROPERTIES, PROTOCOLS, Given
+from rules.modules.manifest import known_modules
 from rules.rule import DEFAULT_EVENTS
 
 DOCUMENT = Path(__file__).parents[3] / "docs/rules.md"
+MODULES = DOCUMENT.with_name("rules-modules.md")
 
 
-def _between(name: str) -> str:
-    return DOCUMENT.read_text("utf-8").partition(f"<!-- {name}: begin -->\n")[2].partition(f"<!-- {name}: end -->")[0]
+def _between(name: str, document: Path = DOCUMENT) -> str:
+    return document.read_text("utf-8").partition(f"<!-- {name}: begin -->\n")[2].partition(f"<!-- {name}: end -->")[0]
 
 
 def test_the_table_of_context_is_that_of_the_code() -> None:
@@ -32,3 +34,13 @@ def test_the_events_that_rules_run_on_are_named() -> None:
 def test_every_word_for_when_a_property_is_given_is_explained() -> None:
     text = DOCUMENT.read_text("utf-8")
     assert all(f"*{word}*" in text for word in (Given.ALWAYS, Given.ASKED, Given.EMPTY))
+
+
+def test_the_page_of_modules_lists_what_comes_along() -> None:
+    known = known_modules()
+    modules = [
+        f"| `{one.name}` | {one.version or '-'} | {', '.join(one.pins) or '-'} | {one.why} |\n" for one in known.modules.values()
+    ]
+    assert _between("modules", MODULES) == "".join(modules)
+    assert _between("globals", MODULES) == "".join(f"| `{name}` | `{module}` |\n" for name, module in known.globals.items())
+    assert _between("not offered", MODULES) == "".join(f"| `{name}` | {why} |\n" for name, why in known.not_offered.items())

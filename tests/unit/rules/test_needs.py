@@ -151,8 +151,9 @@ def test_a_change_is_a_write(body: str) -> None:
 
 
 def test_keys_of_configuration_are_named_and_a_computed_one_is_a_star() -> None:
-    found = _rule("configuration.A; configuration['B']; const { C } = configuration; f(configuration); configuration[x];")
-    assert sorted(_names(found.configuration)) == ["*", "A", "B", "C"]
+    body = "configuration.A; configuration['B']; const { C } = configuration; f(configuration); configuration[x];"
+    found = _rule(f"{body} configuration.D.length;")
+    assert sorted(_names(found.configuration)) == ["*", "A", "B", "C", "D"]
 
 
 def test_members_of_auth0_keep_their_method() -> None:
