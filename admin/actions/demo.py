@@ -19,6 +19,7 @@ from admin.actions.run import serve
 from consumer.scheduling.circuit_breaker import BreakerState
 from consumer.worker import Worker
 from producer.poller import Poller
+from shared.errors import EnvironmentUnusable
 from shared.event import slice_page
 from shared.settings import Role, Settings, load
 from shared.waiting import stopped_within
@@ -116,8 +117,8 @@ class Summary:
 
 
 async def play(stop: asyncio.Event, show: Callable[[Snapshot], None], *, plan: Plan, every: float) -> Summary:
-    """Run the demo; call `show` every so many seconds. Returns the summary."""
-    with TemporaryDirectory(prefix="auth0-webhooks-demo-") as folder:
+    """Run the demo; call `show` every so many seconds. Returns the summary. Raises `EnvironmentUnusable`."""
+    with _temporary_folder() as folder:
         scene = _Scene(plan)
         await scene.tenant.start()
         await scene.receiver.start()
@@ -137,6 +138,13 @@ async def play(stop: asyncio.Event, show: Callable[[Snapshot], None], *, plan: P
         finally:
             await scene.receiver.stop()
             await scene.tenant.stop()
+
+
+def _temporary_folder() -> TemporaryDirectory[str]:
+    try:
+        return TemporaryDirectory(prefix="auth0-webhooks-demo-")
+    except OSError as error:
+        raise EnvironmentUnusable(f"no temporary folder can be made: {error.strerror or error}; name one with TMPDIR") from None
 
 
 class _Scene:

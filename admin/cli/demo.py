@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 NEXT: Final = """
 Next, your own tenant:
-  1. In the Auth0 dashboard: Applications → Create Application → Machine to
+  1. In the Auth0 dashboard: Applications > Create Application > Machine to
      Machine, authorized for the Auth0 Management API with the permission
      read:logs.
   2. Write the settings into a file .env:
@@ -64,6 +64,7 @@ def demo() -> None:
     Examples:
       auth0-webhooks demo
     """
+    typer.echo("A fake Auth0 tenant, a receiver, and one staged outage: about 15 seconds.\n")  # the imports take a moment
     from rich.console import Console
 
     from admin.actions.demo import Plan, play
@@ -188,11 +189,11 @@ def _cells(body: bytes) -> tuple[str, str, str]:
 
 def _conclusion(summary: Summary) -> str:
     last = summary.last
-    head = (
-        f"Stopped after {last.elapsed:.1f} s: {last.delivered} of {last.stored} events delivered"
-        if summary.interrupted
-        else f"{'✓' if summary.good else '✗'} {last.delivered} of {summary.expected} events delivered in {last.elapsed:.1f} s"
-    )
+    if summary.interrupted:
+        head = f"Stopped after {last.elapsed:.1f} s: {last.delivered} of {last.stored} events delivered"
+    else:
+        mark = "OK" if summary.good else "NOT OK"
+        head = f"{mark}: {last.delivered} of {summary.expected} events delivered in {last.elapsed:.1f} s"
     again = f"; {last.failed_attempts} attempts answered 503, each made again" if last.failed_attempts else ""
     lost = "" if summary.interrupted else f"{summary.missing} missing, "
     return (

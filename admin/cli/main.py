@@ -55,9 +55,11 @@ def _runs_until_stopped(arguments: list[str]) -> bool:
 
 def _not_begun(_number: int, _frame: object) -> None:
     """Handler for a stop before there is anything to drain: exit code 0, as for a later stop."""
-    if sys.argv[1:2] == ["demo"]:
-        os.write(2, b"Stopped before it began.\n")
-    os._exit(Exit.FINE)
+    try:
+        if sys.argv[1:2] == ["demo"]:
+            os.write(2, b"Stopped before it began.\n")
+    finally:  # also where the terminal is gone
+        os._exit(Exit.FINE)
 
 
 def _have_standard_streams() -> None:

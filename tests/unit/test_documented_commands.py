@@ -37,8 +37,6 @@ SECRETS: Final = {
     f"{name}_FILE" for group in GROUPS for option in group.options.values() if option.secret for name in option.names
 }
 OTHERS: Final = {"BUILD_NETWORK", "PORT", "SOAK_MINUTES", "PYTHON", "BENCH"}  # of the compose file, examples and the Makefile
-#: Documented by work that has not landed.
-NOT_YET: Final = ("resume", "pause", "rules check", "rules install")
 MAKEFILE: Final = (ROOT / "Makefile").read_text()
 TARGETS: Final = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -64,8 +62,6 @@ def _resolve(words: list[str]) -> str:
 
 
 def _ours(arguments: list[str]) -> str:
-    if " ".join(arguments).startswith(NOT_YET):
-        return ""
     if {"-h", "--help", "--install-completion", "--version"} & set(arguments):
         return _path([word for word in arguments if not word.startswith("-")])
     return mistake(*(MEANT.get(word.strip("[]."), word) for word in arguments))
