@@ -49,3 +49,15 @@ def test_a_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
     with file.open("ab") as stream:
         stream.write(b'{"call": {"arr')
     assert read_journal(file) == list(journal.all)
+
+
+def test_a_journal_that_keeps_no_entries_counts_as_one_that_does(tmp_path: Path) -> None:
+    kept, counting = Journal(), Journal(tmp_path / "journal.jsonl", keep_entries=False)
+    for number in range(9):
+        for journal in (kept, counting):
+            record(journal, str(number % 4), arrived=number, answered=number, status=200 if number % 3 else 503)
+    assert (len(counting), counting.delivered, counting.again) == (9, kept.delivered, len(kept.duplicates))
+    assert kept.again == counting.again > 0
+    assert counting.all == ()
+    counting.close()
+    assert len(read_journal(tmp_path / "journal.jsonl")) == 9
