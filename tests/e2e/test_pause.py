@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -93,3 +94,18 @@ def test_of_two_operators_at_once_one_state_holds_and_both_are_told_the_truth(st
     assert all("Delivery is paused, by " in text or "Delivery is already paused, by " in text for text in said)
     assert f"by {found.by} since" in "".join(said)
     assert {one.by for one in audit.entries(control(log))} <= {"ada", "kim"}
+
+
+def test_a_consumer_that_does_not_follow_in_time_is_named_and_follows_later(stack: Stack, log: Log) -> None:
+    runs = stack.start("run")
+    runs.wait_for_log("partition assigned")
+    stack.until(lambda: "1 consumer begins no call any more" in _ends(stack.start(*PAUSE)))
+    _ends(stack.start("resume", "--yes"))
+    runs.send(signal.SIGSTOP)
+    text = _ends(stack.start(*PAUSE), 3)
+    assert "0 consumers reported it, and within 5 s not: " in text
+    assert f":{runs.pid}:" in text
+    assert "It is stored: each follows as soon as it reads it" in text
+    runs.send(signal.SIGCONT)
+    assert "1 consumer begins no call any more" in _ends(stack.start(*PAUSE))
+    assert runs.stop() == 0

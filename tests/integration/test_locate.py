@@ -1,0 +1,103 @@
+"""Events are found by the time in their ids, on every transport, however they were published."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from admin.actions import locate as locating
+from admin.actions.locate import Search, locate
+from admin.actions.tail import Wanted, newest
+from shared.errors import ConfigurationError
+from shared.event import Event, slice_page
+from tests.contract.harness import publish
+from tests.support.transports import Log
+
+NOW = datetime.now(UTC)
+
+
+def _event(number: int, ago: timedelta, user: str = "") -> Event:
+    log_id = f"900{NOW - ago:%Y%m%d%H%M%S}{number:040d}"
+    return slice_page(f'[{{"log_id":"{log_id}","type":"s","user_id":"{user or number}"}}]'.encode())[0]
+
+
+async def _locate(log: Log, log_id: str, since: float | None = None) -> Search | None:
+    transport = log.transport()
+    reader = await transport.reader()
+    try:
+        return await locate(reader, log_id, since)
+    finally:
+        await reader.close()
+        await transport.close()
+
+
+async def test_each_event_is_found_whatever_its_age_at_publishing(log: Log) -> None:
+    """Also in a catch-up: hours of events were published within a second."""
+    sent = [_event(number, timedelta(hours=5) - timedelta(minutes=number)) for number in range(290)]
+    await publish(log.transport(), sent[:200], sent[200:])
+    for event in sent[::29]:
+        search = await _locate(log, event.log_id)
+        assert search is not None
+        assert search.found is not None
+        assert search.found.record.value == event.raw
+
+
+async def test_reading_ends_where_ids_lie_well_beyond(log: Log) -> None:
+    await publish(log.transport(), [_event(number, timedelta(hours=4), "a") for number in range(50)])
+    await publish(log.transport(), [_event(number, timedelta(minutes=1), "a") for number in range(50, 1000)])
+    search = await _locate(log, _event(7000, timedelta(hours=4)).log_id)
+    assert search is not None
+    assert (search.found, search.complete) == (None, True)
+    assert search.looked_at == 51
+
+
+async def test_the_bound_is_said(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locating, "MOST", 30)
+    await publish(log.transport(), [_event(number, timedelta(minutes=1), "a") for number in range(50)])
+    search = await _locate(log, _event(7000, timedelta(minutes=1)).log_id)
+    assert search is not None
+    assert (search.found, search.complete, search.looked_at) == (None, False, 30)
+
+
+async def test_an_unknown_form_of_id_is_not_looked_for_and_a_beginning_must_be_unique(log: Log) -> None:
+    await publish(log.transport(), [_event(number, timedelta(minutes=1)) for number in range(20)])
+    assert await _locate(log, "49556539073893675610923042044589174982043486779166687234") is None
+    one = _event(7, timedelta(minutes=1)).log_id
+    with pytest.raises(ConfigurationError, match="begins 20 log ids"):
+        await _locate(log, one[:30])
+    search = await _locate(log, f"{(await _newest_place(log))}")
+    assert search is not None
+    assert search.found is not None
+
+
+async def _newest_place(log: Log) -> str:
+    transport = log.transport()
+    reader = await transport.reader()
+    try:
+        (passing,) = (await newest(reader, Wanted(), 1)).events
+        return f"{passing.partition}:{passing.record.offset}"
+    finally:
+        await reader.close()
+        await transport.close()
+
+
+async def test_the_newest_events_of_all_partitions_are_found_by_growing_steps(log: Log) -> None:
+    for start in range(0, 300, 100):
+        await publish(log.transport(), [_event(number, timedelta(0), f"u{number % 7}") for number in range(start, start + 100)])
+        await asyncio.sleep(0.005)
+    transport = log.transport()
+    reader = await transport.reader()
+    try:
+        for number in (0, 1, 5, 250, 1000):
+            found = await newest(reader, Wanted(), number)
+            assert len(found.events) == min(number, 300)
+            assert [one.record.timestamp for one in found.events] == sorted(one.record.timestamp for one in found.events)
+            assert found.complete
+        rare = await newest(reader, Wanted(user="u3"), 9)
+        assert {one.record.key for one in rare.events} == {b"u3"}
+        assert len(rare.events) == 9
+    finally:
+        await reader.close()
+        await transport.close()
