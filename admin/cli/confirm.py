@@ -15,6 +15,7 @@ import typer
 from admin.cli.output import say
 from admin.exits import Exit
 from shared.errors import ConfigurationError
+from shared.terminal import fitted
 from shared.text import visible
 
 _MEANS_YES: Final = {"y": True, "yes": True, "n": False, "no": False, "": False}
@@ -43,7 +44,7 @@ def _ask(question: str) -> bool:
     """Raises KeyboardInterrupt at once on Ctrl-C, and EOFError at the end of the input."""
     with _interruptible() as wake:
         while True:
-            typer.echo(f"{visible(question)} [y/N]: ", nl=False)
+            typer.echo(f"{fitted(f'{visible(question)} [y/N]:', 1)} ", nl=False)
             reply = _read_line(wake).strip().lower()
             if reply in _MEANS_YES:
                 return _MEANS_YES[reply]

@@ -70,7 +70,7 @@ def kafka_settings(otherwise: str) -> TransportSettings:
 
     settings = _load(Role.LOG)
     if not settings.transport.bootstrap_servers:
-        raise ConfigurationError([f"KAFKA_BOOTSTRAP_SERVERS is not set: {otherwise}"])
+        raise ConfigurationError([f"KAFKA_BOOTSTRAP_SERVERS is not set: {otherwise}; on Kafka, name a broker with it: host:port"])
     return settings.transport
 
 
