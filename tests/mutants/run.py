@@ -23,7 +23,7 @@ from tests.support.process_guard import guarded
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
 _TESTS: Final = "# killed by: "
-_PARTS: Final = ("admin", "consumer", "docs", "producer", "shared", "simulator", "tests", "pyproject.toml")
+_PARTS: Final = ("admin", "consumer", "docs", "producer", "rules", "shared", "simulator", "tests", "pyproject.toml")
 _LIMIT: Final = 240  # seconds for one selection: a mutant may hang
 
 

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -87,10 +88,23 @@ def test_an_export_of_the_deploy_cli_says_order_and_enabled(folder: Folder) -> N
     assert _running(folder("abcd", **files)) == ["b", "a", "d"]
 
 
-@given(st.permutations("abcdef"))
-def test_the_place_of_a_rule_is_its_place_in_the_export_whatever_its_name(names: list[str]) -> None:
-    manifest = parse_manifest("rules: [" + ",".join(names) + "]", names)
-    assert [entry.name for entry in manifest.rules] == names
+@given(st.dictionaries(st.sampled_from("abcde"), st.none() | st.integers(-2, 2) | st.floats(-1, 1), min_size=1))
+def test_rules_of_an_export_run_by_order_then_name_and_those_without_an_order_last(orders: dict[str, float | None]) -> None:
+    with TemporaryDirectory() as name:
+        for rule, order in orders.items():
+            Path(name, f"{rule}.js").write_text(RULE)
+            Path(name, f"{rule}.json").write_text(json.dumps({"order": order}))
+        placed = sorted((order, rule) for rule, order in orders.items() if order is not None)
+        assert _running(Path(name)) == [rule for _, rule in placed] + sorted(rule for rule in orders if orders[rule] is None)
+
+
+@given(st.permutations("abcd"), st.integers(0, 4))
+def test_rules_that_rules_yaml_names_run_in_its_order_and_the_others_behind_them_by_name(names: list[str], named: int) -> None:
+    with TemporaryDirectory() as name:
+        for rule in names:
+            Path(name, f"{rule}.js").write_text(RULE)
+        Path(name, "rules.yaml").write_text(f"rules: [{', '.join(names[:named])}]")
+        assert _running(Path(name)) == names[:named] + sorted(names[named:])
 
 
 @pytest.mark.parametrize(
