@@ -90,8 +90,10 @@ class Settings:
 
     def rows(self) -> tuple[OptionRow, ...]:
         """Returns every option of the role, in the order of the documentation."""
-        texts = {option.name: found.text for option, found in self.entries if found}
-        return tuple(_row(entry, texts) for entry in self.entries)
+        entries = {entry.option.name: entry for entry in self.entries}
+        texts = {name: found.text for name, (_, found) in entries.items() if found}
+        options = (option for group in GROUPS if self.role in group.roles for option in group.options.values())
+        return tuple(_row(entries[one.name], texts) if one.name in entries else _unreadable(one) for one in options)
 
     def notes(self) -> tuple[str, ...]:
         """Returns a line for each thing that is valid and yet should be changed: unknown names, a deprecated one, values that
@@ -128,6 +130,10 @@ def _row(entry: Entry, texts: Mapping[str, str]) -> OptionRow:
     if option.required:
         return OptionRow(option.name, "", "not set", option.sentence)
     return OptionRow(option.name, text_of(option.default) or _derived(option, texts), "default", option.sentence)
+
+
+def _unreadable(option: Option) -> OptionRow:
+    return OptionRow(option.name, "(unreadable)", f"{option.name}_FILE", option.sentence)
 
 
 def _derived(option: Option, texts: Mapping[str, str]) -> str:

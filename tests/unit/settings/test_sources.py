@@ -154,6 +154,12 @@ def test_a_secret_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes
     assert line.startswith(f"AUTH0_CLIENT_SECRET_FILE='{file}' (environment): {said}; ")
 
 
+def test_a_secret_that_cannot_be_read_has_its_row_too() -> None:
+    rows = examine(Role.CONSUME, {"WEBHOOK_URL": "http://localhost/", "AUTHORIZATION_FILE": "/no/such"}, None).rows
+    assert [row[1:3] for row in rows if row.name == "AUTHORIZATION"] == [("(unreadable)", "AUTHORIZATION_FILE")]
+    assert [row.name for row in rows] == [row.name for row in examine(Role.CONSUME, {}, None).rows]
+
+
 @pytest.mark.parametrize("pointer", ["/", "/" + "x" * 5000])
 def test_a_path_that_is_no_file_is_one_line(pointer: str) -> None:
     assert not errors(Role.OBSERVABILITY, AUTHORIZATION_FILE=pointer)
