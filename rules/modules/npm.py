@@ -20,7 +20,7 @@ _INSTALL: Final = (
     *("install", "--ignore-scripts", "--omit-lockfile-registry-resolved", "--package-lock=true", "--lockfile-version=3"),
     *("--global=false", "--workspaces=false", "--bin-links=false", "--legacy-peer-deps=false", "--strict-peer-deps=false"),
     *("--audit=false", "--fund=false", "--update-notifier=false", "--progress=false", "--json", "--loglevel=error"),
-    *("--fetch-retries=1", "--fetch-retry-mintimeout=1000"),
+    *("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000"),
 )
 #: Codes of npm that are about one module, not about the registry as a whole.
 _NOT_SERVED: Final = frozenset({"E403", "E404", "E451", "ETARGET", "ENOVERSIONS", "EBADPLATFORM", "EINVALIDPACKAGENAME"})

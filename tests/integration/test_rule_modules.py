@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from admin.actions.rules.install import install_modules
+from shared.settings import RulesSettings
 from tests.support.npm_registry import NpmRegistry, npm_registry
 from tests.support.process_guard import guarded
 
@@ -46,7 +48,8 @@ def registry() -> Iterator[NpmRegistry]:
 class Folder:
     """A folder with rules, and the command that installs their modules."""
 
-    def __init__(self, path: Path, registry: NpmRegistry) -> None:
+    def __init__(self, path: Path, registry: NpmRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
         self.rules = path / "rules"
         self.rules.mkdir()
         self.modules = path / "modules"
@@ -76,10 +79,15 @@ class Folder:
         return output
 
     def report(self) -> dict[str, Mapping[str, str]]:
-        """Returns module → version, or reason, for `installed`, `present` and `left_out`."""
-        found = json.loads(self.install("--json"))
-        parts = ("installed", "present", "left_out")
-        return {part: {row["module"]: row["reason"] or row["version"] for row in found[part]} for part in parts}
+        """Installs in this process, without the command line around it.
+
+        Returns module → version, or reason, for `installed`, `present` and `left_out`.
+        """
+        for name, value in self.environ.items():
+            self._monkeypatch.setenv(name, value)
+        found = install_modules(RulesSettings(folder=self.rules, modules_given=self.modules))
+        parts = {"installed": found.installed, "present": found.present, "left_out": found.left_out}
+        return {part: {row.module: row.reason or row.version for row in rows} for part, rows in parts.items()}
 
     def require(self, *specifiers: str) -> dict[str, str]:
         output = subprocess.run(
@@ -95,8 +103,8 @@ class Folder:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, registry: NpmRegistry) -> Folder:
-    return Folder(tmp_path, registry)
+def folder(tmp_path: Path, registry: NpmRegistry, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    return Folder(tmp_path, registry, monkeypatch)
 
 
 def test_a_rule_gets_the_default_version_and_the_pinned_one_side_by_side(folder: Folder) -> None:
@@ -217,7 +225,7 @@ def test_a_registry_that_cannot_be_reached_takes_nothing_away(folder: Folder) ->
     folder.rule("one", "lodash")
     folder.report()
     folder.rule("two", "uuid")
-    for _ in range(2):
+    for _ in range(2):  # the second time as well: the first one leaves no mark of an installation that was killed
         output = folder.install(code=3, npm_config_registry="http://name:canary@127.0.0.1:9/")
         assert "ECONNREFUSED" in output
         assert "canary" not in output
@@ -280,3 +288,18 @@ def test_rules_that_need_no_module_need_no_npm(folder: Folder) -> None:
     folder.rule("one", "fs", "node:crypto", "@auth0/rule-utilities@0.2.0")
     assert folder.install(PATH="/nonexistent").strip() == "the rules need no modules"
     assert not folder.modules.exists()
+
+
+def test_a_rule_process_gets_what_was_installed(folder: Folder) -> None:
+    """Under its permissions: it may read these modules, and nothing beside them."""
+    folder.rule("one", "lodash@4.17.19", body="  user.got = [require('lodash'), require('lodash@4.17.19'), typeof _];\n")
+    folder.rule("two", body="  require('child_process').execSync('true');\n")
+    folder.report()
+    arguments = ["rules", "test", "--dry-run", "--json", str(folder.rules / "one.js"), str(folder.rules / "two.js")]
+    result = subprocess.run(
+        [COMMAND, *arguments], env=guarded(folder.environ), cwd=folder.rules, capture_output=True, text=True, timeout=60
+    )
+    found = json.loads(result.stdout)
+    assert found["user"]["got"] == ["lodash 4.17.21", "lodash 4.17.19", "string"]
+    assert [step["outcome"] for step in found["rules"]] == ["kept", "failed"]
+    assert "Access to this API has been restricted" in found["rules"][1]["error"]
