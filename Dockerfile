@@ -23,14 +23,13 @@ COPY --from=build /opt/auth0-webhooks /opt/auth0-webhooks
 RUN groupadd --gid 10001 auth0-webhooks \
  && useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin auth0-webhooks \
  && install --directory --owner 10001 --group 10001 /data
-ENV PATH=/opt/auth0-webhooks/bin:$PATH PYTHONUNBUFFERED=1 HEALTH_FILE=/tmp/alive
+ENV PATH=/opt/auth0-webhooks/bin:$PATH PYTHONUNBUFFERED=1 METRICS_PORT=9464 METRICS_HOST=0.0.0.0 HEALTH_FILE=/tmp/alive
 # By number, so that Kubernetes can see that it is not root.
 USER 10001:10001
 WORKDIR /data
 STOPSIGNAL SIGTERM
-# run, produce and consume touch the file every 2 seconds, once they have the log; waiting for Kafka may take them a minute.
-# Without Python: this is asked all day long.
+# Asked all day long, so without Python: bash speaks to /healthz. With METRICS_PORT empty it is the age of the health file.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=75s --retries=1 \
-  CMD test -n "$(find "$HEALTH_FILE" -newermt '30 seconds ago')"
+  CMD ["bash", "-c", "if test -z \"$METRICS_PORT\"; then test -n \"$(find \"$HEALTH_FILE\" -newermt '30 seconds ago')\"; else exec 3<>\"/dev/tcp/$METRICS_HOST/$METRICS_PORT\" && printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3 && read -r -t 4 _ status _ <&3 && test \"$status\" = 200; fi"]
 ENTRYPOINT ["auth0-webhooks"]
 CMD ["--help"]

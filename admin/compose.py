@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from admin.actions.reports import shown_webhook
 from admin.replica import ReplicaReporter
 from consumer.http.client import HttpWebhook
 from consumer.http.response import Response
+from consumer.metrics import ConsumerMetrics
+from consumer.observer import ConsumerObserver
 from consumer.policy import Policy
 from consumer.scheduling.batch import Batching
 from consumer.scheduling.circuit_breaker import Breaker
@@ -21,7 +23,8 @@ from consumer.signing import Signing
 from consumer.worker import Worker
 from producer.auth0.client import Auth0Logs
 from producer.auth0.management import ManagementApi
-from producer.observer import Auth0Requests
+from producer.metrics import ProducerMetrics
+from producer.observer import Auth0Requests, ProducerObserver
 from producer.poller import Poller
 from producer.privacy.entry import Privacy
 from producer.selection import Selection
@@ -36,6 +39,9 @@ from shared.settings import Auth0Settings, DeliverySettings, Role, Settings, Tra
 from shared.transport.port import Transport
 from shared.waiting import Stopped, unless_stopped
 from shared.words import BatchForm, PiiMode
+
+if TYPE_CHECKING:
+    from admin.monitoring import Monitoring
 
 #: Seconds to wait for Kafka at the start: longer than a broker takes to come up beside us, shorter than a person's patience.
 _PATIENCE: Final = 60.0
@@ -161,7 +167,7 @@ def rule_host(auth0: Auth0Settings) -> ManagementHost:
     return ManagementHost(management_api(auth0, scope=SCOPES), base_url=auth0.base_url)
 
 
-def poller(settings: Settings) -> Poller:
+def poller(settings: Settings, observers: Sequence[ProducerObserver] = ()) -> Poller:
     requests = Auth0Requests()
     return Poller(
         source=auth0_logs(settings.auth0, requests),
@@ -170,6 +176,7 @@ def poller(settings: Settings) -> Poller:
         poll_interval=settings.auth0.poll_interval,
         start=settings.auth0.start_from,
         hide=hide(settings),
+        observers=observers,
     )
 
 
@@ -184,18 +191,30 @@ def reporter(settings: Settings, loops: Sequence[Poller | Worker]) -> ReplicaRep
     )
 
 
-def loops(settings: Settings) -> tuple[Poller | Worker, ...]:
-    """Returns what a process of this role runs."""
+def monitored(settings: Settings) -> tuple[Monitoring, tuple[Poller | Worker, ...]]:
+    """Returns what a process of this role runs, and what serves its metrics."""
+    from admin.monitoring import Monitoring  # importing prometheus_client takes a moment
+
+    consumer = None if settings.role is Role.PRODUCE else ConsumerMetrics()
+    producer = None if settings.role is Role.CONSUME else ProducerMetrics(settings.auth0.batch_size)
+    observed = loops(settings, consumers=[consumer] if consumer else (), producers=[producer] if producer else ())
+    return Monitoring(observed, consumer=consumer, producer=producer), observed
+
+
+def loops(
+    settings: Settings, *, consumers: Sequence[ConsumerObserver] = (), producers: Sequence[ProducerObserver] = ()
+) -> tuple[Poller | Worker, ...]:
+    """Returns what a process of this role runs; those observe it."""
     match settings.role:
         case Role.PRODUCE:
-            return (poller(settings),)
+            return (poller(settings, producers),)
         case Role.CONSUME:
-            return (worker(settings),)
+            return (worker(settings, consumers),)
         case _:
-            return poller(settings), worker(settings)
+            return poller(settings, producers), worker(settings, consumers)
 
 
-def worker(settings: Settings) -> Worker:
+def worker(settings: Settings, observers: Sequence[ConsumerObserver] = ()) -> Worker:
     delivery, loop = settings.delivery, settings.loop
     return Worker(
         webhook=webhook(settings.webhook, one_request=delivery.rate_limit is not None),
@@ -214,6 +233,7 @@ def worker(settings: Settings) -> Worker:
         window=loop.window,
         commit_interval=loop.commit_interval,
         drain_timeout=loop.drain_timeout,
+        observers=observers,
     )
 
 

@@ -75,7 +75,7 @@ class ConsumerLog(ConsumerObserver):
             remedy=f"auth0-webhooks skip {delivery.log_id}",
         )
 
-    def call_delivered(self, call: Delivery | Batch) -> None:
+    def call_delivered(self, call: Delivery | Batch, _attempt: Attempt) -> None:
         if self._advice.given:
             self._advice.given.clear()
         if self._debug:

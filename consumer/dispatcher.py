@@ -160,21 +160,21 @@ class Dispatcher:
         if not attempt.sent:
             self._on_no_descriptor(call, attempt)
         elif outcome is Outcome.DELIVERED:
-            self._on_delivered(call)
+            self._on_delivered(call, attempt)
         else:
             self._on_failed(call, attempt, outcome)
         if is_leaving(call):
             self.drained.set()
         self.launch()
 
-    def _on_delivered(self, call: Delivery | Batch) -> None:
+    def _on_delivered(self, call: Delivery | Batch, attempt: Attempt) -> None:
         failpoints.at("answered")
         before = self._breaker.state
         self._breaker.succeeded(call, self._launcher.share)
         for delivery in parts_of(call):
             self._complete(delivery)
         failpoints.at("marked")
-        self._observer.call_delivered(call)
+        self._observer.call_delivered(call, attempt)
         if before is not BreakerState.CLOSED:
             self._observer.breaker_closed(call)
             # They waited for the webhook, not because of themselves: they go now, as fast as the breaker's ramp lets them.

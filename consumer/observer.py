@@ -45,7 +45,7 @@ class ConsumerObserver:
     def call_sent(self, call: Delivery | Batch) -> None:
         """An attempt begins. One of the next four follows, unless the process ends."""
 
-    def call_delivered(self, call: Delivery | Batch) -> None:
+    def call_delivered(self, call: Delivery | Batch, attempt: Attempt) -> None:
         """The response means that its events are delivered; they are marked as such."""
 
     def call_failed(self, call: Delivery | Batch, attempt: Attempt, outcome: Outcome, fate: Fate, retry_in: float) -> None:
@@ -92,7 +92,7 @@ class ConsumerCounts(ConsumerObserver):
     def record_held(self, _delivery: Delivery, _reason: str) -> None:
         self.held += 1
 
-    def call_delivered(self, call: Delivery | Batch) -> None:
+    def call_delivered(self, call: Delivery | Batch, _attempt: Attempt) -> None:
         self.delivered += len(call.parts) if isinstance(call, Batch) else 1
 
     def call_failed(self, _call: Delivery | Batch, _attempt: Attempt, _outcome: Outcome, _fate: Fate, _retry_in: float) -> None:

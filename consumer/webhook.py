@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import Any, Protocol
 
 
@@ -49,6 +49,21 @@ class Cause(Enum):
     PROXY = auto()
 
 
+class Failure(StrEnum):
+    """Why an attempt got no response. The first two may have reached the receiver, the others have not."""
+
+    #: No response in time.
+    TIMEOUT = "timeout"
+    #: The connection ended without a response that can be read.
+    CUT = "cut"
+    #: There was no connection.
+    CONNECT = "connect"
+    #: There was no TLS connection.
+    TLS = "tls"
+    #: By our own policy.
+    REFUSED_ADDRESS = "refused_address"
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What came of one request."""
@@ -65,6 +80,8 @@ class Attempt:
     sent: bool = True
     #: Where to look, where more than the status shows it.
     cause: Cause | None = None
+    #: Why there was no response, where it is neither that it took too long nor that the connection ended.
+    failure: Failure | None = None
     #: Where a redirect leads, safe to be shown.
     location: str = ""
 

@@ -115,6 +115,7 @@ class Worker(RebalanceListener):
         ).report
         self._transport: Transport | None = None
         self._share: int | None = None
+        self._running = self._joined = False
         self._session = 0.0
         self._polled = clock()
 
@@ -126,6 +127,7 @@ class Worker(RebalanceListener):
         try:
             member = await unless_stopped(stop, transport.member(self))
             self._session = member.session
+            self._polled, self._running = self._clock(), True
             try:
                 while not stop.is_set():
                     await self.turn(member)
@@ -218,9 +220,25 @@ class Worker(RebalanceListener):
         )
 
     @property
+    def joined(self) -> bool:
+        """The group has given this member its part, which may be none."""
+        return self._joined
+
+    @property
+    def owned(self) -> Collection[int]:
+        """The partitions of this member."""
+        return self._window.owned
+
+    @property
+    def oldest_undelivered(self) -> float | None:
+        """When the oldest event that is taken and not completed was published, since the epoch; None: there is none."""
+        heads = (next(iter(one.pending.values())) for one in self._window.owned.values() if one.pending)
+        return min((head.record.timestamp for head in heads), default=None)
+
+    @property
     def idle_for(self) -> float:
-        """Seconds since the last poll returned: a few tenths while all is well."""
-        return self._clock() - self._polled
+        """Seconds since the last poll returned: a few tenths while all is well. 0 before there is a member."""
+        return self._clock() - self._polled if self._running else 0.0
 
     # -- the rebalance listener
 
@@ -238,7 +256,7 @@ class Worker(RebalanceListener):
     def share(self, calls: int) -> None:
         if calls != self._share:
             log.info("concurrent calls of this member", calls=calls)
-        self._share = calls
+        self._share, self._joined = calls, True
         self._dispatcher.set_share(calls)
 
     async def revoked(self, partitions: Collection[int]) -> Mapping[int, Position]:
@@ -257,6 +275,7 @@ class Worker(RebalanceListener):
         self._dispatcher.cancel(leaving)
         self._drop(leaving)
         log.warning("partitions lost: another member may repeat what was under way", partitions=sorted(partitions))
+        self._joined = False
 
     async def _drain(self, leaving: Sequence[Partition]) -> None:
         deadline = self._clock() + self._drain_timeout

@@ -6,11 +6,12 @@ An observer is called in the event loop, at most a few times a page; it must nei
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from producer.cursor import Page
 from shared.errors import RateLimited
+from shared.event import Event
 from shared.logging import get_logger
 from shared.start_from import StartFrom
 from shared.transport.port import Checkpoint
@@ -23,6 +24,8 @@ class PublishedPage:
     """What became of a page; its checkpoint is written."""
 
     fetched: int
+    #: The events that passed.
+    passed: Sequence[Event]
     #: Events that are new in the transport; those that a page cut short had left there already are not published again.
     published: int
     #: Events that did not pass, by reason.

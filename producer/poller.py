@@ -66,7 +66,7 @@ class Poller:
         self.requests = requests or Auth0Requests()
         self._observer = all_of(ProducerObserver, self.counts, ProducerLog(), self.history, *observers)
         self._stop = asyncio.Event()
-        self._leading = False
+        self._leading = self._joined = False
         #: Auth0 has given a page since the start.
         self._reached = False
         self._cursor = Cursor()
@@ -77,6 +77,11 @@ class Poller:
     def leading(self) -> bool:
         """This is the active poller; the others stand by."""
         return self._leading
+
+    @property
+    def joined(self) -> bool:
+        """The transport can be published to: this poller is the active one, or stands by."""
+        return self._joined
 
     @property
     def idle_for(self) -> float:
@@ -97,6 +102,7 @@ class Poller:
         try:
             with suppress(Stopped):
                 publisher = await unless_stopped(stop, transport.publisher())
+                self._joined = True
                 try:
                     await self._poll(publisher, once=once)
                 finally:
@@ -182,6 +188,7 @@ class Poller:
         failpoints.at("checkpoint-written")
         page = PublishedPage(
             fetched=len(events),
+            passed=tuple(passed.values()),
             published=published,
             filtered=Counter(reason.value for reason in reasons if reason is not None),
             unknown_types=sum(not self._selection.knows(event.type) for event in events),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from admin.actions.reports import log_each_minute, log_totals
 from admin.actions.status_view import partitions
+from admin.health import stuck
 from admin.supervisor import supervise
 from consumer.worker import Worker
 from producer.poller import Poller
@@ -22,8 +23,10 @@ from shared.waiting import stopped_within
 
 _LOOK_EVERY: Final = 0.1  # seconds between two looks at what is left
 _TOUCH_EVERY: Final = 2.0  # seconds
-#: Seconds without a turn after which a loop is stuck: above the deadline of a request to Auth0, and a broker's timeouts.
-_STUCK: Final = 90.0
+
+Loops = Sequence[Poller | Worker]
+#: What runs beside the loops, until the stop.
+Beside = Callable[[Transport, asyncio.Event], Coroutine[Any, Any, None]]
 
 log = get_logger(__name__)
 
@@ -42,18 +45,21 @@ class Leftover:
 
 async def serve(
     transport: Transport,
-    loops: Sequence[Poller | Worker],
+    loops: Loops,
     stop: asyncio.Event,
     *,
     health: Path | None = None,
     reporter: ControlReader | None = None,
+    beside: Beside | None = None,
 ) -> None:
     """Run these loops until `stop`; then close the transport. Raises `EnvironmentUnusable`.
 
-    `reporter` writes this process's own document.
+    `reporter` writes this process's own document; `beside` runs until the stop, too.
     """
     async with _closing(transport, loops), _following(transport, loops, stop, reporter):
-        work = (loop.run(transport, stop) for loop in loops)
+        work: list[Coroutine[Any, Any, None]] = [loop.run(transport, stop) for loop in loops]
+        if beside is not None:
+            work.append(beside(transport, stop))
         await supervise(stop, _heartbeat(health, stop, *loops), log_each_minute(stop, *loops), *work)
 
 
@@ -123,9 +129,8 @@ async def _until_delivered(transport: Transport, worker: Worker, stop: asyncio.E
 async def _heartbeat(file: Path | None, stop: asyncio.Event, *loops: Poller | Worker) -> None:
     """Touch the health file while every loop makes progress; probes check its mtime. Raises `EnvironmentUnusable`."""
     while file is not None and not stop.is_set():
-        stuck = [type(loop).__name__ for loop in loops if loop.idle_for > _STUCK]
-        if stuck:
-            log.error("a loop makes no progress; the health file is not touched", loops=stuck)
+        if lines := stuck(loops):
+            log.error("a loop makes no progress; the health file is not touched", loops=lines)
         else:
             _touch(file)
         await stopped_within(stop, _TOUCH_EVERY)

@@ -11,7 +11,7 @@ from admin.cli.options import duration, option
 from admin.exits import Exit
 
 if TYPE_CHECKING:
-    from admin.actions.run import Leftover
+    from admin.actions.run import Beside, Leftover, Loops
 
 
 def run(
@@ -84,16 +84,25 @@ def _run(command: str, *, within: float | None = None) -> Leftover | None:
 
     async def work(stop: asyncio.Event) -> None:
         log_start(settings)
-        if not await compose.wait_for_transport(settings, stop):
-            return
-        if within is None:
-            transport, loops = compose.transport(settings), compose.loops(settings)
-            reporter = compose.reporter(settings, loops)
-            await actions.serve(transport, loops, stop, health=settings.observability.health_file, reporter=reporter)
+        if within is not None:
+            await once(stop, within)
+        elif settings.observability.metrics_port is None:
+            await serve(stop, compose.loops(settings))
         else:
-            transport, poller, worker = compose.transport(settings), compose.poller(settings), compose.worker(settings)
+            monitoring, loops = compose.monitored(settings)
+            async with monitoring.serving(settings.observability.metrics_host, settings.observability.metrics_port):
+                await serve(stop, loops, monitoring.follow)
+
+    async def serve(stop: asyncio.Event, loops: Loops, beside: Beside | None = None) -> None:
+        if await compose.wait_for_transport(settings, stop):
+            health, reporter = settings.observability.health_file, compose.reporter(settings, loops)
+            await actions.serve(compose.transport(settings), loops, stop, health=health, reporter=reporter, beside=beside)
+
+    async def once(stop: asyncio.Event, within: float) -> None:
+        if await compose.wait_for_transport(settings, stop):
+            poller, worker = compose.poller(settings), compose.worker(settings)
             reporter = compose.reporter(settings, (poller, worker))
-            left.append(await actions.once(transport, poller, worker, stop, within=within, reporter=reporter))
+            left.append(await actions.once(compose.transport(settings), poller, worker, stop, within=within, reporter=reporter))
 
     # A producer has nothing to drain, and no loop settings.
     supervisor.run(work, grace=20.0 if settings.role is Role.PRODUCE else settings.loop.stop_grace)

@@ -18,7 +18,7 @@ from consumer.http.proxy import ProxyRoute
 from consumer.http.request import RequestTemplate, Sign
 from consumer.http.response import Response
 from consumer.http.url import Url
-from consumer.webhook import Attempt, Call, OnResponse, Webhook
+from consumer.webhook import Attempt, Call, Failure, OnResponse, Webhook
 
 
 class _Cancellable(Protocol):
@@ -83,7 +83,7 @@ class HttpWebhook(Webhook, ConnectionPool):
         try:
             request = self._template.fill(call)
         except ValueError:
-            attempt = Attempt(None, "its log id cannot stand in a header")
+            attempt = Attempt(None, "its log id cannot stand in a header", failure=Failure.CONNECT)
             self._calls[call] = self._loop.call_soon(self.on_result, call, on_response, attempt)
             return
         while self._idle:
@@ -146,11 +146,11 @@ class HttpWebhook(Webhook, ConnectionPool):
             connection = await self._route.open(self._new_connection, due)
         except NoConnection as failure:
             sent = not isinstance(failure, NoDescriptor)
-            attempt = Attempt(None, str(failure), sent=sent, cause=failure.cause)
+            attempt = Attempt(None, str(failure), sent=sent, cause=failure.cause, failure=failure.failure)
         except TimeoutError:
             attempt = _too_late(allowed)
         except Exception as error:  # noqa: BLE001  whatever a library raises costs this attempt: a call never stays open
-            attempt = Attempt(None, f"no connection: {type(error).__name__}")
+            attempt = Attempt(None, f"no connection: {type(error).__name__}", failure=Failure.CONNECT)
         else:
             self._connections.add(connection)
             if (now := self._loop.time()) < due:
@@ -168,4 +168,4 @@ class HttpWebhook(Webhook, ConnectionPool):
 
 
 def _too_late(allowed: float) -> Attempt:
-    return Attempt(None, f"no connection within {allowed:.3g} s", timed_out=True)
+    return Attempt(None, f"no connection within {allowed:.3g} s", timed_out=True, failure=Failure.CONNECT)

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 from consumer.http.errors import NoConnection, NoDescriptor, no_connection
 from consumer.http.url import Url
+from consumer.webhook import Failure
 from shared.address_policy import refusal
 from shared.descriptors import is_shortage
 
@@ -97,7 +98,7 @@ class Resolver:
                 await self._look_up()
                 self._until = now() + (_FAILURE_REMEMBERED if self._error else _REMEMBERED)
         if self._error:
-            raise NoConnection(str(self._error), self._error.cause)
+            raise NoConnection(str(self._error), self._error.cause, self._error.failure)
         return list(self._addresses)
 
     def prefer(self, address: Address) -> None:
@@ -126,7 +127,7 @@ class Resolver:
         refusals = [refusal(str(address.sockaddr[0]), allow_private=self._allow_private) for address in found]
         self._addresses = [address for address, refused in zip(found, refusals, strict=True) if not refused]
         if not self._addresses:
-            self._error = NoConnection(f"refused by us: {refusals[0]}")
+            self._error = NoConnection(f"refused by us: {refusals[0]}", failure=Failure.REFUSED_ADDRESS)
 
 
 async def _connect(address: Address) -> socket.socket:

@@ -10,7 +10,7 @@ import os
 import socket
 import ssl
 
-from consumer.webhook import Cause
+from consumer.webhook import Cause, Failure
 from shared.descriptors import is_shortage
 from shared.tls import speaks_something_else
 
@@ -18,9 +18,10 @@ from shared.tls import speaks_something_else
 class NoConnection(Exception):
     """There is no connection to send a request on; the text says why, and `cause` where to look."""
 
-    def __init__(self, text: str, cause: Cause | None = None) -> None:
+    def __init__(self, text: str, cause: Cause | None = None, failure: Failure = Failure.CONNECT) -> None:
         super().__init__(text)
         self.cause = cause
+        self.failure = failure
 
 
 class NoDescriptor(NoConnection):
@@ -31,10 +32,10 @@ def no_connection(error: OSError | ValueError) -> NoConnection:
     """Returns the failure to raise for an error that occurred while a connection was opened."""
     match error:
         case ssl.SSLCertVerificationError():
-            return NoConnection(f"its certificate is not accepted: {error.verify_message}", Cause.CERTIFICATE)
+            return NoConnection(f"its certificate is not accepted: {error.verify_message}", Cause.CERTIFICATE, Failure.TLS)
         case ssl.SSLError():
             cause = Cause.NO_TLS if speaks_something_else(error) else None
-            return NoConnection(f"no TLS connection: {_tls_words(error)}", cause)
+            return NoConnection(f"no TLS connection: {_tls_words(error)}", cause, Failure.TLS)
         case OSError() if is_shortage(error):
             return NoDescriptor("no file descriptor is left for a connection")
         case socket.gaierror():
@@ -42,7 +43,7 @@ def no_connection(error: OSError | ValueError) -> NoConnection:
         case ValueError():  # after the errors above, one of which is a ValueError too
             return NoConnection("no address for its name: it is no host name", Cause.NO_ADDRESS)
         case ConnectionError() if not error.errno:  # raised by asyncio in the middle of a handshake
-            return NoConnection("no connection: it was closed during the TLS handshake")
+            return NoConnection("no connection: it was closed during the TLS handshake", failure=Failure.TLS)
         case ConnectionRefusedError():
             return NoConnection(f"no connection: {_system_words(error)}", Cause.NOT_LISTENING)
         case _:

@@ -14,7 +14,7 @@ from consumer.http.connect import DirectRoute, ProtocolT, Route
 from consumer.http.errors import NoConnection, NoDescriptor, connection_lost, no_connection
 from consumer.http.response import Response
 from consumer.http.url import Url
-from consumer.webhook import Cause
+from consumer.webhook import Cause, Failure
 from shared.address_policy import refusal_of_host
 
 
@@ -30,7 +30,7 @@ class ProxyRoute(Route):
 
     async def open(self, make: Callable[[], ProtocolT], until: float) -> ProtocolT:
         if self._refusal:
-            raise NoConnection(f"refused by us: {self._refusal}")
+            raise NoConnection(f"refused by us: {self._refusal}", failure=Failure.REFUSED_ADDRESS)
         if self._tls is None:
             return await self._reach_proxy(make, until)
         tunnel = await self._reach_proxy(_Tunnel, until)
@@ -57,7 +57,7 @@ class ProxyRoute(Route):
         except (OSError, ValueError) as error:
             raise no_connection(error) from None
         if secure is None:  # asyncio returns None if it was closed meanwhile
-            raise NoConnection("no connection: it was closed during the TLS handshake")
+            raise NoConnection("no connection: it was closed during the TLS handshake", failure=Failure.TLS)
         protocol.connection_made(secure)
         return protocol
 

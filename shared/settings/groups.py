@@ -360,8 +360,14 @@ class ObservabilitySettings(Group):
         Option("LOG_FORMAT", choice(*get_args(LogFormat)), example="json", unset="console on a terminal, else json"),
     ] = None
     """Lines for a person's eyes or for a program."""
+    metrics_port: Annotated[int | None, Option("METRICS_PORT", whole(1, 65535), example="9464", unset="off: nothing listens")] = (
+        None
+    )
+    """The port on which `run`, `produce` and `consume` serve `/metrics` (Prometheus), `/healthz` and `/readyz`."""
+    metrics_host: Annotated[str, Option("METRICS_HOST", line)] = "127.0.0.1"
+    """The address to listen on; `0.0.0.0` for every one. There is no login: numbers only, no event and no secret."""
     health_file: Annotated[
         Path | None,
         Option("HEALTH_FILE", file_to_be, example="/tmp/auth0-webhooks.alive"),  # noqa: S108  an example
     ] = None
-    """A file that is touched every few seconds while all loops make progress, for a container's health check."""
+    """Deprecated, use `METRICS_PORT` and `/healthz`: a file that is touched every few seconds while all loops make progress."""

@@ -10,18 +10,16 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from shared.settings.sources import SettingError, SourceValue, Variables
+from shared.settings.sources import SERVICE_LINK, SettingError, SourceValue, Variables
 from shared.suggestions import nearest
 
 # Names of the design that this release does not act on. To ignore `ON_GAP`, say, would be worse than to refuse it.
 _LATER: Final = """
     AUTH0_RATE_SHARE AUTH0_LOG_RETENTION_DAYS ON_GAP
     RULES_FETCH_USER RULES_ON_ERROR RULES_ON_BROKEN RULES_PAYLOAD
-    METRICS_PORT SLACK_INCOMING_WEBHOOK_URL SLACK_INCOMING_WEBHOOK_URL_FILE SLACK_SEND_SUCCESS DAILY_REPORT_TIME
+    SLACK_INCOMING_WEBHOOK_URL SLACK_INCOMING_WEBHOOK_URL_FILE SLACK_SEND_SUCCESS DAILY_REPORT_TIME
 """
 LATER: Final = frozenset(_LATER.split())
-# What Kubernetes sets for a service called "metrics", for example: METRICS_PORT=tcp://10.0.0.7:80.
-_SERVICE_LINK: Final = re.compile(r"(tcp|udp|sctp)://")
 _LIKE_OURS: Final = re.compile(r"(WEBHOOK|AUTH0|KAFKA|RULES)_.+")
 # Those of Kubernetes for services called "kafka" or "auth0-webhooks"; and the one that names our image for Compose.
 _OF_OTHERS: Final = re.compile(r".*_SERVICE_.*|.*_PORT(_.*)?|AUTH0_WEBHOOKS_IMAGE")
@@ -30,7 +28,7 @@ _OF_OTHERS: Final = re.compile(r".*_SERVICE_.*|.*_PORT(_.*)?|AUTH0_WEBHOOKS_IMAG
 def name_errors(variables: Variables, known: frozenset[str]) -> Iterator[SettingError]:
     """Returns an error for each variable that is nearly one of the known ones, or that only a later release knows."""
     for name, (text, source, _) in variables.items():
-        if _SERVICE_LINK.match(text):
+        if SERVICE_LINK.match(text):
             continue
         if name in LATER:
             yield SettingError(name, f"{name} is not supported by this release yet; remove it (set in {source})")

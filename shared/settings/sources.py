@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -62,6 +63,8 @@ class Entry(NamedTuple):
 
 
 Variables = Mapping[str, SourceValue]
+# What Kubernetes sets for a service called "metrics", for example: METRICS_PORT=tcp://10.0.0.7:80. It counts as not set.
+SERVICE_LINK: Final = re.compile(r"(tcp|udp|sctp)://")
 
 
 class OptionSource(PydanticBaseSettingsSource):
@@ -126,6 +129,8 @@ def _find(option: Option, variables: Variables) -> SourceValue | None:
     """Returns the text of an option, under its name or its deprecated one. Raises `InvalidValue` with a whole line."""
     for name in option.names:
         plain = variables.get(name)
+        if plain and name.endswith("_PORT") and SERVICE_LINK.match(plain.text):
+            plain = None
         pointer = variables.get(f"{name}_FILE") if option.secret else None
         if plain and pointer:
             what = f"{name} is set too ({plain.source}), and only one can count"

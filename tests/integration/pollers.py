@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from producer.auth0.client import Auth0Logs
-from producer.observer import ProducerCounts
+from producer.observer import Auth0Requests, ProducerCounts, ProducerObserver
 from producer.poller import Poller
 from producer.selection import Selection
 from shared.event import Event, slice_page
@@ -58,8 +58,15 @@ class PollerSetup:
         self.log = SqliteTransport(self.path, retention_days=1)
         self.restart()
 
-    def restart(self, *, jitter: float = 1.0, hide: Callable[[Event], Event] = lambda event: event) -> None:
+    def restart(
+        self,
+        *,
+        jitter: float = 1.0,
+        hide: Callable[[Event], Event] = lambda event: event,
+        observers: Sequence[ProducerObserver] = (),
+    ) -> None:
         """Makes a new poller without memory, with twenty entries a page."""
+        requests = Auth0Requests()
         logs = Auth0Logs(
             base_url=self.tenant.url,
             client_id=APPLICATION.client_id,
@@ -68,9 +75,18 @@ class PollerSetup:
             batch_size=20,
             tls=TLS,
             deadline=5,
+            requests=requests,
         )
         selection = Selection(levels=LEVELS, level=LEVEL)
-        self.poller = Poller(source=logs, selection=selection, poll_interval=60, hide=hide, jitter=lambda: jitter)
+        self.poller = Poller(
+            source=logs,
+            selection=selection,
+            poll_interval=60,
+            hide=hide,
+            jitter=lambda: jitter,
+            observers=observers,
+            requests=requests,
+        )
 
     @asynccontextmanager
     async def publishing(self) -> AsyncIterator[SqlitePublisher]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from admin.actions.dead_letters import Choice, chosen
 from consumer.http.client import HttpWebhook
+from consumer.observer import ConsumerObserver
 from consumer.policy import Policy
 from consumer.scheduling.batch import Batching
 from consumer.scheduling.circuit_breaker import Breaker
@@ -51,6 +52,7 @@ def worker(
     probe_interval: float = 0.1,
     longest_probe_interval: float = 0.5,
     commit_interval: float = 0.05,
+    observers: Sequence[ConsumerObserver] = (),
 ) -> Worker:
     return Worker(
         webhook=HttpWebhook(url=url, headers={}, timeout=timeout, connect_timeout=1.0),
@@ -59,6 +61,7 @@ def worker(
         window=window,
         commit_interval=commit_interval,
         drain_timeout=drain_timeout,
+        observers=observers,
     )
 
 

@@ -23,6 +23,7 @@ from simulator.journal import Journal, JournalEntry
 from simulator.open_calls import OpenCalls
 from tests.stack.compose import BASE, IMAGE, CommandFailed, ComposeStack, build, docker, require_engine, stack
 from tests.support.journal import read_journal
+from tests.support.scrape import samples_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -76,6 +77,8 @@ class Story:
     deliveries: Sequence[JournalEntry]
     #: How many events had been delivered when consumer and producer were killed.
     delivered_at_the_kill: int
+    #: By service, status and body of each page that one of its containers serves, by path.
+    pages: dict[str, dict[str, tuple[int, str]]]
     #: By service, what the engine reports of each container; the killed consumer's among them.
     containers: dict[str, list[dict[str, Any]]]
 
@@ -106,6 +109,7 @@ def story(image: str, tmp_path_factory: pytest.TempPathFactory) -> Story:
             topic=json.loads(running("exec", "-T", "producer", "python", "-c", READ_TOPIC)),
             deliveries=journal(running, folder),
             delivered_at_the_kill=at_the_kill,
+            pages={service: pages(running, service) for service in ("producer", "consumer")},
             containers={service: running.inspect(service) for service in ("topics", "producer", "consumer")},
         )
 
@@ -165,10 +169,20 @@ def test_the_image_adds_at_most_100_mb_to_its_base(image: str) -> None:
 
 
 @pytest.mark.parametrize(("age", "verdict"), [("2 seconds ago", "healthy"), ("31 seconds ago", "unhealthy")])
-def test_health_is_the_age_of_the_health_file(image: str, age: str, verdict: str) -> None:
-    (check,) = json.loads(docker("image", "inspect", "--format", "{{json .Config.Healthcheck.Test}}", image))[1:]
-    script = f'touch -d "{age}" "$HEALTH_FILE"; {check} && echo healthy || echo unhealthy'
-    assert docker("run", "--rm", "--entrypoint", "sh", image, "-c", script).strip() == verdict
+def test_without_a_metrics_port_health_is_the_age_of_the_health_file(image: str, age: str, verdict: str) -> None:
+    *_, check = json.loads(docker("image", "inspect", "--format", "{{json .Config.Healthcheck.Test}}", image))
+    script = f'touch -d "{age}" "$HEALTH_FILE"; bash -c "$0" && echo healthy || echo unhealthy'
+    command = ("run", "--rm", "--env", "METRICS_PORT=", "--entrypoint", "sh", image, "-c", script, check)
+    assert docker(*command).strip() == verdict
+
+
+def test_each_container_serves_metrics_health_and_readiness(story: Story) -> None:
+    for service in ("producer", "consumer"):
+        assert story.pages[service]["/healthz"] == story.pages[service]["/readyz"] == (200, "ok\n")
+    delivered = {call.call.log_id for call in story.deliveries if call.delivered}
+    samples = samples_of(story.pages["consumer"]["/metrics"][1])
+    assert 0 < samples["auth0_webhooks_events_delivered_total"] <= len(delivered)
+    assert samples_of(story.pages["producer"]["/metrics"][1])["auth0_webhooks_leader"] == 1
 
 
 def test_the_demo_works_without_any_setting_and_keeps_to_topics_of_its_own(image: str) -> None:
@@ -197,6 +211,17 @@ def journal(running: ComposeStack, folder: Path) -> list[JournalEntry]:
     file = folder / "journal.jsonl"
     file.write_text(running("exec", "-T", "demo-receiver", "sh", "-c", "touch /tmp/journal.jsonl && cat /tmp/journal.jsonl"))
     return read_journal(file)
+
+
+def pages(running: ComposeStack, service: str) -> dict[str, tuple[int, str]]:
+    """Returns status and body of what one container of the service serves, asked from inside."""
+    found = {}
+    for path in ("/healthz", "/readyz", "/metrics"):
+        ask = f"u.urlopen('http://127.0.0.1:9464{path}')"
+        code = f"import urllib.request as u; r = {ask}; print(r.status, r.read().decode(), end='')"
+        status, _, body = running("exec", "-T", service, "python", "-c", code).partition(" ")
+        found[path] = int(status), body
+    return found
 
 
 def digest(body: bytes) -> str:

@@ -17,6 +17,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "kafka": ("shared/transport/kafka/",),
     "crc32c": ("shared/transport/kafka/",),
     "sqlite3": ("shared/transport/sqlite/file.py",),
+    "prometheus_client": ("admin/metrics.py",),
     "httpx": ("producer/auth0/",),
     "httptools": ("consumer/http/", "simulator/http.py"),
     "typer": ("admin/cli/",),
