@@ -57,7 +57,7 @@ async def test_counters_agree_to_the_event_with_what_a_nasty_receiver_saw(tmp_pa
     receiver.script.sometimes(0.6, *NASTY)
     await publish(log_in(tmp_path), [event(number, user=f"auth0|{number % 40}") for number in range(120)])
     metrics = ConsumerMetrics()
-    one = worker(receiver.url, how=policy(max_attempts=4, base=0.005, cap=0.02), timeout=0.5, observers=[metrics])
+    one = worker(receiver.url, how=policy(max_attempts=4, base=0.005, cap=0.02), timeout=2.5, observers=[metrics])
     monitoring, port = Monitoring([one], consumer=metrics, producer=None), free_port()
     async with running(one, log_in(tmp_path)), monitoring.serving("127.0.0.1", port):
         await until(lambda: one.counts.delivered + one.counts.dead == 120, within=60)
