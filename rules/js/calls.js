@@ -9,9 +9,13 @@ const dns = require('node:dns');
 const { Duplex } = require('node:stream');
 const { syncBuiltinESMExports } = require('node:module');
 const diagnostics = require('node:diagnostics_channel');
-const { current } = require('./context.js');
+const { current, outside } = require('./context.js');
+
+// Kept from before any rule runs: rules may replace it.
+const { setTimeout } = globalThis;
 
 const CALLS = 100; // recorded of one step
+const UNREAD = 250; // milliseconds until a response that its rule does not read is let go
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}';
 
 /** Returns the URL as text, its password masked. */
@@ -69,15 +73,32 @@ function track(request, protocol) {
   const absolute = /^[a-z]+:\/\//i.test(request.path); // to a proxy
   const auth = /^Basic /i.test(String(request.getHeader('authorization') || '')) && request.__auth ? `${request.__auth}@` : '';
   const url = absolute ? request.path : `${protocol}//${auth}${host}${request.path}`;
-  const call = exports.begin(current(), request.method, url);
+  const step = current();
+  const call = exports.begin(step, request.method, url);
   // `error` gets no listener of ours: a request without one is an uncaught exception, as everywhere.
   const emit = request.emit;
   request.emit = function (event, ...values) {
     if (event === 'response') call.record.status = values[0].statusCode;
     if (event === 'error') call.end(null, values[0]);
     if (event === 'close') call.end(null, call.record.status ? null : new Error('the connection ended'));
+    if (event === 'response' && step) letGo(step, values[0]);
     return emit.call(this, event, ...values);
   };
+}
+
+/**
+ * Reads a response to nowhere that is not read after its rule called back, as `http.get(url, () => callback())` leaves it: its
+ * connection would be open, and the chain wait for it, until the time is over.
+ */
+function letGo(step, response) {
+  const look = () => {
+    const read = response.readableFlowing !== null || response.listenerCount('readable') > 0;
+    if (read || response.destroyed) return;
+    if (step.outcome === null) later();
+    else response.resume();
+  };
+  const later = () => outside(() => setTimeout(look, UNREAD).unref());
+  later();
 }
 
 /** Returns the arguments of http.request with another agent. */
