@@ -44,9 +44,8 @@ def listen(
     """Receive events as your webhook would, and print them.
 
     One line for each event: the response, then time, level, type, name and user; `again` for one that got its 200 before. With
-    --secret it says whether the signature is valid, and responds as without it. The first calls of --fail-first get 503, the
-    others 200: with --status they get that code instead, the first ones if it means a failure, else the others. Stop it with
-    Ctrl-C.
+    --secret it says whether the signature is valid, and responds as without it. --fail-first 3 responds to the first 3 calls
+    with 503, then with 200; with --status 500 those 3 get 500, with --status 202 the later ones get 202. Stop it with Ctrl-C.
 
     Examples:
       auth0-webhooks listen
