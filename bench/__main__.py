@@ -2,6 +2,7 @@
 
 python -m bench [--rounds 3] [--seconds 4] [--backlog 200000]      about 15 minutes
 python -m bench --backlog 1000000                                  the large backlog
+python -m bench --rules                                            only what rules cost, into the results of before
 python -m bench --report                                           only write the report again
 """
 
@@ -21,7 +22,7 @@ from itertools import product
 from pathlib import Path
 from typing import Final
 
-from bench import scenarios
+from bench import rules, scenarios
 from bench.events import events
 from bench.logs import KafkaLog, SqliteLog, broker
 from bench.measure import Measurement, Span, client, consumer, wrk_call
@@ -44,11 +45,20 @@ def main() -> None:
     arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # else the processes that we started would outlive us
     command = " ".join(["python -m bench", *sys.argv[1:]])
-    if not arguments.report:
-        _measure(arguments, command).save(RESULTS)
+    if arguments.rules:
+        _measure_rules(Results.read(RESULTS), arguments.rounds).save(RESULTS)
+    elif not arguments.report:
+        _measure_rules(_measure(arguments, command), arguments.rounds).save(RESULTS)
     results = Results.read(RESULTS)
     (ROOT / "docs" / "benchmarks.md").write_text(markdown(results, results.command))
     (ROOT / "docs" / "benchmarks.svg").write_text(svg(results))
+
+
+def _measure_rules(results: Results, rounds: int) -> Results:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        results.rules = rules.measure(Path(name), rounds)
+    _print(f"rules: {results.rules}")
+    return results
 
 
 def _measure(arguments: argparse.Namespace, command: str) -> Results:
@@ -133,6 +143,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4.0, help="how long each measurement takes")
     parser.add_argument("--backlog", type=int, default=200_000, help="events that wait while the webhook is down")
     parser.add_argument("--visible", type=int, default=100, help="events whose time from Auth0 to the 200 is measured")
+    parser.add_argument("--rules", action="store_true", help="only measure what rules cost, into the results of before")
     parser.add_argument("--report", action="store_true", help="measure nothing, write the report from the last results")
     return parser.parse_args()
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from typing import Final
 
 from bench.results import Cell, ResultRow, Results
+from bench.rules import RuleFigures
 
 _CELLS: Final = [(latency, calls) for latency in (0.0, 0.02, 0.1) for calls in (5, 50)]
 _HOW: Final = """\
@@ -30,6 +31,21 @@ _KAFKA: Final = (
     ("aiohttp", 1, "aiohttp alone"),
 )
 _SQLITE: Final = (("sqlite", 1, "consumer on SQLite"),)
+_RULES: Final[Sequence[tuple[str, str, Callable[[RuleFigures], str]]]] = (
+    ("a trivial rule, one after the other: p50", "< 0.4 ms", lambda one: f"{one.trivial_p50:.2f} ms"),
+    ("the same: p99", "", lambda one: f"{one.trivial_p99:.2f} ms"),
+    ("the same, chains a second", "", lambda one: f"{one.trivial_rate:,.0f}"),
+    ("64 in flight, chains a second", "", lambda one: f"{one.pipelined_rate:,.0f}"),
+    ("64 in flight, chains a CPU second of both processes", "≥ 3,000", lambda one: f"{one.pipelined_cpu_rate:,.0f}"),
+    ("a chain of ten trivial rules, p50", "", lambda one: f"{one.ten_p50:.2f} ms"),
+    ("a rule with one HTTP call on a new connection, p50", "", lambda one: f"{one.http_p50:.1f} ms"),
+    ("the same, chains a second", "", lambda one: f"{one.http_rate:,.0f}"),
+    ("the same, 64 in flight", "", lambda one: f"{one.http_pipelined_rate:,.0f}"),
+    ("start of a runner to its first result, with its probe", "", lambda one: f"{one.spawn:.0f} ms"),
+    ("a killed process replaced, to the next result", "< 500 ms", lambda one: f"{one.respawn:.0f} ms"),
+    ("memory of the rule process, ready and at the end", "", lambda one: f"{one.memory_ready:.0f}, {one.memory_end:.0f} MB"),
+    ("load average of the machine", "", lambda one: f"{one.load:.1f}"),
+)
 _RULE: Final = "|---|---|---|---|---|---|---|---|---|"
 
 
@@ -60,6 +76,7 @@ def markdown(results: Results, command: str) -> str:
             "",
             *_hot(results),
             "",
+            *_rules(results.rules),
             "## How it is measured",
             "",
             _HOW,
@@ -136,6 +153,18 @@ def _line(results: Results, row: ResultRow, where: str, name: str, own: ResultRo
     ratio = f"{row.cpu / own.cpu:.1f}" if own else ""
     memory = f"{row.rss:.0f}" if row.rss else ""
     return f"| {where} | {name} | {row.rate:,.0f} | {share} | {cost} | {calls} | {ratio} | {1e6 / row.cpu:,.0f} | {memory} |"
+
+
+def _rules(figures: Sequence[RuleFigures]) -> Iterator[str]:
+    if not figures:
+        return
+    yield "## Rules"
+    yield ""
+    yield "| what | aim |" + "".join(f" Node.js {one.node.removeprefix('v')} |" for one in figures)
+    yield "|---|---|" + "---|" * len(figures)
+    for what, aim, shown in _RULES:
+        yield f"| {what} | {aim} |" + "".join(f" {shown(one)} |" for one in figures)
+    yield ""
 
 
 def _hot(results: Results) -> Iterator[str]:

@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any, NamedTuple, Self
 
 from bench.measure import Measurement
+from bench.rules import RuleFigures
 from bench.scenarios import Backlog, Delays
 
 
@@ -63,6 +64,7 @@ class Results:
     backlogs: dict[str, Backlog] = field(default_factory=dict)
     idle: dict[str, float] = field(default_factory=dict)
     visible: dict[str, Delays] = field(default_factory=dict)
+    rules: list[RuleFigures] = field(default_factory=list)
 
     @property
     def unit(self) -> float | None:
@@ -82,6 +84,7 @@ class Results:
         fields["hot"] = [tuple(one) for one in fields["hot"]]
         fields["backlogs"] = {name: Backlog(**one) for name, one in fields["backlogs"].items()}
         fields["visible"] = {name: Delays(**one) for name, one in fields["visible"].items()}
+        fields["rules"] = [RuleFigures(**one) for one in fields.get("rules", [])]
         return cls(**fields)
 
 

@@ -39,7 +39,10 @@ exports.begin = function begin(step, method, url) {
   const end = (status, error) => {
     if (status) record.status = status;
     if (error && !record.status && !record.error) record.error = String(error.message || error).slice(0, 300);
-    if (open) step.requests -= 1;
+    if (open) {
+      step.requests -= 1;
+      step.chain.stirred();
+    }
     open = false;
   };
   return { record, end };
@@ -170,8 +173,10 @@ function countBodies() {
   const steps = new WeakMap();
   const ended = ({ request }) => {
     const step = steps.get(request);
-    if (step) step.requests -= 1;
+    if (!step) return;
     steps.delete(request);
+    step.requests -= 1;
+    step.chain.stirred();
   };
   diagnostics.subscribe('undici:request:create', ({ request }) => {
     const step = current();

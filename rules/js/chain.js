@@ -63,6 +63,7 @@ class Chain {
     this.noted = 0; // the rule that the parent takes for the running one
     this.timeout = message.timeout;
     this.timer = null;
+    this.lookTimer = null;
   }
 
   start() {
@@ -147,10 +148,20 @@ class Chain {
     else outside(() => setImmediate(() => this.look()));
   }
 
+  /** Something that was under way is not any more. What was unref'ed tells nothing: it is looked at again and again. */
+  stirred() {
+    if (this.outcome !== null && !this.done) outside(() => setImmediate(() => this.look()));
+  }
+
   look() {
     if (this.done) return;
-    if (this.steps.some(busy)) outside(() => setTimeout(() => this.look(), LOOK_EVERY));
-    else this.settle();
+    if (!this.steps.some(busy)) this.settle();
+    else if (!this.lookTimer) {
+      this.lookTimer = outside(() => setTimeout(() => {
+        this.lookTimer = null;
+        this.look();
+      }, LOOK_EVERY));
+    }
   }
 
   /** The time is over. */

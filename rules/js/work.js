@@ -36,6 +36,7 @@ exports.watch = function watch(onTurn) {
       if (!step) return;
       owners.delete(id);
       step.resources.delete(id);
+      step.chain.stirred();
     },
   }).enable();
 };
