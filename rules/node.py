@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,12 +14,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from rules.process import ProcessCommand
+from rules.process import ADDRESS_SPACE_LIMIT, ProcessCommand
 from shared.errors import EnvironmentUnusable
 from shared.masking import excerpt
 
 LEAST: Final = (20, 19)
 SCRIPTS: Final = Path(__file__).parent / "js"
+#: By preference in reverse order: the first ones had it as an experiment.
+_PERMISSIONS: Final = frozenset({"--permission", "--experimental-permission"})
 _HEAP: Final = "--max-old-space-size=128"  # MB: a leak ends in half a second instead of at the machine's limit
 _ASK: Final = "process.stdout.write(JSON.stringify([process.version, [...process.allowedNodeEnvironmentFlags]]))"
 _ASK_TIMEOUT: Final = 30.0  # seconds
@@ -44,10 +47,16 @@ class Node:
         """Returns how a rule process is started. `modules`: the folder that it may read besides our scripts."""
         arguments = [str(self.path), *self._arguments(modules), str(SCRIPTS / "runner.js")]
         passed = {name: environ[name] for name in ENVIRONMENT if name in environ}
-        return ProcessCommand(arguments=arguments, environ=passed, folder=SCRIPTS)
+        return ProcessCommand(arguments=arguments, environ=passed, folder=SCRIPTS, unlimited=tuple(self._unlimited()))
+
+    def _unlimited(self) -> Iterator[str]:
+        if ADDRESS_SPACE_LIMIT is None:
+            yield f"{sys.platform} does not limit the address space: the buffers of a rule may take all memory of this machine"
+        if not _PERMISSIONS & self.flags:
+            yield f"Node.js {self.version} has no permission model: rules may read files and start programs"
 
     def _arguments(self, modules: Path | None) -> Iterator[str]:
-        permission = next((flag for flag in ("--permission", "--experimental-permission") if flag in self.flags), None)
+        permission = next(iter(sorted(_PERMISSIONS & self.flags, reverse=True)), None)
         if permission:
             yield permission
             # Resolved: Node.js compares the real path with these.

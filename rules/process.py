@@ -27,6 +27,7 @@ from shared.masking import excerpt
 #: What a rule may map, in bytes. Buffers are outside of V8's heap; 1 GiB is too little for Node.js 24 to start.
 ADDRESS_SPACE: Final = 2 * 1024**3
 _LINUX: Final = sys.platform == "linux"
+ADDRESS_SPACE_LIMIT: Final = ADDRESS_SPACE if _LINUX else None
 #: glibc reserves 128 MB for each thread that allocates. Near the limit it tries that again at every allocation of a thread: a
 #: `pbkdf2` of Node.js 20 took forty times as long.
 _ALLOCATOR: Final = {"MALLOC_ARENA_MAX": "1"}
@@ -45,7 +46,9 @@ class ProcessCommand:
     environ: Mapping[str, str]
     folder: Path
     #: In bytes; None where the platform does not limit it.
-    address_space: int | None = ADDRESS_SPACE if _LINUX else None
+    address_space: int | None = ADDRESS_SPACE_LIMIT
+    #: What this interpreter or platform does not limit, a line each.
+    unlimited: Sequence[str] = ()
     #: Seconds between two looks of a watchdog; None: the kernel ends it with its parent.
     watchdog: float | None = None if _LINUX else _WATCHDOG_EVERY
 

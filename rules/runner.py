@@ -78,6 +78,8 @@ class RuleRunner:
             dry_run=self._dry_run,
             host=self._host,
         )
+        for line in self._command.unlimited:
+            log.warning("a seat belt of rules is missing", reason=line)
         self._names = frozenset(rule.name for rule in rules.rules)
         self._pool, self._quarantine = SessionPool(setup, self._processes), Quarantine(setup)
         return await self._pool.start()

@@ -193,6 +193,12 @@ def test_flags_go_by_what_the_interpreter_knows(tmp_path: Path) -> None:
     assert not [argument for argument in new.command(None).arguments if "wasm" in argument]
 
 
+def test_a_seat_belt_that_is_missing_is_named() -> None:
+    plain = Node(path=Path("/node"), version="v20.19.0", flags=frozenset())
+    assert "Node.js v20.19.0 has no permission model: rules may read files and start programs" in plain.command(None).unlimited
+    assert len(plain.command(None).unlimited) == (1 if sys.platform == "linux" else 2)
+
+
 @pytest.mark.parametrize(
     ("code", "words"), [(3, "it exited with 3"), (-9, "it was ended by SIGKILL"), (-77, "it was ended by signal 77")]
 )
