@@ -46,7 +46,8 @@ exports.busy = function busy(step) {
   if (step.requests > 0) return true;
   for (const { resource, request } of step.resources.values()) {
     if (resource._destroyed === true || (request && !(resource.oncomplete || resource.ondone))) continue;
-    if (typeof resource.hasRef !== 'function' || resource.hasRef()) return true;
+    const handle = resource.handle || resource; // a kept socket that is used again is a `ReusedHandle` around it
+    if (typeof handle.hasRef !== 'function' || handle.hasRef()) return true;
   }
   return false;
 };

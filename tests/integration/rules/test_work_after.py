@@ -73,6 +73,20 @@ async def test_work_after_the_callback_is_waited_for(start: StartRunner, server:
     assert [kind for name, kind in zip(sources, KINDS, strict=True) if name not in done] == []
 
 
+async def test_a_request_on_a_socket_that_another_chain_opened_is_waited_for(start: StartRunner, server: SlowServer) -> None:
+    body = f"""
+        const http = require('http');
+        global.agent = global.agent || new http.Agent({{ keepAlive: true, maxSockets: 1 }});
+        callback();
+        http.get('{server.url}/' + user.user_id, {{ agent: global.agent }}, (response) => response.resume());
+    """
+    runner = await start({"kept": rule(body)}, timeout=600.0)
+    for n in range(3):
+        await runner.run(["kept"], {"user_id": str(n)}, CONTEXT, event=str(n))
+        assert server.served[-1] == f"GET /{n}"
+    assert len(server.connections) == 1
+
+
 async def test_work_without_end_is_left_when_the_time_is_over(start: StartRunner) -> None:
     runner = await start({"timer": rule("callback(null, user, context); setInterval(() => {}, 10)")}, timeout=0.3)
     run = await runner.run(["timer"], USER, CONTEXT, event="1")
