@@ -29,15 +29,22 @@ LOG: Final = VENV / "install.log"
 #: What is installed, and about how long that takes.
 EXTRAS: Final = {"demo": (".", "15 s"), "dev": (".[dev,speed]", "a minute")}
 #: Parts of what pip and uv print where the package index does not respond.
-NO_NETWORK: Final = ("Failed to establish", "timed out", "ProxyError", "SSLError", "Failed to fetch", "error sending request")
+NO_NETWORK: Final = (
+    "Failed to establish",
+    "timed out",
+    "ProxyError",
+    "SSLError",
+    "Failed to fetch",
+    "error sending request",
+)
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Failed(Exception):
+class InstallFailed(Exception):
     """Its text says what is wrong and what to do."""
 
 
-class Stopped(BaseException):
+class InstallStopped(BaseException):
     """By the signal of that number."""
 
     doing = "before it began"
@@ -53,11 +60,11 @@ def main(extras: str, *command: str) -> None:
                 print(f"Ready after {time.monotonic() - began:.0f} s.", flush=True)
         if command:
             _become(*command)
-    except Stopped as stop:
+    except InstallStopped as stop:
         print(f"\nStopped after {time.monotonic() - began:.0f} s {stop.doing}.\nThe next run starts again.")
         # make was stopped by the same Ctrl-C; where it was not, only 0 keeps it from calling this an error.
         sys.exit(0 if command else 128 + int(stop.args[0]))
-    except Failed as error:
+    except InstallFailed as error:
         sys.exit(str(error))
     except BrokenPipeError:
         os._exit(1)
@@ -116,7 +123,7 @@ def _step(doing: str) -> Iterator[None]:
     print(doing, end="", flush=True)
     try:
         yield
-    except Stopped as stop:
+    except InstallStopped as stop:
         stop.doing = f"while {doing[0].lower()}{doing[1:].partition(' (')[0]}"
         if UNFINISHED.exists() or not PYTHON.exists():
             shutil.rmtree(VENV, ignore_errors=True)
@@ -126,7 +133,7 @@ def _step(doing: str) -> Iterator[None]:
 
 
 def _run(lock: int, *command: str | Path) -> None:
-    """Waits for its end. Raises `Failed`. The lock is held until it ends, also if this process is killed."""
+    """Waits for its end. Raises `InstallFailed`. The lock is held until it ends, also if this process is killed."""
     _block(signal.SIG_BLOCK)  # a stop inside of Popen would leave a child behind that is not known yet
     child = subprocess.Popen(
         command,
@@ -145,7 +152,7 @@ def _run(lock: int, *command: str | Path) -> None:
         raise
     if child.returncode:
         LOG.write_bytes(output)
-        raise Failed(_explained(output.decode(errors="replace")))
+        raise InstallFailed(_explained(output.decode(errors="replace")))
 
 
 def _take_signals() -> None:
@@ -212,7 +219,7 @@ def _on_signals(handler: object) -> None:
 
 def _stop(number: int, _frame: object) -> None:
     _on_signals(signal.SIG_IGN)
-    raise Stopped(number)
+    raise InstallStopped(number)
 
 
 if __name__ == "__main__":

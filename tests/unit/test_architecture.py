@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("shared", "producer", "consumer", "rules", "simulator", "admin")
-TREE = (*PRODUCT, "tests", "bench")
+TREE = (*PRODUCT, "tools", "tests", "bench")
 ADAPTERS = ("shared.transport.kafka", "shared.transport.sqlite")
 #: Library → the files or folders that may import it.
 DOORS: dict[str, tuple[str, ...]] = {
@@ -78,6 +79,11 @@ def test_imports_form_a_star_shared_in_its_middle_and_admin_around_it(package: s
 
 def test_the_product_runs_without_tests_and_benchmarks() -> None:
     assert _importing(_files(*PRODUCT), "tests", "bench") == []
+
+
+def test_what_installs_needs_nothing_installed() -> None:
+    used = {name.partition(".")[0] for file in _files("tools") for name in _imports(file)}
+    assert used - sys.stdlib_module_names == set()
 
 
 def test_the_product_has_no_module_that_only_tests_use() -> None:
