@@ -41,15 +41,15 @@ def install(folder: Path, wanted: Mapping[Module, str]) -> InstallReport:
     if not wanted and not folder.exists():
         return InstallReport(installed=(), present=(), not_served={})
     try:
-        with _alone(folder):
-            return _install(folder, wanted)
+        with _alone(folder) as lock:
+            return _install(folder, wanted, lock)
     except OSError as error:
         raise EnvironmentUnusable(
             f"{error.filename or folder}: {error.strerror}; RULES_MODULES must be a folder to write to"
         ) from None
 
 
-def _install(folder: Path, wanted: Mapping[Module, str]) -> InstallReport:
+def _install(folder: Path, wanted: Mapping[Module, str], lock: int) -> InstallReport:
     before = InstalledModules(folder)
     if before.unfinished:
         shutil.rmtree(folder / "node_modules", ignore_errors=True)
@@ -57,7 +57,7 @@ def _install(folder: Path, wanted: Mapping[Module, str]) -> InstallReport:
     present = [module for module in wanted if module not in to_do]
     if not to_do and not before.unfinished:
         return InstallReport(installed=(), present=present, not_served={})
-    not_served = _Installation(folder, before.project or {}).run({module: wanted[module] for module in to_do})
+    not_served = _Installation(folder, before.project or {}, lock).run({module: wanted[module] for module in to_do})
     installed = [module for module in to_do if module not in not_served]
     return InstallReport(installed=installed, present=present, not_served=not_served)
 
@@ -65,8 +65,9 @@ def _install(folder: Path, wanted: Mapping[Module, str]) -> InstallReport:
 class _Installation:
     """One run, over as many calls of npm as it takes."""
 
-    def __init__(self, folder: Path, project: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, project: Mapping[str, Any], lock: int) -> None:
         self._folder = folder
+        self._lock = lock
         self._npm = find_npm()
         self._project = project
         dependencies = project.get("dependencies")
@@ -97,7 +98,7 @@ class _Installation:
         added = {module.directory: _dependency(module, version) for module, version in modules.items()}
         self._write({**self._dependencies, **added})
         try:
-            self._npm.install(self._folder)
+            self._npm.install(self._folder, self._lock)
         except NotServed as error:
             self._write(self._dependencies)
             return error
@@ -137,8 +138,9 @@ def _replace(path: Path, content: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path) -> Iterator[int]:
+    """Waits until no other process installs into the folder. Yields the descriptor that keeps others out."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield file.fileno()

@@ -51,19 +51,21 @@ class Npm:
     def __init__(self, command: Sequence[str]) -> None:
         self._command = tuple(command)
 
-    def install(self, folder: Path) -> None:
+    def install(self, folder: Path, lock: int) -> None:
         """Bring `node_modules` and the lock of a folder in line with its `package.json`.
 
+        `lock`: a descriptor that npm gets too. It holds the folder until npm has ended, also if this process is killed before.
         Raises `NotServed`, and `EnvironmentUnusable` for everything else that npm reports.
         """
         try:
             result = subprocess.run(  # noqa: S603  npm, found on PATH or beside the interpreter
-                [*self._command, *_INSTALL],
+                [*self._command, *_INSTALL, *_cache(os.environ, folder)],
                 cwd=folder,
                 env=_environment(os.environ),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=_TIMEOUT,
+                pass_fds=(lock,),
                 check=False,
             )
         except subprocess.TimeoutExpired:
@@ -88,6 +90,22 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
     """All that is npm's to know: proxies, its own settings, the home folder with `.npmrc`; but none of our settings."""
     ours = our_names()
     return {name: value for name, value in environ.items() if name not in ours}
+
+
+def _cache(environ: Mapping[str, str], folder: Path) -> Sequence[str]:
+    """Returns the option for a cache in the folder where npm's own cannot be written: it would fail, or never end."""
+    home = environ.get("HOME")
+    if not home or any(name.lower() == "npm_config_cache" for name in environ):
+        return ()
+    place = Path(home) / ".npm"
+    try:
+        if not place.exists():
+            place.mkdir()
+            place.rmdir()
+        writable = not place.exists() or os.access(place, os.W_OK)
+    except OSError:
+        writable = False
+    return () if writable else (f"--cache={folder / '.npm'}",)
 
 
 def _failure(stdout: bytes, stderr: bytes, code: int) -> Exception:

@@ -221,6 +221,32 @@ def test_an_installation_that_was_killed_is_repaired_by_the_next(folder: Folder,
     assert folder.require("lodash", "uuid", "q") == {"lodash": "lodash 4.17.21", "uuid": "uuid 3.4.0", "q": "q 1.5.1"}
 
 
+def test_an_installation_waits_for_an_npm_that_outlived_its_own(folder: Folder, registry: NpmRegistry) -> None:
+    """SIGTERM ends the command at once, and npm goes on: two of them in one folder would take it apart."""
+    folder.rule("one", "uuid")
+    registry.open.clear()
+    process = folder.start()
+    assert registry.asked_for_tarball.wait(60)
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode == 128 + signal.SIGTERM
+    second = folder.start("--json")
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(2)
+    registry.open.set()
+    output, _ = second.communicate(timeout=60)
+    assert [row["module"] for row in json.loads(output)["installed"]] == ["uuid"]
+    assert folder.require("uuid") == {"uuid": "uuid 3.4.0"}
+
+
+@pytest.mark.skipif(not Path("/proc/1").exists(), reason="needs /proc")
+def test_a_home_that_cannot_be_written_does_no_harm(folder: Folder) -> None:
+    """npm makes its cache there, and in /proc/1 it never ended."""
+    folder.rule("one", "uuid")
+    folder.environ["HOME"] = "/proc/1"
+    assert "1 installed" in folder.install()
+
+
 def test_a_registry_that_cannot_be_reached_takes_nothing_away(folder: Folder) -> None:
     folder.rule("one", "lodash")
     folder.report()
