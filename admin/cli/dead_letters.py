@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from admin.cli.help import Commands
-from admin.cli.options import COUNT, LOG_ID, TIME, TYPE, Value, argument, option, rate, words
+from admin.cli.options import COUNT, DEAD_LETTER, TIME, TYPE, Value, argument, option, rate, words
 from admin.cli.output import say, show_body, show_json, show_table
 from admin.cli.usage import quoted
 
@@ -33,7 +33,7 @@ Types = Annotated[list[str] | None, option("--type", _ANY_TYPE, "Only events of 
 Since = Annotated[datetime | None, option("--since", TIME, "Only those set aside since: 2026-07-31, 2026-07-31T18:30 (UTC), 2h.")]
 Until = Annotated[datetime | None, option("--until", TIME, "Only those set aside before.")]
 Reason = Annotated[str, option("--reason", words("WORDS"), "Only those whose reason contains this.")]
-Ids = Annotated[list[str] | None, argument(LOG_ID, "Log ids, or their beginnings; none: all that the options match.")]
+Ids = Annotated[list[str] | None, argument(DEAD_LETTER, "Log ids, or their beginnings; none: all that the options match.")]
 Everything = Annotated[bool, typer.Option("--all", help="Every dead letter, where nothing else says which.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -66,7 +66,7 @@ def list_dead_letters(
 
 @commands.command()
 def show(
-    log_id: Annotated[str, argument(LOG_ID, "Its log id, or the beginning of it.")],
+    log_id: Annotated[str, argument(DEAD_LETTER, "Its log id, or the beginning of it.")],
     event: Annotated[bool, typer.Option("--event", help="Print only its event, indented.")] = False,
 ) -> None:
     """Show one dead letter with its event, as JSON.

@@ -52,7 +52,7 @@ def explain(
         for one in found:
             say(_line(one))
         if len(found) > 1:
-            say(f"\n{sum(one.passes for one in found)} of {len(found)} entries are delivered")
+            say(f"\n{sum(one.passes for one in found)} of {len(found)} entries pass")
 
 
 def _is_log_id(entry: str) -> bool:
@@ -112,6 +112,6 @@ def _from_auth0(log_id: str) -> tuple[Sequence[Event], Selection]:
 
 
 def _line(one: Explanation) -> str:
-    what = "delivered" if one.passes else "filtered out"
+    what = "passes" if one.passes else "filtered out"
     setting = f" ({one.setting})" if one.setting else ""
     return f"{one.log_id}  {visible(one.type) or '-'}  {what}{setting}: {one.why}"

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import typer
 
+from admin.cli.completion import dead_letter_ids
 from admin.cli.usage import quoted
 from shared.parsers import InvalidValue, Parser, choice, fraction, parser, per_second, seconds, whole
 from shared.start_from import StartFrom
@@ -166,6 +167,7 @@ SHARE: Final = Value("SHARE", fraction(0, 1))
 PORT: Final = number("PORT", 0, 65535)
 FILE: Final = Value("FILE", _file)
 LOG_ID: Final = words("LOG_ID")
+DEAD_LETTER: Final = Value("LOG_ID", LOG_ID.parser, dead_letter_ids)
 POSITION: Final = Value("POSITION", _position)
 TIME: Final = Value("TIME", _moment)
 TYPE: Final = Value("TYPE", _code, _codes)

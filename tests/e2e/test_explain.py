@@ -31,8 +31,8 @@ def test_a_file_is_explained_entry_by_entry_and_needs_no_credentials(stack: Stac
     bare = {"AUTH0_DOMAIN": "", "AUTH0_CLIENT_ID": "", "AUTH0_CLIENT_SECRET": "", "WEBHOOK_URL": "", "SQLITE_PATH": ""}
     text = _ends(stack.start("explain", "entries.json", **bare))
     assert "9001  sapi  filtered out (LOG_TYPES): sapi is an event of the Management API" in text
-    assert "9002  s  delivered: " in text
-    assert "1 of 2 entries are delivered" in text
+    assert "9002  s  passes: " in text
+    assert "1 of 2 entries pass" in text
     found: Any = json.loads(_ends(stack.start("explain", "entries.json", "--json", LOG_LEVEL="4", **bare)))
     validate(found, EXPLANATIONS)
     assert [(one["passes"], one["setting"]) for one in found] == [(False, "LOG_TYPES"), (False, "LOG_LEVEL")]
@@ -40,7 +40,7 @@ def test_a_file_is_explained_entry_by_entry_and_needs_no_credentials(stack: Stac
 
 def test_an_entry_is_asked_from_auth0_by_its_id(stack: Stack) -> None:
     text = _ends(stack.start("explain", KNOWN, LOG_TYPES="f,s"))
-    assert f"{KNOWN}  s  delivered (LOG_TYPES): LOG_TYPES names s" in text
+    assert f"{KNOWN}  s  passes (LOG_TYPES): LOG_TYPES names s" in text
     assert not list(stack.folder.glob("*.db"))
 
 
