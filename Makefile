@@ -22,7 +22,7 @@ demo: ## the whole path on this machine, without an account; 15 s, the first tim
 $(DEV): pyproject.toml
 	@$(INSTALL) dev
 
-check: ## all that must pass before a change lands, about an hour
+check: ## all that must pass before a change lands: lint and all kinds of tests; takes long
 	$(MAKE) lint
 	$(MAKE) test
 	$(MAKE) faults
