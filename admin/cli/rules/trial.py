@@ -47,8 +47,9 @@ def try_rules(
 ) -> None:
     """Run rules on one login, and show what they did.
 
-    Nothing is delivered or stored, but without --dry-run the rules do call what they call. Exit code 0 means that they ran,
-    whatever came of it, also where they denied or failed; --expect makes that an error.
+    Nothing is delivered or stored, but without --dry-run the rules do call what they call, and Auth0 is asked for what
+    they need if AUTH0_DOMAIN, AUTH0_CLIENT_ID and AUTH0_CLIENT_SECRET are set. Exit code 0 means that they ran, whatever
+    came of it, also where they denied or failed; --expect makes that an error.
 
     Examples:
       auth0-webhooks rules test rules/mixpanel.js --dry-run

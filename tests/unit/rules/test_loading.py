@@ -304,3 +304,15 @@ def test_any_bytes_are_a_configuration_or_are_refused(tmp_path: Path) -> None:
         except FileUnusable as error:
             said = {str(error): ""}
         assert all(isinstance(value, str) for value in said.values())
+
+
+_BYTES = st.binary(max_size=60) | st.text(alphabet="rules:-{}[]ab,\"'\n \t#&*!1.", max_size=60).map(str.encode)
+
+
+@given(st.dictionaries(st.sampled_from(["a.js", "a.json", "b.js", "b.json", "b.ts", "rules.yaml"]), _BYTES, min_size=1))
+def test_a_folder_of_any_files_is_read_or_refused_with_lines_that_name_a_file(files: dict[str, bytes]) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, content in files.items():
+            (folder / file).write_bytes(content)
+        assert all(problem.startswith(("a.", "b.", "rules.yaml")) or "holds no rule" in problem for problem in _problems(folder))
