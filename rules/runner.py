@@ -18,7 +18,7 @@ from rules.outcome import ChainRun, RuleOutcome, Step
 from rules.pool import Quarantine, SessionPool
 from rules.process import ProcessCommand
 from rules.rule import Rule, RuleSet
-from rules.session import Job, Loss, ProcessLost, SessionSetup, UncompiledRule
+from rules.session import Job, LoginUnsendable, Loss, ProcessLost, SessionSetup, UncompiledRule
 from rules.strikes import Strikes
 from shared.errors import EnvironmentUnusable
 from shared.logging import get_logger
@@ -107,10 +107,7 @@ class RuleRunner:
             event=event,
             timeout=self._timeout if timeout is None else timeout,
         )
-        try:
-            run = await self._run(job)
-        except EnvironmentUnusable as error:
-            run = _failed(job, 0, RuleOutcome.CRASHED, str(error))
+        run = await self._outcome(job) if job.chain else ChainRun(outcome=RuleOutcome.KEPT, user=user, context=context, steps=())
         return _with_switched_off(run, chain, off) if off else run
 
     async def close(self) -> None:
@@ -119,6 +116,14 @@ class RuleRunner:
             if part is not None:
                 await part.close()
         await self._host.close()
+
+    async def _outcome(self, job: Job) -> ChainRun:
+        try:
+            return await self._run(job)
+        except EnvironmentUnusable as error:
+            return _failed(job, 0, RuleOutcome.CRASHED, str(error))
+        except LoginUnsendable as error:
+            return _failed(job, 0, RuleOutcome.FAILED, str(error))
 
     async def _run(self, job: Job) -> ChainRun:
         if self._pool is None or self._quarantine is None:

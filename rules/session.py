@@ -64,6 +64,10 @@ class Loss(Enum):
     DIED = auto()
 
 
+class LoginUnsendable(Exception):
+    """`user` or `context` cannot be said in JSON."""
+
+
 class ProcessLost(Exception):
     """The process is gone and the chain's result with it. `certain`: only this chain can be the reason."""
 
@@ -174,7 +178,7 @@ class RuleSession:
             raise EnvironmentUnusable(f"rules cannot run here, under the limits of a rule process: {'; '.join(problems)}")
 
     async def run(self, job: Job) -> ChainRun:
-        """Returns what came of it, at the latest `GRACE` after its time is over. Raises `ProcessLost`."""
+        """Returns what came of it, at the latest `GRACE` after its time is over. Raises `ProcessLost` and `LoginUnsendable`."""
         await self._renew_token()
         loop = asyncio.get_running_loop()
         number, under_way = next(self._numbers), _UnderWay(job=job, result=loop.create_future(), until=loop.time() + job.timeout)
@@ -185,7 +189,7 @@ class RuleSession:
             loop.call_later(job.timeout + GRACE, self._kill),
         ]
         try:
-            self._send(_run_message(number, job))
+            self._send_run(number, job)
             self._keep_watching()
             return await under_way.result
         finally:
@@ -212,6 +216,21 @@ class RuleSession:
         if self._process is None or self.lost:
             raise ProcessLost(Loss.DIED, "the process was gone before", began=False)
         self._process.send(message)
+
+    def _send_run(self, number: int, job: Job) -> None:
+        milliseconds = round(job.timeout * 1000)
+        message = {
+            "is": "run",
+            "id": number,
+            "chain": job.chain,
+            "user": job.user,
+            "context": job.context,
+            "timeout": milliseconds,
+        }
+        try:
+            self._send(message)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise LoginUnsendable(f"user and context are no JSON: {excerpt(str(error), 200)}") from None
 
     def _keep_watching(self) -> None:
         if self._watching is None or self._watching.done():
@@ -309,11 +328,6 @@ class RuleSession:
             answer["error"] = {"message": str(error), "status": error.status}
         if not self.lost:
             self._send(answer)
-
-
-def _run_message(number: int, job: Job) -> dict[str, Any]:
-    milliseconds = round(job.timeout * 1000)
-    return {"is": "run", "id": number, "chain": job.chain, "user": job.user, "context": job.context, "timeout": milliseconds}
 
 
 def _resolve(future: asyncio.Future[T], value: T) -> None:

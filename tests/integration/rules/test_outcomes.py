@@ -97,6 +97,39 @@ async def test_an_error_stops_the_chain(start: StartRunner) -> None:
     assert run.denied == ("deny", "no")
 
 
+async def test_a_login_that_is_no_json_fails_and_odd_ones_cross(start: StartRunner) -> None:
+    runner = await start({"keep": KEEP})
+    deep: dict[str, object] = {}
+    for _ in range(5000):
+        deep = {"a": deep}
+    for bad in ({"n": float("nan")}, {"d": object()}, deep):
+        run = await runner.run(["keep"], bad, CONTEXT, event="1")
+        assert (run.outcome, run.user) == (FAILED, bad)
+        assert (run.steps[0].error or "").startswith("user and context are no JSON: ")
+    odd: dict[str, object] = {"half": "\ud83d", "none": None, "list": [{}], "é": "\0", "__proto__": 1, "long": "x" * 200_000}
+    run = await runner.run(["keep"], odd, CONTEXT, event="1")
+    assert (run.outcome, run.user) == (KEPT, odd)
+
+
+async def test_a_chain_of_no_rule_is_kept(start: StartRunner) -> None:
+    runner = await start({"keep": KEEP})
+    run = await runner.run([], USER, CONTEXT, event="1")
+    assert (run.outcome, run.steps, run.user) == (KEPT, (), USER)
+    with pytest.raises(ValueError, match="not loaded: other"):
+        await runner.run(["other"], USER, CONTEXT, event="1")
+
+
+async def test_a_run_that_is_cancelled_disturbs_no_other(start: StartRunner) -> None:
+    runner = await start({"slow": rule("setTimeout(callback, 200)"), "keep": KEEP})
+    cancelled = asyncio.create_task(runner.run(["slow"], USER, CONTEXT, event="1"))
+    other = asyncio.create_task(runner.run(["slow"], USER, CONTEXT, event="2"))
+    await asyncio.sleep(0.05)
+    cancelled.cancel()
+    assert (await other).outcome is KEPT
+    assert cancelled.cancelled()
+    assert (await runner.run(["keep"], USER, CONTEXT, event="3")).outcome is KEPT
+
+
 async def test_what_a_rule_changes_the_next_one_gets(start: StartRunner) -> None:
     runner = await start(
         {
