@@ -93,7 +93,7 @@ def check_rule(
     context = list(_empty_context(found))
     problems = [
         *filter(None, [compiles]),
-        *_module_problems(modules, manifest),
+        *_module_problems(modules, manifest, unfinished=installed.unfinished),
         *(_finding(use, _missing_key(use.name)) for use in missing),
         *(_finding(use, f"auth0.{use.name} is not offered: use require('auth0@2') with auth0.accessToken") for use in methods),
         *(_finding(use, f"{use.name}, {why}") for use in found.free_names if (why := manifest.not_offered.get(use.name))),
@@ -135,11 +135,17 @@ def _because(read: ContextRead) -> str:
     return f" ({read.source})" if read.source else ""
 
 
-def _module_problems(modules: Sequence[tuple[NeededModule, ModuleState]], manifest: ModuleManifest) -> Iterator[Finding]:
+def _module_problems(
+    modules: Sequence[tuple[NeededModule, ModuleState]], manifest: ModuleManifest, *, unfinished: bool
+) -> Iterator[Finding]:
     for one, where in modules:
         name = f"{one.global_name} ({one.specifier})" if one.global_name else f"require('{one.specifier}')"
         if where is ModuleState.NOT_INSTALLED:
             yield Finding(text=f"{name} is not installed: run `auth0-webhooks rules install`", line=one.line)
+        elif where is ModuleState.INSTALLED and unfinished:
+            yield Finding(
+                text=f"{name} may be half installed: run `auth0-webhooks rules install` again, it was killed", line=one.line
+            )
         elif where is ModuleState.UNKNOWN:
             yield Finding(text=f"{name} {why_unknown(one, manifest)}", line=one.line)
 

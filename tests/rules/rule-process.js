@@ -1,6 +1,7 @@
 'use strict';
 // A rule process, started from Node.js: the same runner, flags and frames as the product's. One rule, one run at a time or many.
 
+const fs = require('node:fs');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
 const carrier = require('./carrier.js');
@@ -15,7 +16,8 @@ const idle = new Set();
 function flags(modules) {
   const known = process.allowedNodeEnvironmentFlags;
   const permission = ['--permission', '--experimental-permission'].find((flag) => known.has(flag));
-  const read = [SCRIPTS, modules].filter(Boolean).map((folder) => `--allow-fs-read=${folder}`);
+  const there = [SCRIPTS, modules].filter((folder) => fs.existsSync(folder)).map((folder) => fs.realpathSync(folder));
+  const read = there.map((folder) => `--allow-fs-read=${folder}`); // the real path is what Node.js compares
   const net = known.has('--allow-net') ? ['--allow-net'] : [];
   return [...(permission ? [permission, ...read, ...net] : []), '--max-old-space-size=128', '--no-warnings'];
 }

@@ -64,6 +64,12 @@ def test_a_module_is_where_a_rule_process_would_find_it(modules: Path, specifier
     assert bool(found.problems) == (state in (ModuleState.NOT_INSTALLED, ModuleState.UNKNOWN))
 
 
+def test_a_module_of_an_installation_that_was_killed_is_a_problem(modules: Path) -> None:
+    (modules / ".unfinished").touch()
+    (problem,) = _check("require('lodash');", modules).problems
+    assert "may be half installed" in problem.text
+
+
 def test_a_global_name_of_the_sandbox_is_a_module_unless_the_rule_declares_it() -> None:
     assert _texts(_check("\njwt.sign({});").problems) == [
         "3: jwt (jsonwebtoken@5.7.0) is not installed: run `auth0-webhooks rules install`"
