@@ -133,7 +133,6 @@ class RuleRunner:
         except ProcessLost as lost:
             if lost.certain:
                 return self._culprit(job, lost)
-            log.warning("a rule process was lost; its chains run again, one by one", log_id=job.event, reason=str(lost))
         try:
             return await self._quarantine.run(job)
         except ProcessLost as lost:

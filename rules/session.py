@@ -121,6 +121,7 @@ class RuleSession:
         #: It gets no more chains.
         self.silent = False
         self.lost = False
+        self._closing = False
         self._setup = setup
         self._on_change = on_change
         self._process: RuleProcess | None = None
@@ -200,6 +201,7 @@ class RuleSession:
 
     async def close(self) -> None:
         """Kill the process, wait for its end."""
+        self._closing = True
         for task in [*self._tasks, *filter(None, [self._watching])]:
             task.cancel()
         if self._process is not None:
@@ -307,6 +309,8 @@ class RuleSession:
     def _on_end(self, reason: str) -> None:
         self.lost = True
         certain = self._loss is Loss.HUNG and len(self._under_way) == 1 and not self._littered
+        if self._under_way and not certain and not self._closing:
+            log.warning("a rule process was lost", chains=self.load, reason=reason)
         for future in (self._ready, self._probed):
             _reject(future, ProcessLost(self._loss, reason))
         for one in self._under_way.values():
