@@ -48,8 +48,8 @@ def main() -> None:
 
 
 def _runs_until_stopped(arguments: list[str]) -> bool:
-    if arguments[:1] == ["tail"]:
-        return "--follow" in arguments
+    if arguments[:1] in (["tail"], ["status"]):
+        return "--follow" in arguments or "--watch" in arguments
     return arguments[:1] in (["run"], ["produce"], ["consume"], ["listen"], ["simulate"], ["demo"]) and "--once" not in arguments
 
 

@@ -71,6 +71,8 @@ async def test_records_come_whole_in_order_and_from_a_part_of_a_partition(log: L
         assert len(there) >= len(page)
         records = await _read(reader, partition, there)
         assert [record.value for record in records] == [sent.raw for sent in page]
+        rest = records[STRETCH_RECORDS:]
+        assert await _read(reader, partition, range(rest[0].offset, there.stop)) == rest  # where a stretch began before
         part = records[3:9]
         assert await _read(reader, partition, range(part[0].offset, part[-1].offset + 1)) == part
         assert await _read(reader, partition, range(there.stop, there.stop)) == []

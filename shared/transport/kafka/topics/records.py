@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
@@ -14,7 +15,7 @@ from shared.settings import TransportSettings
 from shared.transport.kafka.client import internals
 from shared.transport.kafka.client.errors import Access, translated
 from shared.transport.kafka.client.thread import ClientThread
-from shared.transport.kafka.group.fast_records import record_of
+from shared.transport.kafka.group.fast_records import record_of, use_in
 from shared.transport.kafka.topics.reader import BOUND, extents, new_reader, probe, read
 from shared.transport.port import STRETCH_BYTES, STRETCH_RECORDS, Reader, size_of
 
@@ -47,6 +48,9 @@ class BlockingReader:
     def __init__(self, settings: TransportSettings) -> None:
         self._settings = settings
         self._consumer: KafkaConsumer | None = None
+        #: What the last stretch was taken from, and what comes after it.
+        self._source: Iterator[Any] | None = None
+        self._next: tuple[TopicPartition, range] | None = None
 
     def offsets(self) -> Mapping[int, range]:
         with self._reading() as consumer:
@@ -65,17 +69,25 @@ class BlockingReader:
         records: list[Record] = []
         size, at = 0, self._partition(partition)
         with self._reading() as consumer:
-            begin: int = consumer.beginning_offsets([at], timeout_ms=BOUND * 1000)[at]
-            for found in read(consumer, at, max(offsets.start, begin), offsets.stop):
-                records.append(record := record_of(found))
+            for found in self._going_on(consumer, at, offsets):
+                records.append(record := found if type(found) is Record else record_of(found))
                 size += size_of(record)
                 if len(records) == STRETCH_RECORDS or size > STRETCH_BYTES:
+                    self._next = at, range(record.offset + 1, offsets.stop)
                     return records, record.offset + 1
+        self._source = None
         return records, offsets.stop
+
+    def _going_on(self, consumer: KafkaConsumer, at: TopicPartition, offsets: range) -> Iterator[Any]:
+        """Returns what follows the stretch before, if this is it: a new seek would throw away what is fetched already."""
+        if self._source is None or self._next != (at, offsets):
+            begin: int = consumer.beginning_offsets([at], timeout_ms=BOUND * 1000)[at]
+            self._source = read(consumer, at, max(offsets.start, begin), offsets.stop)
+        return self._source
 
     def close(self) -> None:
         """Idempotent."""
-        consumer, self._consumer = self._consumer, None
+        consumer, self._consumer, self._source = self._consumer, None, None
         if consumer is not None:
             with suppress(KafkaError):
                 internals.close(consumer, 1.0)
@@ -95,6 +107,7 @@ class BlockingReader:
 
     def _open(self) -> KafkaConsumer:
         consumer = self._consumer = new_reader(self._settings)
+        use_in(consumer)
         number, extent = next(iter(extents(consumer, self._settings.topic).items()))
         probe(consumer, self._partition(number), extent.end)  # an empty topic would hide that the right to read it is missing
         return consumer
