@@ -74,7 +74,7 @@ class RuleRunner:
             command=self._command,
             rules=[_wire(rule) for rule in rules.rules],
             configuration=rules.configuration,
-            modules=str(self._modules) if self._modules else None,
+            modules=str(self._modules.resolve()) if self._modules else None,
             dry_run=self._dry_run,
             host=self._host,
         )

@@ -321,9 +321,12 @@ def test_a_rule_process_gets_what_was_installed(folder: Folder) -> None:
     folder.rule("one", "lodash@4.17.19", body="  user.got = [require('lodash'), require('lodash@4.17.19'), typeof _];\n")
     folder.rule("two", body="  require('child_process').execSync('true');\n")
     folder.report()
+    link = folder.rules.parent / "link"
+    link.symlink_to(folder.modules)  # a volume of Kubernetes is full of links
     arguments = ["rules", "test", "--dry-run", "--json", str(folder.rules / "one.js"), str(folder.rules / "two.js")]
+    environ = {**folder.environ, "RULES_MODULES": str(link)}
     result = subprocess.run(
-        [COMMAND, *arguments], env=guarded(folder.environ), cwd=folder.rules, capture_output=True, text=True, timeout=60
+        [COMMAND, *arguments], env=guarded(environ), cwd=folder.rules, capture_output=True, text=True, timeout=60
     )
     found = json.loads(result.stdout)
     assert found["user"]["got"] == ["lodash 4.17.21", "lodash 4.17.19", "string"]

@@ -44,8 +44,11 @@ function read(name) {
   return { name, path: file, source: fs.readFileSync(file, 'utf8') };
 }
 
-/** As `rules/js/runner.js` does, an absolute path: RULES_MODULES, or `.modules` in RULES_DIR. */
-const modulesFolder = () => path.resolve(process.env.RULES_MODULES || path.join(process.env.RULES_DIR, '.modules'));
+/** RULES_MODULES, or `.modules` in RULES_DIR; without links, since a rule process may read nothing but this folder. */
+function modulesFolder() {
+  const folder = path.resolve(process.env.RULES_MODULES || path.join(process.env.RULES_DIR, '.modules'));
+  return fs.existsSync(folder) ? fs.realpathSync(folder) : folder;
+}
 
 /** The names are looked up at each call: a test may replace `Date` or a timer at any time. */
 function inProcess(rule, globals, stubs) {
