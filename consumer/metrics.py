@@ -19,8 +19,10 @@ from shared.transport.port import Position
 #: What an attempt can come to: `200`, the class of another status, or why there was no response.
 OUTCOMES: Final = ("200", "2xx", "3xx", "4xx", "429", "5xx", *(failure.value for failure in Failure))
 
-#: Delivered calls that are counted at a time: half a millisecond of work.
-_MANY: Final = 500
+#: Bytes of delivered calls that are kept until they are counted, many at a time: 500 small ones, half a millisecond.
+_ROOM: Final = 1 << 20
+#: Bytes of a call beside its body.
+_EVENT: Final = 2000
 #: Where our producer writes the header of the event's date.
 _DATE: Final = 3
 
@@ -39,6 +41,7 @@ class ConsumerMetrics(ConsumerObserver):
         self._began: dict[Call, float] = {}
         #: Calls that were delivered, and when; counted many at a time.
         self._done: list[tuple[Delivery | Batch, Attempt, float]] = []
+        self._room = _ROOM
         self.attempts = dict.fromkeys(OUTCOMES, 0)
         self.retries = self.commits = self.failed_commits = 0
         #: By the steady clock; None: the last commit worked.
@@ -52,7 +55,8 @@ class ConsumerMetrics(ConsumerObserver):
 
     def call_delivered(self, call: Delivery | Batch, attempt: Attempt) -> None:
         self._done.append((call, attempt, self._steady()))
-        if len(self._done) >= _MANY:
+        self._room -= len(call.body) + _EVENT
+        if self._room < 0:
             self.fold()
 
     def call_failed(self, call: Delivery | Batch, attempt: Attempt, _outcome: Outcome, _fate: Fate, _retry_in: float) -> None:
@@ -79,7 +83,7 @@ class ConsumerMetrics(ConsumerObserver):
 
     def fold(self) -> None:
         """Counts what was delivered since the last time."""
-        done, self._done = self._done, []
+        done, self._done, self._room = self._done, [], _ROOM
         if not done:
             return
         pop, offset = self._began.pop, self._clock() - self._steady()

@@ -22,6 +22,7 @@ from shared.waiting import Stopped, unless_stopped
 EVERY: Final = 1.0
 _OPEN_AGAIN: Final = 60.0  # seconds
 _SAID_AFTER: Final = 1.0  # seconds
+_SAID_EVERY: Final = 600.0  # seconds between two equal lines: a right to write may be missing for good
 #: Seconds that the first look may take; then delivery begins without it.
 _FIRST_LOOK: Final = 10.0
 #: Seconds that a reader gets for its last writes.
@@ -50,7 +51,7 @@ class ControlFollower:
         self._readers = readers
         self._wake = wake
         self._table: Table | None = None
-        self._throttle = LogThrottle()
+        self._throttle = LogThrottle(_SAID_EVERY)
         #: The table was read, or it is known that it cannot be.
         self.looked = asyncio.Event()
 

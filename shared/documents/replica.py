@@ -93,7 +93,7 @@ class ConsumerReport:
     #: Completed while an earlier one of their partition is not.
     done_beyond: Count
     breaker: BreakerReport
-    #: No call begins and none is open.
+    #: No call begins; those that are open (`in_flight`) still end.
     paused: bool
     #: The id of the desired state that this replica has taken on; empty where it has seen none.
     desired: str

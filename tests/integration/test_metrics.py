@@ -191,6 +191,9 @@ async def test_undelivered_events_are_told_for_the_partitions_that_are_owned(tmp
         async with asyncio.timeout(20):
             while (await scrape(port)).get('auth0_webhooks_undelivered_events{partition="0"}') != 7:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
+        samples = await scrape(port)
+        assert samples["auth0_webhooks_in_flight"] == 5
+        assert set(_attempts(samples).values()) == {0}, "a call counts when its outcome is known"
         stop.set()
         await following
     await transport.close()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
+from admin.replica import ReplicaReporter
+from shared.documents.replica import ReplicaDocument, ReplicaRole, replicas
 from shared.errors import TransportUnusable
 from shared.settings import TransportSettings
+from shared.transport.kafka.client.clients import administrator
 from shared.transport.kafka.topics import checkpoints, table
 from shared.transport.kafka.topics.topics import create
 from shared.transport.kafka.transport import KafkaTransport
@@ -93,3 +97,32 @@ async def test_without_topics_the_checkpoint_is_not_looked_for_and_the_command_i
         await KafkaTransport(settings).checkpoint()
     with pytest.raises(TransportUnusable, match=r"missing .* run `auth0-webhooks topics create`"):
         checkpoints.derive(settings)
+
+
+async def test_ten_thousand_documents_of_replicas_stay_a_small_topic_that_no_group_reads(its_settings: TransportSettings) -> None:
+    topic, replica = its_settings.control_topic, _replica()
+    documents = [replace(replica, id=f"host:{number % 4}", seen=1e9 + number) for number in range(10_000)]
+    clean_at_once(its_settings, topic)
+    groups = _groups(its_settings)
+    async with control_of(its_settings) as control:
+        write(its_settings, topic, *((one.key.encode(), one.encode()) for one in documents))
+        expected = {one.id: one for one in documents[-4:]}
+        assert replicas(await control.snapshot()) == expected
+        async with asyncio.timeout(60):
+            while len(stored(its_settings, topic)) > 500:
+                await control.put("tick", b"")  # a segment is closed only when something is written after its time
+                await asyncio.sleep(0.3)
+        assert replicas(await control.snapshot()) == expected
+    async with control_of(its_settings) as fresh:
+        assert replicas(await fresh.snapshot()) == expected
+    assert _groups(its_settings) == groups, "reading costs no consumer group"
+
+
+def _replica() -> ReplicaDocument:
+    reporter = ReplicaReporter((), role=ReplicaRole.CONSUME, version="1", tenant="", webhook="https://example.com")
+    return replace(reporter.document(), counts={f"count_{number}": 10**9 for number in range(30)})
+
+
+def _groups(settings: TransportSettings) -> set[str]:
+    with administrator(settings) as admin:
+        return {group["group_id"] for group in admin.list_groups()}
