@@ -15,15 +15,21 @@ const { current, outside } = require('./context.js');
 const { setTimeout } = globalThis;
 
 const CALLS = 100; // recorded of one step
+const SECRET = 6; // characters: shorter values stand in a query by accident
 const UNREAD = 250; // milliseconds until a response that its rule does not read is let go
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}';
 
-/** Returns the URL as text, its password masked. */
+let secrets = []; // values of `configuration`, as they stand in a query
+
+/** Returns the URL as text; masked are its password, and values of `configuration` in its query, where keys of services stand. */
 function shown(url) {
   try {
     const parsed = new URL(url);
     if (parsed.password) parsed.password = '***';
-    return parsed.href;
+    const { search } = parsed;
+    return secrets.some((secret) => search.includes(secret))
+      ? parsed.href.replace(search, () => secrets.reduce((text, secret) => text.replaceAll(secret, '***'), search))
+      : parsed.href;
   } catch {
     return String(url);
   }
@@ -48,7 +54,9 @@ exports.begin = function begin(step, method, url) {
   return { record, end };
 };
 
-exports.install = function install({ dryRun }) {
+exports.install = function install({ dryRun, configuration }) {
+  const texts = Object.values(configuration).filter((value) => typeof value === 'string' && value.length >= SECRET);
+  secrets = [...new Set(texts.flatMap((text) => [text, encodeURIComponent(text)]))].sort((a, b) => b.length - a.length);
   for (const [module, protocol] of [[http, 'http:'], [https, 'https:']]) wrap(module, protocol, dryRun);
   globalThis.fetch = recordedFetch(globalThis.fetch, dryRun);
   if (dryRun) closeTheDoors();

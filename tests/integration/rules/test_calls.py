@@ -48,6 +48,13 @@ async def test_a_call_is_reported_with_its_status_and_without_its_password(start
         assert call.url.replace("me:***@", "") == f"{server.url}/hook?a=1"
 
 
+async def test_a_key_from_the_configuration_is_masked_in_a_query(start: StartRunner) -> None:
+    body = "fetch('https://a.invalid/x?hapikey=' + configuration.KEY + '&list=' + configuration.LIST).then(() => callback())"
+    runner = await start({"call": rule(body)}, configuration={"KEY": "canary-123", "LIST": "1"}, dry_run=True)
+    run = await runner.run(["call"], USER, CONTEXT, event="1")
+    assert [call.url for call in run.steps[0].calls] == ["https://a.invalid/x?hapikey=***&list=1"]
+
+
 async def test_calls_of_chains_side_by_side_do_not_mix(start: StartRunner, server: Server) -> None:
     body = f"fetch('{server.url}/' + user.user_id).then((r) => r.json()).then(() => callback())"
     runner = await start({"call": rule(body)})
