@@ -77,6 +77,8 @@ class Story:
     deliveries: Sequence[JournalEntry]
     #: How many events had been delivered when consumer and producer were killed.
     delivered_at_the_kill: int
+    #: How many calls had arrived a second after `pause` returned, and three seconds later.
+    paused: tuple[int, int]
     #: By service, status and body of each page that one of its containers serves, by path.
     pages: dict[str, dict[str, tuple[int, str]]]
     #: By service, what the engine reports of each container; the killed consumer's among them.
@@ -98,6 +100,7 @@ def story(image: str, tmp_path_factory: pytest.TempPathFactory) -> Story:
         running.until(lambda: len(delivered(running, folder)) > 100, within=60, what="the first events")
         running("up", "--detach", "--no-recreate", "--scale", "consumer=5")
         running.until(lambda: FIVE_SHARES in running("logs", "consumer"), within=30, what="five consumers with a call each")
+        paused = pause_and_resume(running, folder)
         docker("kill", "--signal", "KILL", running.containers("consumer")[0])
         kill_the_program(running, "producer")
         at_the_kill = len(delivered(running, folder))
@@ -109,6 +112,7 @@ def story(image: str, tmp_path_factory: pytest.TempPathFactory) -> Story:
             topic=json.loads(running("exec", "-T", "producer", "python", "-c", READ_TOPIC)),
             deliveries=journal(running, folder),
             delivered_at_the_kill=at_the_kill,
+            paused=paused,
             pages={service: pages(running, service) for service in ("producer", "consumer")},
             containers={service: running.inspect(service) for service in ("topics", "producer", "consumer")},
         )
@@ -176,6 +180,12 @@ def test_without_a_metrics_port_health_is_the_age_of_the_health_file(image: str,
     assert docker(*command).strip() == verdict
 
 
+def test_no_call_begins_while_it_is_paused(story: Story) -> None:
+    before, after = story.paused
+    assert before == after > 0
+    assert before < len(story.deliveries)
+
+
 def test_each_container_serves_metrics_health_and_readiness(story: Story) -> None:
     for service in ("producer", "consumer"):
         assert story.pages[service]["/healthz"] == story.pages[service]["/readyz"] == (200, "ok\n")
@@ -211,6 +221,16 @@ def journal(running: ComposeStack, folder: Path) -> list[JournalEntry]:
     file = folder / "journal.jsonl"
     file.write_text(running("exec", "-T", "demo-receiver", "sh", "-c", "touch /tmp/journal.jsonl && cat /tmp/journal.jsonl"))
     return read_journal(file)
+
+
+def pause_and_resume(running: ComposeStack, folder: Path) -> tuple[int, int]:
+    running("exec", "-T", "producer", "auth0-webhooks", "pause", "--reason", "migration", "--by", "ada", "--yes")
+    counts = []
+    for seconds in (1, 3):
+        time.sleep(seconds)
+        counts.append(len(journal(running, folder)))
+    running("exec", "-T", "producer", "auth0-webhooks", "resume", "--by", "ada", "--yes")
+    return counts[0], counts[1]
 
 
 def pages(running: ComposeStack, service: str) -> dict[str, tuple[int, str]]:
