@@ -143,6 +143,7 @@ def auth0_logs(auth0: Auth0Settings, requests: Auth0Requests | None = None) -> A
         client_secret=auth0.client_secret,
         audience=auth0.audience,
         batch_size=auth0.batch_size,
+        rate_share=auth0.rate_share,
         proxy=auth0.proxy,
         tls=_trust(auth0.ca_file),
         requests=requests,

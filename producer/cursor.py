@@ -22,6 +22,8 @@ class Page:
     events: Sequence[Event]
     #: The URL of the page after this one; None where Auth0 named none that may be followed.
     following: str | None
+    #: It has as many entries as were asked for, so there is more.
+    is_full: bool = False
 
     @property
     def ascends(self) -> bool:

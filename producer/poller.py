@@ -1,5 +1,6 @@
 """The producer's loop: read a page, select, publish, wait for every acknowledgement, and only then move the checkpoint.
 
+The next page is fetched while one is being acknowledged, and published after it.
 It goes on over pages in which everything was filtered out, and never over an empty page. Whatever goes wrong leaves the
 checkpoint where it is, so the page is read again. One event loop; only the poller that holds the publisher's lease is active.
 A stop breaks off waiting and fetching at once, but never a publish.
@@ -13,9 +14,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
-from producer.cursor import Cursor, Direction
+from producer.cursor import Cursor, Direction, Page
 from producer.observer import Auth0Requests, ProducerCounts, ProducerLog, ProducerObserver, PublishedPage
 from producer.report import PollerHistory
 from producer.selection import Selection
@@ -29,6 +30,8 @@ from shared.observers import all_of
 from shared.start_from import BEGINNING, StartFrom
 from shared.transport.port import OLDEST, Checkpoint, Publisher, Transport
 from shared.waiting import Stopped, unless_stopped
+
+T = TypeVar("T")
 
 #: Seconds that a publish has to complete after a stop; far below the grace.
 _LAST_PAGE: Final = 5.0
@@ -70,6 +73,8 @@ class Poller:
         #: Auth0 has given a page since the start.
         self._reached = False
         self._cursor = Cursor()
+        #: The page after the cursor, fetched while the one before it is being acknowledged.
+        self._ahead: asyncio.Task[tuple[Page, float]] | None = None
         self._failures = 0
         self._turned = time.monotonic()
 
@@ -108,6 +113,7 @@ class Poller:
                 finally:
                     await publisher.close()
         finally:
+            await self._forget_ahead()
             await self._source.close()
 
     async def _poll(self, publisher: Publisher, *, once: bool) -> None:
@@ -124,10 +130,14 @@ class Poller:
         try:
             if not self._leading:
                 await self._acquire(publisher)
-            direction = await self._page(publisher)
+            try:
+                direction = await self._page(publisher)
+            except BaseException:
+                await self._forget_ahead()
+                raise
         except RateLimited as error:
             self._observer.rate_limited(error)
-            return False, error.wait
+            return False, error.wait * (1 + self._jitter() / 10)
         except LeaseLost:
             self._stand_by()
             return False, 0.0
@@ -160,12 +170,13 @@ class Poller:
         return checkpoint
 
     async def _page(self, publisher: Publisher) -> Direction:
-        before, began = self._cursor, time.time()
-        # The lease is renewed meanwhile: the requests of one page can together take longer than it lasts.
-        page = await unless_stopped(self._stop, before.read(self._source), meanwhile=lambda: self._renew(publisher))
+        before = self._cursor
+        page, began = await self._next_page(publisher)
         self._observer.page_fetched(page, began)
         self._reached = True
         after, direction = before.past(page)
+        if direction is Direction.FORWARD and page.is_full:
+            self._ahead = asyncio.ensure_future(self._read(after))
         if direction is not Direction.NONE:
             failpoints.at("page-read")
             await self._publish(publisher, page.events, after.checkpoint)
@@ -173,6 +184,24 @@ class Poller:
         if direction is Direction.BACKWARD:
             self._observer.went_back(before.checkpoint, after.checkpoint)
         return direction
+
+    async def _next_page(self, publisher: Publisher) -> tuple[Page, float]:
+        """Returns the page after the cursor, fetched ahead or now, and when its request began (seconds since the epoch)."""
+        ahead, self._ahead = self._ahead, None
+        reading = _result_of(ahead) if ahead else self._read(self._cursor)
+        # The lease is renewed meanwhile: the requests of one page can together take longer than it lasts.
+        return await unless_stopped(self._stop, reading, meanwhile=lambda: self._renew(publisher))
+
+    async def _read(self, cursor: Cursor) -> tuple[Page, float]:
+        began = time.time()
+        return await cursor.read(self._source), began
+
+    async def _forget_ahead(self) -> None:
+        """Discards the page that was fetched ahead: the one before it was not published."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
 
     async def _publish(self, publisher: Publisher, events: Sequence[Event], checkpoint: Checkpoint) -> None:
         reasons = [self._selection.reason_to_drop(event.type) for event in events]
@@ -221,3 +250,7 @@ class Poller:
     def _stand_by(self) -> None:
         self._leading = False
         self._observer.standing_by()
+
+
+async def _result_of(task: asyncio.Task[T]) -> T:
+    return await task

@@ -7,6 +7,7 @@ an empty page, not a short one, says that there is nothing newer.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 import time
@@ -17,12 +18,13 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from producer.auth0.response import BODY_CAP, DEADLINE, BoundedClient, error_text, json_object, without_query
+from producer.auth0.response import BODY_CAP, DEADLINE, BoundedClient, error_text, json_object, rate_limit_of, without_query
 from producer.auth0.token import Token
 from producer.cursor import Page
 from producer.observer import Auth0Requests
+from producer.pacing import Pacing
 from producer.start import MOST_PAGES, PER_PAGE, SearchableLog
-from shared.errors import Auth0Unavailable, CheckpointUnknown, CredentialsRefused, PageInvalid, ScopeMissing
+from shared.errors import Auth0Unavailable, CheckpointUnknown, CredentialsRefused, PageInvalid, RateLimited, ScopeMissing
 from shared.event import Event, log_id_time, moment_of, slice_page
 from shared.logging import get_logger
 from shared.masking import excerpt
@@ -39,8 +41,9 @@ class _NotAccepted(Auth0Unavailable):
 
 
 class Auth0Logs(SearchableLog):
-    """One tenant's log. `base_url` such as `https://acme.eu.auth0.com`; `batch_size` entries a page, at most 100; `deadline` in
-    seconds, for one request; `body_cap` in bytes; `clock` in seconds, for the age of the token. `requests` counts every request.
+    """One tenant's log. `base_url` such as `https://acme.eu.auth0.com`; `batch_size` entries a page, at most 100; `rate_share`:
+    the part of the rate limit that may be spent where there is no hurry; `deadline` in seconds, for one request; `body_cap` in
+    bytes; `clock` in seconds, for the age of the token. `requests` counts every request.
 
     All methods raise `CredentialsRefused` and `ScopeMissing` (a person has to act), and `Auth0Unavailable`, `PageInvalid` and
     `RateLimited` (try again later).
@@ -54,6 +57,7 @@ class Auth0Logs(SearchableLog):
         client_secret: str,
         audience: str,
         batch_size: int,
+        rate_share: float = 0.5,
         proxy: str | None = None,
         tls: ssl.SSLContext | None = None,
         deadline: float = DEADLINE,
@@ -67,6 +71,9 @@ class Auth0Logs(SearchableLog):
         self._url = f"{base_url}/api/v2/logs"
         self._batch_size = batch_size
         self._warned = False
+        self._pacing = Pacing(rate_share)
+        #: The last page was full: there is more.
+        self._hurry = False
         self._search = FirstEntrySearch()
         self._token = Token(
             self._http,
@@ -97,7 +104,9 @@ class Auth0Logs(SearchableLog):
 
     async def follow(self, url: str) -> Page:
         response, body = await self._get(url)
-        return Page(_events(response, body, url), self._following(response))
+        events = _events(response, body, url)
+        self._hurry = len(events) >= self._batch_size
+        return Page(events, self._following(response), is_full=self._hurry)
 
     async def search(self, page: int, *, newest_first: bool = False, before: datetime | None = None) -> Sequence[Event]:
         query = {"sort": "date:-1" if newest_first else "date:1", "page": page, "per_page": PER_PAGE}
@@ -158,7 +167,15 @@ class Auth0Logs(SearchableLog):
                 return Auth0Unavailable(what)
 
     async def _authorized(self, url: str) -> tuple[httpx.Response, bytes]:
-        return await self._http.request("GET", url, headers={"Authorization": f"Bearer {await self._token.value()}"})
+        headers = {"Authorization": f"Bearer {await self._token.value()}"}
+        await asyncio.sleep(self._pacing.wait(time.monotonic(), hurry=self._hurry))
+        try:
+            response, body = await self._http.request("GET", url, headers=headers)
+        except RateLimited:
+            self._pacing.refused(time.monotonic())
+            raise
+        self._pacing.responded(rate_limit_of(response.headers, time.time()), time.monotonic())
+        return response, body
 
     def _following(self, response: httpx.Response) -> str | None:
         match = _NEXT.search(response.headers.get("link", ""))

@@ -18,6 +18,7 @@ from typing import Any, Final
 import httpx
 
 from producer.observer import Auth0Requests
+from producer.pacing import RateLimit
 from shared.descriptors import REMEDY, is_shortage
 from shared.errors import Auth0Unavailable, RateLimited, WebhooksError
 from shared.masking import excerpt
@@ -29,6 +30,7 @@ BODY_CAP: Final = 64 * 1024 * 1024  # 100 entries with 200 kB of details each ar
 _DIGITS: Final = re.compile(r"[0-9]{1,9}")
 _WAIT_UNKNOWN: Final = 10.0  # seconds, where a 429 does not say how long
 _WAIT_LEAST: Final = 1.0
+_LEAST_FULL: Final = 1.0  # seconds: what lies in the past says nothing
 _WAIT_MOST: Final = 300.0
 
 
@@ -127,6 +129,21 @@ def wait_of(headers: Mapping[str, str], now: float) -> float:
     if seconds is None and (moment := whole_seconds(headers.get("x-ratelimit-reset", ""))) is not None:
         seconds = moment - here
     return _WAIT_UNKNOWN if seconds is None else min(max(seconds, _WAIT_LEAST), _WAIT_MOST)
+
+
+def rate_limit_of(headers: Mapping[str, str], now: float) -> RateLimit | None:
+    """Returns what `x-ratelimit-limit`, `-remaining` and `-reset` (Unix seconds) say; None where they are missing or no numbers.
+
+    `now` as for `wait_of`.
+    """
+    limit, remaining = (headers.get(f"x-ratelimit-{name}", "") for name in ("limit", "remaining"))
+    if not (_DIGITS.fullmatch(limit) and _DIGITS.fullmatch(remaining)) or int(limit) < 1:
+        return None
+    here = http_date(headers.get("date", ""), now) or now
+    reset = whole_seconds(headers.get("x-ratelimit-reset", ""))
+    # The date is cut to the second, so the bucket is full at this moment or before.
+    full_in = max(reset - here, _LEAST_FULL) if reset is not None else None
+    return RateLimit(burst=int(limit), remaining=min(int(remaining), int(limit)), full_in=full_in)
 
 
 def json_object(body: bytes) -> dict[str, Any] | None:

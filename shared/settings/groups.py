@@ -14,6 +14,7 @@ from shared.parsers import (
     choice,
     file_to_be,
     flag,
+    fraction,
     line,
     parser,
     per_second,
@@ -139,6 +140,8 @@ class Auth0Settings(Group):
     """Identifier of the Management API; required when `AUTH0_DOMAIN` is a custom domain."""
     batch_size: Annotated[int, Option("BATCH_SIZE", whole(1, 100, "entries"))] = 100
     """How many log entries to ask for at once."""
+    rate_share: Annotated[float, Option("AUTH0_RATE_SHARE", fraction(0.01, 1))] = 0.5
+    """The part of Auth0's rate limit that polling may spend; while it catches up, it goes up to 0.8."""
     start_from: Annotated[StartFrom, Option("START_FROM", _start_from)] = BEGINNING
     """Where to begin if nothing was fetched yet: at the oldest entry, with what comes now, after an entry, or at a date."""
     poll_interval: Annotated[float, Option("POLL_INTERVAL", seconds())] = 5.0

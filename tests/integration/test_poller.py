@@ -289,6 +289,7 @@ async def test_a_tenant_that_returns_for_an_unknown_id_its_oldest_entries(setup_
     async with setup.publishing() as publisher:
         for _ in range(2):
             await setup.poller.turn(publisher)
+        await setup.poller._forget_ahead()
         log.forget(30)
         await setup.to_the_end(publisher)
     assert list(await setup.stored()) == [log_id(number) for number in (*range(21), *range(30, 60))]
@@ -302,6 +303,7 @@ async def test_a_checkpoint_that_the_tenant_forgot_is_logged_with_the_way_on_and
     async with setup.publishing() as publisher:
         for _ in range(2):
             await setup.poller.turn(publisher)
+        await setup.poller._forget_ahead()
         log.forget(30)
         setup.poller._cursor = setup.poller._cursor.without_link()  # as after a restart
         with capture_logs() as lines:
@@ -318,6 +320,35 @@ async def test_a_checkpoint_that_the_tenant_forgot_is_logged_with_the_way_on_and
     assert setup.checkpoint == log_id(59)
 
 
+# The next page is fetched ahead.
+
+
+async def test_a_page_is_fetched_ahead_and_published_after_the_one_before_it(setup_of: SetupOf) -> None:
+    setup = await setup_of(entries(0, 61))
+    async with setup.publishing() as publisher:
+        watched = WatchedPublisher(publisher)
+        for _ in range(2):
+            await setup.poller.turn(watched)
+        while len(setup.asked) < 3:
+            await asyncio.sleep(0)  # the request for the page after the next one is on its way, and nothing of it is stored
+        assert list(await setup.stored()) == [log_id(number) for number in range(21)]
+        await setup.to_the_end(watched)
+    await setup.has_all_in_order()
+
+
+async def test_a_page_that_was_fetched_ahead_is_dropped_when_the_one_before_it_is_not_stored(setup_of: SetupOf) -> None:
+    setup = await setup_of(entries(0, 61))
+    async with setup.publishing() as publisher:
+        await setup.poller.turn(publisher)
+        with closing(sqlite3.connect(setup.path)) as file:
+            file.execute("ALTER TABLE record RENAME TO elsewhere")
+            assert (await setup.poller.turn(publisher))[1] > 0
+            assert setup.poller._ahead is None
+            file.execute("ALTER TABLE elsewhere RENAME TO record")
+        await setup.to_the_end(publisher)
+    await setup.has_all_in_order()
+
+
 # Waiting.
 
 
@@ -329,24 +360,34 @@ async def test_waits_grow_to_a_minute_and_begin_anew_after_a_page(setup_of: Setu
         async with setup.publishing() as publisher:
             waits = [(await setup.poller.turn(publisher))[1] for _ in range(9)]
             assert waits == [*(first * factor for factor in (1, 2, 4, 8, 16, 32, 60, 60)), 0]
+            await setup.poller._forget_ahead()
             setup.tenant.faults.add(faults.status(500), times=1)
             assert (await setup.poller.turn(publisher))[1] == first
 
 
-async def test_after_a_429_nothing_is_asked_before_the_time(setup_of: SetupOf) -> None:
-    """One request in 1.25 s: one that comes too early is refused once more."""
+async def test_a_limit_of_one_request_is_kept_without_a_refusal(setup_of: SetupOf) -> None:
+    """One request in 1.25 s: one that comes too early is refused."""
     setups = [await setup_of(entries(0, 1), plan=RatePlan(1, 0.8), retry_after=retry_after) for retry_after in (True, False)]
     await asyncio.gather(*(setup.poller.run(setup.log, asyncio.Event(), once=True) for setup in setups))
     for setup in setups:
-        assert [seen.status for seen in setup.tenant.requests] == [200, 200, 429, 200]
+        assert [seen.status for seen in setup.tenant.requests] == [200, 200, 200]
         await setup.has_all_in_order()
+
+
+@pytest.mark.parametrize("plan", [RatePlan(50, 40), RatePlan(10, 25), RatePlan(2, 20)], ids=str)
+async def test_a_catch_up_is_never_refused_and_leaves_a_fifth_of_the_burst(setup_of: SetupOf, plan: RatePlan) -> None:
+    setup = await setup_of(entries(0, 1400), plan=plan)
+    await setup.poller.run(setup.log, asyncio.Event(), once=True)
+    assert {seen.status for seen in setup.tenant.requests} == {200}
+    await setup.has_all_in_order()
 
 
 async def test_after_a_429_the_same_page_is_asked_for(setup_of: SetupOf) -> None:
     setup = await setup_of()
     setup.tenant.faults.in_order(None, None, faults.status(429, headers=(("Retry-After", "7"),)))
     async with setup.publishing() as publisher:
-        assert [await setup.poller.turn(publisher) for _ in range(3)] == [(False, 0), (False, 0), (False, 7)]
+        turns = [await setup.poller.turn(publisher) for _ in range(3)]
+        assert turns == [(False, 0), (False, 0), (False, pytest.approx(7 * 1.1))]  # with the most jitter
         await setup.to_the_end(publisher)
     assert setup.asked[2] == setup.asked[3]
     await setup.has_all_in_order()
