@@ -79,7 +79,7 @@ def test_an_administrator_without_create_is_told_so(principal: Create) -> None:
         ("producer", ("READ", "WRITE")),
         ("consumer", ("READ",)),
         ("admin", ("DESCRIBE", "READ", "WRITE")),
-        ("viewer", ("DESCRIBE",)),
+        ("viewer", ("DESCRIBE", "READ")),
     ],
 )
 def test_a_topic_that_may_not_be_seen_is_never_silence(with_topics: Create, role: str, lost: tuple[str, ...]) -> None:

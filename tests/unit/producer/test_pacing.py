@@ -17,7 +17,7 @@ START = 1_000_000.0
 
 
 @dataclass(slots=True)
-class Reader:
+class PacedReader:
     """Makes requests one after another, as soon as the pace allows."""
 
     plan: RatePlan
@@ -56,7 +56,7 @@ class Reader:
 def test_a_catch_up_is_never_refused_nor_warned_and_uses_what_is_allowed(
     plan: RatePlan, way: float, late: float, phase: float
 ) -> None:
-    reader = Reader(plan, now=START + phase)
+    reader = PacedReader(plan, now=START + phase)
     reader.run(20, way=way, late=late)  # the burst is spent, and the rate is learned
     before, since = len(reader.spent), reader.now
     reader.run(60, way=way, late=late)
@@ -71,7 +71,7 @@ def test_a_catch_up_is_never_refused_nor_warned_and_uses_what_is_allowed(
 @pytest.mark.parametrize("plan", PLANS, ids=str)
 @pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
 def test_without_hurry_no_more_than_the_share_is_spent(plan: RatePlan, share: float) -> None:
-    reader = Reader(plan, pacing=Pacing(share))
+    reader = PacedReader(plan, pacing=Pacing(share))
     reader.run(60, hurry=False)
     assert reader.refused == 0
     assert min(remaining for _, remaining in reader.spent) >= min(plan.burst * (1 - share), plan.burst - 1)
@@ -79,7 +79,7 @@ def test_without_hurry_no_more_than_the_share_is_spent(plan: RatePlan, share: fl
 
 @given(plan=st.builds(RatePlan, st.integers(1, 100), st.floats(0.1, 50)), others=st.lists(st.floats(0, 2), max_size=30))
 def test_other_clients_slow_us_down_and_requests_go_on(plan: RatePlan, others: list[float]) -> None:
-    reader = Reader(plan)
+    reader = PacedReader(plan)
     for pause in others:
         reader.request()
         reader.now += pause
@@ -114,7 +114,7 @@ def test_without_headers_a_429_slows_down_and_success_makes_it_quick_again() -> 
 
 
 def test_a_changed_plan_is_learned() -> None:
-    reader = Reader(RatePlan(50, 16))
+    reader = PacedReader(RatePlan(50, 16))
     reader.run(20)
     reader.plan, reader.bucket = FREE, Bucket(FREE, now=reader.now)
     reader.run(20)
