@@ -157,6 +157,7 @@ class Auth0Logs(SearchableLog):
             return Auth0Unavailable(f"{what} with something that is no JSON object: a proxy in between?")
         match status:
             case httpx.codes.FORBIDDEN:
+                self._token.discard_stale()
                 return ScopeMissing(
                     f"{what}: the application lacks the scope read:logs. Grant it in the Auth0 dashboard under "
                     "Applications → APIs → Auth0 Management API → Machine to Machine Applications → your application"

@@ -23,6 +23,7 @@ from shared.masking import excerpt
 _RENEW_AT: Final = 0.9  # of the token's life
 _DEFAULT_LIFE: Final = 3600.0  # seconds, where Auth0 does not say
 _SHORTEST_LIFE: Final = 10.0  # also where Auth0 says less: never a request per page
+_STALE: Final = 300.0  # seconds; tokens are metered, and a person who grants a scope can wait so long
 _LONGEST_LIFE: Final = 30 * 86_400.0  # what Auth0 allows
 # What RFC 6750 lets a bearer token be. Anything else breaks the header, and the HTTP library's complaint would quote it.
 _USABLE: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
@@ -64,6 +65,7 @@ class Token:
         self._owner = owner
         self._clock = clock
         self._value = ""
+        self._fetched = 0.0
         self._renew_at = 0.0
 
     async def value(self) -> str:
@@ -71,6 +73,11 @@ class Token:
         if not self._value or self._clock() >= self._renew_at:
             await self._fetch()
         return self._value
+
+    def discard_stale(self) -> None:
+        """Discards one that lacks a scope, so that a scope that was granted since is noticed; at most every five minutes."""
+        if self._clock() >= self._fetched + _STALE:
+            self.discard()
 
     def discard(self) -> None:
         """The API did not accept the token: the next `value` fetches another one."""
@@ -94,7 +101,8 @@ class Token:
         if status != httpx.codes.OK or not isinstance(value, str) or not _USABLE.fullmatch(value):
             raise Auth0Unavailable(f"{what} without a usable access_token")
         life = _life(fields.get("expires_in"))
-        self._renew_at = self._clock() + life * _RENEW_AT
+        self._fetched = self._clock()
+        self._renew_at = self._fetched + life * _RENEW_AT
         self._value = value
         masking.use([value], of=self._owner)
         scope = fields.get("scope")
