@@ -51,6 +51,8 @@ def entries(start: int, stop: int, *, kind: str = "s") -> ListedLog:
 class PollerSetup:
     tenant: Tenant
     path: Path
+    #: Seconds that the client's clock is ahead.
+    ahead: float = 0.0
     poller: Poller = field(init=False)
     log: SqliteTransport = field(init=False)
 
@@ -75,6 +77,7 @@ class PollerSetup:
             batch_size=20,
             tls=TLS,
             deadline=5,
+            clock=lambda: time.monotonic() + self.ahead,
             requests=requests,
         )
         selection = Selection(levels=LEVELS, level=LEVEL)
