@@ -98,7 +98,8 @@ async def test_every_entry_up_to_the_checkpoint_was_read_and_the_end_is_reached(
         await turn()
         reached = int(cursor.checkpoint.log_id or 0)
         assert read >= {_event(number).log_id for number in range(1, reached + 1)}
-    tenant = TenantModel(tenant.size)
+    # As after a restart: a page whose last entry is not its newest leaves a checkpoint before what its link leads to.
+    tenant, cursor = TenantModel(tenant.size), cursor.without_link()
     for _ in range(tenant.size // _TAKE + 4):
         if await turn() is Direction.NONE:
             break
