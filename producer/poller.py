@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 
 from producer.cursor import Cursor, Direction, Page
 from producer.observer import Auth0Requests, ProducerCounts, ProducerLog, ProducerObserver, PublishedPage
+from producer.progress import CatchUpLog
 from producer.report import PollerHistory
 from producer.selection import Selection
 from producer.start import SearchableLog, resolve
@@ -66,8 +67,9 @@ class Poller:
         self._jitter = jitter
         self.counts = ProducerCounts()
         self.history = PollerHistory()
+        self.catch_up = CatchUpLog()
         self.requests = requests or Auth0Requests()
-        self._observer = all_of(ProducerObserver, self.counts, ProducerLog(), self.history, *observers)
+        self._observer = all_of(ProducerObserver, self.counts, ProducerLog(), self.history, self.catch_up, *observers)
         self._stop = asyncio.Event()
         self._leading = self._joined = False
         #: Auth0 has given a page since the start.

@@ -22,6 +22,8 @@ _GATHER: Final = 0.02
 _TRY_AGAIN: Final = 1.0  # seconds after a write that failed
 #: A write up to this size (POSIX's PIPE_BUF on Linux) does not mix with those of another process on the same pipe.
 _AT_ONCE: Final = 4096
+#: To the begin of the row, and all of it away.
+_ERASE: Final = "\r\x1b[K"
 
 
 class LogWriter:
@@ -37,6 +39,7 @@ class LogWriter:
         # Its `put` may come from a signal handler that has interrupted another `put`: no lock of Python's is in it.
         self._queue: Final[SimpleQueue[str | threading.Event]] = SimpleQueue()
         self._dropped = 0
+        self._footer = self._shown = ""
         self._ending = threading.Event()
         threading.Thread(target=self._work, name="log", daemon=True).start()
 
@@ -46,6 +49,11 @@ class LogWriter:
             self._queue.put(text)
         else:
             self._dropped += 1
+
+    def keep_below(self, footer: str) -> None:
+        """Keeps this row, without a line end, below the lines of a terminal; empty: removes it. Neither raises nor waits."""
+        self._footer = footer
+        self._queue.put("")  # wakes the thread
 
     def flush(self) -> None:
         """Does nothing: lines are written by themselves. Code that expects a file calls it."""
@@ -63,7 +71,7 @@ class LogWriter:
     def _work(self) -> None:
         while True:
             texts, waiting = self._take()
-            for chunk in _chunks(texts):
+            for chunk in _chunks(self._with_footer(texts)):
                 self._write(chunk)
             if self._dropped:
                 dropped, self._dropped = self._dropped, 0
@@ -75,6 +83,10 @@ class LogWriter:
                     written.set()
             if self._queue.empty():
                 self._ending.wait(_GATHER)
+
+    def _with_footer(self, texts: list[str]) -> list[str]:
+        before, self._shown = self._shown, self._footer
+        return [_ERASE, *texts, self._shown] if before else [*texts, self._shown]
 
     def _take(self) -> tuple[list[str], list[threading.Event]]:
         """Waits for a line, and takes those that are there as well."""

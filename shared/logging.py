@@ -88,6 +88,11 @@ def explain_exit(sentence: str, *, because: BaseException | None = None, **field
         _standard_error().write(f"{line}\n{masking.masked(trace)}")
 
 
+def keep_below(footer: str) -> None:
+    """Keeps a row below the lines on a terminal; empty: removes it."""
+    _standard_error().keep_below(footer)
+
+
 def finish() -> None:
     """Waits until what was logged is written, at most a second: its reader may not read."""
     if _standard_error.cache_info().currsize:

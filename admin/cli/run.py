@@ -73,6 +73,7 @@ def _run(command: str, *, within: float | None = None) -> Leftover | None:
     from admin import compose, supervisor
     from admin.actions import run as actions
     from admin.actions.reports import log_start
+    from admin.cli.run_progress import run_progress
     from shared import logging
     from shared.settings import Role, load, log_format
 
@@ -102,7 +103,10 @@ def _run(command: str, *, within: float | None = None) -> Leftover | None:
         if await compose.wait_for_transport(settings, stop):
             poller, worker = compose.poller(settings), compose.worker(settings)
             reporter = compose.reporter(settings, (poller, worker))
-            left.append(await actions.once(compose.transport(settings), poller, worker, stop, within=within, reporter=reporter))
+            async with run_progress(poller, worker):
+                left.append(
+                    await actions.once(compose.transport(settings), poller, worker, stop, within=within, reporter=reporter)
+                )
 
     # A producer has nothing to drain, and no loop settings.
     supervisor.run(work, grace=20.0 if settings.role is Role.PRODUCE else settings.loop.stop_grace)

@@ -47,6 +47,12 @@ class Terminal:
         """All that was printed, without what moves the cursor or colours."""
         return _CONTROL.sub(b"", self._raw).replace(b"\r", b"").decode()
 
+    @property
+    def rows(self) -> list[str]:
+        """What stays on the screen: without the rows that were erased."""
+        rows = (row.rpartition(b"\r\x1b[K")[2] for row in self._raw.split(b"\n"))
+        return [_CONTROL.sub(b"", row).replace(b"\r", b"").decode() for row in rows]
+
     def press(self, key: bytes) -> None:
         os.write(self._fd, key)
 
