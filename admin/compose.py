@@ -176,20 +176,26 @@ def poller(settings: Settings, observers: Sequence[ProducerObserver] = ()) -> Po
         selection=selection(settings),
         poll_interval=settings.auth0.poll_interval,
         start=settings.auth0.start_from,
+        on_gap=settings.auth0.on_gap,
+        retention=settings.auth0.log_retention,
         hide=hide(settings),
         observers=observers,
     )
 
 
 def reporter(settings: Settings, loops: Sequence[Poller | Worker]) -> ReplicaReporter:
-    """Returns what writes this process's own document."""
-    return ReplicaReporter(
+    """Returns what writes this process's own document; the loops get to know its name."""
+    reporter = ReplicaReporter(
         loops,
         role=ReplicaRole(settings.role.value),
         version=version("auth0-webhooks"),
         tenant=settings.auth0.domain if Auth0Settings in settings.groups else "",
         webhook=shown_webhook(settings.webhook.url) if WebhookSettings in settings.groups else "",
     )
+    for loop in loops:
+        if isinstance(loop, Poller):
+            loop.gaps.replica = reporter.id
+    return reporter
 
 
 def monitored(settings: Settings) -> tuple[Monitoring, tuple[Poller | Worker, ...]]:

@@ -45,7 +45,7 @@ class ReplicaReporter(ControlReader):
         self._webhook = webhook
         self._clock = clock
         self._steady = steady
-        self._id = f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.id = f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._started = clock()
         #: Totals of the last minute, the oldest first.
         self._history: deque[tuple[float, Mapping[str, int]]] = deque([(steady(), totals(loops))])
@@ -77,7 +77,7 @@ class ReplicaReporter(ControlReader):
         workers = [loop for loop in self._loops if isinstance(loop, Worker)]
         pollers = [loop for loop in self._loops if isinstance(loop, Poller)]
         return ReplicaDocument(
-            id=self._id,
+            id=self.id,
             role=self._role,
             version=self._version,
             started=self._started,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from producer.cursor import Page
+from shared.documents.gap import GapDocument
 from shared.errors import RateLimited
 from shared.event import Event
 from shared.logging import get_logger
@@ -78,6 +79,15 @@ class ProducerObserver:
     def rate_limited(self, error: RateLimited) -> None:
         """Auth0 returned 429; the next turn comes after `error.wait`."""
 
+    def checkpoint_expired(self, checkpoint: Checkpoint) -> None:
+        """Auth0 does not know it any more, and nothing that came after it is lost."""
+
+    def gap_found(self, gap: GapDocument) -> None:
+        """Entries are lost, or may be; the report is stored where that was possible. Nothing went past it yet."""
+
+    def gap_not_recorded(self, gap: GapDocument, error: Exception) -> None:
+        """The control table did not take the report of a gap. It is told all the same."""
+
     def turn_failed(self, error: Exception, failures: int, wait: float) -> None:
         """A turn failed, for the `failures`-th time in a row; the checkpoint stays, the next turn comes after `wait`."""
 
@@ -94,6 +104,8 @@ class ProducerCounts(ProducerObserver):
     unknown_types: int = 0
     #: Responses of 429.
     throttled: int = 0
+    #: By kind.
+    gaps: Counter[str] = field(default_factory=Counter)
 
     def page_published(self, page: PublishedPage) -> None:
         self.fetched += page.fetched
@@ -103,6 +115,9 @@ class ProducerCounts(ProducerObserver):
 
     def rate_limited(self, _error: RateLimited) -> None:
         self.throttled += 1
+
+    def gap_found(self, gap: GapDocument) -> None:
+        self.gaps[gap.kind.value] += 1
 
 
 class ProducerLog(ProducerObserver):
@@ -144,6 +159,26 @@ class ProducerLog(ProducerObserver):
 
     def rate_limited(self, error: RateLimited) -> None:
         log.warning("Auth0 asks us to wait", reason=str(error), wait=round(error.wait, 1))
+
+    def checkpoint_expired(self, checkpoint: Checkpoint) -> None:
+        log.info("Auth0 has removed the entry of the checkpoint, and nothing newer", checkpoint=checkpoint.log_id)
+
+    def gap_found(self, gap: GapDocument) -> None:
+        hours = None if gap.span is None else round(gap.span / 3600, 2)
+        log.error(
+            "gap: Auth0 has removed entries that were not read, or may have",
+            report=gap.key,
+            before=gap.before,
+            before_date=gap.before_date,
+            after=gap.after,
+            after_date=gap.after_date,
+            hours=hours,
+            policy=gap.policy.value,
+            reason=gap.why,
+        )
+
+    def gap_not_recorded(self, gap: GapDocument, error: Exception) -> None:
+        log.warning("the report of a gap cannot be stored; the work goes on", report=gap.key, reason=str(error))
 
     def turn_failed(self, error: Exception, failures: int, wait: float) -> None:
         log.error("polling failed, the checkpoint stays", reason=str(error), failures=failures, wait=round(wait, 1))

@@ -12,11 +12,13 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Final, TypeVar
+from dataclasses import replace
+from typing import Any, Final, TypeVar
 
 from producer.cursor import Cursor, Direction, Page
+from producer.gap_watch import GapWatch
 from producer.observer import Auth0Requests, ProducerCounts, ProducerLog, ProducerObserver, PublishedPage
 from producer.progress import CatchUpLog
 from producer.report import PollerHistory
@@ -25,17 +27,29 @@ from producer.start import SearchableLog, resolve
 from shared import failpoints
 from shared.backoff import Doubling
 from shared.documents.replica import PollerReport
-from shared.errors import EnvironmentUnusable, LeaseLost, PublishFailed, RateLimited, Transient, TransportUnusable
+from shared.errors import (
+    CheckpointUnknown,
+    EnvironmentUnusable,
+    GapFound,
+    LeaseLost,
+    PublishFailed,
+    RateLimited,
+    Transient,
+    TransportUnusable,
+)
 from shared.event import Event
 from shared.observers import all_of
 from shared.start_from import BEGINNING, StartFrom
 from shared.transport.port import OLDEST, Checkpoint, Publisher, Transport
 from shared.waiting import Stopped, unless_stopped
+from shared.words import GapPolicy
 
 T = TypeVar("T")
 
 #: Seconds that a publish has to complete after a stop; far below the grace.
 _LAST_PAGE: Final = 5.0
+#: Seconds after which a checkpoint that stays says again that nothing newer came: Kafka keeps each until the next compaction.
+_CAUGHT_UP_EVERY: Final = 600.0
 _PAUSES: Final = Doubling(1.0, 60.0)  # seconds, after failures in a row
 
 
@@ -43,6 +57,7 @@ class Poller:
     """`poll_interval` in seconds, after an empty page; while pages come the next one is fetched at once.
 
     `start`: where to begin if there is no checkpoint.
+    `on_gap` and `retention`, in seconds: what to do where Auth0 has lost entries, and for how long it keeps them.
     `hide`: takes personal data out of an event before anything sees it. `observers` are told beside the counts and our own log.
     `requests`: what the source counts.
     """
@@ -54,6 +69,8 @@ class Poller:
         selection: Selection,
         poll_interval: float,
         start: StartFrom = BEGINNING,
+        on_gap: GapPolicy = GapPolicy.CONTINUE,
+        retention: float = 86_400.0,
         hide: Callable[[Event], Event] = lambda event: event,
         jitter: Callable[[], float] = random.random,
         observers: Sequence[ProducerObserver] = (),
@@ -70,11 +87,14 @@ class Poller:
         self.catch_up = CatchUpLog()
         self.requests = requests or Auth0Requests()
         self._observer = all_of(ProducerObserver, self.counts, ProducerLog(), self.history, self.catch_up, *observers)
+        self.gaps = GapWatch(source=source, policy=on_gap, retention=retention, observer=self._observer)
         self._stop = asyncio.Event()
         self._leading = self._joined = False
         #: Auth0 has given a page since the start.
         self._reached = False
         self._cursor = Cursor()
+        #: The checkpoint as it lies in the log, and as it would be stored now: of a quiet tenant it is written seldom.
+        self._stored = self._place = OLDEST
         #: The page after the cursor, fetched while the one before it is being acknowledged.
         self._ahead: asyncio.Task[tuple[Page, float]] | None = None
         self._failures = 0
@@ -106,6 +126,7 @@ class Poller:
         same trouble is only a reason to wait: a secret is being rotated, and the consumer beside us has work to do.
         """
         self._stop = stop
+        self.gaps.transport = transport
         try:
             with suppress(Stopped):
                 publisher = await unless_stopped(stop, transport.publisher())
@@ -144,7 +165,7 @@ class Poller:
             self._stand_by()
             return False, 0.0
         except (Transient, EnvironmentUnusable) as error:
-            if isinstance(error, EnvironmentUnusable) and not self._reached:
+            if isinstance(error, GapFound) or (isinstance(error, EnvironmentUnusable) and not self._reached):
                 raise
             self._leading &= not isinstance(error, PublishFailed)
             return False, self._failed(error)
@@ -158,7 +179,8 @@ class Poller:
             checkpoint = await self._begin(publisher)
         elif not self._start.is_beginning:
             self._observer.start_ignored(self._start, checkpoint)
-        self._cursor = Cursor(checkpoint)
+        self._cursor, self._stored, self._place = Cursor(checkpoint), checkpoint, checkpoint
+        self.gaps.stored(checkpoint)
         self._observer.leading(checkpoint)
 
     async def _begin(self, publisher: Publisher) -> Checkpoint:
@@ -173,15 +195,23 @@ class Poller:
 
     async def _page(self, publisher: Publisher) -> Direction:
         before = self._cursor
-        page, began = await self._next_page(publisher)
+        try:
+            await self._meanwhile(publisher, self.gaps.look(before.checkpoint))
+            page, began = await self._next_page(publisher)
+            await self._meanwhile(publisher, self.gaps.examine(before.checkpoint, page))
+        except CheckpointUnknown as error:
+            self._cursor = await self._meanwhile(publisher, self.gaps.cross(before.checkpoint, error))
+            return Direction.FORWARD
         self._observer.page_fetched(page, began)
         self._reached = True
         after, direction = before.past(page)
         if direction is Direction.FORWARD and page.is_full:
             self._ahead = asyncio.ensure_future(self._read(after))
-        if direction is not Direction.NONE:
+        if direction is Direction.NONE:
+            await self._caught_up(publisher, began)
+        else:
             failpoints.at("page-read")
-            await self._publish(publisher, page.events, after.checkpoint)
+            await self._publish(publisher, page.events, replace(after.checkpoint, caught_up=self._place.caught_up))
         self._cursor = after
         if direction is Direction.BACKWARD:
             self._observer.went_back(before.checkpoint, after.checkpoint)
@@ -216,6 +246,7 @@ class Poller:
         except Stopped:
             self._observer.publish_abandoned()
             raise
+        self._stored = self._place = checkpoint
         failpoints.at("checkpoint-written")
         page = PublishedPage(
             fetched=len(events),
@@ -227,6 +258,13 @@ class Poller:
         )
         self._observer.page_published(page)
 
+    async def _caught_up(self, publisher: Publisher, began: float) -> None:
+        """Notes with the checkpoint that Auth0 had nothing newer; stores that now and then."""
+        self._place = replace(self._place, caught_up=began)
+        if self._place.log_id and began - (self._stored.caught_up or 0.0) >= _CAUGHT_UP_EVERY:
+            await unless_stopped(self._stop, publisher.publish([], self._place), grace=_LAST_PAGE)
+            self._stored = self._place
+
     def _failed(self, error: Exception) -> float:
         """Returns the wait: at least half of the pause, so that nothing spins."""
         self._failures += 1
@@ -234,6 +272,10 @@ class Poller:
         wait = _PAUSES.after(self._failures) * (1 + self._jitter()) / 2
         self._observer.turn_failed(error, self._failures, wait)
         return wait
+
+    async def _meanwhile(self, publisher: Publisher, work: Coroutine[Any, Any, T]) -> T:
+        """Works unless stopped, and renews the lease: the requests of one page can together take longer than it lasts."""
+        return await unless_stopped(self._stop, work, meanwhile=lambda: self._renew(publisher))
 
     async def _wait(self, publisher: Publisher, seconds: float) -> None:
         try:

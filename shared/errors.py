@@ -5,12 +5,13 @@ WebhooksError
 ├── EnvironmentUnusable     something outside of this process is not as it must be     → exit code 3
 │   ├── TransportUnusable   the log (SQLite file, Kafka) cannot be used as it is
 │   │   └── TransportUnreachable  it broke off or did not respond, so nothing is known; a start tries again for a while
+│   ├── GapFound            entries are lost and ON_GAP=stop: an operator says where to go on
 │   ├── CredentialsRefused  Auth0 does not know this application, or it may not use the Management API
 │   └── ScopeMissing        Auth0 knows the application, but it may not read logs
 ├── Transient               passes by itself or is repaired elsewhere; the caller waits and tries again
 │   ├── Auth0Unavailable    no usable response from Auth0: connection, timeout, 5xx, a response we cannot read
 │   ├── PageInvalid         a response arrived that is no page of log entries
-│   ├── CheckpointUnknown   Auth0 does not know the log id to go on from; a person resets the checkpoint
+│   ├── CheckpointUnknown   Auth0 does not know the log id to go on from: there may be a gap
 │   ├── RateLimited         Auth0 asks us to wait, and for how long
 │   └── PublishFailed       not every record of a page was acknowledged; the checkpoint did not move
 ├── LeaseLost               another poller is the active one now
@@ -47,6 +48,10 @@ class TransportUnreachable(TransportUnusable):
     """The log broke off or did not respond."""
 
 
+class GapFound(EnvironmentUnusable):
+    """Entries may be lost, and `ON_GAP=stop`."""
+
+
 class CredentialsRefused(EnvironmentUnusable):
     """Auth0 refuses a token."""
 
@@ -68,13 +73,10 @@ class PageInvalid(Transient):
 
 
 class CheckpointUnknown(Transient):
-    """Auth0 does not know the checkpoint's log id, or not any more. Until a person acts nothing new is read."""
+    """Auth0 does not know the checkpoint's log id, or not any more; both the checkpoint and the entry itself were asked for."""
 
     def __init__(self, log_id: str, status: str) -> None:
-        super().__init__(
-            f"Auth0 does not know the checkpoint's log id {log_id}, or not any more ({status}). Waiting does not help: stop the "
-            "producer, run `auth0-webhooks checkpoint reset --yes`, start it; it begins at the oldest entry that Auth0 still has"
-        )
+        super().__init__(f"Auth0 does not know the log id {log_id} of the checkpoint, or not any more ({status})")
 
 
 class RateLimited(Transient):

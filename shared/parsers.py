@@ -102,6 +102,12 @@ def seconds(*, zero: bool = False, least: float = 0, most: float = _DAY) -> Pars
     return _number(says, _FRACTION, float, lambda number: least <= number <= most and (zero or number != 0), ", without a unit")
 
 
+def days(least: float, most: float) -> Parser:
+    """A number of days within bounds (inclusive)."""
+    says = f"number of days from {text_of(float(least))} to {text_of(float(most))}"
+    return _number(says, _FRACTION, float, lambda number: least <= number <= most, ", without a unit")
+
+
 def per_second(what: str, least: float, most: float) -> Parser:
     """A number of something a second within bounds (inclusive)."""
     says = f"number of {what} a second from {text_of(float(least))} to {text_of(float(most))}"

@@ -26,6 +26,15 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half-open"
 
 
+class GapPolicy(StrEnum):
+    """What the poller does where entries of Auth0's log may be lost."""
+
+    #: Go on at the oldest entry that Auth0 still has.
+    CONTINUE = "continue"
+    #: End, until an operator says where to go on.
+    STOP = "stop"
+
+
 class PiiMode(StrEnum):
     """What becomes of personal data before an event leaves the producer."""
 

@@ -12,6 +12,7 @@ from shared.logging import LogFormat, Verbosity
 from shared.parsers import (
     InvalidValue,
     choice,
+    days,
     file_to_be,
     flag,
     fraction,
@@ -28,7 +29,7 @@ from shared.settings.option import Conflict, Derived, Group, Option, Role
 from shared.settings.urls import is_private, proxy_url, tenant_domain, webhook_url
 from shared.start_from import BEGINNING, FORMS, StartFrom
 from shared.suggestions import nearest
-from shared.words import BatchForm, Ordering, PiiField, PiiMode
+from shared.words import BatchForm, GapPolicy, Ordering, PiiField, PiiMode
 
 #: The fewest characters of a `PII_HASH_KEY`.
 LEAST_HASH_KEY: Final = 16
@@ -144,6 +145,10 @@ class Auth0Settings(Group):
     """The part of Auth0's rate limit that polling may spend; while it catches up, it goes up to 0.8."""
     start_from: Annotated[StartFrom, Option("START_FROM", _start_from)] = BEGINNING
     """Where to begin if nothing was fetched yet: at the oldest entry, with what comes now, after an entry, or at a date."""
+    on_gap: Annotated[GapPolicy, Option("ON_GAP", choice(*GapPolicy))] = GapPolicy.CONTINUE
+    """Where Auth0 has removed entries that were not read: go on at the oldest that it has, or stop with exit code 3."""
+    log_retention_days: Annotated[float, Option("AUTH0_LOG_RETENTION_DAYS", days(0.001, 3650))] = 1.0
+    """For how long the tenant's plan keeps log entries: Free 1, Essentials 5, Professional 10, Enterprise 30."""
     poll_interval: Annotated[float, Option("POLL_INTERVAL", seconds())] = 5.0
     """How long to wait after everything was read, before asking again."""
     proxy: Annotated[str | None, Option("AUTH0_PROXY", proxy_url, example="http://proxy.internal:3128")] = None
@@ -152,6 +157,11 @@ class Auth0Settings(Group):
         Path | None, Option("AUTH0_CA_FILE", readable_file, example="/etc/ssl/proxy-ca.pem", unset="system trust store")
     ] = None
     """Certificate authorities to trust for Auth0, instead of the system trust store."""
+
+    @property
+    def log_retention(self) -> float:
+        """Seconds."""
+        return self.log_retention_days * 86_400
 
     @property
     def base_url(self) -> str:

@@ -33,6 +33,8 @@ class Checkpoint:
     log_id: str
     #: The `date` of that entry as Auth0 wrote it; may be empty.
     date: str = ""
+    #: When Auth0 last had nothing newer than what had been read by then, in seconds since the epoch; None: not known.
+    caught_up: float | None = None
 
 
 #: The place before the oldest entry that the tenant still has.

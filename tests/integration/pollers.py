@@ -17,11 +17,13 @@ from producer.auth0.client import Auth0Logs
 from producer.observer import Auth0Requests, ProducerCounts, ProducerObserver
 from producer.poller import Poller
 from producer.selection import Selection
+from shared.documents.gap import GapDocument, gaps
 from shared.event import Event, slice_page
 from shared.log_types import table
 from shared.transport.port import Checkpoint, Publisher
 from shared.transport.sqlite.publisher import SqlitePublisher
 from shared.transport.sqlite.transport import SqliteTransport
+from shared.words import GapPolicy
 from simulator.tenant import Tenant
 from simulator.tokens import Application
 from tests.contract.harness import ContractListener
@@ -64,6 +66,8 @@ class PollerSetup:
         self,
         *,
         jitter: float = 1.0,
+        on_gap: GapPolicy = GapPolicy.CONTINUE,
+        retention: float = 86_400.0,
         hide: Callable[[Event], Event] = lambda event: event,
         observers: Sequence[ProducerObserver] = (),
     ) -> None:
@@ -85,6 +89,8 @@ class PollerSetup:
             source=logs,
             selection=selection,
             poll_interval=60,
+            on_gap=on_gap,
+            retention=retention,
             hide=hide,
             jitter=lambda: jitter,
             observers=observers,
@@ -95,6 +101,7 @@ class PollerSetup:
     async def publishing(self) -> AsyncIterator[SqlitePublisher]:
         """Yields a publisher for tests that call `turn` themselves."""
         poller, publisher = self.poller, await self.log.publisher()
+        poller.gaps.transport = self.log
         assert isinstance(publisher, SqlitePublisher)
         try:
             yield publisher
@@ -142,6 +149,14 @@ class PollerSetup:
         with closing(sqlite3.connect(self.path)) as connection:
             row = connection.execute("SELECT document FROM checkpoint").fetchone()
         return str(json.loads(row[0])["log_id"]) if row else None
+
+    async def gaps(self) -> list[GapDocument]:
+        """The reports in the control table."""
+        table = await self.log.control()
+        try:
+            return gaps(await table.snapshot())
+        finally:
+            await table.close()
 
     @property
     def events(self) -> list[Event]:

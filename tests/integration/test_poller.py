@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 from producer.privacy.entry import Privacy
 from shared.errors import CredentialsRefused, LeaseLost, ScopeMissing, TransportUnusable, WebhooksError
 from shared.event import slice_page
-from shared.transport.port import OLDEST, Publisher
+from shared.transport.port import Publisher
 from shared.transport.sqlite.transport import SqliteTransport
 from shared.words import PiiField, PiiMode
 from simulator.entries import Entries
@@ -293,31 +293,6 @@ async def test_a_tenant_that_returns_for_an_unknown_id_its_oldest_entries(setup_
         log.forget(30)
         await setup.to_the_end(publisher)
     assert list(await setup.stored()) == [log_id(number) for number in (*range(21), *range(30, 60))]
-
-
-@pytest.mark.parametrize("unknown_from", ["400", "404"])
-async def test_a_checkpoint_that_the_tenant_forgot_is_logged_with_the_way_on_and_after_it_nothing_is_lost(
-    setup_of: SetupOf, unknown_from: str
-) -> None:
-    setup = await setup_of(log := entries(0, 60), unknown_from=unknown_from)
-    async with setup.publishing() as publisher:
-        for _ in range(2):
-            await setup.poller.turn(publisher)
-        await setup.poller._forget_ahead()
-        log.forget(30)
-        setup.poller._cursor = setup.poller._cursor.without_link()  # as after a restart
-        with capture_logs() as lines:
-            for _ in range(3):
-                assert not (await setup.poller.turn(publisher))[0]
-    loud = [line["reason"] for line in lines if line["log_level"] == "error"]
-    assert all(log_id(20) in line and "stop the producer, run `auth0-webhooks checkpoint reset --yes`" in line for line in loud)
-    assert len(loud) == 3
-    assert await setup.log.set_checkpoint(OLDEST, lambda repeats: repeats.most == 0)
-    setup.restart()
-    async with setup.publishing() as publisher:
-        await setup.to_the_end(publisher)
-    assert list(await setup.stored()) == [log_id(number) for number in (*range(21), *range(30, 60))]
-    assert setup.checkpoint == log_id(59)
 
 
 # The next page is fetched ahead.

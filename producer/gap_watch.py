@@ -1,0 +1,160 @@
+"""What the poller does where Auth0 does not know its checkpoint any more: it looks, records a gap, then goes on or stops.
+
+In the event loop, between two pages; nothing is published meanwhile. A gap is stored before the checkpoint passes it. Where the
+control table cannot be written, after some tries the line in our own log has to do: events must not wait for a report.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from producer.cursor import Cursor, Page
+from producer.gaps import LATENESS, Continuity, Doubt, continuity, moment, span
+from producer.observer import ProducerObserver
+from producer.start import SearchableLog
+from shared.documents.gap import GapDocument, GapKind
+from shared.errors import CheckpointUnknown, GapFound, PublishFailed, TransportUnusable
+from shared.event import Event
+from shared.transport.port import OLDEST, Checkpoint, Transport
+from shared.words import GapPolicy
+
+#: Tries to store a report, each with the pause of a failed turn after it.
+_TRIES: Final = 3
+
+
+class GapWatch:
+    """`retention`: seconds for which Auth0 keeps entries. `clock`: seconds since the epoch. `replica`: who finds the gaps."""
+
+    def __init__(
+        self,
+        *,
+        source: SearchableLog,
+        policy: GapPolicy,
+        retention: float,
+        observer: ProducerObserver,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._source = source
+        self._policy = policy
+        self._doubt = Doubt(retention)
+        self._observer = observer
+        self._clock = clock
+        self._unlooked = False
+        self._failed_tries = 0
+        self.replica = ""
+        #: Where the control table is; None: reports are only logged.
+        self.transport: Transport | None = None
+
+    def stored(self, checkpoint: Checkpoint) -> None:
+        """The poller goes on from this checkpoint, which it has read from the log."""
+        self._unlooked = self._doubt.of_stored(checkpoint, self._clock())
+
+    async def look(self, checkpoint: Checkpoint) -> None:
+        """Asks for a stored checkpoint that is old, once. Raises `CheckpointUnknown`, and what the source raises."""
+        if self._unlooked:
+            await self._require(checkpoint, "the checkpoint is old, and its entry is gone: 404")
+            self._unlooked = False
+
+    async def examine(self, checkpoint: Checkpoint, page: Page) -> None:
+        """Asks for the checkpoint where the page after it begins in an odd place. Raises as `look` does."""
+        if page.events:
+            first, now = page.events[0], self._clock()
+            if self._doubt.of_next(checkpoint, first, now):
+                await self._require(checkpoint, f"the page after it begins with {first.log_id}, and its entry is gone: 404")
+            self._doubt.seen(first, now)
+
+    async def cross(self, lost: Checkpoint, error: CheckpointUnknown) -> Cursor:
+        """Returns where to go on after a checkpoint that Auth0 does not know; a gap is recorded before.
+
+        Raises `GapFound` where ON_GAP says so, `PublishFailed`, and what the source raises.
+        """
+        oldest, now = await self._source.first(), self._clock()
+        found = continuity(lost, oldest, now=now, retention=self._doubt.retention)
+        cursor = await self._beginning(lost, oldest)
+        self._unlooked = False
+        if found is Continuity.UNBROKEN:
+            self._observer.checkpoint_expired(lost)
+            return cursor
+        gap = self._report(lost, oldest, str(error), certain=found is Continuity.BROKEN)
+        await self.record(gap)
+        if self._policy is GapPolicy.STOP:
+            raise GapFound(_stopped(gap))
+        return cursor
+
+    async def record(self, gap: GapDocument) -> None:
+        """Stores a report and tells of it. Raises `PublishFailed`: try again later; after some tries it is only told."""
+        try:
+            await self._store(gap)
+        except (PublishFailed, TransportUnusable) as error:
+            self._failed_tries += 1
+            if self._failed_tries < _TRIES:
+                raise PublishFailed(f"the report of a gap cannot be stored: {error}") from error
+            self._observer.gap_not_recorded(gap, error)
+        self._failed_tries = 0
+        self._observer.gap_found(gap)
+
+    async def _store(self, gap: GapDocument) -> None:
+        if self.transport is not None:
+            table = await self.transport.control()
+            try:
+                await table.put(gap.key, gap.encode())
+            finally:
+                await table.close()
+
+    async def _require(self, checkpoint: Checkpoint, why: str) -> None:
+        if await self._source.entry(checkpoint.log_id) is None:
+            raise CheckpointUnknown(checkpoint.log_id, why)
+
+    async def _beginning(self, lost: Checkpoint, oldest: Event | None) -> Cursor:
+        """Returns the place before the oldest entry that is newer than `lost`, if that is near.
+
+        Entries that reached the log late are kept for longer than those around them, so the oldest ones may have been read.
+        Where they are much older than the checkpoint it is another tenant's, and all of them are new.
+        """
+        cursor = Cursor(OLDEST)
+        while oldest is not None and oldest.log_id <= lost.log_id and _near(lost, oldest):
+            page = await cursor.read(self._source)
+            read = sum(event.log_id <= lost.log_id for event in page.events)
+            if read < len(page.events) or not page.events:
+                last = page.events[read - 1] if read else None
+                return Cursor(Checkpoint(log_id=last.log_id, date=last.date)) if last else cursor
+            cursor, _ = cursor.past(page)
+        return cursor
+
+    def _report(self, lost: Checkpoint, oldest: Event | None, why: str, *, certain: bool) -> GapDocument:
+        now = self._clock()
+        return GapDocument(
+            id=f"after-{lost.log_id}",
+            kind=GapKind.AUTH0,
+            time=now,
+            by=self.replica,
+            why=why,
+            policy=self._policy,
+            certain=certain,
+            before=lost.log_id,
+            before_date=lost.date,
+            after=oldest.log_id if oldest else "",
+            after_date=oldest.date if oldest else "",
+            span=span(lost, oldest, now=now),
+            partition=None,
+            first_offset=None,
+            last_offset=None,
+            size=None,
+            sha256="",
+        )
+
+
+def _near(lost: Checkpoint, oldest: Event) -> bool:
+    places = moment(lost), moment(Checkpoint(log_id=oldest.log_id, date=oldest.date))
+    return places[0] is not None and places[1] is not None and abs(places[0] - places[1]) <= LATENESS
+
+
+def _stopped(gap: GapDocument) -> str:
+    after = " ".join(filter(None, (gap.after, gap.after_date))) or "nothing yet"
+    return (
+        f"{gap.key}: {gap.why}. Entries of Auth0's log may be lost between {gap.before} {gap.before_date} and {after}, and "
+        "ON_GAP=stop: nothing was passed over. Either say where to go on, with `auth0-webhooks checkpoint set DATE --yes` or "
+        "`auth0-webhooks checkpoint reset`, or set ON_GAP=continue, which goes on at the oldest entry that Auth0 still has"
+    )
