@@ -24,6 +24,8 @@ class Page:
     following: str | None
     #: It has as many entries as were asked for, so there is more.
     is_full: bool = False
+    #: It is empty, and its link leads to another page: there may be more.
+    leads_on: bool = False
 
     @property
     def ascends(self) -> bool:
@@ -49,6 +51,8 @@ class Direction(Enum):
     #: The page is empty: the end of the log is reached.
     NONE = auto()
     FORWARD = auto()
+    #: The page is empty, and names another one behind it.
+    UNSURE = auto()
     #: The page ends before the checkpoint. Its link may lead in a circle.
     BACKWARD = auto()
 
@@ -59,6 +63,8 @@ class Cursor:
     checkpoint: Checkpoint = OLDEST
     #: The URL that Auth0 named for the page after the checkpoint.
     following: str | None = None
+    #: The last page was empty and led on.
+    doubted: bool = False
 
     async def read(self, source: PageSource) -> Page:
         if not self.checkpoint.log_id:
@@ -71,10 +77,13 @@ class Cursor:
     def past(self, page: Page) -> tuple[Cursor, Direction]:
         """Returns the cursor for what comes after `page`. Raises `PageInvalid` for a page that ends at the checkpoint.
 
-        An empty page does not move the checkpoint.
+        An empty page does not move the checkpoint. One that leads on is first asked for again, by the checkpoint: what it lacks
+        may be late, and its link would pass over it. Only then its link is followed.
         """
+        if page.leads_on:
+            return replace(self, following=page.following if self.doubted else None, doubted=True), Direction.UNSURE
         if not page.events:
-            return replace(self, following=page.following), Direction.NONE
+            return Cursor(self.checkpoint, page.following), Direction.NONE
         last, before = page.events[-1], self.checkpoint.log_id
         if last.log_id == before:
             raise PageInvalid("Auth0 gave the page that ends at the checkpoint once more: nothing in it is newer")

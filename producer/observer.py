@@ -67,6 +67,9 @@ class ProducerObserver:
     def page_fetched(self, page: Page, began: float) -> None:
         """A page arrived, which may be empty; nothing of it is published yet. `began`: its request, since the epoch."""
 
+    def empty_page_leads_on(self, checkpoint: Checkpoint) -> None:
+        """A page after `checkpoint` was empty and named another one behind it; it is looked at again."""
+
     def page_published(self, page: PublishedPage) -> None:
         """Every event of a page was acknowledged, and the checkpoint moved."""
 
@@ -147,6 +150,9 @@ class ProducerLog(ProducerObserver):
         if not page.ascends:
             first, events = page.events[0].log_id, len(page.events)
             log.warning("a page whose log ids do not ascend; taken in Auth0's order", first=first, events=events)
+
+    def empty_page_leads_on(self, checkpoint: Checkpoint) -> None:
+        log.warning("Auth0 gave an empty page that names another one behind it; looking again", checkpoint=checkpoint.log_id)
 
     def page_published(self, page: PublishedPage) -> None:
         log.debug("page published", events=page.fetched, published=page.published, checkpoint=page.checkpoint.log_id)

@@ -50,6 +50,8 @@ T = TypeVar("T")
 _LAST_PAGE: Final = 5.0
 #: Seconds after which a checkpoint that stays says again that nothing newer came: Kafka keeps each until the next compaction.
 _CAUGHT_UP_EVERY: Final = 600.0
+#: Seconds before an empty page that names another one behind it is looked at again.
+_UNSURE: Final = 1.0
 _PAUSES: Final = Doubling(1.0, 60.0)  # seconds, after failures in a row
 
 
@@ -170,7 +172,8 @@ class Poller:
             self._leading &= not isinstance(error, PublishFailed)
             return False, self._failed(error)
         self._failures = 0
-        return direction is Direction.NONE, 0.0 if direction is Direction.FORWARD else self._poll_interval
+        waits = {Direction.FORWARD: 0.0, Direction.UNSURE: min(_UNSURE, self._poll_interval)}
+        return direction is Direction.NONE, waits.get(direction, self._poll_interval)
 
     async def _acquire(self, publisher: Publisher) -> None:
         checkpoint = await unless_stopped(self._stop, publisher.acquire())
@@ -202,6 +205,10 @@ class Poller:
         except CheckpointUnknown as error:
             self._cursor = await self._meanwhile(publisher, self.gaps.cross(before.checkpoint, error))
             return Direction.FORWARD
+        if page.leads_on:
+            self._cursor, direction = before.past(page)
+            self._observer.empty_page_leads_on(before.checkpoint)
+            return direction
         self._observer.page_fetched(page, began)
         self._reached = True
         after, direction = before.past(page)

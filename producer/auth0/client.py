@@ -70,7 +70,7 @@ class Auth0Logs(SearchableLog):
         )
         self._url = f"{base_url}/api/v2/logs"
         self._batch_size = batch_size
-        self._warned = False
+        self._warned: set[str] = set()
         self._pacing = Pacing(rate_share)
         #: The last page was full: there is more.
         self._hurry = False
@@ -106,7 +106,9 @@ class Auth0Logs(SearchableLog):
         response, body = await self._get(url)
         events = _events(response, body, url)
         self._hurry = len(events) >= self._batch_size
-        return Page(events, self._following(response), is_full=self._hurry)
+        following = self._following(response, events)
+        leads_on = not events and following is not None and _leads_on(httpx.URL(following), response.url)
+        return Page(events, following, is_full=self._hurry, leads_on=leads_on)
 
     async def search(self, page: int, *, newest_first: bool = False, before: datetime | None = None) -> Sequence[Event]:
         query = {"sort": "date:-1" if newest_first else "date:1", "page": page, "per_page": PER_PAGE}
@@ -178,21 +180,29 @@ class Auth0Logs(SearchableLog):
         self._pacing.responded(rate_limit_of(response.headers, time.time()), time.monotonic())
         return response, body
 
-    def _following(self, response: httpx.Response) -> str | None:
-        match = _NEXT.search(response.headers.get("link", ""))
-        if match is None:
+    def _following(self, response: httpx.Response, events: Sequence[Event]) -> str | None:
+        """Returns the link to the page after this one, if it is one of this log and follows this page."""
+        url = next_url(response.url, response.headers.get("link", ""))
+        if url is None:
             return None
-        try:
-            url = response.url.join(match[1])
-        except httpx.InvalidURL:
+        ours = httpx.URL(self._url)
+        if _origin(url) != _origin(ours) or url.path != ours.path:
+            # The token goes where the request goes: never to another origin.
+            if self._is_first("elsewhere"):
+                log.warning("Auth0's next page lies elsewhere; asking by checkpoint instead", url=without_query(str(url)))
             return None
-        if _origin(url) == _origin(httpx.URL(self._url)):
-            return str(url)
-        # The token goes where the request goes: never to another origin. Logged once, since it may be so on every page.
-        if not self._warned:
-            log.warning("Auth0's next page lies at another origin; asking by checkpoint instead", url=without_query(str(url)))
-            self._warned = True
-        return None
+        since = url.params.get("from")
+        if since and events and since not in (events[-1].log_id, max(event.log_id for event in events)):
+            if self._is_first("misleading"):
+                log.warning("Auth0's next page does not follow this one; asking by checkpoint instead", page_after=since)
+            return None
+        return str(url)
+
+    def _is_first(self, oddity: str) -> bool:
+        """Logged once: it may be so on every page."""
+        first = oddity not in self._warned
+        self._warned.add(oddity)
+        return first
 
 
 class FirstEntrySearch:
@@ -228,6 +238,20 @@ class FirstEntrySearch:
         arrived, happened = log_id_time(self.event.log_id) if self.event else None, moment_of(last.date)
         # Ids or dates of another form: the first page is the best there is.
         return arrived is None or happened is None or happened > arrived + _LEEWAY
+
+
+def next_url(asked: httpx.URL, link: str) -> httpx.URL | None:
+    """Returns the URL of `rel="next"` in a `Link` header of the response to `asked`; None where there is none."""
+    match = _NEXT.search(link)
+    try:
+        return asked.join(match[1]) if match else None
+    except httpx.InvalidURL:
+        return None
+
+
+def _leads_on(following: httpx.URL, asked: httpx.URL) -> bool:
+    """The link of an empty page at the end of the log leads to that page once more."""
+    return sorted(following.params.multi_items()) != sorted(asked.params.multi_items())
 
 
 def _origin(url: httpx.URL) -> tuple[str, bytes, bytes]:

@@ -70,6 +70,9 @@ class PollerSetup:
         retention: float = 86_400.0,
         hide: Callable[[Event], Event] = lambda event: event,
         observers: Sequence[ProducerObserver] = (),
+        deadline: float = 5,
+        body_cap: int = 1 << 24,
+        tls: ssl.SSLContext = TLS,
     ) -> None:
         """Makes a new poller without memory, with twenty entries a page."""
         requests = Auth0Requests()
@@ -79,8 +82,9 @@ class PollerSetup:
             client_secret=APPLICATION.client_secret,
             audience=f"{self.tenant.url}/api/v2/",
             batch_size=20,
-            tls=TLS,
-            deadline=5,
+            tls=tls,
+            deadline=deadline,
+            body_cap=body_cap,
             clock=lambda: time.monotonic() + self.ahead,
             requests=requests,
         )

@@ -458,7 +458,7 @@ async def test_the_token_never_goes_to_another_origin(auth0: Auth0Setup) -> None
             await auth0.logs().after(log_id(0))
         assert got == []
     assert [line["event"] for line in lines if line["log_level"] == "warning"] == [
-        "Auth0's next page lies at another origin; asking by checkpoint instead"
+        "Auth0's next page lies elsewhere; asking by checkpoint instead"
     ]
 
 
