@@ -69,8 +69,12 @@ class ConsumerMetrics(ConsumerObserver):
     def call_not_sent(self, call: Delivery | Batch, _attempt: Attempt, _open_calls: int) -> None:
         self._began.pop(call, None)
 
-    def call_cancelled(self, call: Delivery | Batch) -> None:
-        self._began.pop(call, None)
+    def call_cancelled(self, call: Delivery | Batch, sent: bool) -> None:
+        began = self._began.pop(call, None)
+        if sent and began is not None:  # the receiver has seen a call whose connection ended
+            self.attempts[Failure.CUT.value] += 1
+            self.retries += call.failed
+            self.webhook_seconds.add(self._steady() - began)
 
     def positions_committed(self, _positions: Mapping[int, Position]) -> None:
         self.commits += 1

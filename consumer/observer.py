@@ -54,8 +54,8 @@ class ConsumerObserver:
     def call_not_sent(self, call: Delivery | Batch, attempt: Attempt, open_calls: int) -> None:
         """No file descriptor was left beside `open_calls` others. No attempt is spent."""
 
-    def call_cancelled(self, call: Delivery | Batch) -> None:
-        """Its partition was lost, or was not drained in time."""
+    def call_cancelled(self, call: Delivery | Batch, sent: bool) -> None:
+        """Its partition was lost, or was not drained in time. `sent`: the receiver may have the request."""
 
     def breaker_opened(self, attempt: Attempt, probe_in: float) -> None:
         """The webhook is down. `attempt`: the last one that failed."""

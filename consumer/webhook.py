@@ -100,8 +100,11 @@ class Webhook(Protocol):
     def send(self, call: Call, on_response: OnResponse) -> None:
         """Starts one attempt under one total deadline. `on_response` is called later, once, unless the call is cancelled."""
 
-    def cancel(self, call: Call) -> None:
-        """Cancels the attempt: its connection is closed and `on_response` will not be called."""
+    def cancel(self, call: Call) -> bool:
+        """Cancels the attempt: its connection is closed and `on_response` will not be called.
+
+        Returns whether the request was sent: the receiver may have it.
+        """
 
     async def close(self) -> None:
         """Closes all connections. Idempotent."""

@@ -111,9 +111,14 @@ class _Watch:
             except TransportUnusable as error:
                 stored = "it is stored, but" if ours else "nothing was changed, and"
                 raise TransportUnusable(f"{stored} which consumers follow cannot be seen: {error}") from None
-            if not change.missing or loop.time() > deadline or change.desired != self._wanted:
+            if change.desired.paused != self._wanted.paused:
                 return change
-            await asyncio.sleep(_LOOK_EVERY)
+            if change.desired != self._wanted:  # another operator wants the same: consumers take on theirs, never ours
+                self._wanted, ours = change.desired, False
+            elif not change.missing or loop.time() > deadline:
+                return change
+            else:
+                await asyncio.sleep(_LOOK_EVERY)
 
     async def _look(self, *, ours: bool) -> DeliveryChange:
         snapshot = await self._control.snapshot()

@@ -96,8 +96,10 @@ class HttpWebhook(Webhook, ConnectionPool):
                 return
         self._send_on_new(call, on_response, request, now + self._timeout)
 
-    def cancel(self, call: Call) -> None:
-        self._calls.pop(call).cancel()
+    def cancel(self, call: Call) -> bool:
+        one = self._calls.pop(call)
+        one.cancel()
+        return isinstance(one, Connection)
 
     async def close(self) -> None:
         # All of it before the first await: no call may get a result while we wait.

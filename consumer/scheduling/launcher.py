@@ -102,8 +102,8 @@ class Launcher:
     def cancel(self, call: Delivery | Batch) -> None:
         """Cancels an open call."""
         self.open.discard(call)
-        self._webhook.cancel(call)
-        self._observer.call_cancelled(call)
+        sent = self._webhook.cancel(call)
+        self._observer.call_cancelled(call, sent)
         self._breaker.cancelled(call, self._clock())
 
     async def close(self) -> None:

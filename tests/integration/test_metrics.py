@@ -197,3 +197,14 @@ async def test_undelivered_events_are_told_for_the_partitions_that_are_owned(tmp
         stop.set()
         await following
     await transport.close()
+
+
+async def test_a_call_that_is_cancelled_after_it_reached_the_receiver_counts_as_cut(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.script.add(faults.hang_before_headers())
+    await publish(log_in(tmp_path), [event(number, user=f"auth0|{number}") for number in range(3)])
+    metrics = ConsumerMetrics()
+    one = worker(receiver.url, timeout=60, drain_timeout=0.2, observers=[metrics])
+    async with running(one, log_in(tmp_path)):
+        await receiver.journal.wait_until(lambda journal: len(journal) == 3, timeout=30)
+    assert {name: count for name, count in metrics.attempts.items() if count} == {"cut": 3}
+    assert sum(metrics.webhook_seconds.counts) == len(receiver.journal) == 3

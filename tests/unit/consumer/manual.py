@@ -80,8 +80,9 @@ class ManualWebhook(Webhook):
         self._sending(call)
         self.open[call] = on_response
 
-    def cancel(self, call: Call) -> None:
+    def cancel(self, call: Call) -> bool:
         del self.open[call]
+        return True
 
     async def close(self) -> None:
         self.open.clear()
