@@ -25,7 +25,15 @@ def _replica(wanted: DesiredDelivery | None) -> ReplicaDocument:
         report = replace(report, desired=wanted.id, paused=wanted.paused)
     now = time.time()
     return ReplicaDocument(
-        id="a:1:x", role=ReplicaRole.CONSUME, version="1", started=now, seen=now, counts={}, rates={}, consumer=report, poller=None
+        id="a:1:x",
+        role=ReplicaRole.CONSUME,
+        version="1",
+        started=now,
+        seen=now,
+        counts={},
+        rates={},
+        consumer=report,
+        poller=None,
     )
 
 
