@@ -77,7 +77,7 @@ class GapWatch:
         if found is Continuity.UNBROKEN:
             self._observer.checkpoint_expired(lost)
             return cursor
-        gap = self._report(lost, oldest, str(error), certain=found is Continuity.BROKEN)
+        gap = self._report(lost, oldest, str(error))
         await self.record(gap)
         if self._policy is GapPolicy.STOP:
             raise GapFound(_stopped(gap))
@@ -123,7 +123,7 @@ class GapWatch:
             cursor, _ = cursor.past(page)
         return cursor
 
-    def _report(self, lost: Checkpoint, oldest: Event | None, why: str, *, certain: bool) -> GapDocument:
+    def _report(self, lost: Checkpoint, oldest: Event | None, why: str) -> GapDocument:
         now = self._clock()
         return GapDocument(
             id=f"after-{lost.log_id}",
@@ -132,7 +132,7 @@ class GapWatch:
             by=self.replica,
             why=why,
             policy=self._policy,
-            certain=certain,
+            certain=False,
             before=lost.log_id,
             before_date=lost.date,
             after=oldest.log_id if oldest else "",

@@ -47,8 +47,11 @@ def continuity(checkpoint: Checkpoint, oldest: Event | None, *, now: float, rete
 def span(checkpoint: Checkpoint, oldest: Event | None, *, now: float) -> float | None:
     """Returns for how long entries may be missing, at most; None: not known."""
     since, until = moment(checkpoint), now if oldest is None else _date(oldest)
-    known = [one for one in (since, checkpoint.caught_up) if one is not None]
-    return max(0.0, until - max(known)) if known and until is not None else None
+    if until is None:
+        return None
+    # A moment after the oldest entry is none of this log's: then the checkpoint may be another tenant's.
+    known = [one for one in (since, checkpoint.caught_up) if one is not None and one <= until]
+    return until - max(known) if known else None
 
 
 def moment(checkpoint: Checkpoint) -> float | None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.documents import audit, desired, replica
+from shared.documents import audit, desired, gap, replica
 from shared.documents.audit import AuditEntry
 from shared.documents.desired import DesiredDelivery
 from shared.documents.replica import ReplicaDocument
 from shared.errors import RecordInvalid, TransportUnusable
 from shared.transport.port import Table, Transport
-
-GAPS = "gap/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +42,12 @@ def parse(documents: Mapping[str, bytes]) -> OperatorState:
         unreadable[desired.KEY] = str(error)
     replicas = replica.replicas(documents, unreadable)
     entries = audit.entries(documents, unreadable)
+    gap.gaps(documents, unreadable)
     return OperatorState(
         desired=wanted,
         replicas=tuple(replicas[name] for name in sorted(replicas)),
         audit=tuple(entries),
-        gaps=tuple(sorted(key for key in documents if key.startswith(GAPS))),
+        gaps=tuple(sorted(key for key in documents if key.startswith(gap.PREFIX))),
         unknown=tuple(f"{key} in the control table is left alone: {reason}" for key, reason in sorted(unreadable.items())),
     )
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 from admin.actions import log_ids
 from admin.actions.locate import MOST, Located, Search, head_of_key, locate
-from admin.actions.operator_state import GAPS, ControlView, OperatorState
+from admin.actions.operator_state import ControlView, OperatorState
 from admin.actions.where import Where, WhereState, dead, purged, undone, was_read
 from admin.actions.wording import age, counted, since
 from producer.selection import Selection
 from shared.documents import dead_letter as documents
+from shared.documents import gap
 from shared.documents.replica import EventState, PendingEvent, ReplicaDocument
 from shared.errors import EnvironmentUnusable, TransportUnusable
 from shared.event import Event
@@ -55,7 +56,7 @@ class _Inquiry:
         letter, hidden = await self._dead_letter(log_id)
         if letter:
             return dead(letter, self._now)
-        if GAPS + log_id in self._operator.gaps:
+        if gap.PREFIX + log_id in self._operator.gaps:
             return Where(log_id=log_id, state=WhereState.GAP, why="a gap report names it: Auth0 had it, and the log never did")
         acts = [entry for entry in self._operator.audit if log_id in entry.what.split()]
         if acts and acts[-1].what.startswith("dead-letters purge"):

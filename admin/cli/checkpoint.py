@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +16,7 @@ from shared.start_from import StartFrom
 
 if TYPE_CHECKING:
     from admin.actions.checkpoint import Move
+    from admin.actions.operator_state import OperatorState
     from shared.settings import Settings
     from shared.transport.port import Checkpoint, Repeats, Transport
 
@@ -25,21 +25,46 @@ commands = Commands("checkpoint", "Show or repair how far Auth0's log has been r
 
 @commands.command()
 def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show the last entry that is in the log or was filtered out.
+    """Show the last entry that is in the log or was filtered out, and how many gaps are on record.
 
     Examples:
       auth0-webhooks checkpoint show
       auth0-webhooks checkpoint show --json
     """
-    checkpoint = with_transport(lambda transport: transport.checkpoint())
+    from admin.actions.operator_state import ControlView
+    from admin.actions.wording import counted
+
+    async def look(transport: Transport) -> tuple[Checkpoint | None, OperatorState]:
+        control = ControlView(transport)
+        try:
+            return await transport.checkpoint(), await control.look()
+        finally:
+            await control.close()
+
+    checkpoint, operator_state = with_transport(look)
     if as_json:
-        show_json({**asdict(checkpoint), "reset": not checkpoint.log_id} if checkpoint else None, indent=None)
-    elif checkpoint and checkpoint.log_id:
+        show_json(_fields(checkpoint, operator_state) if checkpoint else None, indent=None)
+        return
+    if checkpoint and checkpoint.log_id:
         say(" ".join(filter(None, (checkpoint.log_id, checkpoint.date))))
     elif checkpoint:
         say("The checkpoint was reset: Auth0's log will be read from the oldest entry that the tenant still has.")
     else:
         say("There is no checkpoint: Auth0's log will be read from its oldest entry.")
+    if known := len(operator_state.gaps):
+        say(f"{counted(known, 'gap')} on record: `auth0-webhooks gaps list`")
+
+
+def _fields(checkpoint: Checkpoint, operator_state: OperatorState) -> dict[str, Any]:
+    from admin.actions.status_json import moment
+
+    return {
+        "log_id": checkpoint.log_id,
+        "date": checkpoint.date,
+        "caught_up": moment(checkpoint.caught_up),
+        "reset": not checkpoint.log_id,
+        "gaps": len(operator_state.gaps) if operator_state.readable else None,
+    }
 
 
 @commands.command("set")

@@ -46,7 +46,7 @@ class GapDocument:
     why: str
     #: What ON_GAP says; gaps behind the topic are always passed.
     policy: GapPolicy
-    #: False: nothing tells whether there were events in it.
+    #: True: events are lost; False: they may be.
     certain: bool
     #: The last entry before it that was read, and its date as Auth0 wrote it. Of `TOO_LARGE` the entry itself.
     before: str
@@ -54,7 +54,7 @@ class GapDocument:
     #: The first entry after it; empty: Auth0 had none.
     after: str
     after_date: str
-    #: For how long events may be missing.
+    #: For how long events may be missing, at most; None: nothing tells.
     span: Seconds | None
     #: Of the records that are gone: their partition, the first and the last offset.
     partition: Count | None

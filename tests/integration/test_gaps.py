@@ -80,7 +80,7 @@ async def test_what_auth0_has_removed_unread_is_a_gap_and_the_rest_is_read(setup
             await setup.to_the_end(publisher)
     assert list(await setup.stored()) == ids(setup)
     (gap,) = await setup.gaps()
-    assert (gap.kind, gap.certain, gap.policy, gap.by) == (GapKind.AUTH0, True, GapPolicy.CONTINUE, "host:1:ab")
+    assert (gap.kind, gap.certain, gap.policy, gap.by) == (GapKind.AUTH0, False, GapPolicy.CONTINUE, "host:1:ab")
     assert (gap.before, gap.before_date, gap.after) == (lost.log_id, lost.date, ids(setup)[0])
     assert gap.span == pytest.approx(9 * HOUR, abs=60)
     assert [line["report"] for line in lines if line["event"] == GAP] == [gap.key]

@@ -111,3 +111,26 @@ SHOWN: Final = _object(
     next_try=_or_null(_MOMENT),
     behind=_or_null(_TEXT),
 )
+GAPS: Final = {
+    "type": "array",
+    "items": _object(
+        id={"type": "string", "minLength": 1},
+        kind={"enum": ["auth0", "too_large", "retention", "offsets"]},
+        time=_MOMENT,
+        by=_TEXT,
+        why={"type": "string", "minLength": 1},
+        policy={"enum": ["continue", "stop"]},
+        certain=_FLAG,
+        before=_TEXT,
+        before_date=_TEXT,
+        after=_TEXT,
+        after_date=_TEXT,
+        span=_or_null(_AGE),
+        partition=_or_null(_COUNT),
+        first_offset=_or_null(_COUNT),
+        last_offset=_or_null(_COUNT),
+        size=_or_null(_COUNT),
+        sha256=_TEXT,
+    ),
+}
+CHECKPOINT: Final = _object(log_id=_TEXT, date=_TEXT, caught_up=_or_null(_MOMENT), reset=_FLAG, gaps=_or_null(_COUNT))

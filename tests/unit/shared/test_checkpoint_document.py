@@ -21,10 +21,25 @@ JSON = st.recursive(
 )
 
 
-@given(LOG_IDS, st.text(), ENDS)
-def test_a_checkpoint_comes_back_as_it_was_also_one_that_was_reset(log_id: str, date: str, ends: dict[int, int]) -> None:
-    checkpoint = Checkpoint(log_id=log_id, date=date)
+@given(LOG_IDS, st.text(), ENDS, st.none() | st.integers(0, 253402300799))
+def test_a_checkpoint_comes_back_as_it_was_also_one_that_was_reset(
+    log_id: str, date: str, ends: dict[int, int], caught_up: float | None
+) -> None:
+    checkpoint = Checkpoint(log_id=log_id, date=date, caught_up=caught_up)
     assert parse(dump(checkpoint, ends), where="here") == (checkpoint, ends)
+
+
+def test_a_document_of_an_older_release_does_not_say_when_it_was_caught_up_and_one_of_ours_needs_no_newer_version() -> None:
+    assert parse(b'{"v": 1, "log_id": "900", "date": ""}', where="here")[0].caught_up is None
+    assert json.loads(dump(Checkpoint(log_id="900", caught_up=1.7e9)))["v"] == 1
+
+
+@given(JSON)
+def test_a_moment_that_is_none_leaves_a_checkpoint_as_good(caught_up: object) -> None:
+    document = json.dumps({"v": 1, "log_id": "900", "date": "", "caught_up": caught_up}).encode()
+    checkpoint, _ = parse(document, where="here")
+    assert checkpoint.log_id == "900"
+    assert checkpoint.caught_up is None or checkpoint.caught_up == caught_up
 
 
 def test_an_older_release_reads_every_place_and_is_told_that_a_reset_is_newer() -> None:

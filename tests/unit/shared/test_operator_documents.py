@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.documents import audit, desired, replica
+from shared.documents import audit, desired, gap, replica
 from shared.documents.audit import AuditEntry
 from shared.documents.codec import LONGEST
 from shared.documents.desired import DesiredDelivery
+from shared.documents.gap import GapDocument
 from shared.documents.replica import ReplicaDocument
 from shared.errors import RecordInvalid
 from shared.words import BreakerState
@@ -88,6 +89,24 @@ def test_audit_entries_are_read_as_they_were_written_the_oldest_first(several: l
     assert {entry.key: entry for entry in found} == {entry.key: entry for entry in several}
 
 
+@given(
+    st.lists(
+        _built(
+            GapDocument,
+            time=MOMENTS,
+            span=st.none() | st.floats(0, 1e9),
+            **dict.fromkeys(("partition", "first_offset", "last_offset", "size"), st.none() | COUNTS),
+        ),
+        max_size=5,
+        unique_by=lambda gap: gap.id,
+    )
+)
+def test_gaps_are_read_as_they_were_written_the_oldest_first(several: list[GapDocument]) -> None:
+    found = gap.gaps({one.key: one.encode() for one in several})
+    assert [one.time for one in found] == sorted(one.time for one in several)
+    assert {one.key: one for one in found} == {one.key: one for one in several}
+
+
 @given(RUBBISH)
 def test_rubbish_is_refused_with_a_reason(text: bytes) -> None:
     unreadable: dict[str, str] = {}
@@ -95,7 +114,8 @@ def test_rubbish_is_refused_with_a_reason(text: bytes) -> None:
         desired.desired({desired.KEY: text})
     assert replica.replicas({"replica/a": text}, unreadable) == {}
     assert audit.entries({"audit/a": text}, unreadable) == []
-    assert set(unreadable) == {"replica/a", "audit/a"}
+    assert gap.gaps({"gap/a": text}, unreadable) == []
+    assert set(unreadable) == {"replica/a", "audit/a", "gap/a"}
 
 
 @given(_built(DesiredDelivery, since=MOMENTS), st.data())
