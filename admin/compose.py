@@ -193,8 +193,7 @@ def reporter(settings: Settings, loops: Sequence[Poller | Worker]) -> ReplicaRep
         webhook=shown_webhook(settings.webhook.url) if WebhookSettings in settings.groups else "",
     )
     for loop in loops:
-        if isinstance(loop, Poller):
-            loop.gaps.replica = reporter.id
+        loop.gaps.replica = reporter.id
     return reporter
 
 

@@ -6,9 +6,9 @@ Labels are bounded: statuses, reasons and outcomes by their kind, partitions by 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from math import isnan
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
@@ -20,7 +20,7 @@ from consumer.observer import ConsumerCounts
 from consumer.worker import Worker
 from producer.metrics import ProducerMetrics
 from producer.poller import Poller
-from shared.numbers import Dates, Histogram
+from shared.numbers import Histogram
 from shared.words import BreakerState
 
 #: Of `/metrics`: the text format that every scraper reads.
@@ -45,7 +45,6 @@ class LoopMetrics(Collector):
         self._pollers = [loop for loop in loops if isinstance(loop, Poller)]
         self._consumer = consumer
         self._producer = producer
-        self._dates = Dates()
         self.undelivered: Mapping[int, int] = {}
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -62,6 +61,10 @@ class LoopMetrics(Collector):
                 self._consumer.fold()
                 yield from _attempts(worker.counts, self._consumer)
                 yield from self._of_worker(worker)
+        gaps: Counter[str] = Counter()
+        for counted in (*(poller.counts.gaps for poller in self._pollers), *(worker.gaps.counts for worker in self._workers)):
+            gaps.update(counted)
+        yield _counters("gaps", "Gaps that were found: events that are lost, or may be.", "kind", gaps)
         yield _histograms("lag_seconds", _LAG, "stage", self._stages())
 
     def _of_poller(self, poller: Poller) -> Iterator[Metric]:
@@ -70,13 +73,10 @@ class LoopMetrics(Collector):
         yield _counters("events_filtered", "Entries that did not pass the filter.", "reason", counts.filtered)
         yield _counter("events_published", "Events stored.", counts.published)
         yield _counters("auth0_requests", "Requests to Auth0, by status; error: no response.", "status", requests.counts)
-        yield _counters("gaps", "Gaps in Auth0's log that were reported.", "kind", {})
         yield _gauge("leader", "1 on the poller that is active.", poller.leading)
-        checkpoint = poller.history.checkpoint if poller.leading else None
-        (moment,) = self._dates.moments([checkpoint.date.encode() if checkpoint else b""])
-        if not isnan(moment):
-            age = max(0.0, time.time() - moment)
-            yield _gauge("checkpoint_age_seconds", "Age of the last entry that was read; grows while a tenant is quiet.", age)
+        behind = poller.history.behind
+        if poller.leading and behind is not None:
+            yield _gauge("checkpoint_age_seconds", "Time since Auth0 last had nothing newer than the checkpoint.", behind)
         if requests.remaining is not None:
             yield _gauge("auth0_rate_limit_remaining", "Requests that Auth0's rate limit has left.", requests.remaining)
 

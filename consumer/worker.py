@@ -22,11 +22,13 @@ from consumer.partitions.commits import Commits
 from consumer.partitions.partition import Partition
 from consumer.partitions.window import Window
 from consumer.policy import Policy
+from consumer.record_gaps import RecordGaps
 from consumer.report import BreakerHistory, WorkerReporter
 from consumer.scheduling.circuit_breaker import Breaker, BreakerState
 from consumer.webhook import Webhook
 from shared import failpoints
 from shared.control import ControlReader
+from shared.documents.gap import GapKind
 from shared.logging import get_logger
 from shared.observers import all_of
 from shared.record import Record
@@ -102,8 +104,10 @@ class Worker(RebalanceListener):
             clock=clock,
         )
         self.desired = DesiredState(self._dispatcher.pause)
+        self.gaps = RecordGaps()
+        skips = SkipRequests(self._dispatcher, self._window)
         #: What acts on the control table, and what is set for it to look at once.
-        self.control_readers: Sequence[ControlReader] = (self.desired, SkipRequests(self._dispatcher, self._window))
+        self.control_readers: Sequence[ControlReader] = (self.desired, skips, self.gaps)
         self.control_wake = self._dispatcher.skip_progress
         self.report = WorkerReporter(
             window=self._window,
@@ -269,6 +273,9 @@ class Worker(RebalanceListener):
         self._drop(leaving)
         log.info("partitions released", partitions=sorted(partitions))
         return {partition.number: partition.ledger.committable for partition in leaving}
+
+    def removed(self, partition: int, offsets: range, was_committed: bool) -> None:
+        self.gaps.found(GapKind.RETENTION if was_committed else GapKind.OFFSETS, partition, offsets)
 
     def lost(self, partitions: Collection[int]) -> None:
         leaving = self._window.retire(partitions)

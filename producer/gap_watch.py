@@ -6,6 +6,7 @@ control table cannot be written, after some tries the line in our own log has to
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from typing import Final
@@ -38,11 +39,14 @@ class GapWatch:
     ) -> None:
         self._source = source
         self._policy = policy
+        self.retention = retention
         self._doubt = Doubt(retention)
         self._observer = observer
         self._clock = clock
         self._unlooked = False
         self._failed_tries = 0
+        #: A page that is not published comes again, and so does what was found before it.
+        self._recorded: set[str] = set()
         self.replica = ""
         #: Where the control table is; None: reports are only logged.
         self.transport: Transport | None = None
@@ -71,20 +75,30 @@ class GapWatch:
         Raises `GapFound` where ON_GAP says so, `PublishFailed`, and what the source raises.
         """
         oldest, now = await self._source.first(), self._clock()
-        found = continuity(lost, oldest, now=now, retention=self._doubt.retention)
+        found = continuity(lost, oldest, now=now, retention=self.retention)
         cursor = await self._beginning(lost, oldest)
         self._unlooked = False
         if found is Continuity.UNBROKEN:
             self._observer.checkpoint_expired(lost)
             return cursor
-        gap = self._report(lost, oldest, str(error))
+        missing = span(lost, oldest, now=now)
+        gap = self._document(f"after-{lost.log_id}", GapKind.AUTH0, str(error), lost, oldest, span=missing)
         await self.record(gap)
         if self._policy is GapPolicy.STOP:
             raise GapFound(_stopped(gap))
         return cursor
 
+    async def too_large(self, event: Event) -> None:
+        """Records an event that the log cannot take, before a page goes on without it. Raises as `record` does."""
+        why = "the topic does not take a record of this size (max.message.bytes); Auth0 has the entry while it keeps it"
+        size, digest = len(event.raw), hashlib.sha256(event.raw).hexdigest()
+        place = Checkpoint(log_id=event.log_id, date=event.date)
+        await self.record(self._document(event.log_id, GapKind.TOO_LARGE, why, place, size=size, sha256=digest))
+
     async def record(self, gap: GapDocument) -> None:
-        """Stores a report and tells of it. Raises `PublishFailed`: try again later; after some tries it is only told."""
+        """Stores a report and tells of it, once. Raises `PublishFailed`: try again later; after some tries it is only told."""
+        if gap.key in self._recorded:
+            return
         try:
             await self._store(gap)
         except (PublishFailed, TransportUnusable) as error:
@@ -93,6 +107,7 @@ class GapWatch:
                 raise PublishFailed(f"the report of a gap cannot be stored: {error}") from error
             self._observer.gap_not_recorded(gap, error)
         self._failed_tries = 0
+        self._recorded.add(gap.key)
         self._observer.gap_found(gap)
 
     async def _store(self, gap: GapDocument) -> None:
@@ -104,8 +119,10 @@ class GapWatch:
                 await table.close()
 
     async def _require(self, checkpoint: Checkpoint, why: str) -> None:
-        if await self._source.entry(checkpoint.log_id) is None:
+        entry = await self._source.entry(checkpoint.log_id)
+        if entry is None:
             raise CheckpointUnknown(checkpoint.log_id, why)
+        self._doubt.seen(entry, self._clock())
 
     async def _beginning(self, lost: Checkpoint, oldest: Event | None) -> Cursor:
         """Returns the place before the oldest entry that is newer than `lost`, if that is near.
@@ -123,26 +140,36 @@ class GapWatch:
             cursor, _ = cursor.past(page)
         return cursor
 
-    def _report(self, lost: Checkpoint, oldest: Event | None, why: str) -> GapDocument:
-        now = self._clock()
+    def _document(
+        self,
+        id: str,  # noqa: A002  the field's name
+        kind: GapKind,
+        why: str,
+        before: Checkpoint,
+        after: Event | None = None,
+        *,
+        span: float | None = None,
+        size: int | None = None,
+        sha256: str = "",
+    ) -> GapDocument:
         return GapDocument(
-            id=f"after-{lost.log_id}",
-            kind=GapKind.AUTH0,
-            time=now,
+            id=id,
+            kind=kind,
+            time=self._clock(),
             by=self.replica,
             why=why,
-            policy=self._policy,
-            certain=False,
-            before=lost.log_id,
-            before_date=lost.date,
-            after=oldest.log_id if oldest else "",
-            after_date=oldest.date if oldest else "",
-            span=span(lost, oldest, now=now),
+            policy=self._policy if kind is GapKind.AUTH0 else GapPolicy.CONTINUE,
+            certain=kind is GapKind.TOO_LARGE,
+            before=before.log_id,
+            before_date=before.date,
+            after=after.log_id if after else "",
+            after_date=after.date if after else "",
+            span=span,
             partition=None,
             first_offset=None,
             last_offset=None,
-            size=None,
-            sha256="",
+            size=size,
+            sha256=sha256,
         )
 
 

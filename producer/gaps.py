@@ -16,6 +16,8 @@ from shared.transport.port import Checkpoint
 
 #: Entries reach Auth0's log so much later than their date says.
 LATENESS: Final = 600.0
+#: What Auth0 has shown is still there so much later: the next page comes within seconds.
+_FRESH: Final = 60.0
 
 
 class Continuity(Enum):
@@ -94,7 +96,7 @@ class Doubt:
             return False
         if continuity(checkpoint, first, now=now, retention=self.retention) is Continuity.UNBROKEN:
             return False
-        return now - before > max(self.retention / 2, self.shown)
+        return now - before > max(self.retention / 2, self.shown + _FRESH)
 
     def seen(self, event: Event, now: float) -> None:
         """Auth0 has just shown this entry."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from producer.cursor import Page
-from shared.documents.gap import GapDocument
+from shared.documents.gap import GapDocument, GapKind
 from shared.errors import RateLimited
 from shared.event import Event
 from shared.logging import get_logger
@@ -170,6 +170,8 @@ class ProducerLog(ProducerObserver):
         log.info("Auth0 has removed the entry of the checkpoint, and nothing newer", checkpoint=checkpoint.log_id)
 
     def gap_found(self, gap: GapDocument) -> None:
+        if gap.kind is not GapKind.AUTH0:
+            return  # the log that does not take the event has its own line
         hours = None if gap.span is None else round(gap.span / 3600, 2)
         log.error(
             "gap: Auth0 has removed entries that were not read, or may have",

@@ -245,6 +245,8 @@ class Poller:
     async def _publish(self, publisher: Publisher, events: Sequence[Event], checkpoint: Checkpoint) -> None:
         reasons = [self._selection.reason_to_drop(event.type) for event in events]
         passed = {event.log_id: self._hide(event) for event, reason in zip(events, reasons, strict=True) if reason is None}
+        for event in publisher.too_large(list(passed.values())):
+            await self._meanwhile(publisher, self.gaps.too_large(event))
         try:
             # A stop lets the page end, but not for long: it may be on its way to a broker that is silent. To leave it is as
             # safe as a kill: the checkpoint stays, and the next poller sees what has arrived.

@@ -28,9 +28,17 @@ class PollerHistory(ProducerObserver):
         #: None: it does not lead, and does not know.
         self.checkpoint: Checkpoint | None = None
         self.caught_up = False
+        #: When Auth0 last had nothing newer; before that, when the poller began.
+        self._since: float | None = None
+
+    @property
+    def behind(self) -> float | None:
+        """Seconds since the poller was last caught up; None: it does not lead."""
+        return None if self._since is None or self.checkpoint is None else max(0.0, self._clock() - self._since)
 
     def leading(self, checkpoint: Checkpoint) -> None:
         self.checkpoint, self.caught_up = checkpoint, False
+        self._since = checkpoint.caught_up or self._since or self._clock()
 
     def standing_by(self) -> None:
         self.checkpoint, self.caught_up = None, False
@@ -38,7 +46,7 @@ class PollerHistory(ProducerObserver):
     def page_fetched(self, page: Page, began: float) -> None:
         self._last_poll, self.caught_up = began, not page.events
         if not page.events:
-            self._failures, self._last_error = 0, ""
+            self._failures, self._last_error, self._since = 0, "", began
 
     def page_published(self, page: PublishedPage) -> None:
         self.checkpoint, self._moved = page.checkpoint, self._clock()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from admin.actions.alarms import sound_alarms
 from admin.actions.reports import log_each_minute, log_totals
 from admin.actions.status_view import partitions
 from admin.health import stuck
@@ -58,6 +59,7 @@ async def serve(
     """
     async with _closing(transport, loops), _following(transport, loops, stop, reporter):
         work: list[Coroutine[Any, Any, None]] = [loop.run(transport, stop) for loop in loops]
+        work.append(sound_alarms(transport, loops, stop))
         if beside is not None:
             work.append(beside(transport, stop))
         await supervise(stop, _heartbeat(health, stop, *loops), log_each_minute(stop, *loops), *work)

@@ -25,7 +25,9 @@ commands = Commands("checkpoint", "Show or repair how far Auth0's log has been r
 
 @commands.command()
 def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show the last entry that is in the log or was filtered out, and how many gaps are on record.
+    """Show the last entry that is in the log or was filtered out.
+
+    Also how many gaps are on record.
 
     Examples:
       auth0-webhooks checkpoint show

@@ -49,7 +49,7 @@ def list_gaps(
 
 @commands.command()
 def show(gap_id: Annotated[str, argument(words("ID"), "Its id, or the beginning of it.")], as_json: Json = False) -> None:
-    """Show one gap: what lies before and after it, how it was found, and by which process.
+    """Show one gap: what lies before and after it, and how it was found.
 
     Examples:
       auth0-webhooks gaps show after-90020261129183000000

@@ -123,6 +123,12 @@ class Publisher(Protocol):
         Raises `LeaseLost` and `PublishFailed`: the checkpoint did not move, call `acquire` again.
         """
 
+    def too_large(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Returns those that are too large for the log: `publish` leaves them out, and its checkpoint passes them.
+
+        After a `PublishFailed` there may be more: some logs find out only when they are given an event.
+        """
+
     async def close(self) -> None:
         """Resigns the lease, if held. Idempotent."""
 
@@ -140,6 +146,13 @@ class RebalanceListener(Protocol):
         """This member is about to lose the partitions. Completes or cancels what is under way; returns what to commit for them.
 
         Must not wait for the member's `poll` or `commit`, which may be waiting for this. After 50 s they count as lost.
+        """
+
+    def removed(self, partition: int, offsets: range, was_committed: bool) -> None:
+        """The log has removed the records at these offsets, and this member has not read them. May be told again.
+
+        `was_committed`: the group had a position there, so none of them was delivered but for what its metadata says. Otherwise
+        the group never worked here, or its position was forgotten.
         """
 
     def lost(self, partitions: Collection[int]) -> None:
@@ -305,6 +318,12 @@ class Transport(Protocol):
 
     async def consumers(self) -> Consumers:
         """Raises `TransportUnusable`."""
+
+    async def retention(self) -> float | None:
+        """Returns after how many seconds the log removes an event, delivered or not; None: never, or it is not known.
+
+        Raises `TransportUnusable`.
+        """
 
     async def checkpoint(self) -> Checkpoint | None:
         """Returns how far Auth0's log was read; None: nothing was ever stored. Raises `TransportUnusable`."""

@@ -38,6 +38,9 @@ class ContractListener(RebalanceListener):
             self.starts.pop(partition, None)
         return {partition: self.positions[partition] for partition in partitions if partition in self.positions}
 
+    def removed(self, partition: int, offsets: range, was_committed: bool) -> None:
+        raise AssertionError("no log of the contract removes anything")
+
     def lost(self, partitions: Collection[int]) -> None:
         for partition in partitions:
             self.starts.pop(partition, None)

@@ -213,6 +213,7 @@ class WatchedPublisher(Publisher):
         self._publisher = publisher
         self.renewals = 0
         self.acquisitions = 0
+        self.publishes = 0
         #: What the next renewal raises.
         self.renewal_error: Exception | None = None
         #: `publish` never returns.
@@ -232,9 +233,13 @@ class WatchedPublisher(Publisher):
 
     async def publish(self, events: Sequence[Event], checkpoint: Checkpoint) -> int:
         self.publishing.set()
+        self.publishes += 1
         if self.hangs:
             await asyncio.Event().wait()
         return await self._publisher.publish(events, checkpoint)
+
+    def too_large(self, events: Sequence[Event]) -> Sequence[Event]:
+        return self._publisher.too_large(events)
 
     async def close(self) -> None:
         await self._publisher.close()

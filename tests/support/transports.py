@@ -120,6 +120,9 @@ class _TransportByRole(Transport):
     async def consumers(self) -> Consumers:
         return await self._viewer.consumers()
 
+    async def retention(self) -> float | None:
+        return await self._viewer.retention()
+
     async def checkpoint(self) -> Checkpoint | None:
         return await self._viewer.checkpoint()
 

@@ -17,6 +17,7 @@ from shared.transport.kafka.topics import checkpoints
 from shared.transport.kafka.topics.progress import BlockingProgress
 from shared.transport.kafka.topics.reader import BOUND
 from shared.transport.kafka.topics.records import BlockingReader, KafkaReader
+from shared.transport.kafka.topics.retention import topic_retention
 from shared.transport.kafka.topics.table import BlockingDeadLetters, BlockingTable, KafkaTable
 from shared.transport.kafka.topics.topics import verify
 from shared.transport.port import (
@@ -80,6 +81,9 @@ class KafkaTransport(Transport):
 
     async def checkpoint(self) -> Checkpoint | None:
         return await self._own_thread().run(checkpoints.show, self._settings)
+
+    async def retention(self) -> float | None:
+        return await self._own_thread().run(topic_retention, self._settings)
 
     async def set_checkpoint(self, checkpoint: Checkpoint, confirm: Callable[[Repeats], bool], *, force: bool = False) -> bool:
         thread = await self._verified_thread("kafka-checkpoint", (self._settings.topic, self._settings.checkpoint_topic))

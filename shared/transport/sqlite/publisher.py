@@ -29,6 +29,9 @@ class SqlitePublisher(Publisher):
     async def publish(self, events: Sequence[Event], checkpoint: Checkpoint) -> int:
         return await self._file.write(_publish, events, checkpoint)
 
+    def too_large(self, _events: Sequence[Event]) -> Sequence[Event]:
+        return ()  # Auth0's pages are far smaller than what SQLite takes
+
     async def close(self) -> None:
         await self._file.close()
 

@@ -77,6 +77,9 @@ class SqliteTransport(Transport):
     async def consumers(self) -> Consumers:
         return Consumers(group="", members=None)
 
+    async def retention(self) -> float | None:
+        return None  # undelivered events stay
+
     async def set_checkpoint(self, checkpoint: Checkpoint, confirm: Callable[[Repeats], bool], *, force: bool = False) -> bool:
         file = await File.open(self._path)
         try:

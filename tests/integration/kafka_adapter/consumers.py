@@ -23,6 +23,7 @@ class RecordingListener(RebalanceListener):
     seen: list[str] = field(default_factory=list)
     position: dict[int, Position] = field(default_factory=dict)
     lost_partitions: list[int] = field(default_factory=list)
+    gone: list[tuple[int, range, bool]] = field(default_factory=list)
 
     def assigned(self, partition: int, position: Position) -> None:
         self.owned.add(partition)
@@ -35,6 +36,9 @@ class RecordingListener(RebalanceListener):
         await asyncio.sleep(self.drain)
         self.owned.difference_update(partitions)
         return {partition: self.position[partition] for partition in partitions}
+
+    def removed(self, partition: int, offsets: range, was_committed: bool) -> None:
+        self.gone.append((partition, offsets, was_committed))
 
     def lost(self, partitions: Collection[int]) -> None:
         self.owned.difference_update(partitions)

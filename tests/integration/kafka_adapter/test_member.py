@@ -111,6 +111,7 @@ async def test_records_that_expired_before_the_start_are_a_gap(settings: Transpo
     _expire(settings, {0: 5})
     async with running(await start(settings)) as consumers:
         await until(lambda: len(consumers[0].seen) == 295)
+        assert consumers[0].listener.gone == [(0, range(2, 5), True)]
     (gap,) = lines("gap: records were removed")
     assert (gap["partition"], gap["first_lost"], gap["last_lost"]) == (0, 2, 4)
 
@@ -125,6 +126,7 @@ async def test_records_that_expire_under_a_slow_consumer_are_a_gap(settings: Tra
     (gap,) = lines("gap: records were removed")
     assert (gap["partition"], gap["first_lost"], gap["last_lost"]) == (0, 0, 4)
     assert listener.lost_partitions == []
+    assert listener.gone == [(0, range(5), True)]
     await member.close()
 
 

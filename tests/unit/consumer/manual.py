@@ -165,6 +165,9 @@ class ManualTransport(Transport, Member):
     async def consumers(self) -> Consumers:
         raise NotImplementedError
 
+    async def retention(self) -> float | None:
+        raise NotImplementedError
+
     async def checkpoint(self) -> Checkpoint | None:
         raise NotImplementedError
 

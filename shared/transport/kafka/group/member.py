@@ -38,7 +38,7 @@ from shared.transport.kafka.group import offsets
 from shared.transport.kafka.group.assignor import SharingAssignor
 from shared.transport.kafka.group.client import Fetched, GroupClient, new_watchdog
 from shared.transport.kafka.group.fast_records import partition_records
-from shared.transport.kafka.group.offsets import StartReason
+from shared.transport.kafka.group.offsets import StartPosition, StartReason
 from shared.transport.kafka.group.rebalance import Membership
 from shared.transport.port import Member, PartitionRecords, Position, RebalanceListener
 
@@ -219,6 +219,7 @@ class BlockingMember:
             failpoints.at("before-seek")
             self._consumer.seek(partition, start.offset)
             self._membership.assign(partition.partition, start.position)
+            self._tell_removed(partition, start)
         self._pause(paused)
 
     def _hold_damaged(self, error: CorruptRecordError) -> None:
@@ -241,6 +242,12 @@ class BlockingMember:
             if start.reason is not StartReason.RETENTION:
                 self._membership.lose([partition.partition])
                 self._membership.assign(partition.partition, start.position)
+            self._tell_removed(partition, start)
+
+    def _tell_removed(self, partition: TopicPartition, start: StartPosition) -> None:
+        if start.removed:
+            was_committed = start.reason is StartReason.RETENTION
+            self._membership.tell_removed(partition.partition, start.removed, was_committed=was_committed)
 
     def _store(self, positions: Mapping[int, Position], epoch: int) -> bool:
         try:

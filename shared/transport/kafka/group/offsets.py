@@ -38,6 +38,17 @@ class StartPosition:
     #: The offset to read first: the position's, or behind what was removed.
     offset: int
 
+    @property
+    def removed(self) -> range:
+        """The offsets of records that are gone unread, as far as the group knows; mostly none."""
+        match self.reason:
+            case StartReason.RETENTION:
+                return range(self.position.offset, self.offset)
+            case StartReason.NONE_COMMITTED:
+                return range(self.offset)
+            case _:
+                return range(0)
+
 
 def committed(consumer: KafkaConsumer, partitions: Collection[TopicPartition]) -> dict[TopicPartition, StartPosition]:
     """Returns where to begin with partitions that were just assigned. Raises `KafkaError`."""

@@ -130,6 +130,10 @@ class Membership(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the c
         self._notify(self._listener.assigned, partition, position)
         self._notify(setattr, self, "known_epoch", self._epoch)
 
+    def tell_removed(self, partition: int, removed: range, *, was_committed: bool) -> None:
+        """The topic has removed these records unread."""
+        self._notify(self._listener.removed, partition, removed, was_committed)
+
     def recreated(self) -> list[int]:
         """Returns partitions whose topic was deleted and created again: what we know of them says nothing about its records."""
         now = internals.topic_id(self.consumer, self._topic)

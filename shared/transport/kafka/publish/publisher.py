@@ -58,6 +58,9 @@ class KafkaPublisher(Publisher):
     async def publish(self, events: Sequence[Event], checkpoint: Checkpoint) -> int:
         return await self._thread.run(self._publisher.publish, list(events), checkpoint)
 
+    def too_large(self, events: Sequence[Event]) -> Sequence[Event]:
+        return self._publisher.too_large(events)
+
     async def close(self) -> None:
         await self._thread.end(self._publisher.close)
 
@@ -125,6 +128,10 @@ class BlockingPublisher:
             document = documents.dump(checkpoint, recovery.resume_offsets())
             self._offset = producer.write(self._settings.checkpoint_topic, checkpoints.KEY, document) + 1
         return len(new)
+
+    def too_large(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Pure but for what was rejected; not to be called during a `publish`."""
+        return self._oversize.found(events)
 
     def close(self) -> None:
         """Leaves the election; the next poller takes over at once."""

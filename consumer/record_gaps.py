@@ -1,0 +1,68 @@
+"""Records that were gone before this member could read them, as reports in the control table."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from shared.control import ControlReader
+from shared.documents.gap import GapDocument, GapKind
+from shared.transport.port import Table
+from shared.words import GapPolicy
+
+_WHY = {
+    GapKind.RETENTION: "the topic's retention removed these records before they were delivered",
+    GapKind.OFFSETS: "the group has no committed position, and the records before the oldest one are gone: "
+    "its positions expired (offsets.retention.minutes), or it has never worked here",
+}
+
+
+class RecordGaps(ControlReader):
+    """Reports wait here until the table takes them. `clock`: seconds since the epoch."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._waiting: dict[str, GapDocument] = {}
+        #: A partition that is assigned again tells of the same gap again, until a commit is beyond it.
+        self._known: set[str] = set()
+        self.replica = ""
+        #: Since the start, by kind.
+        self.counts: Counter[str] = Counter()
+
+    def found(self, kind: GapKind, partition: int, offsets: range) -> None:
+        gap = GapDocument(
+            id=f"{kind.value}-{partition}-{offsets.start}",
+            kind=kind,
+            time=self._clock(),
+            by=self.replica,
+            why=_WHY[kind],
+            policy=GapPolicy.CONTINUE,
+            certain=kind is GapKind.RETENTION,
+            before="",
+            before_date="",
+            after="",
+            after_date="",
+            span=None,
+            partition=partition,
+            first_offset=offsets.start,
+            last_offset=offsets.stop - 1,
+            size=None,
+            sha256="",
+        )
+        if gap.key not in self._known:
+            self._known.add(gap.key)
+            self._waiting[gap.key] = gap
+            self.counts[kind.value] += 1
+
+    async def read(self, table: Table, _documents: Mapping[str, bytes]) -> bool:
+        await self.leave(table)
+        return False
+
+    def missed(self) -> None:
+        pass  # they wait for the next look
+
+    async def leave(self, table: Table) -> None:
+        for key, gap in tuple(self._waiting.items()):
+            await table.put(key, gap.encode())
+            del self._waiting[key]
