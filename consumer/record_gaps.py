@@ -24,8 +24,8 @@ class RecordGaps(ControlReader):
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._waiting: dict[str, GapDocument] = {}
-        #: A partition that is assigned again tells of the same gap again, until a commit is beyond it.
-        self._known: set[str] = set()
+        #: By key, how far it goes. Until a commit is beyond it a partition tells of the same gap again, or of a longer one.
+        self._known: dict[str, int] = {}
         self.replica = ""
         #: Since the start, by kind.
         self.counts: Counter[str] = Counter()
@@ -50,10 +50,12 @@ class RecordGaps(ControlReader):
             size=None,
             sha256="",
         )
-        if gap.key not in self._known:
-            self._known.add(gap.key)
-            self._waiting[gap.key] = gap
+        known = self._known.get(gap.key)
+        if known is None:
             self.counts[kind.value] += 1
+        if known is None or offsets.stop > known:
+            self._known[gap.key] = offsets.stop
+            self._waiting[gap.key] = gap
 
     async def read(self, table: Table, _documents: Mapping[str, bytes]) -> bool:
         await self.leave(table)

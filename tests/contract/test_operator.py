@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
+from shared.documents.gap import GapDocument, GapKind, gaps
 from shared.record import Record
 from shared.transport.port import DeadLetter, Position
+from shared.words import GapPolicy
 from tests.contract.conftest import any_login
 from tests.contract.harness import (
     ContractListener,
@@ -148,3 +151,39 @@ async def test_control_documents_are_put_replaced_deleted_and_seen_by_others(log
     assert await ours.snapshot() == {"skip/a": b"2"}
     for control in (ours, theirs, ours):
         await control.close()
+
+
+async def test_a_gap_is_on_record_for_other_processes_and_found_again_it_is_the_same_one(log: Log) -> None:
+    transport = log.transport()
+    table = await transport.control()
+    found = replace(GAP, time=1.7e9 + 60, by="another:2:cd")
+    for gap in (GAP, found):
+        await table.put(gap.key, gap.encode())
+    await table.close()
+    await transport.close()
+    other = log.transport()
+    control = await other.control()
+    assert gaps(await control.snapshot()) == [found]
+    await control.close()
+    await other.close()
+
+
+GAP: Final = GapDocument(
+    id=f"after-{'9' * 56}",
+    kind=GapKind.AUTH0,
+    time=1.7e9,
+    by="host:1:ab",
+    why="Auth0 does not know it",
+    policy=GapPolicy.CONTINUE,
+    certain=False,
+    before="9" * 56,
+    before_date="2026-11-20T10:00:00.000Z",
+    after="",
+    after_date="",
+    span=None,
+    partition=None,
+    first_offset=None,
+    last_offset=None,
+    size=None,
+    sha256="",
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,29 @@ async def test_a_page_without_events_moves_the_checkpoint_too(log: Log) -> None:
     filtered = Checkpoint(log_id="9" * 56, date="2026-11-20T10:00:00.000Z")
     assert await publisher.publish([], filtered) == 0
     assert await publisher.acquire() == filtered
+    await publisher.close()
+
+
+async def test_the_checkpoint_keeps_when_auth0_had_nothing_newer(log: Log) -> None:
+    publisher = await log.transport().publisher()
+    await publisher.acquire()
+    caught_up = replace(checkpoint_of(events(0, 2)), caught_up=1.7e9)
+    await publisher.publish(events(0, 2), caught_up)
+    assert await publisher.acquire() == caught_up
+    later = replace(caught_up, caught_up=1.7e9 + 600)
+    assert await publisher.publish([], later) == 0
+    assert await publisher.acquire() == later
+    await publisher.close()
+    transport = log.transport()
+    assert await transport.checkpoint() == later
+    await transport.close()
+
+
+@any_login
+async def test_events_of_usual_size_are_not_too_large(log: Log) -> None:
+    publisher = await log.transport().publisher()
+    await publisher.acquire()
+    assert list(publisher.too_large([*events(0, 3), event(3, extra=f', "long": "{"x" * 400_000}"')])) == []
     await publisher.close()
 
 

@@ -48,6 +48,7 @@ async def test_an_event_too_large_for_the_topic_is_a_gap_and_the_checkpoint_pass
 ) -> None:
     large, page = _page()
     publisher = await leading(small)
+    assert list(publisher.too_large(page)) == [large]
     assert await publisher.publish(page, checkpoint_of(page)) == 19
     assert await publisher.acquire() == checkpoint_of(page)
     await publisher.close()
@@ -72,6 +73,7 @@ async def test_an_event_that_only_the_brokers_find_too_large_is_found_out_and_is
             failures += 1
             await publisher.acquire()
     assert failures == 2
+    assert list(publisher.too_large(page)) == [large]
     page = events(20, 40)
     assert await publisher.publish(page, checkpoint_of(page)) == 20
     await publisher.close()
