@@ -10,16 +10,14 @@ const { Duplex } = require('node:stream');
 const { syncBuiltinESMExports } = require('node:module');
 const diagnostics = require('node:diagnostics_channel');
 const { current, outside } = require('./context.js');
+const { learn, masked } = require('./secrets.js');
 
 // Kept from before any rule runs: rules may replace it.
 const { setTimeout } = globalThis;
 
 const CALLS = 100; // recorded of one step
-const SECRET = 6; // characters: shorter values stand in a query by accident
 const UNREAD = 250; // milliseconds until a response that its rule does not read is let go
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}';
-
-let secrets = []; // values of `configuration`, as they stand in a query
 
 /** Returns the URL as text; masked are its password, and values of `configuration` in its query, where keys of services stand. */
 function shown(url) {
@@ -27,9 +25,7 @@ function shown(url) {
     const parsed = new URL(url);
     if (parsed.password) parsed.password = '***';
     const { search } = parsed;
-    return secrets.some((secret) => search.includes(secret))
-      ? parsed.href.replace(search, () => secrets.reduce((text, secret) => text.replaceAll(secret, '***'), search))
-      : parsed.href;
+    return search ? parsed.href.replace(search, () => masked(search)) : parsed.href;
   } catch {
     return String(url);
   }
@@ -44,7 +40,7 @@ exports.begin = function begin(step, method, url) {
   let open = true;
   const end = (status, error) => {
     if (status) record.status = status;
-    if (error && !record.status && !record.error) record.error = String(error.message || error).slice(0, 300);
+    if (error && !record.status && !record.error) record.error = masked(String(error.message || error)).slice(0, 300);
     if (open) {
       step.requests -= 1;
       step.chain.stirred();
@@ -55,8 +51,7 @@ exports.begin = function begin(step, method, url) {
 };
 
 exports.install = function install({ dryRun, configuration }) {
-  const texts = Object.values(configuration).filter((value) => typeof value === 'string' && value.length >= SECRET);
-  secrets = [...new Set(texts.flatMap((text) => [text, encodeURIComponent(text)]))].sort((a, b) => b.length - a.length);
+  learn(configuration);
   for (const [module, protocol] of [[http, 'http:'], [https, 'https:']]) wrap(module, protocol, dryRun);
   globalThis.fetch = recordedFetch(globalThis.fetch, dryRun);
   if (dryRun) closeTheDoors();

@@ -8,6 +8,7 @@ const { within, outside } = require('./context.js');
 const results = require('./results.js');
 const lines = require('./console.js');
 const { busy, leave } = require('./work.js');
+const { masked } = require('./secrets.js');
 
 // Kept from before any rule runs: rules may replace the global ones.
 const { setTimeout, clearTimeout, setImmediate, queueMicrotask } = globalThis;
@@ -42,7 +43,8 @@ class Step {
   }
 
   wire() {
-    const { rule, outcome, milliseconds, error, raised } = this;
+    const { rule, outcome, milliseconds, raised } = this;
+    const error = this.error === null ? null : masked(this.error);
     return { rule: rule.name, outcome, milliseconds, error, raised, console: this.console, calls: this.calls };
   }
 }

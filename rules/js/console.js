@@ -5,6 +5,7 @@ const { Console } = require('node:console');
 const { Writable } = require('node:stream');
 const util = require('node:util');
 const { current } = require('./context.js');
+const { masked } = require('./secrets.js');
 
 const LINES = 200; // of one step
 const LINE = 8 * 1024; // characters
@@ -19,7 +20,8 @@ exports.write = function write(step, level, text) {
     step.written = TOTAL + 1;
     return;
   }
-  const cut = text.length > LINE ? `${text.slice(0, LINE)}… (${text.length} characters)` : text;
+  const shown = masked(text);
+  const cut = shown.length > LINE ? `${shown.slice(0, LINE)}… (${shown.length} characters)` : shown;
   step.written = Math.min(TOTAL, step.written + cut.length);
   step.console.push([level, cut]);
 };
@@ -30,7 +32,7 @@ exports.capture = function capture() {
   const emit = (level, text) => {
     const step = current();
     if (step) exports.write(step, level, text);
-    else stdout.write(`${text}\n`);
+    else stdout.write(`${masked(text)}\n`);
   };
   const stream = (level) =>
     new Writable({

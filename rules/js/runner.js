@@ -11,6 +11,7 @@ const calls = require('./calls.js');
 const auth0 = require('./auth0.js');
 const carry = require('./carry.js');
 const modules = require('./modules.js');
+const { masked } = require('./secrets.js');
 const { probe } = require('./probe.js');
 
 // Made at their first use, and then the rule's that uses them first.
@@ -92,7 +93,7 @@ function done(chain) {
 function late(error) {
   const step = current();
   if (!step) console.error('an exception outside of any rule:', error);
-  else if (step.chain.thrown(step, error)) frames.send({ is: 'late', rule: step.rule.name, text: exceptionText(step, error) });
+  else if (step.chain.thrown(step, error)) frames.send({ is: 'late', rule: step.rule.name, text: masked(exceptionText(step, error)) });
 }
 
 /** A call of `auth0`, made by the parent. */

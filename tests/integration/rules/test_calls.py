@@ -48,6 +48,26 @@ async def test_a_call_is_reported_with_its_status_and_without_its_password(start
         assert call.url.replace("me:***@", "") == f"{server.url}/hook?a=1"
 
 
+SHOWS = {
+    "console": "console.log(configuration); console.error(JSON.stringify(configuration)); callback()",
+    "denied": "callback(new UnauthorizedError('no: ' + configuration.KEY))",
+    "thrown after": "callback(); throw new Error(configuration.PEM)",
+    "request": "require('http').get('http://a.invalid', { lookup: (h, o, d) => d(new Error(configuration.KEY)) }, callback)",
+}
+
+
+async def test_no_value_of_the_configuration_stands_in_what_a_rule_shows(start: StartRunner) -> None:
+    """Published rules print `configuration` as a whole when something goes wrong."""
+    configuration = {"KEY": 'canary"1', "PEM": "-----BEGIN KEY-----\ncanary+2\n", "ODD": "canary\ud800", "SHORT": "1"}
+    runner = await start({name: rule(body) for name, body in SHOWS.items()}, configuration=configuration)
+    for name in SHOWS:
+        run = await runner.run([name], USER, CONTEXT, event=name)
+        (step,) = run.steps
+        shown = repr((step.error, step.console, step.calls))
+        assert "***" in shown, name
+        assert "canary" not in shown, name
+
+
 async def test_a_key_from_the_configuration_is_masked_in_a_query(start: StartRunner) -> None:
     body = "fetch('https://a.invalid/x?hapikey=' + configuration.KEY + '&list=' + configuration.LIST).then(() => callback())"
     runner = await start({"call": rule(body)}, configuration={"KEY": "canary-123", "LIST": "1"}, dry_run=True)
