@@ -88,7 +88,8 @@ def check_rule(
     """Returns what was found. `compiles`: what the rule process said against it."""
     found = needs(rule.source)
     modules = [(one, state(one, manifest, installed)) for one in needed_modules(found, manifest)]
-    missing = [use for use in found.configuration if use.name != "*" and use.name not in configuration]
+    absent = [use for use in found.configuration if use.name != "*" and use.name not in configuration]
+    missing = [use for use in absent if use.name not in found.optional]
     methods = [use for use in found.auth0 if use.name not in OFFERED]
     context = list(_empty_context(found))
     problems = [
@@ -105,6 +106,7 @@ def check_rule(
             for use in found.free_names
             if not _is_known(use.name, manifest)
         ),
+        *(_finding(use, f"configuration.{use.name} is not set: the rule has a default for it") for use in absent if use not in missing),
         *(_finding(use, _STAR) for use in found.configuration if use.name == "*"),
         *(Finding(text=f"context.{one.path}: {_WHY[one.given]}{_because(one)}", line=one.line) for one in context),
     ]

@@ -38,6 +38,8 @@ class Needs:
     free_names: tuple[Use, ...] = ()
     #: Keys of `configuration`; `*` if it is used as a whole or by a computed name.
     configuration: tuple[Use, ...] = ()
+    #: Those of them for which the rule has a default somewhere.
+    optional: frozenset[str] = frozenset()
     #: Members of `auth0`, with dots.
     auth0: tuple[Use, ...] = ()
     #: Members below `context` and `user`, with dots.
@@ -57,6 +59,7 @@ def needs(source: str) -> Needs:
         computed_modules=computed,
         free_names=_each_once((text(node), _line(node)) for node in names.free),
         configuration=_each_once((one.path[1], one.line) for one in accesses if one.path[0] == "configuration"),
+        optional=frozenset(one.path[1] for one in accesses if one.path[0] == "configuration" and one.spared),
         auth0=_members(accesses, "auth0"),
         context_reads=_members(accesses, "context"),
         context_writes=_members(accesses, "context", writes=True),

@@ -31,6 +31,8 @@ class MemberAccess:
     #: From 1.
     line: int
     writes: bool
+    #: Something stands in where it is not there: `x.a || b`, `x.a ?? b`, `{a = b} = x`, `x.a ? b : c`, `typeof x.a`.
+    spared: bool = False
 
 
 class Paths:
@@ -148,7 +150,21 @@ class Paths:
         return name is not None and name.type in ("identifier", "object_pattern")
 
     def _record(self, node: Node, path: Path, *, writes: bool = False) -> None:
-        self._accesses[node.id] = MemberAccess(path, node.start_point.row + 1, writes)
+        self._accesses[node.id] = MemberAccess(path, node.start_point.row + 1, writes, self._is_spared(node))
+
+    def _is_spared(self, node: Node) -> bool:
+        parent = self._names.parent(node)
+        while parent and parent.type == "parenthesized_expression":
+            node, parent = parent, self._names.parent(parent)
+        if parent is None:
+            return False
+        if parent.type == "binary_expression":
+            return text(parent.child_by_field_name("operator")) in ("||", "??") and parent.child_by_field_name("left") == node
+        if parent.type == "ternary_expression":
+            return parent.child_by_field_name("condition") == node
+        if parent.type == "unary_expression":
+            return text(parent.child_by_field_name("operator")) == "typeof"
+        return parent.type == "object_assignment_pattern"
 
 
 def _member(node: Node) -> str:

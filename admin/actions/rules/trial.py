@@ -121,12 +121,13 @@ def use_auth0(rules: RuleSet) -> bool:
 
 
 def missing_configuration(rules: RuleSet) -> list[str]:
-    """Returns a line for each value of `configuration` that a rule reads and that is not there."""
+    """Returns a line for each value of `configuration` that a rule reads, has no default for, and that is not there."""
     return [
         f"{rule.path}:{use.line}: configuration.{use.name} is not set; write it into the file that RULES_CONFIGURATION names"
         for rule in rules.rules
-        for use in needs(rule.source).configuration
-        if use.name.partition(".")[0] not in (*rules.configuration, "", "*")
+        for found in [needs(rule.source)]
+        for use in found.configuration
+        if use.name.partition(".")[0] not in (*rules.configuration, *found.optional, "", "*")
     ]
 
 

@@ -87,6 +87,28 @@ def test_a_missing_key_of_the_configuration_is_a_problem_and_one_that_is_there_i
     assert _texts(found.problems) == ["2: configuration.B is missing: add B to the file that RULES_CONFIGURATION names"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "const a = configuration.A || 'x';",
+        "const a = configuration['A'] ?? 'x';",
+        "const { A = 'x' } = configuration;",
+        "if (typeof configuration.A !== 'undefined') f = configuration.A;",
+        "const a = (configuration.A) ? 1 : 2;",
+        "const a = configuration.A || 'x';\nif (!configuration.A) return;",
+    ],
+)
+def test_a_key_for_which_the_rule_has_a_default_may_be_missing(body: str) -> None:
+    found = _check(body)
+    assert found.problems == []
+    assert "2: configuration.A is not set: the rule has a default for it" in _texts(found.notes)
+
+
+@pytest.mark.parametrize("body", ["if (!configuration.A) return;", "x = y || configuration.A;", "x = configuration.A && 1;"])
+def test_a_key_without_which_the_rule_does_something_else_is_a_problem(body: str) -> None:
+    assert len(_check(body).problems) == 1
+
+
 def test_a_method_of_auth0_that_is_not_offered_names_the_way_to_the_others() -> None:
     found = _check("auth0.users.updateAppMetadata(1, {}); auth0.users.get(1); auth0.accessToken;")
     assert _texts(found.problems) == ["2: auth0.users.get is not offered: use require('auth0@2') with auth0.accessToken"]
