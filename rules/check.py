@@ -106,7 +106,11 @@ def check_rule(
             for use in found.free_names
             if not _is_known(use.name, manifest)
         ),
-        *(_finding(use, f"configuration.{use.name} is not set: the rule has a default for it") for use in absent if use not in missing),
+        *(
+            _finding(use, f"configuration.{use.name} is not set: the rule has a default for it")
+            for use in absent
+            if use not in missing
+        ),
         *(_finding(use, _STAR) for use in found.configuration if use.name == "*"),
         *(Finding(text=f"context.{one.path}: {_WHY[one.given]}{_because(one)}", line=one.line) for one in context),
     ]

@@ -50,6 +50,8 @@ class TenantFacts:
     client: Mapping[str, Any] | None = None
     #: `GET /api/v2/connections/{id}`.
     connection: Mapping[str, Any] | None = None
+    #: `GET /api/v2/organizations/{id}`.
+    organization: Mapping[str, Any] | None = None
 
 
 def user_and_context(
@@ -116,7 +118,7 @@ def _context(entry: Mapping[str, Any], user: Mapping[str, Any], facts: TenantFac
         "authentication": {"methods": list(_methods(entry))},
         "authorization": {"roles": list(facts.roles or ())},
     }
-    return context | _organization(entry) | _risk(entry)
+    return context | _organization(entry, facts) | _risk(entry)
 
 
 def _request(entry: Mapping[str, Any]) -> Json:
@@ -132,10 +134,11 @@ def _request(entry: Mapping[str, Any]) -> Json:
     return request | ({"geoip": known} if known else {})
 
 
-def _organization(entry: Mapping[str, Any]) -> Json:
+def _organization(entry: Mapping[str, Any], facts: TenantFacts) -> Json:
     identifier = _text(entry, "organization_id")
     name = _text(entry, "organization_name")
-    return {"organization": {"id": identifier, "name": name, "metadata": {}}} if identifier else {}
+    metadata = _object((facts.organization or {}).get("metadata"))
+    return {"organization": {"id": identifier, "name": name, "metadata": metadata}} if identifier else {}
 
 
 def _risk(entry: Mapping[str, Any]) -> Json:

@@ -94,7 +94,8 @@ PROPERTIES: Final = (
     ),
     Property("authorization", _O, Given.ALWAYS, ""),
     Property("authorization.roles", _A, Given.ASKED, "the names of the user's roles; needs `read:users` and `read:roles`"),
-    Property("organization", _O, Given.SOMETIMES, "`organization_id`, `organization_name`; its `metadata` is `{}`"),
+    Property("organization", _O, Given.SOMETIMES, "`organization_id`, `organization_name`"),
+    Property("organization.metadata", _O, Given.ASKED, "the organization's `metadata`; needs `read:organizations`"),
     Property("riskAssessment", _O, Given.SOMETIMES, "`details.riskAssessment`, where Adaptive MFA is on"),
 )
 

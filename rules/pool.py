@@ -20,7 +20,7 @@ log = get_logger(__name__)
 
 
 class SessionPool:
-    """`size` processes. A silent one keeps its chains and gets no more; there are never more than twice `size`."""
+    """`size` processes. A silent or worn one keeps its chains and gets no more; there are never more than twice `size`."""
 
     def __init__(self, setup: SessionSetup, size: int) -> None:
         self._setup = setup
@@ -36,7 +36,7 @@ class SessionPool:
     @property
     def pids(self) -> list[int]:
         """The processes that take chains."""
-        return [session.pid for session in self._usable()]
+        return [session.pid for session in self._takers()]
 
     async def start(self) -> tuple[UncompiledRule, ...]:
         """Starts one process, and the others behind it. Returns the rules that do not compile. Raises `EnvironmentUnusable`."""
@@ -67,7 +67,7 @@ class SessionPool:
 
     async def _session(self) -> RuleSession:
         """Returns the process with the fewest chains under way."""
-        while not (usable := [session for session in self._usable() if session.load < CHAINS]):
+        while not (usable := [session for session in self._takers() if session.load < CHAINS]):
             if self._closed:
                 raise EnvironmentUnusable("the rule runner is closed")
             if self._error is not None:
@@ -77,7 +77,15 @@ class SessionPool:
         return min(usable, key=lambda session: session.load)
 
     def _usable(self) -> list[RuleSession]:
-        return [session for session in self._sessions if not (session.lost or session.silent)]
+        return [session for session in self._sessions if not (session.lost or session.silent or session.worn)]
+
+    def _takers(self) -> list[RuleSession]:
+        """A worn process takes chains only where no other one comes in its place."""
+        alone = self._error is not None or len(self._sessions) >= 2 * self._size
+        return self._usable() or (self._worn() if alone else [])
+
+    def _worn(self) -> list[RuleSession]:
+        return [session for session in self._sessions if session.worn and not (session.lost or session.silent)]
 
     def _on_change(self) -> None:
         self._changed.set()
@@ -85,10 +93,11 @@ class SessionPool:
             return
         for session in [session for session in self._sessions if session.lost]:
             self._end(session)
-        usable = self._usable()
-        for idle in [session for session in usable if not session.load][: len(usable) - self._size]:
-            self._end(idle)  # a silent one came back
-        if len(usable) < self._size and (self._refill is None or self._refill.done()):
+        usable, worn = self._usable(), self._worn()
+        idle = [session for session in (*worn, *usable) if not session.load]  # more than enough where a silent one came back
+        for session in idle[: max(0, len(worn) + len(usable) - self._size)]:
+            self._end(session)
+        if len(self._usable()) < self._size and (self._refill is None or self._refill.done()):
             self._refill = asyncio.create_task(self._fill())
 
     async def _fill(self) -> None:
@@ -109,7 +118,7 @@ class SessionPool:
             else:
                 self._error = None
                 self._sessions.append(session)
-                self._changed.set()
+                self._on_change()
 
     def _end(self, session: RuleSession) -> None:
         self._sessions.remove(session)

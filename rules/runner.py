@@ -143,7 +143,7 @@ class RuleRunner:
         log.warning("a rule took its process down", rule=rule, log_id=job.event, outcome=outcome.value, reason=str(lost))
         if self._strikes.add(rule, job.event, self._clock()):
             log.error("rule switched off until the next start: it crashed or hung on several events", rule=rule)
-        return _failed(job, lost.rule, outcome, f"its process was lost: {lost}")
+        return _failed(job, lost.rule, outcome, f"its process was lost: {lost}", lost.milliseconds)
 
 
 def _wire(rule: Rule) -> dict[str, Any]:
@@ -151,9 +151,9 @@ def _wire(rule: Rule) -> dict[str, Any]:
     return {"name": rule.name, "path": str(rule.path), "source": rule.source, "timeout": timeout}
 
 
-def _failed(job: Job, place: int, outcome: RuleOutcome, error: str) -> ChainRun:
+def _failed(job: Job, place: int, outcome: RuleOutcome, error: str, milliseconds: float = 0.0) -> ChainRun:
     before = [Step(rule=rule, outcome=RuleOutcome.KEPT) for rule in job.chain[:place]]
-    last = [Step(rule=rule, outcome=outcome, error=error) for rule in job.chain[place : place + 1]]
+    last = [Step(rule=rule, outcome=outcome, milliseconds=milliseconds, error=error) for rule in job.chain[place : place + 1]]
     return ChainRun(outcome=outcome, user=job.user, context=job.context, steps=(*before, *last))
 
 

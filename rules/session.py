@@ -32,6 +32,14 @@ _SILENCE: Final = 1.0
 #: Seconds for a call of `auth0` that a chain makes after its end.
 _LATE_CALL: Final = 20.0
 
+#: Chains that left work behind, and bytes of V8's heap and of buffers in use, from which on a process is worn out. The heap ends
+#: at 128 MB, the address space at 2 GB.
+_WORN_LEFT: Final = 50
+_WORN_HEAP: Final = 96 * 1024**2
+_WORN_BUFFERS: Final = 1024**3
+#: Chains before which memory says nothing: what the rules load is no leak.
+_WORN_AFTER: Final = 100
+
 log = get_logger(__name__)
 
 T = TypeVar("T")
@@ -71,13 +79,17 @@ class LoginUnsendable(Exception):
 class ProcessLost(Exception):
     """The process is gone and the chain's result with it. `certain`: only this chain can be the reason."""
 
-    def __init__(self, loss: Loss, reason: str, *, rule: int = 0, certain: bool = False, began: bool = True) -> None:
+    def __init__(
+        self, loss: Loss, reason: str, *, rule: int = 0, milliseconds: float = 0.0, certain: bool = False, began: bool = True
+    ) -> None:
         super().__init__(reason)
         self.loss = loss
         #: False: it was gone before the chain was sent.
         self.began = began
         #: The place in the chain of the rule that was at work last, as far as the process told.
         self.rule = rule
+        #: Since that rule began, as far as the process told.
+        self.milliseconds = milliseconds
         self.certain = certain
 
 
@@ -88,6 +100,8 @@ class _UnderWay:
     #: When its time is over, by the loop's clock.
     until: float
     rule: int = 0
+    #: When that rule began, by the loop's clock.
+    since: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +135,8 @@ class RuleSession:
         #: It gets no more chains.
         self.silent = False
         self.lost = False
+        #: It would break before long: it gets no more chains where another one can take its place.
+        self.worn = False
         self._closing = False
         self._setup = setup
         self._on_change = on_change
@@ -133,8 +149,9 @@ class RuleSession:
         #: When the first ping that has no word after it was sent; 0: there is none.
         self._asked = 0.0
         self._loss = Loss.DIED
-        #: A chain ended and left work behind, which may be the reason for whatever comes.
-        self._littered = False
+        #: Chains that ended and left work behind, which may be the reason for whatever comes.
+        self._left = 0
+        self._runs = 0
         self._facts: Mapping[str, str] = {}
         self._watching: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -151,7 +168,7 @@ class RuleSession:
     @property
     def clean(self) -> bool:
         """No chain was in it that could be the reason for its loss."""
-        return not (self.lost or self.silent or self._littered or self._under_way)
+        return not (self.lost or self.silent or self._left or self._under_way)
 
     async def start(self, *, probe: bool = False) -> None:
         """Waits until the rules are loaded. Raises `EnvironmentUnusable`."""
@@ -182,7 +199,8 @@ class RuleSession:
         """Returns what came of it, at the latest `GRACE` after its time is over. Raises `ProcessLost` and `LoginUnsendable`."""
         await self._renew_token()
         loop = asyncio.get_running_loop()
-        number, under_way = next(self._numbers), _UnderWay(job=job, result=loop.create_future(), until=loop.time() + job.timeout)
+        number, now = next(self._numbers), loop.time()
+        under_way = _UnderWay(job=job, result=loop.create_future(), until=now + job.timeout, since=now)
         self._under_way[number] = under_way
         # Its own timers speak before both of these: else no turn of its loop has come.
         timers = [
@@ -287,6 +305,7 @@ class RuleSession:
             case "at":
                 if (under_way := self._under_way.get(message["id"])) is not None:
                     under_way.rule = range(len(under_way.job.chain))[message["rule"]]
+                    under_way.since = asyncio.get_running_loop().time()
             case "late":
                 log.warning("a rule failed after its chain was over", rule=message["rule"], error=excerpt(message["text"], 500))
             case "ready":
@@ -294,7 +313,8 @@ class RuleSession:
             case "probed":
                 _resolve(self._probed, [str(line) for line in message["problems"]])
             case "pong":
-                pass
+                if self._runs >= _WORN_AFTER and (message["heap"] > _WORN_HEAP or message["buffers"] > _WORN_BUFFERS):
+                    self._wear_out("its memory is nearly full")
             case unknown:
                 raise ValueError(unknown)
 
@@ -303,18 +323,30 @@ class RuleSession:
         if under_way is None:  # cancelled meanwhile
             return
         result = results.chain_run(message, under_way.job.chain, under_way.job.user, under_way.job.context)
-        self._littered |= bool(message["left"])
+        self._runs += 1
+        self._left += bool(message["left"])
+        if self._left >= _WORN_LEFT:
+            self._wear_out("many chains left work behind in it")
         _resolve(under_way.result, result)
+
+    def _wear_out(self, reason: str) -> None:
+        """A leak would end it under the chains that are in it then."""
+        if not self.worn:
+            self.worn = True
+            log.info("a rule process is replaced", pid=self.pid, chains=self._runs, reason=reason)
+            self._on_change()
 
     def _on_end(self, reason: str) -> None:
         self.lost = True
-        certain = self._loss is Loss.HUNG and len(self._under_way) == 1 and not self._littered
+        certain = self._loss is Loss.HUNG and len(self._under_way) == 1 and not self._left
         if self._under_way and not certain and not self._closing:
             log.warning("a rule process was lost", chains=self.load, reason=reason)
         for future in (self._ready, self._probed):
             _reject(future, ProcessLost(self._loss, reason))
+        now = asyncio.get_running_loop().time()
         for one in self._under_way.values():
-            _reject(one.result, ProcessLost(self._loss, reason, rule=one.rule, certain=certain))
+            milliseconds = round((now - one.since) * 1000, 3)
+            _reject(one.result, ProcessLost(self._loss, reason, rule=one.rule, milliseconds=milliseconds, certain=certain))
         self._on_change()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

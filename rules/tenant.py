@@ -1,4 +1,4 @@
-"""What only the tenant knows of a login: roles, client, connection, the user's profile. Asked for, and kept for a while.
+"""What only the tenant knows of a login: roles, client, connection, organization, the user's profile. Asked for, and kept for a while.
 
 A rule must not wait for it, nor fail without it: whatever cannot be had is unknown, which a rule sees as an empty value. What the
 token may not read is asked for once, and a line says which scope it lacks.
@@ -40,17 +40,25 @@ class WantedFacts:
     roles: bool = False
     client: bool = False
     connection: bool = False
+    organization: bool = False
 
 
 def wanted(context_reads: Iterable[str]) -> WantedFacts:
     """Returns what has to be asked for. `context_reads`: paths below `context`; empty or `*`: all of it."""
-    heads = {path.partition(".")[0] for path in context_reads}
+    reads = set(context_reads)
+    heads = {path.partition(".")[0] for path in reads}
     everything = bool(heads & {"", "*"})
     return WantedFacts(
         roles=everything or "authorization" in heads,
         client=everything or bool(heads & {"clientMetadata", "client_metadata"}),
         connection=everything or bool(heads & {"connectionOptions", "connectionMetadata"}),
+        organization=everything or any(_reads_more(path) for path in reads if path.partition(".")[0] == "organization"),
     )
+
+
+def _reads_more(path: str) -> bool:
+    """Whether a path of `organization` may be about something that the event does not say."""
+    return path.partition(".")[2] not in ("id", "name")
 
 
 class TenantLookup:
@@ -72,16 +80,21 @@ class TenantLookup:
 
     async def facts(self, entry: Mapping[str, Any], want: WantedFacts) -> TenantFacts:
         """Returns what the tenant says about the login of a log entry. Raises nothing."""
-        user_id, client_id, connection_id = (_id(entry, name) for name in ("user_id", "client_id", "connection_id"))
-        roles, client, connection = await asyncio.gather(
+        names = ("user_id", "client_id", "connection_id", "organization_id")
+        user_id, client_id, connection_id, organization_id = (_id(entry, name) for name in names)
+        roles, client, connection, organization = await asyncio.gather(
             self._get(f"/users/{user_id}/roles", "read:roles") if want.roles and user_id else _nothing(),
             self._get(f"/clients/{client_id}", "read:clients") if want.client and client_id else _nothing(),
             self._get(f"/connections/{connection_id}", "read:connections") if want.connection and connection_id else _nothing(),
+            self._get(f"/organizations/{organization_id}", "read:organizations")
+            if want.organization and organization_id
+            else _nothing(),
         )
         return TenantFacts(
             roles=_names(roles),
             client=client if isinstance(client, dict) else None,
             connection=connection if isinstance(connection, dict) else None,
+            organization=organization if isinstance(organization, dict) else None,
         )
 
     async def _get(self, path: str, scope: str) -> Any:

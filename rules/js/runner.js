@@ -1,6 +1,7 @@
 // A rule process: it compiles the rules once, then runs chains, many at a time, for the parent at the other end of its socket.
 'use strict';
 
+const { getHeapStatistics } = require('node:v8');
 const guards = require('./guards.js');
 const { Frames } = require('./frames.js');
 const { compile } = require('./compile.js');
@@ -60,7 +61,8 @@ const handlers = {
     Object.assign(facts, newer);
   },
   ping() {
-    frames.sendNow({ is: 'pong' });
+    const { used_heap_size: heap, external_memory: buffers } = getHeapStatistics();
+    frames.sendNow({ is: 'pong', heap, buffers });
   },
   probe(message) {
     probe(message).then((problems) => frames.send({ is: 'probed', problems }));

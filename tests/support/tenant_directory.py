@@ -18,6 +18,7 @@ _SCOPES: Final = (
     (re.compile(r"PATCH /users/[^/]+"), "update:users"),
     (re.compile(r"GET /clients/[^/]+"), "read:clients"),
     (re.compile(r"GET /connections/[^/]+"), "read:connections"),
+    (re.compile(r"GET /organizations/[^/]+"), "read:organizations"),
 )
 
 

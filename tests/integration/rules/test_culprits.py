@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
 
 from rules.outcome import ChainRun, RuleOutcome
 from rules.runner import RuleRunner
@@ -30,6 +36,7 @@ async def test_innocent_chains_run_again_and_the_culprit_is_known(start: StartRu
     runs = await _together(runner, ["slow"], ["slow", "keep"], ["keep", "loop"], ["keep"], ["slow"])
     assert [run.outcome for run in runs] == [KEPT, KEPT, TIMED_OUT, KEPT, KEPT]
     assert [(step.rule, step.outcome) for step in runs[2].steps] == [("keep", KEPT), ("loop", TIMED_OUT)]
+    assert runs[2].steps[1].milliseconds > 900
 
 
 async def test_two_culprits_are_both_known(start: StartRunner) -> None:
@@ -46,6 +53,44 @@ async def test_what_a_chain_left_behind_does_not_make_the_next_one_guilty(start:
     assert (await runner.run(["left"], USER, CONTEXT, event="1")).outcome is KEPT
     assert (await runner.run(["waits"], USER, CONTEXT, event="2", timeout=2.0)).outcome is KEPT
     assert not runner.switched_off
+
+
+#: Without a replacement the first one holds a timer for each event, the second one ends at the limit of the heap.
+GROWING = {
+    "a timer for each event": "setInterval(() => {}, 5); callback()",
+    "a list that grows": "(global.list = global.list || []).push(new Array(25_000).fill(0)); setTimeout(callback, 100)",
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+async def test_a_process_that_grows_is_replaced_before_it_breaks(start: StartRunner, name: str) -> None:
+    runner = await start({"grows": rule(GROWING[name])}, timeout=5.0)
+    (before,) = runner.pids
+    with capture_logs() as lines:
+        for _ in range(100):
+            timeout = 0.2 if "timer" in name else 5.0
+            runs = [runner.run(["grows"], USER, CONTEXT, event=str(n), timeout=timeout) for n in range(20)]
+            assert {run.outcome for run in await asyncio.gather(*runs)} == {KEPT}
+            if runner.pids not in ([before], []):
+                break
+        async with asyncio.timeout(20):
+            while Path(f"/proc/{before}").exists():  # noqa: ASYNC110  it tells nobody
+                await asyncio.sleep(0.05)
+    assert "a rule process is replaced" in [line["event"] for line in lines]
+    assert "a rule process was lost" not in [line["event"] for line in lines]
+    assert (await runner.run(["grows"], USER, CONTEXT, event="1", timeout=0.2)).outcome is KEPT
+
+
+async def test_a_process_that_is_lost_takes_no_idle_one_with_it(start: StartRunner) -> None:
+    runner = await start({"keep": KEEP}, processes=4)
+    async with asyncio.timeout(30):
+        while len(runner.pids) < 4:  # noqa: ASYNC110  it tells nobody
+            await asyncio.sleep(0.05)
+        lost, *others = runner.pids
+        os.kill(lost, signal.SIGKILL)
+        while lost in runner.pids or len(runner.pids) < 4:  # noqa: ASYNC110  it tells nobody
+            await asyncio.sleep(0.05)
+    assert set(others) < set(runner.pids)
 
 
 async def test_a_rule_that_loops_after_its_callback_is_the_culprit_not_the_one_that_waits(start: StartRunner) -> None:

@@ -16,9 +16,9 @@ from rules.context import TenantFacts
 from rules.tenant import TenantLookup, WantedFacts, wanted
 from tests.support.tenant_directory import TenantDirectory
 
-EVERYTHING = "read:users read:roles read:clients read:connections"
-ENTRY = {"user_id": "auth0|a/b", "client_id": "c1", "connection_id": "con_1"}
-ALL = WantedFacts(roles=True, client=True, connection=True)
+EVERYTHING = "read:users read:roles read:clients read:connections read:organizations"
+ENTRY = {"user_id": "auth0|a/b", "client_id": "c1", "connection_id": "con_1", "organization_id": "org_1"}
+ALL = WantedFacts(roles=True, client=True, connection=True, organization=True)
 
 
 class LookupClock:
@@ -35,6 +35,7 @@ async def directory() -> AsyncIterator[TenantDirectory]:
         "/users/auth0|a/b/roles": [{"id": "rol_1", "name": "admin"}, {"id": "rol_2"}],
         "/clients/c1": {"client_id": "c1", "client_metadata": {"app": "shop"}},
         "/connections/con_1": {"id": "con_1", "options": {"tenant_domain": "acme.example"}},
+        "/organizations/org_1": {"id": "org_1", "metadata": {"plan": "gold"}},
     }
     directory = TenantDirectory(objects, scope=EVERYTHING)
     await directory.start()
@@ -63,7 +64,13 @@ async def test_what_a_chain_reads_is_asked_for_and_nothing_else(tenant: TenantLo
     assert facts.roles == ["admin"]
     assert facts.client == directory.objects["/clients/c1"]
     assert facts.connection == directory.objects["/connections/con_1"]
-    assert sorted(directory.asked) == ["GET /clients/c1", "GET /connections/con_1", "GET /users/auth0%7Ca%2Fb/roles"]
+    assert facts.organization == directory.objects["/organizations/org_1"]
+    assert sorted(directory.asked) == [
+        "GET /clients/c1",
+        "GET /connections/con_1",
+        "GET /organizations/org_1",
+        "GET /users/auth0%7Ca%2Fb/roles",
+    ]
     assert directory.tokens_asked == 1
 
 
@@ -94,8 +101,9 @@ async def test_a_scope_that_is_missing_is_named_once_and_not_asked_for_again(
         for number in range(3):
             facts = await tenant.facts({**ENTRY, "user_id": f"auth0|{number}"}, ALL)
             assert facts == TenantFacts(client=directory.objects["/clients/c1"])
-    assert sorted(line["scope"] for line in lines if line["log_level"] == "warning") == ["read:connections", "read:roles"]
-    assert sorted(directory.asked) == ["GET /clients/c1", "GET /connections/con_1", "GET /users/auth0%7C0/roles"]
+    warned = sorted(line["scope"] for line in lines if line["log_level"] == "warning")
+    assert warned == ["read:connections", "read:organizations", "read:roles"]
+    assert len(directory.asked) == 4
 
 
 @pytest.mark.parametrize("status", [429, 500])
@@ -139,6 +147,9 @@ async def test_a_wrong_secret_is_an_empty_value_too(directory: TenantDirectory) 
         (("request.ip", "stats.loginsCount"), WantedFacts()),
         (("authorization.roles",), WantedFacts(roles=True)),
         (("authorization",), WantedFacts(roles=True)),
+        (("organization.id", "organization.name"), WantedFacts()),
+        (("organization.metadata.plan",), WantedFacts(organization=True)),
+        (("organization",), WantedFacts(organization=True)),
         (("client_metadata.app", "connectionMetadata"), WantedFacts(client=True, connection=True)),
         (("",), ALL),
         (("*",), ALL),

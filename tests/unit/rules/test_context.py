@@ -67,7 +67,7 @@ PROFILES = st.none() | st.dictionaries(st.sampled_from(["user_id", "app_metadata
 
 
 def _at(context: Any, path: str) -> Any:
-    for name in path.split("."):
+    for name in filter(None, path.split(".")):
         context = context.get(name, ABSENT) if isinstance(context, dict) else ABSENT
     return context
 
@@ -83,7 +83,8 @@ def _paths(value: dict[str, Any], before: str = "") -> Iterator[str]:
 def _check(context: dict[str, Any]) -> None:
     for row in PROPERTIES:
         value = _at(context, row.path)
-        always = row.given not in (Given.SOMETIMES, Given.BY_RULE)
+        parent = row.path.rpartition(".")[0]
+        always = row.given not in (Given.SOMETIMES, Given.BY_RULE) and _at(context, parent) is not ABSENT
         assert value is not ABSENT or not always, f"{row.path} is missing"
         assert value is ABSENT or row.given is not Given.BY_RULE, f"{row.path} is only set by rules"
         assert value is ABSENT or type(value) in PYTHON_TYPES[row.type], f"{row.path} is {value!r}"
@@ -166,6 +167,8 @@ def test_what_exists_in_some_logins_is_undefined_in_the_others() -> None:
     assert not {"organization", "riskAssessment", "multifactor", "redirect", "primaryUser", "original_protocol"} & bare.keys()
     assert "geoip" not in bare["request"]
     assert full["organization"] == {"id": "org_1", "name": "", "metadata": {}}
+    facts = TenantFacts(organization={"metadata": {"plan": "gold"}})
+    assert user_and_context({"organization_id": "org_1"}, None, facts)[1]["organization"]["metadata"] == {"plan": "gold"}
     assert full["riskAssessment"] == {"confidence": "low"}
     assert full["request"]["geoip"] == {"country_code": "DE"}
 
