@@ -1,4 +1,4 @@
-"""What only the tenant knows of a login: roles, client, connection, organization, the user's profile. Asked for, and kept for a while.
+"""What only the tenant knows of a login: roles, client, connection, organization, profile. Asked for, and kept for a while.
 
 A rule must not wait for it, nor fail without it: whatever cannot be had is unknown, which a rule sees as an empty value. What the
 token may not read is asked for once, and a line says which scope it lacks.
