@@ -213,7 +213,7 @@ class Poller:
         self._reached = True
         after, direction = before.past(page)
         if direction is Direction.FORWARD and page.is_full:
-            self._ahead = asyncio.ensure_future(self._read(after))
+            self._ahead = asyncio.ensure_future(self._read_ahead(after))
         if direction is Direction.NONE:
             await self._caught_up(publisher, began)
         else:
@@ -234,6 +234,11 @@ class Poller:
     async def _read(self, cursor: Cursor) -> tuple[Page, float]:
         began = time.time()
         return await cursor.read(self._source), began
+
+    async def _read_ahead(self, cursor: Cursor) -> tuple[Page, float]:
+        page = await self._read(cursor)
+        failpoints.at("ahead-read")
+        return page
 
     async def _forget_ahead(self) -> None:
         """Discards the page that was fetched ahead: the one before it was not published."""

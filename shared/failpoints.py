@@ -14,6 +14,7 @@ what follows. Without the variable, as always outside of `tests/faults`, a point
                 before-seek            a partition was assigned and its position read
                 letter-acknowledged    a dead letter is stored; its event is not completed yet
     producer    page-read              a page came, and nothing of it is stored
+                ahead-read             the page after it came, too, while it is being published
                 before-publish         its events are about to be sent
                 record-acknowledged    one of them is stored
                 page-acknowledged      all of them are, and the checkpoint is not
@@ -41,7 +42,7 @@ CONSUMER: Final = (
     "before-seek",
     "letter-acknowledged",
 )
-PRODUCER: Final = ("page-read", "before-publish", "record-acknowledged", "page-acknowledged", "checkpoint-written")
+PRODUCER: Final = ("page-read", "ahead-read", "before-publish", "record-acknowledged", "page-acknowledged", "checkpoint-written")
 VARIABLE: Final = "FAULT_AT"
 _FORM: Final = re.compile(r"([a-z-]+):([1-9][0-9]*)(?:\+([0-9.]+))?")
 

@@ -45,6 +45,7 @@ _PASSES: Final[Mapping[str, int]] = {
     "before-seek": 3,
     "letter-acknowledged": 1,
     "page-read": 5,
+    "ahead-read": 2,
     "before-publish": 5,
     "record-acknowledged": 120,
     "page-acknowledged": 5,

@@ -156,6 +156,7 @@ class FaultStack:
             "AUTH0_CLIENT_ID": "client",
             "AUTH0_CLIENT_SECRET": CANARIES[0],
             "POLL_INTERVAL": "0.1",
+            "BATCH_SIZE": "10",  # so that pages are full, and the next one is fetched ahead
             "WEBHOOK_URL": f"{self.receiver.url}/hook/{number}?key={CANARIES[5]}",
             "AUTHORIZATION": f"Bearer {CANARIES[1]}",
             "WEBHOOK_SECRET": f"whsec_{CANARIES[2]}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
@@ -19,7 +20,7 @@ from shared.transport.kafka.topics import topics
 from shared.transport.port import Transport
 from tests.support.kafka.fixtures import Names
 from tests.support.position_observer import LogUnreadable
-from tests.support.transports import read_kafka
+from tests.support.transports import read_kafka, read_values
 
 
 class WrittenRecord(NamedTuple):
@@ -101,6 +102,10 @@ class KafkaProbe(LogProbe):
         except KafkaError as error:
             raise LogUnreadable(str(error)) from error
         return frozenset(self._letters)
+
+    def checkpoints(self) -> list[str]:
+        """Returns the log id of every checkpoint that the topic still has, oldest first."""
+        return [json.loads(value)["log_id"] for value in read_values(self._bootstrap, f"{self._dead.topic[:-5]}.checkpoint")]
 
     def close(self) -> None:
         if self._reader is not None:

@@ -160,6 +160,18 @@ def read_kafka(environ: Mapping[str, str], partitions: int) -> dict[tuple[int, i
         return records
 
 
+def read_values(servers: str, topic: str) -> list[bytes]:
+    """Returns the values of a topic with one partition."""
+    with closing(KafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest")) as reader:
+        part = TopicPartition(topic, 0)
+        reader.assign([part])
+        end = reader.end_offsets([part])[part]
+        values: list[bytes] = []
+        while reader.position(part) < end:
+            values += [record.value for batch in reader.poll(200).values() for record in batch]
+        return values
+
+
 @pytest.fixture(params=["sqlite", "kafka"])
 def log(request: pytest.FixtureRequest) -> Log:
     return make(request.param, request)

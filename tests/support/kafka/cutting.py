@@ -2,10 +2,12 @@
 
 It counts Kafka's requests over all connections. At the one that is named every connection is reset, that request never arrives,
 and the next `turned_away` connections are reset as soon as they are made.
+It also drops responses: the broker has done what was asked, and its connection is reset instead of saying so.
 """
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 import threading
@@ -15,6 +17,10 @@ from typing import Final
 from tests.support.kafka.broker import JarsBroker, free_port
 
 _RESET: Final = struct.pack("ii", 1, 0)
+#: Keys of Kafka's protocol.
+PRODUCE: Final = 0
+OFFSET_COMMIT: Final = 8
+_ANY: Final = re.compile(b"")
 
 
 class Gate:
@@ -31,6 +37,11 @@ class Gate:
         #: How often it did so.
         self.cuts = 0
         self._at: frozenset[int] = frozenset()
+        #: Key and a part of the request: of each that matches, the response is dropped if its number is among these.
+        self._drop: tuple[int, re.Pattern[bytes], frozenset[int]] = (-1, _ANY, frozenset())
+        self._matches = 0
+        #: Responses that were dropped.
+        self.dropped = 0
         self._turn_away = self._turned_away = 0
         threading.Thread(target=self._accept, name="gate", daemon=True).start()
 
@@ -39,6 +50,11 @@ class Gate:
         with self._lock:
             self.requests = self.cuts = self._turn_away = 0
             self._at, self._turned_away = frozenset(at), turned_away
+
+    def drop(self, key: int, *at: int, holding: re.Pattern[bytes] | None = None) -> None:
+        """Drops the response to these requests of the key, counted from now on; `holding`: only of those that hold this."""
+        with self._lock:
+            self._drop, self._matches, self.dropped = (key, holding or _ANY, frozenset(at)), 0, 0
 
     def close(self) -> None:
         with suppress(OSError):
@@ -65,24 +81,41 @@ class Gate:
             broker.settimeout(None)
             with self._lock:
                 self._open |= {client, broker}
-            threading.Thread(target=self._pass_requests, args=(client, broker), name="gate-in", daemon=True).start()
-            threading.Thread(target=self._pass_responses, args=(client, broker), name="gate-out", daemon=True).start()
+            doomed: set[bytes] = set()  # correlation ids of the requests whose response is dropped
+            arguments = (client, broker, doomed)
+            threading.Thread(target=self._pass_requests, args=arguments, name="gate-in", daemon=True).start()
+            threading.Thread(target=self._pass_responses, args=arguments, name="gate-out", daemon=True).start()
 
-    def _pass_requests(self, client: socket.socket, broker: socket.socket) -> None:
+    def _pass_requests(self, client: socket.socket, broker: socket.socket, doomed: set[bytes]) -> None:
         with suppress(OSError), client.makefile("rb") as stream:
             while len(head := stream.read(4)) == 4:
                 body = stream.read(int.from_bytes(head, "big"))
                 if self._is_cut():
                     self._reset_all()
                     return
+                if self._is_dropped(body):
+                    doomed.add(body[4:8])
                 broker.sendall(head + body)
         self._end(client, broker)
 
-    def _pass_responses(self, client: socket.socket, broker: socket.socket) -> None:
-        with suppress(OSError):
-            while data := broker.recv(65536):
-                client.sendall(data)
+    def _pass_responses(self, client: socket.socket, broker: socket.socket, doomed: set[bytes]) -> None:
+        with suppress(OSError), broker.makefile("rb") as stream:
+            while len(head := stream.read(4)) == 4:
+                body = stream.read(int.from_bytes(head, "big"))
+                if body[:4] in doomed:
+                    with self._lock:
+                        self.dropped += 1
+                    break
+                client.sendall(head + body)
         self._end(client, broker)
+
+    def _is_dropped(self, request: bytes) -> bool:
+        with self._lock:
+            key, holding, at = self._drop
+            if int.from_bytes(request[:2], "big") != key or not holding.search(request):
+                return False
+            self._matches += 1
+            return self._matches in at
 
     def _is_cut(self) -> bool:
         with self._lock:
