@@ -3,6 +3,7 @@
 python -m bench [--rounds 3] [--seconds 4] [--backlog 200000]      about 15 minutes
 python -m bench --backlog 1000000                                  the large backlog
 python -m bench --rules                                            only what rules cost, into the results of before
+python -m bench --catch-up [--seconds 40]                         only the producer's catch-up, into the results of before
 python -m bench --report                                           only write the report again
 """
 
@@ -22,7 +23,7 @@ from itertools import product
 from pathlib import Path
 from typing import Final
 
-from bench import rules, scenarios
+from bench import catch_up, rules, scenarios
 from bench.events import events
 from bench.logs import KafkaLog, SqliteLog, broker
 from bench.measure import Measurement, Span, client, consumer, wrk_call
@@ -39,6 +40,8 @@ LATENCIES: Final = (0.0, 0.02, 0.1)
 HOT: Final = (0.0, 0.01, 0.1)
 #: Events a second, far above the rate of any cell, so that no run reaches the end of its log.
 _FASTEST: Final = 20_000
+#: Seconds: at two pages a second a shorter measurement says little.
+_LEAST_OF_A_PLAN: Final = 40.0
 
 
 def main() -> None:
@@ -47,8 +50,11 @@ def main() -> None:
     command = " ".join(["python -m bench", *sys.argv[1:]])
     if arguments.rules:
         _measure_rules(Results.read(RESULTS), arguments.rounds).save(RESULTS)
+    elif arguments.catch_up:
+        _measure_catch_up(Results.read(RESULTS), arguments).save(RESULTS)
     elif not arguments.report:
-        _measure_rules(_measure(arguments, command), arguments.rounds).save(RESULTS)
+        results = _measure_rules(_measure(arguments, command), arguments.rounds)
+        _measure_catch_up(results, arguments).save(RESULTS)
     results = Results.read(RESULTS)
     (ROOT / "docs" / "benchmarks.md").write_text(markdown(results, results.command))
     (ROOT / "docs" / "benchmarks.svg").write_text(svg(results))
@@ -58,6 +64,14 @@ def _measure_rules(results: Results, rounds: int) -> Results:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         results.rules = rules.measure(Path(name), rounds)
     _print(f"rules: {results.rules}")
+    return results
+
+
+def _measure_catch_up(results: Results, arguments: argparse.Namespace) -> Results:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, broker() as kafka:
+        seconds = max(arguments.seconds, _LEAST_OF_A_PLAN)
+        results.catch_up = catch_up.measure(Path(name), kafka, rounds=arguments.rounds, seconds=seconds)
+    _print(f"catch-up: {results.catch_up}")
     return results
 
 
@@ -144,6 +158,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--backlog", type=int, default=200_000, help="events that wait while the webhook is down")
     parser.add_argument("--visible", type=int, default=100, help="events whose time from Auth0 to the 200 is measured")
     parser.add_argument("--rules", action="store_true", help="only measure what rules cost, into the results of before")
+    parser.add_argument("--catch-up", action="store_true", help="only measure the producer's catch-up, as --rules")
     parser.add_argument("--report", action="store_true", help="measure nothing, write the report from the last results")
     return parser.parse_args()
 

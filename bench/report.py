@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from typing import Final
 
+from bench.catch_up import CatchUpFigures
 from bench.results import Cell, ResultRow, Results
 from bench.rules import RuleFigures
 
@@ -77,6 +78,7 @@ def markdown(results: Results, command: str) -> str:
             *_hot(results),
             "",
             *_rules(results.rules),
+            *_catch_up(results.catch_up),
             "## How it is measured",
             "",
             _HOW,
@@ -164,6 +166,31 @@ def _rules(figures: Sequence[RuleFigures]) -> Iterator[str]:
     yield "|---|---|" + "---|" * len(figures)
     for what, aim, shown in _RULES:
         yield f"| {what} | {aim} |" + "".join(f" {shown(one)} |" for one in figures)
+    yield ""
+
+
+def _catch_up(figures: CatchUpFigures | None) -> Iterator[str]:
+    if figures is None:
+        return
+    yield "## Catching up with Auth0's log"
+    yield ""
+    yield f"`python -m bench --catch-up`; load average when it began: {figures.load:.1f}. Much above 2: read shares and ratios."
+    yield ""
+    yield "| plan | pages, of those that the limit allows | aim | 429 | requests |"
+    yield "|---|---|---|---|---|"
+    for one in figures.plans:
+        yield f"| {one.plan} | {one.share:.3f} | ≥ 0.95 | {one.refused} | {one.requests} |"
+    yield ""
+    yield "| without a limit, entries of 1.2 kB | entries/s | CPU an entry, µs |"
+    yield "|---|---|---|"
+    for name, speed in figures.unlimited.items():
+        yield f"| {name} | {speed.rate:,.0f} | {speed.cpu:.0f} |"
+    yield ""
+    yield "| personal data, all fields, entries of 1.2 kB | CPU an entry, µs | ÷ a round trip of `json` |"
+    yield "|---|---|---|"
+    for name, cost in figures.privacy.items():
+        what = "one round trip of `json`" if name == "json" else f"`PII_MODE={name}`"
+        yield f"| {what} | {cost:.0f} | {cost / figures.privacy['json']:.1f} |"
     yield ""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple, Self
 
+from bench.catch_up import CatchUpFigures, PlanFigures, SpeedFigures
 from bench.measure import Measurement
 from bench.rules import RuleFigures
 from bench.scenarios import Backlog, Delays
@@ -65,6 +66,7 @@ class Results:
     idle: dict[str, float] = field(default_factory=dict)
     visible: dict[str, Delays] = field(default_factory=dict)
     rules: list[RuleFigures] = field(default_factory=list)
+    catch_up: CatchUpFigures | None = None
 
     @property
     def unit(self) -> float | None:
@@ -85,6 +87,10 @@ class Results:
         fields["backlogs"] = {name: Backlog(**one) for name, one in fields["backlogs"].items()}
         fields["visible"] = {name: Delays(**one) for name, one in fields["visible"].items()}
         fields["rules"] = [RuleFigures(**one) for one in fields.get("rules", [])]
+        if found := fields.get("catch_up"):
+            found["plans"] = [PlanFigures(**one) for one in found["plans"]]
+            found["unlimited"] = {name: SpeedFigures(**one) for name, one in found["unlimited"].items()}
+            fields["catch_up"] = CatchUpFigures(**found)
         return cls(**fields)
 
 

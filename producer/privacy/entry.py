@@ -26,6 +26,11 @@ _PASSWORDLESS: Final = {
 }
 
 
+#: Keys whose values may be a field's though the key is none of it.
+_LOOKED_AT: Final = KEYS[PiiField.USER_ID] | KEYS[PiiField.USERNAME]
+_MOST_KNOWN: Final = 4096
+
+
 class Text(NamedTuple):
     """A string or number of the entry, and where it stands."""
 
@@ -47,15 +52,21 @@ class Privacy:
         self._fields = fields
         self._hash = hashing(key)
         self._hide = self._hash if mode is PiiMode.HASH else mask
+        #: By the token of a key. Auth0 has few; a customer's own may be without end.
+        self._known: dict[str, tuple[str, str, PiiField | None]] = {}
         self._by_key = {key: field for field in PiiField if field in fields for key in KEYS[field]}
 
     def apply(self, event: Event) -> Event:
         """Returns the event as it may leave the producer: body, user id (the record's key), tenant and header `pii`."""
         raw = event.raw.decode("utf-8", "surrogateescape")
-        texts = self._texts(raw)
+        texts = self._texts(raw, every=False)
         hidden = self._hidden(texts)
-        # Asked once for all of them: an entry that repeats nothing is the rule.
-        repeated = hidden.stands_in("\n".join(one.text for one in texts if not one.field))
+        repeated = False
+        # Asked once for all the rest: an entry that repeats nothing is the rule. Where something is escaped, each is looked at.
+        rest = _between(raw, texts)
+        if "\\" in rest or hidden.stands_in(rest):
+            texts = self._texts(raw, every=True)
+            repeated = hidden.stands_in("\n".join(one.text for one in texts if not one.field))
         pieces: list[str] = []
         end = 0
         for one in texts:
@@ -77,8 +88,11 @@ class Privacy:
             pii=self._mode if user_id == event.user_id else f"{self._mode}; user_id=hashed",
         )
 
-    def _texts(self, raw: str) -> list[Text]:
-        """Returns every string, and the numbers under a key of a chosen field; not what is never changed."""
+    def _texts(self, raw: str, *, every: bool) -> list[Text]:
+        """Returns what stands under a key of a chosen field, numbers too, and user ids; `every`: also every other string.
+
+        Not what is never changed.
+        """
         texts: list[Text] = []
         key, field = "", None  # of what stands at this place
         untouched = False
@@ -86,24 +100,33 @@ class Privacy:
         for token in TOKEN.finditer(raw):
             name, value, bracket = token.groups()
             if name:
-                text = decoded(name)
-                key = normalized(text)
-                field = self._by_key.get(key, around[-1][1])
+                text, key, own = self._known.get(name) or self._learned(name)
+                field = own or around[-1][1]
                 if len(around) == 1:
                     untouched = text in UNTOUCHED
-                elif not untouched:
+                elif every and not untouched:
                     texts.append(Text(*token.span(KEY), text, is_key=True, key="", field=None))
             if value:
-                if not untouched and (field or value[0] == '"'):
+                if not untouched and (field or (value[0] == '"' and (every or key in _LOOKED_AT))):
                     text = decoded(value)
                     place = field or self._field_by_value(key, text)
-                    texts.append(Text(*token.span(VALUE), text, is_key=False, key=key, field=place))
+                    if place or every or key in KEYS[PiiField.USER_ID]:
+                        texts.append(Text(*token.span(VALUE), text, is_key=False, key=key, field=place))
             elif bracket:
                 if bracket in "{[":
                     around.append((key, field))
                 else:
                     key, field = around.pop()
         return texts
+
+    def _learned(self, token: str) -> tuple[str, str, PiiField | None]:
+        """Returns what a key says, the same normalized, and its field if that is a chosen one."""
+        text = decoded(token)
+        key = normalized(text)
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        known = self._known[token] = text, key, self._by_key.get(key)
+        return known
 
     def _field_by_value(self, key: str, text: str) -> PiiField | None:
         """A user name that is an address counts as one."""
@@ -126,3 +149,13 @@ class Privacy:
             hidden.add(user_id.text, self._hash)
         for part in parts:
             hidden.add(part, self._hide)
+
+
+def _between(raw: str, texts: Sequence[Text]) -> str:
+    """Returns the entry without what stands under a key of a chosen field."""
+    pieces, end = [], 0
+    for one in texts:
+        if one.field:
+            pieces.append(raw[end : one.start])
+            end = one.end
+    return "".join([*pieces, raw[end:]])

@@ -110,6 +110,18 @@ def without_keys(value: Any) -> Any:
     return [without_keys(inner) for inner in value] if isinstance(value, list) else value
 
 
+@given(trees, MODES, FIELDS)
+@example({"user_id": 5, "x": "5"}, PiiMode.MASK, frozenset({PiiField.EMAIL}))
+@example({"nickname": "ann@example.com", "user_id": "x|ann@example.com"}, PiiMode.MASK, frozenset({PiiField.EMAIL}))
+def test_an_entry_without_escapes_is_read_the_short_way_with_the_same_result(tree: Any, mode: PiiMode, fields: Any) -> None:
+    """A backslash anywhere makes every string be looked at by itself."""
+    privacy = Privacy(mode=mode, fields=fields, key=KEY)
+    entry = {**tree, "log_id": "90020261120"}
+    short, long = privacy.apply(event_of(entry)), privacy.apply(event_of({**entry, "~": "\\"}))
+    assert (short.user_id, short.pii) == (long.user_id, long.pii)
+    assert {**json.loads(short.raw), "~": "\\"} == json.loads(long.raw)
+
+
 def test_the_sample_entries_lose_what_stands_under_their_keys_and_nothing_that_is_never_changed() -> None:
     for raw in SAMPLES:
         before, after = json.loads(raw), json.loads(privacy(PiiMode.MASK).apply(event_of(raw)).raw)
