@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from consumer.observer import ConsumerObserver, Fate
 from consumer.partitions.partition import Delivery
 from consumer.policy import Outcome
 from consumer.scheduling.batch import Batch, parts_of
-from consumer.webhook import Attempt, Call, Failure
+from consumer.webhook import Attempt, Failure
 from shared.numbers import CALL_BOUNDS, LAG_BOUNDS, Dates, Histogram
-from shared.record import Record
+from shared.record import Headers, Record
 from shared.transport.port import Position
 
 #: What an attempt can come to: `200`, the class of another status, or why there was no response.
@@ -37,11 +36,12 @@ class ConsumerMetrics(ConsumerObserver):
         self._clock = clock
         self._steady = steady
         self._dates = Dates()
-        #: When the open calls began.
-        self._began: dict[Call, float] = {}
-        #: Calls that were delivered, and when; counted many at a time.
-        self._done: list[tuple[Delivery | Batch, Attempt, float]] = []
+        #: Calls that were delivered, and when, by the steady clock; counted many at a time.
+        self._calls: list[Delivery | Batch] = []
+        self._ended: list[float] = []
         self._room = _ROOM
+        #: Of these, how many had another status than 200; they are counted at once.
+        self._others = 0
         self.attempts = dict.fromkeys(OUTCOMES, 0)
         self.retries = self.commits = self.failed_commits = 0
         #: By the steady clock; None: the last commit worked.
@@ -50,11 +50,14 @@ class ConsumerMetrics(ConsumerObserver):
         #: From the topic to the 200, and from the event to the 200.
         self.deliver, self.total = Histogram(LAG_BOUNDS), Histogram(LAG_BOUNDS)
 
-    def call_sent(self, call: Delivery | Batch) -> None:
-        self._began[call] = self._steady()
-
     def call_delivered(self, call: Delivery | Batch, attempt: Attempt) -> None:
-        self._done.append((call, attempt, self._steady()))
+        self._calls.append(call)
+        self._ended.append(self._steady())
+        if attempt.status != 200:
+            self._others += 1
+            self.attempts[outcome_of(attempt)] += 1
+        if call.failed:
+            self.retries += 1
         self._room -= len(call.body) + _EVENT
         if self._room < 0:
             self.fold()
@@ -63,18 +66,13 @@ class ConsumerMetrics(ConsumerObserver):
         """`call.failed` is still that of the attempts before."""
         self.attempts[outcome_of(attempt)] += 1
         self.retries += call.failed
-        now = self._steady()
-        self.webhook_seconds.add(now - self._began.pop(call, now))
-
-    def call_not_sent(self, call: Delivery | Batch, _attempt: Attempt, _open_calls: int) -> None:
-        self._began.pop(call, None)
+        self.webhook_seconds.add(self._steady() - call.sent_at)
 
     def call_cancelled(self, call: Delivery | Batch, sent: bool) -> None:
-        began = self._began.pop(call, None)
-        if sent and began is not None:  # the receiver has seen a call whose connection ended
+        if sent:  # the receiver has seen a call whose connection ended
             self.attempts[Failure.CUT.value] += 1
             self.retries += call.failed
-            self.webhook_seconds.add(self._steady() - began)
+            self.webhook_seconds.add(self._steady() - call.sent_at)
 
     def positions_committed(self, _positions: Mapping[int, Position]) -> None:
         self.commits += 1
@@ -87,22 +85,25 @@ class ConsumerMetrics(ConsumerObserver):
 
     def fold(self) -> None:
         """Counts what was delivered since the last time."""
-        done, self._done, self._room = self._done, [], _ROOM
-        if not done:
+        calls, ended = self._calls, self._ended
+        if not calls:
             return
-        pop, offset = self._began.pop, self._clock() - self._steady()
-        self.webhook_seconds.add_all([ended - pop(call, ended) for call, _, ended in done])
-        for status, times in Counter([attempt.status for _, attempt, _ in done]).items():
-            self.attempts[outcome_of(Attempt(status))] += times
-        self.retries += sum([call.failed for call, _, _ in done])
-        records = [call.record for call, _, _ in done if type(call) is Delivery]
-        moments = [ended + offset for _, _, ended in done]
-        if len(records) < len(done):  # batches
-            records = [part.record for call, _, _ in done for part in parts_of(call)]
-            moments = [ended + offset for call, _, ended in done for _ in parts_of(call)]
-        self.deliver.add_all([ended - record.timestamp for record, ended in zip(records, moments, strict=True)])
-        happened = self._dates.moments([_date(record) for record in records])
-        self.total.add_all([ended - moment for ended, moment in zip(moments, happened, strict=True) if moment == moment])
+        self.attempts["200"] += len(calls) - self._others
+        self._calls, self._ended, self._room, self._others = [], [], _ROOM, 0
+        self.webhook_seconds.add_all([end - call.sent_at for call, end in zip(calls, ended, strict=True)])
+        records = [call.record for call in calls if type(call) is Delivery]
+        if len(records) < len(calls):  # batches
+            records = [part.record for call in calls for part in parts_of(call)]
+            ended = [end for call, end in zip(calls, ended, strict=True) for _ in parts_of(call)]
+        self._fold_lags(records, ended)
+
+    def _fold_lags(self, records: Sequence[Record], ended: Sequence[float]) -> None:
+        offset = self._clock() - self._steady()
+        moments = [end + offset for end in ended]
+        _, _, _, headers, published = zip(*records, strict=True)
+        self.deliver.add_all([moment - since for moment, since in zip(moments, published, strict=True)])
+        dates = self._dates.moments(_dates_of(headers))
+        self.total.add_all([moment - date for moment, date in zip(moments, dates, strict=True) if date == date])
 
 
 def outcome_of(attempt: Attempt) -> str:
@@ -118,8 +119,12 @@ def outcome_of(attempt: Attempt) -> str:
             return f"{min(status // 100, 5)}xx"
 
 
-def _date(record: Record) -> bytes:
-    headers = record.headers
-    if len(headers) > _DATE and headers[_DATE][0] == "date":
-        return headers[_DATE][1]
-    return dict(headers).get("date", b"")
+def _dates_of(headers: Sequence[Headers]) -> Sequence[bytes]:
+    """Where our producer writes them; where one of these has another form, each is searched."""
+    try:
+        names, dates = zip(*[one[_DATE] for one in headers], strict=True)
+    except IndexError:
+        names = dates = ()
+    if names.count("date") == len(headers):
+        return dates
+    return [dict(one).get("date", b"") for one in headers]

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 class Call:
     """One request that may be retried. The client reads it and changes nothing."""
 
-    __slots__ = ("attempt", "body", "failed", "log_id", "not_before")
+    __slots__ = ("attempt", "body", "failed", "log_id", "not_before", "sent_at")
 
     def __init__(self, log_id: str, body: bytes) -> None:
         #: What `webhook-id` says: the same on every attempt.
@@ -23,6 +23,8 @@ class Call:
         self.failed = False
         #: The moment, by the event loop's clock, that the receiver asked us to wait for with this one (`Retry-After`).
         self.not_before = 0.0
+        #: When its last attempt began, by a clock that never goes back.
+        self.sent_at = 0.0
 
 
 class Cause(Enum):

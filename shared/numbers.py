@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from math import nan
+from math import isnan, nan
 from typing import Final
 
 #: Upper bounds in seconds: of one call; and of a way from one place to the next, from a page to a retention of weeks.
@@ -66,6 +66,9 @@ class _Seconds(dict[bytes, float]):
         return read
 
 
+#: The parts of `2026-11-20T00:00:00.000Z`. Made once: a date is read for each event.
+_WHOLE: Final = slice(19)
+_REST: Final = slice(19, None)
 #: What may follow the second, as Auth0 writes it.
 _MILLISECONDS: Final = _Table({b".%03dZ" % number: number / 1000 for number in range(1000)})
 
@@ -78,10 +81,11 @@ class Dates:
 
     def moments(self, dates: Sequence[bytes]) -> list[float]:
         """Returns seconds since the epoch of each; not a number for what is no date. A date without a zone is UTC."""
-        seconds, milliseconds = self._seconds, _MILLISECONDS
-        found = [seconds[date[:19]] + milliseconds[date[19:]] for date in dates]
-        for place in [place for place, moment in enumerate(found) if moment != moment]:
-            found[place] = _moment(dates[place])
+        seconds, milliseconds, whole, rest = self._seconds, _MILLISECONDS, _WHOLE, _REST
+        found = [seconds[date[whole]] + milliseconds[date[rest]] for date in dates]
+        if isnan(sum(found)):
+            for place in [place for place, moment in enumerate(found) if isnan(moment)]:
+                found[place] = _moment(dates[place])
         return found
 
 

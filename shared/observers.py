@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any, TypeVar
 
 from shared.log_throttle import LogThrottle
@@ -27,8 +28,15 @@ def all_of(port: type[T], *observers: T) -> T:
         methods = [getattr(one, name) for one in observers]
         told = [method for method in methods if getattr(method, "__func__", method) is not silent]
         if told:
-            setattr(combined, name, _tell_one(told[0], throttle) if len(told) == 1 else _tell(told, throttle))
+            setattr(combined, name, _teller(silent, told, throttle))
     return combined
+
+
+def _teller(silent: Callable[..., None], told: Sequence[Callable[..., None]], throttle: LogThrottle) -> Callable[..., None]:
+    """What is told of each event has one or two arguments. Without `*` a call costs half."""
+    if len(told) == 1:
+        return _tell_one(told[0], throttle)
+    return (_tell_two if len(signature(silent).parameters) == 3 else _tell)(told, throttle)  # 3: with `self`
 
 
 def _tell_one(method: Callable[..., None], throttle: LogThrottle) -> Callable[..., None]:
@@ -46,6 +54,17 @@ def _tell(told: Sequence[Callable[..., None]], throttle: LogThrottle) -> Callabl
         for method in told:
             try:
                 method(*what)
+            except Exception as error:  # noqa: BLE001  as above
+                _failed(method, error, throttle)
+
+    return tell
+
+
+def _tell_two(told: Sequence[Callable[..., None]], throttle: LogThrottle) -> Callable[..., None]:
+    def tell(first: Any, second: Any) -> None:
+        for method in told:
+            try:
+                method(first, second)
             except Exception as error:  # noqa: BLE001  as above
                 _failed(method, error, throttle)
 

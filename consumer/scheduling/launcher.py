@@ -87,6 +87,7 @@ class Launcher:
             self._breaker.sent(call)
             if self._rate_limiter is not None:
                 self._rate_limiter.started(now)
+            call.sent_at = self._clock()
             self._webhook.send(call, self._on_response)
             self._observer.call_sent(call)
             failpoints.at("request-sent")

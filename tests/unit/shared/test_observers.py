@@ -9,6 +9,9 @@ class _Silent:
     def told(self, what: str) -> None:
         """Does nothing."""
 
+    def told_both(self, what: str, more: str) -> None:
+        """Does nothing."""
+
 
 class _Listening(_Silent):
     def __init__(self) -> None:
@@ -17,10 +20,16 @@ class _Listening(_Silent):
     def told(self, what: str) -> None:
         self.heard.append(what)
 
+    def told_both(self, what: str, more: str) -> None:
+        self.heard += [what, more]
+
 
 class _Failing(_Silent):
     def told(self, what: str) -> None:
         raise ZeroDivisionError(what)
+
+    def told_both(self, what: str, more: str) -> None:
+        raise ZeroDivisionError(more)
 
 
 def test_several_observers_as_one_can_be_one_of_several() -> None:
@@ -36,7 +45,8 @@ def test_an_observer_that_raises_stops_neither_the_work_nor_the_others_and_is_na
         for number in range(100):
             alone.told(str(number))
             among.told(str(number))
-    assert first.heard == last.heard == [str(number) for number in range(100)]
+            among.told_both("of", "two")
+    assert first.heard == last.heard == [heard for number in range(100) for heard in (str(number), "of", "two")]
     assert [(line["event"], line["observer"]) for line in lines] == [
-        ("an observer failed; the work goes on", "_Failing.told")
-    ] * 2, "one line each, not one for each event"
+        ("an observer failed; the work goes on", f"_Failing.{name}") for name in ("told", "told", "told_both")
+    ], "one line each, not one for each event"
