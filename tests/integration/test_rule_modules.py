@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from admin.actions.rules.install import install_modules
+from shared.errors import EnvironmentUnusable
 from shared.settings import RulesSettings
 from tests.support.npm_registry import NpmRegistry, npm_registry
 from tests.support.process_guard import guarded
@@ -71,23 +72,30 @@ class Folder:
             start_new_session=True,
         )
 
-    def install(self, *arguments: str, code: int = 0, **more: str) -> str:
+    def install(self, *arguments: str, **more: str) -> str:
         process = self.start(*arguments, **more)
         output, _ = process.communicate(timeout=100)
-        assert process.returncode == code, output
+        assert process.returncode == 0, output
         assert "Traceback" not in output
         return output
 
-    def report(self) -> dict[str, Mapping[str, str]]:
-        """Installs in this process, without the command line around it.
+    def report(self, **more: str) -> dict[str, Mapping[str, str]]:
+        """Installs in this process: the command line around it costs more than npm.
 
         Returns module → version, or reason, for `installed`, `present` and `left_out`.
         """
-        for name, value in self.environ.items():
+        self._monkeypatch.delenv("npm_config_registry", raising=False)
+        for name, value in {**self.environ, **more}.items():
             self._monkeypatch.setenv(name, value)
         found = install_modules(RulesSettings(folder=self.rules, modules_given=self.modules))
         parts = {"installed": found.installed, "present": found.present, "left_out": found.left_out}
         return {part: {row.module: row.reason or row.version for row in rows} for part, rows in parts.items()}
+
+    def failure(self, **more: str) -> str:
+        """Returns the line with which an installation in this process ends."""
+        with pytest.raises(EnvironmentUnusable) as caught:
+            self.report(**more)
+        return str(caught.value)
 
     def require(self, *specifiers: str) -> dict[str, str]:
         output = subprocess.run(
@@ -137,32 +145,20 @@ def test_only_what_is_missing_is_asked_for(folder: Folder, registry: NpmRegistry
     assert registry.tarballs == ["/uuid/-/3.4.0.tgz"]
 
 
-def test_what_npm_put_beside_a_module_is_offered_to_no_rule(folder: Folder, registry: NpmRegistry) -> None:
-    registry.add("request", "2.88.2", dependencies={"uuid": "^3.0.0"})
-    folder.rule("one", "request")
-    folder.report()
-    assert (folder.modules / "node_modules" / "uuid").exists()
-    assert folder.require("request", "uuid", "uuid@3.4.0") == {
-        "request": "request 2.88.2",
-        "uuid": "MODULE_NOT_FOUND",
-        "uuid@3.4.0": "MODULE_NOT_FOUND",
-    }
-
-
 def test_a_module_that_cannot_be_had_is_listed_with_its_rules_and_the_others_are_installed(
     folder: Folder, registry: NpmRegistry
 ) -> None:
     registry.add("pg", "8.7.3", dependencies={"gone": "^1.0.0"})
     folder.rule("one", "lodash", "twilio", "pg")
-    folder.rule("two", "uuid", "left-pad", "axios@0.0.1", "twilio")
+    folder.rule("two", "left-pad", "axios@0.0.1", "twilio")
     output = folder.install()
-    assert folder.require("lodash", "uuid") == {"lodash": "lodash 4.17.21", "uuid": "uuid 3.4.0"}
+    assert folder.require("lodash") == {"lodash": "lodash 4.17.21"}
     for line in (
         "twilio is left out (for one, two): the registry does not serve it",
         "pg is left out (for one): the registry does not serve it",
         "left-pad is left out (for two): is not among the modules that come along: add `left-pad: VERSION` to `modules:`",
         "axios@0.0.1 is left out (for two): comes in other versions (0.21.4, 0.21.1): add `axios: 0.0.1` to `modules:`",
-        "2 installed, 0 present, 4 left out",
+        "1 installed, 0 present, 4 left out",
     ):
         assert line in " ".join(output.split())
 
@@ -179,18 +175,26 @@ def test_rules_yaml_adds_modules_of_ones_own_and_changes_versions(folder: Folder
 
 
 def test_the_lock_has_integrity_and_no_address_and_serves_with_another_registry(folder: Folder, registry: NpmRegistry) -> None:
-    registry.add("request", "2.88.2", funding={"url": "https://example.com/pay"}, deprecated="see https://example.com/why")
+    """What npm put beside a module as its dependency is in it too, and is offered to no rule."""
+    more = {"funding": {"url": "https://example.com/pay"}, "deprecated": "see https://example.com/why"}
+    registry.add("request", "2.88.2", dependencies={"uuid": "^3.0.0"}, **more)
     folder.rule("one", "request", "lodash@4.17.19")
     folder.report()
     lock = (folder.modules / "package-lock.json").read_text()
-    assert lock.count('"integrity": "sha512-') == 2
+    assert lock.count('"integrity": "sha512-') == 3
     assert "://" not in lock
     with npm_registry() as other:
         other.packages.update(registry.packages)
         environ = {**folder.environ, "npm_config_registry": other.url, "npm_config_cache": str(folder.rules / "cache")}
         subprocess.run(["npm", "ci"], cwd=folder.modules, env=guarded(environ), check=True, capture_output=True, timeout=100)
-        assert len(other.tarballs) == 2
-    assert folder.require("request", "lodash@4.17.19")["lodash@4.17.19"] == "lodash 4.17.19"
+        assert len(other.tarballs) == 3
+    assert (folder.modules / "node_modules" / "uuid").exists()
+    assert folder.require("request", "lodash@4.17.19", "uuid", "uuid@3.4.0") == {
+        "request": "request 2.88.2",
+        "lodash@4.17.19": "lodash 4.17.19",
+        "uuid": "MODULE_NOT_FOUND",
+        "uuid@3.4.0": "MODULE_NOT_FOUND",
+    }
 
 
 def test_install_scripts_do_not_run(folder: Folder, registry: NpmRegistry) -> None:
@@ -244,7 +248,7 @@ def test_a_home_that_cannot_be_written_does_no_harm(folder: Folder) -> None:
     """npm makes its cache there, and in /proc/1 it never ended."""
     folder.rule("one", "uuid")
     folder.environ["HOME"] = "/proc/1"
-    assert "1 installed" in folder.install()
+    assert folder.report()["installed"] == {"uuid": "3.4.0"}
 
 
 def test_a_registry_that_cannot_be_reached_takes_nothing_away(folder: Folder) -> None:
@@ -252,17 +256,17 @@ def test_a_registry_that_cannot_be_reached_takes_nothing_away(folder: Folder) ->
     folder.report()
     folder.rule("two", "uuid")
     for _ in range(2):  # the second time as well: the first one leaves no mark of an installation that was killed
-        output = folder.install(code=3, npm_config_registry="http://name:canary@127.0.0.1:9/")
+        output = folder.failure(npm_config_registry="http://name:canary@127.0.0.1:9/")
         assert "ECONNREFUSED" in output
         assert "canary" not in output
-        assert folder.require("lodash") == {"lodash": "lodash 4.17.21"}
+        assert (folder.modules / "node_modules" / "lodash" / "index.js").exists()
     assert folder.report()["installed"] == {"uuid": "3.4.0"}
 
 
 def test_a_forged_module_is_refused(folder: Folder, registry: NpmRegistry) -> None:
     folder.rule("one", "uuid")
     registry.forged = registry.packages["lodash", "4.17.21"][1]
-    assert "EINTEGRITY" in folder.install(code=3)
+    assert "EINTEGRITY" in folder.failure()
     assert folder.require("uuid") == {"uuid": "MODULE_NOT_FOUND"}
 
 
@@ -271,9 +275,10 @@ def test_the_npmrc_of_the_user_holds_and_its_token_is_not_shown(folder: Folder, 
     npmrc.write_text(f"registry={registry.url}\n//127.0.0.1:{registry.port}/:_authToken=canary-token\npackage-lock=false\n")
     del folder.environ["npm_config_registry"]
     folder.rule("one", "uuid", "twilio")
-    output = folder.install()
+    found = folder.report()
     assert "Bearer canary-token" in registry.authorizations
-    assert "canary" not in output
+    assert list(found["left_out"]) == ["twilio"]
+    assert "canary" not in str(found)
     assert (folder.modules / "package-lock.json").exists()
 
 
@@ -286,9 +291,7 @@ def test_settings_of_ours_are_not_told_to_npm(folder: Folder) -> None:
     (fake / "npm").write_text(f"#!/bin/sh\nenv > {log}\nexit 1\n")
     (fake / "npm").chmod(0o755)
     path = f"{fake}{os.pathsep}{folder.environ['PATH']}"
-    output = folder.install(
-        code=3, PATH=path, AUTH0_CLIENT_SECRET="canary", WEBHOOK_SECRET_FILE="canary", HTTPS_PROXY="http://proxy"
-    )
+    output = folder.failure(PATH=path, AUTH0_CLIENT_SECRET="canary", WEBHOOK_SECRET_FILE="canary", HTTPS_PROXY="http://proxy")
     assert "exit code 1" in output
     assert "canary" not in log.read_text()
     assert "HTTPS_PROXY=http://proxy" in log.read_text()
