@@ -108,7 +108,8 @@ class ForkServer:
         with self._condition:
             self._stdin.write(json.dumps(request).encode() + b"\n")
             self._stdin.flush()
-            if not self._condition.wait_for(lambda: self._started, 30):
+            # The first one waits until the server has imported everything: on a busy machine that takes half a minute.
+            if not self._condition.wait_for(lambda: self._started, 100):
                 raise TimeoutError("the fork server does not respond")
             # Made under the lock: the reader cannot report its exit before it is known here.
             child = ForkedProcess(self._started.pop(0), output)
