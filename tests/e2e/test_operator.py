@@ -221,7 +221,7 @@ def test_a_checkpoint_is_shown(stack_of: StackOf) -> None:
     validate(shown, CHECKPOINT)
     assert (shown["log_id"], shown["gaps"]) == (f"900{29:053d}", 0)
     assert shown["caught_up"] is not None
-    assert "say from what" in _ends(stack.start("checkpoint", "set"), 2)
+    assert "say where to" in _ends(stack.start("checkpoint", "set"), 2)
 
 
 @pytest.mark.parametrize("log", ["sqlite"], indirect=True)

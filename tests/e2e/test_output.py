@@ -43,8 +43,6 @@ PRINTING: Final = (
     "config docs",
     "config example",
     "checkpoint show",
-    "gaps list",
-    "gaps list --json",
     "topics create --print",
     "types --json",
     "--help",
