@@ -8,10 +8,14 @@ is left as it is. Then becomes PROGRAM of .venv, if one is named. An error is on
 
 from __future__ import annotations
 
+import signal
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # while the rest is imported Ctrl-C would be a traceback
+
 import fcntl
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -37,7 +41,6 @@ NO_NETWORK: Final = (
     "Failed to fetch",
     "error sending request",
 )
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class InstallFailed(Exception):
@@ -54,6 +57,7 @@ def main(extras: str, *command: str) -> None:
     began = time.monotonic()
     _on_signals(_stop)
     try:
+        _block(signal.SIG_UNBLOCK)
         with _alone() as lock:
             if not _is_installed(extras):
                 _install(extras, lock)

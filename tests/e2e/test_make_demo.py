@@ -117,6 +117,17 @@ def test_make_demo_installs_once_and_takes_a_stop_at_any_moment(clone: Path) -> 
     assert "no_backend" in why_not(moved, PROJECT.replace('"backend"', '"no_backend"'))
 
 
+def test_a_stop_before_it_can_do_anything_is_no_traceback(clone: Path) -> None:
+    python = clone.with_name("python")  # its path has no space
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -X importtime "$@"\n')
+    python.chmod(0o755)
+    terminal = Terminal(["make", f"PYTHON={python}", "demo"], folder=clone, environ=environ())
+    terminal.wait_for("| fcntl")
+    terminal.press(CTRL_C)
+    assert terminal.wait() == -signal.SIGINT
+    assert terminal.text.endswith("Stopped after 0 s before it began.\nThe next run starts again.\n"), terminal.text
+
+
 def why_not(folder: Path, project: str) -> str:
     """Returns the first line of what it says where the package index cannot be reached."""
     (folder / "pyproject.toml").write_text(project)
