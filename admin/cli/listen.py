@@ -17,6 +17,7 @@ from admin.cli.options import FILE, PORT, duration, number, option, words
 from admin.cli.output import format_event, say, show_body, show_line
 from admin.cli.streams import reader_gone
 from shared.errors import ConfigurationError, EnvironmentUnusable, PageInvalid
+from shared.terminal import columns_of
 
 if TYPE_CHECKING:
     from simulator.journal import JournalEntry
@@ -43,9 +44,10 @@ def listen(
 ) -> None:
     """Receive events as your webhook would, and print them.
 
-    One line for each event: the response, then time, level, type, name and user; `again` for one that got its 200 before. With
-    --secret it says whether the signature is valid, and responds as without it. --fail-first 3 responds to the first 3 calls
-    with 503, then with 200; with --status 500 those 3 get 500, with --status 202 the later ones get 202. Stop it with Ctrl-C.
+    One line for each event: the response, then time, level, type, name (where there is room) and user; `again` for one that got
+    its 200 before. With --secret it says whether the signature is valid, and responds as without it. --fail-first 3 responds to
+    the first 3 calls with 503, then with 200; with --status 500 those 3 get 500, with --status 202 the later ones get 202. Stop
+    it with Ctrl-C.
 
     Examples:
       auth0-webhooks listen
@@ -99,8 +101,9 @@ class _Printer:
         response = entry.status if entry.status is not None else entry.verdict
         end = f"{'  again' if entry.duplicate else ''}{self._signature(entry)}"
         bodies = events_in(entry.body)
+        columns = columns_of(1)
         for body in bodies:
-            show_line(f"{response}  {format_event(body)}{end}")
+            say(f"{response}  {format_event(body, columns and columns - len(f'{response}  '))}{end}")
         if self._headers:
             show_line(f"  {entry.call.method} {entry.call.path}")
             for name, value in entry.headers:

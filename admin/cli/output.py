@@ -22,6 +22,8 @@ _WIDE: Final = 240
 #: Characters that a column gets at least, and between two columns.
 _NARROW: Final = 8
 _GAP: Final = 1
+#: Of a line about an event, all but the type's name, with a user id of the longest usual kind (`google-oauth2|` and 24 digits).
+_BESIDE_NAME: Final = 78
 
 
 def say(text: str, *, to_person: bool = False) -> None:
@@ -118,8 +120,11 @@ def _show_paragraphs(heads: Sequence[str], cells: Iterable[Sequence[str]]) -> No
         say("  " + ", ".join(f"{head} {cell}" for head, cell in zip(heads[1:], others, strict=True)))
 
 
-def format_event(body: bytes) -> str:
-    """Returns one line: time, level, type code, type name, user. Says so where `body` is no log entry."""
+def format_event(body: bytes, room: int | None = None) -> str:
+    """Returns one line: time, level, type code, type name, user. Says so where `body` is no log entry.
+
+    `room`: the characters that a terminal has for it. The name gives way for the user, first to its column's half, then wholly.
+    """
     from shared.errors import PageInvalid
     from shared.event import slice_page
     from shared.log_types import LEVELS, table
@@ -132,4 +137,8 @@ def format_event(body: bytes) -> str:
     known = table().get(event.type)
     level, name = (LEVELS[known.level], known.name) if known else ("?", "")
     time, name = event.date[11:19] or "--:--:--", name or "unknown type"
-    return f"{visible(time)}  {level:8} {visible(excerpt(event.type, 60)):18} {name:40.40} {visible(event.user_id) or '-'}"
+    code, user = visible(excerpt(event.type, 60)), visible(event.user_id) or "-"
+    width = 40 if room is None else min(40, room - _BESIDE_NAME - max(0, len(code) - 18))
+    if width < 20:
+        return f"{visible(time)} {level:8} {code:16} {user}"
+    return f"{visible(time)}  {level:8} {code:18} {name:{width}.{width}} {user}"

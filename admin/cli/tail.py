@@ -12,6 +12,7 @@ from admin.cli.interruption import interruptible
 from admin.cli.options import LEVEL, TYPE, number, option, words
 from admin.cli.output import format_event, say, show_json
 from admin.cli.streams import reader_gone
+from shared.terminal import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +83,7 @@ def _print(passing: Passing, *, as_json: bool) -> None:
     record, code = passing.record, header(passing.record, "type")
     body, log_id = record.value or b"", header(record, "log-id")
     if not as_json:
-        say(f"{format_event(body)}  {log_id or '-'}")
+        say(f"{format_event(body, columns_of(1))}  {log_id or '-'}")
         return
     known = table().get(code)
     show_json(

@@ -43,5 +43,14 @@ def test_nothing_an_entry_holds_can_move_the_cursor(user: str, code: str, date: 
     assert line.isprintable()
 
 
+@given(st.sampled_from(list(table())), st.integers(20, 300))
+def test_in_a_narrow_terminal_the_name_gives_way_and_code_and_user_stay_whole(code: str, room: int) -> None:
+    user = "google-oauth2|22fa72a7721a2cd204e76233"
+    line = format_event(json.dumps({"_id": "1", "type": code, "user_id": user}).encode(), room)
+    assert f" {code} " in line
+    assert line.endswith(f" {user}")
+    assert len(line) <= max(room, 75 + max(0, len(code) - 16))
+
+
 def test_a_code_of_a_log_type_is_never_cut() -> None:
     assert all(f" {code} " in format_event(json.dumps({"_id": "1", "type": code}).encode()) for code in table())
