@@ -145,6 +145,8 @@ def readable_file(text: str) -> Path:
             return Path(text)
     except FileNotFoundError:
         raise InvalidValue("there is no such file", "give the path of a PEM file") from None
+    except ValueError:  # a null byte, or half of an emoji
+        raise InvalidValue("is no path that a file can have", "give the path of a PEM file") from None
     except OSError as error:
         fix = "give the path of a PEM file that this process may read"
         raise InvalidValue(f"cannot be read ({error.strerror})", fix) from None

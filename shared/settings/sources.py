@@ -148,10 +148,12 @@ def _follow(pointer: SourceValue) -> SourceValue:
         text = content.decode("utf-8") if len(content) <= _LARGEST else ""
     except FileNotFoundError:
         raise _unreadable(pointer, "there is no such file", "give the path of the file that holds the secret") from None
-    except OSError as error:
-        raise _unreadable(pointer, f"the file cannot be read ({error.strerror})", "change its owner or its mode") from None
     except UnicodeDecodeError:
         raise _unreadable(pointer, "the file is not UTF-8 text", "save it as UTF-8") from None
+    except ValueError:  # a null byte, or half of an emoji
+        raise _unreadable(pointer, "is no path that a file can have", "give the path of the file that holds the secret") from None
+    except OSError as error:
+        raise _unreadable(pointer, f"the file cannot be read ({error.strerror})", "change its owner or its mode") from None
     if len(content) > _LARGEST:
         raise _unreadable(pointer, f"the file is larger than {_LARGEST} bytes", "it must hold the secret and nothing else")
     text = text.removesuffix("\n").removesuffix("\r")

@@ -166,6 +166,12 @@ def test_a_path_that_is_no_file_is_one_line(pointer: str) -> None:
     assert "the file cannot be read (" in error(AUTHORIZATION_FILE=pointer)
 
 
+@pytest.mark.parametrize("path", ["/a\0b", "/\udd00"])
+def test_a_path_that_no_file_can_have_is_one_line(path: str) -> None:
+    assert "is no path that a file can have" in error(AUTHORIZATION_FILE=path)
+    assert "is no path that a file can have" in error(WEBHOOK_CA_FILE=path)
+
+
 def test_a_secret_in_the_place_of_its_path_is_not_shown() -> None:
     assert "hush" not in error(AUTHORIZATION_FILE="Bearer hush")
 
