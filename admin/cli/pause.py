@@ -14,6 +14,7 @@ from shared.text import visible
 
 if TYPE_CHECKING:
     from admin.actions.pause import DeliveryChange
+    from shared.transport.port import Transport
 
 By = Annotated[str, option("--by", words("NAME"), "Who; your login and host if not given.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -53,11 +54,13 @@ def _change(question: str, *, paused: bool, by: str, why: str, yes: bool) -> Non
     from admin.cli.confirm import confirm
     from admin.cli.context import operator, with_transport
 
-    if not confirm(question, yes=yes):
-        return
-    who = operator(by)
-    change = with_transport(lambda transport: change_delivery(transport, paused=paused, by=who, why=why))
-    _report(change, paused=paused)
+    async def work(transport: Transport) -> DeliveryChange | None:
+        if not confirm(question, yes=yes):  # not before: a person is not asked where there is no log
+            return None
+        return await change_delivery(transport, paused=paused, by=operator(by), why=why)
+
+    if change := with_transport(work):
+        _report(change, paused=paused)
 
 
 def _report(change: DeliveryChange, *, paused: bool) -> None:

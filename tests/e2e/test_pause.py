@@ -65,6 +65,11 @@ def test_without_consumers_the_wish_is_stored_and_said_and_written_down(stack: S
 
 
 @pytest.mark.parametrize("log", ["sqlite"], indirect=True)
+def test_a_question_is_not_asked_where_there_is_no_log(stack: Stack) -> None:
+    assert "there is no log at " in _ends(stack.start(*PAUSE[:-1], SQLITE_PATH="nothing.db"), 3)
+
+
+@pytest.mark.parametrize("log", ["sqlite"], indirect=True)
 def test_what_it_cannot_do_it_refuses_in_one_line_and_does_nothing(stack: Stack, log: Log) -> None:
     assert "Nothing was done: without a terminal to ask on, confirm with --yes" in _ends(stack.start(*PAUSE[:-1]), 2)
     assert "--reason must say why" in _ends(stack.start("pause", "--reason", " ", "--yes"), 2)
