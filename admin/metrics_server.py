@@ -7,7 +7,6 @@ is made at most ten times a second.
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from shared.errors import EnvironmentUnusable
+from shared.listening import why_not
 
 _MOST: Final = 16
 _TIME: Final = 5.0  # seconds
@@ -43,9 +43,8 @@ async def serving(pages: Pages, host: str, port: int) -> AsyncIterator[None]:
     try:
         server = await asyncio.start_server(pages_server.on_connection, host, port, limit=_HEAD, backlog=_MOST)
     except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise EnvironmentUnusable(
-            f"METRICS_HOST={host} and METRICS_PORT={port}: cannot listen there ({_plain(error, reason)}); choose another port or "
+            f"METRICS_HOST={host} and METRICS_PORT={port}: cannot listen there ({why_not(error)}); choose another port or "
             "address, or remove METRICS_PORT"
         ) from None
     try:
@@ -112,8 +111,3 @@ class _PagesServer:
         if made is None or now - made[0] > _AGE:
             made = self._made[path] = now, self._pages[path]()
         return made[1]
-
-
-def _plain(error: Exception, reason: str) -> str:
-    """Without the address, which asyncio writes into it."""
-    return "no such address" if isinstance(error, socket.gaierror | UnicodeError) else reason.rpartition(": ")[2]

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from admin.cli.output import say, show_line
 from shared.errors import EnvironmentUnusable
+from shared.listening import why_not
 
 if TYPE_CHECKING:
     from simulator.http import Server
@@ -34,9 +35,9 @@ async def serve(
     """
     try:
         await server.start(host, port)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise EnvironmentUnusable(
-            f"cannot listen on {host}:{port}: {error.strerror or error}. Choose another with --port (0 takes a free one)"
+            f"cannot listen on {host}:{port}: {why_not(error)}. Choose another with --port (0 takes a free one) or --host"
         ) from None
     say(f"{what}; paste this where auth0-webhooks runs:", to_person=True)
     for assignment in variables(reachable(server.url)):

@@ -52,6 +52,19 @@ def test_the_greeting_can_be_pasted_and_each_event_is_a_line(stack_with: StackWi
     assert lines[4] == "2 calls, 1 events got a 200, 1 of the calls again"
 
 
+def test_an_address_that_cannot_be_had_is_said_once(stack_with: StackWith) -> None:
+    stack = stack_with(0)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        process = stack.start("listen", "--port", str(port))
+        assert process.wait() == 3
+    assert f"cannot listen on 127.0.0.1:{port}: address already in use. Choose another with --port" in process.text
+    process = stack.start("listen", "--host", "é" * 100)
+    assert process.wait() == 3
+    assert "no such address. Choose another" in process.text
+
+
 def test_the_product_s_own_calls_are_signed_and_valid(stack_with: StackWith) -> None:
     stack = stack_with(3)
     process, url = _listening(stack, "--secret", SECRET)
