@@ -24,6 +24,7 @@ class Command(StrEnum):
     RUN = "run"
     PRODUCE = "produce"
     CONSUME = "consume"
+    TRIGGER = "trigger"
     RULES = "rules"
 
 

@@ -119,7 +119,9 @@ def _code(text: str) -> str:
     if code in table():
         return code
     meant = suggest(code)
-    raise InvalidValue("is no log event type", f"did you mean {meant}?" if meant else "`auth0-webhooks types` lists them")
+    raise InvalidValue(
+        "is no log event type", f"did you mean {meant}?" if code and meant else "`auth0-webhooks types` lists them"
+    )
 
 
 def _codes(incomplete: str) -> Iterator[tuple[str, str]]:

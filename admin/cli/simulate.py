@@ -41,7 +41,8 @@ def tenant(
 ) -> None:
     """Serve a fake Auth0 tenant, until Ctrl-C.
 
-    It has a token endpoint and a log of made-up events, with rate limits as Auth0 has them.
+    It has a token endpoint and a log of made-up events, with rate limits as Auth0 has them. Each start makes another log; to
+    read it after an earlier one, remove the file of SQLITE_PATH or run `auth0-webhooks checkpoint reset`.
 
     Examples:
       auth0-webhooks simulate tenant

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from http.client import responses
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -31,7 +30,8 @@ def trigger(
     """Post one made-up event to WEBHOOK_URL, and show the response.
 
     It is sent as a real event would be: the same headers, signature, proxy, certificates and timeout. It needs the WEBHOOK_
-    settings only: no Auth0, and no log. Rules are not run. The exit code is 0 if the response means delivered, else 3.
+    settings only: no Auth0, and no log. Rules are not run, and PII_MODE is ignored. The exit code is 0 if the response means
+    delivered, else 3.
 
     Examples:
       auth0-webhooks trigger fp
@@ -99,6 +99,8 @@ def _announce(call: Call, code: str, settings: Settings) -> None:
 
 
 def _show(triggered: Triggered) -> None:
+    from http.client import responses
+
     from shared.masking import excerpt, masked
 
     status = triggered.attempt.status or 0
