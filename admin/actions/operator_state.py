@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from shared.documents import audit, desired, gap, replica
 from shared.documents.audit import AuditEntry
@@ -11,6 +12,9 @@ from shared.documents.desired import DesiredDelivery
 from shared.documents.replica import ReplicaDocument
 from shared.errors import RecordInvalid, TransportUnusable
 from shared.transport.port import Table, Transport
+
+#: The most unreadable documents that are named one by one.
+_NAMED: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +52,17 @@ def parse(documents: Mapping[str, bytes]) -> OperatorState:
         replicas=tuple(replicas[name] for name in sorted(replicas)),
         audit=tuple(entries),
         gaps=tuple(sorted(key for key in documents if key.startswith(gap.PREFIX))),
-        unknown=tuple(f"{key} in the control table is left alone: {reason}" for key, reason in sorted(unreadable.items())),
+        unknown=tuple(_left_alone(unreadable)),
     )
+
+
+def _left_alone(unreadable: Mapping[str, str]) -> Iterator[str]:
+    """Yields a few of them, the desired state first: a table full of rubbish must not hide the rest of `status`."""
+    keys = sorted(unreadable, key=lambda key: (key != desired.KEY, key))
+    for key in keys[:_NAMED]:
+        yield f"{key} in the control table is left alone: {unreadable[key]}"
+    if len(keys) > _NAMED:
+        yield f"{len(keys) - _NAMED:,} more documents in the control table that are left alone"
 
 
 class ControlView:

@@ -48,13 +48,14 @@ async def change_delivery(
 ) -> DeliveryChange:
     """Returns after every live consumer has taken it on, or `within` seconds. `clock`: seconds since the epoch.
 
-    Where the state is the wanted one already, nothing is stored. Raises `EnvironmentUnusable` and `PublishFailed`, and says what
-    was done.
+    Where the state is the wanted one already, nothing is stored; a table that lost it gets it again. Raises
+    `EnvironmentUnusable` and `PublishFailed`, and says what was done.
     """
     control = await transport.control()
     try:
-        known = _known(await control.snapshot())
-        if known.paused == paused if known else not paused:
+        snapshot = await control.snapshot()
+        known = _known(snapshot)
+        if known.paused == paused if known else not (paused or _held(snapshot)):
             wanted = known or DesiredDelivery.new(paused=False, by="", why="", now=clock())
             return await _Watch(transport, control, wanted, clock).until_followed(within, ours=False)
         wanted = DesiredDelivery.new(paused=paused, by=by, why=why, now=clock())
@@ -77,6 +78,11 @@ def _known(snapshot: Mapping[str, bytes]) -> DesiredDelivery | None:
     except RecordInvalid:
         pass
     return _readable(snapshot)
+
+
+def _held(snapshot: Mapping[str, bytes]) -> bool:
+    """Whether consumers hold to a state that is gone from the table: it was lost, or emptied."""
+    return any(one.consumer.desired for one in replicas(snapshot).values() if one.consumer)
 
 
 def _readable(snapshot: Mapping[str, bytes]) -> DesiredDelivery | None:

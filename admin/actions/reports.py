@@ -31,7 +31,7 @@ def log_start(settings: Settings) -> None:
         ways["tenant"] = settings.auth0.domain
     if WebhookSettings in settings.groups:
         ways["webhook"] = shown_webhook(settings.webhook.url)
-    log.info("starting", **ways, **_transport(settings))
+    log.info("starting", **ways, **transport_fields(settings))
 
 
 def shown_webhook(url: str) -> str:
@@ -85,7 +85,8 @@ def _waiting(loops: Sequence[Poller | Worker]) -> Iterator[str]:
             yield f"responses to {state.in_flight} calls"
 
 
-def _transport(settings: Settings) -> dict[str, str]:
+def transport_fields(settings: Settings) -> dict[str, str]:
+    """Returns which log the settings name, safe to be shown."""
     where = settings.transport
     if where.bootstrap_servers:
         servers = ",".join(where.bootstrap_servers)

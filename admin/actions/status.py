@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isnan
 
 from admin.actions.operator_state import OperatorState
 from admin.actions.wording import age, counted, since
 from consumer.partitions.ledger import Ledger
 from shared.documents.replica import ConsumerReport, PollerReport, ReplicaDocument
+from shared.numbers import Dates
 from shared.transport.port import Checkpoint, Consumers, Progress
 from shared.words import BreakerState
 
@@ -88,6 +90,8 @@ class Overview:
     """Everything that `status` shows, as of `now` (seconds since the epoch)."""
 
     now: float
+    #: Which log: `transport`, and where that lies, by name.
+    log: Mapping[str, str]
     partitions: tuple[PartitionStatus, ...]
     #: None: it cannot be told.
     consumers: Consumers | None
@@ -118,11 +122,24 @@ class Overview:
         return {one.id: one.poller for one in self.live if one.poller}
 
     @property
+    def checkpoint_age(self) -> float | None:
+        """Seconds since the date of the last entry that was read; it grows while a tenant is quiet. None: it has no date."""
+        date = self.checkpoint.date if self.checkpoint else ""
+        (moment,) = Dates().moments([date.encode()])
+        return None if isnan(moment) else max(0.0, self.now - moment)
+
+    @property
     def members(self) -> int | None:
         """Consumers at the moment, by the group where the log has one, else by what they say; None: it cannot be told."""
         if self.consumers and self.consumers.members is not None:
             return self.consumers.members
         return len(self.consumer_reports) if self.operator.readable else None
+
+    @property
+    def clocks_differ(self) -> bool:
+        """The group has members, and all that consumers wrote is too old to count: it may be the clock of this machine."""
+        wrote = any(one.consumer for one in self.operator.replicas)
+        return bool(self.consumers and self.consumers.members) and wrote and not self.consumer_reports
 
     @property
     def used(self) -> bool:
@@ -161,6 +178,8 @@ def _fitting(seen: Overview) -> Iterator[tuple[DeliveryState, str]]:
     desired, down = seen.operator.desired, seen.down
     if desired and desired.paused:
         yield DeliveryState.PAUSED, f"Paused by {desired.by} since {since(desired.since, seen.now)}: {desired.why}"
+    elif desired is None and any(one.paused for one in seen.consumer_reports):
+        yield DeliveryState.PAUSED, "Paused: consumers hold to a pause that is gone from the control table"
     if seen.members == 0:
         yield DeliveryState.NO_CONSUMER, _no_consumer(seen)
     if seen.operator.readable and not any(one.leading for one in seen.poller_reports.values()):

@@ -15,6 +15,7 @@ def document(seen: Overview) -> dict[str, Any]:
     return {
         "sentence": seen.sentence,
         "state": seen.state.value,
+        "transport": seen.log["transport"],
         "tenant": next((one.tenant for one in pollers.values()), None),
         "webhook": next((one.webhook for one in reports), None),
         "group": consumers.group if consumers else None,
@@ -48,9 +49,7 @@ def _paused(seen: Overview) -> dict[str, Any] | None:
 def _checkpoint(seen: Overview) -> dict[str, Any] | None:
     if seen.checkpoint is None:
         return None
-    moved = [one.checkpoint_moved for one in seen.poller_reports.values() if one.leading and one.checkpoint_moved is not None]
-    age = seen.now - max(moved) if moved else None
-    return {"log_id": seen.checkpoint.log_id, "date": seen.checkpoint.date, "age": age}
+    return {"log_id": seen.checkpoint.log_id, "date": seen.checkpoint.date, "age": seen.checkpoint_age}
 
 
 def _poller(seen: Overview) -> dict[str, Any] | None:

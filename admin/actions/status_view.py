@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
 from admin.actions.operator_state import ControlView, OperatorState
 from admin.actions.status import OldestEvent, Overview, PartitionStatus, partition_status
 from admin.actions.tail import header
+from admin.actions.wording import age
 from shared.documents.replica import PendingEvent, ReplicaDocument
 from shared.errors import TransportUnusable
 from shared.record import Record
@@ -24,10 +25,11 @@ async def partitions(transport: Transport) -> list[PartitionStatus]:
 
 
 class StatusView:
-    """Looks again and again over the same connections. `clock`: seconds since the epoch."""
+    """Looks again and again over the same connections. `log`: which one, by name. `clock`: seconds since the epoch."""
 
-    def __init__(self, transport: Transport, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, transport: Transport, log: Mapping[str, str], clock: Callable[[], float] = time.time) -> None:
         self._transport = transport
+        self._log = log
         self._clock = clock
         self._control = ControlView(transport)
         self._dead_letters: Table | None = None
@@ -40,15 +42,16 @@ class StatusView:
         rows = _rows(await self._transport.progress())
         operator, self._unknown = await self._control.look(), []
         now = self._clock()
-        return Overview(
+        seen = Overview(
             now=now,
+            log=self._log,
             consumers=await self._known(self._transport.consumers, "the members of the group"),
             checkpoint=await self._known(self._transport.checkpoint, "the checkpoint"),
             dead_letters=await self._known(self._count_dead_letters, "the number of dead letters"),
             partitions=tuple(await self._completed(rows, operator, now)),
             operator=operator,
-            unknown=(*operator.unknown, *self._unknown),
         )
+        return replace(seen, unknown=(*operator.unknown, *self._unknown, *_clocks(seen)))
 
     async def close(self) -> None:
         """Idempotent."""
@@ -85,6 +88,15 @@ class StatusView:
             async for records in self._reader.read(row.partition, range(first, min(first + 1, row.end))):
                 found[row.partition] = _in_log(records[0])
         return found
+
+
+def _clocks(seen: Overview) -> Iterator[str]:
+    if seen.clocks_differ:
+        newest = age(seen.now - max(one.seen for one in seen.operator.replicas))
+        yield (
+            f"which processes run: the group has members, and the newest that one wrote is {newest} old; look whether the clock "
+            "of this machine is that of theirs"
+        )
 
 
 def _rows(progress: Mapping[int, Progress]) -> list[PartitionStatus]:

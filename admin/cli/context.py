@@ -25,6 +25,13 @@ def with_transport(work: Callable[[Transport], Coroutine[Any, Any, T]]) -> T:
     return _run(_load(Role.LOG), lambda _, transport: work(transport))
 
 
+def with_log(work: Callable[[Settings, Transport], Coroutine[Any, Any, T]]) -> T:
+    """The same for a command that also shows which log that is."""
+    from shared.settings import Role
+
+    return _run(_load(Role.LOG), work)
+
+
 def with_tenant(work: Callable[[Settings, Transport], Coroutine[Any, Any, T]]) -> T:
     """The same for a command that also asks Auth0, with the settings of a poller."""
     from shared.settings import Role

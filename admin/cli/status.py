@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from admin.cli.context import with_transport
+from admin.cli.context import with_log
 from admin.cli.interruption import interruptible
 from admin.cli.output import say, show_json
 from admin.cli.streams import reader_gone
@@ -15,6 +15,8 @@ from shared.errors import ConfigurationError, TransportUnusable
 
 if TYPE_CHECKING:
     from admin.actions.status import Overview
+    from admin.actions.status_view import StatusView
+    from shared.settings import Settings
     from shared.transport.port import Transport
 
 _EVERY: Final = 2.0  # seconds
@@ -42,31 +44,35 @@ def status(
     if watch and check:
         raise ConfigurationError(["--check ends with an exit code, and --watch does not end: give one of them"])
     if watch:
-        with_transport(lambda transport: _watch(transport, as_json=as_json))
+        with_log(lambda settings, transport: _watch(settings, transport, as_json=as_json))
         return
-    seen = with_transport(_look)
+    seen = with_log(_look)
     _print(seen, as_json=as_json)
     if check and seen.state not in HEALTHY:
         raise typer.Exit(Exit.ENVIRONMENT)
 
 
-async def _look(transport: Transport) -> Overview:
-    from admin.actions.status_view import StatusView
-
-    view = StatusView(transport)
+async def _look(settings: Settings, transport: Transport) -> Overview:
+    view = _view(settings, transport)
     try:
         return await view.look()
     finally:
         await view.close()
 
 
-async def _watch(transport: Transport, *, as_json: bool) -> None:
+def _view(settings: Settings, transport: Transport) -> StatusView:
+    from admin.actions.reports import transport_fields
+    from admin.actions.status_view import StatusView
+
+    return StatusView(transport, transport_fields(settings))
+
+
+async def _watch(settings: Settings, transport: Transport, *, as_json: bool) -> None:
     import sys
 
-    from admin.actions.status_view import StatusView
     from shared.waiting import stopped_within
 
-    view, clears = StatusView(transport), sys.stdout.isatty() and not as_json
+    view, clears = _view(settings, transport), sys.stdout.isatty() and not as_json
     try:
         with interruptible() as stop:
             while not (stop.is_set() or reader_gone()):

@@ -33,6 +33,7 @@ def _lines(seen: Overview) -> Iterator[str]:
     webhook = next((one.webhook for one in reports), "")
     if tenant or webhook:
         yield f"from        {tenant or 'a tenant that no process names'} to {webhook or 'a webhook that no process names'}"
+    yield f"log         {', '.join(value for name, value in seen.log.items() if name != 'group')}"
     if seen.consumers and seen.consumers.group:
         yield f"group       {seen.consumers.group}, {seen.consumers.members} members"
     for name, poller in pollers.items():
@@ -41,7 +42,9 @@ def _lines(seen: Overview) -> Iterator[str]:
             trouble = f"; failed {poller.failures} times: {poller.last_error}" if poller.failures else ""
             yield f"poller      {name}, {polled}{trouble}; {len(pollers) - 1} on standby"
     if seen.checkpoint:
-        yield f"checkpoint  {seen.checkpoint.log_id or 'reset: the oldest entry that Auth0 has'} {seen.checkpoint.date}".rstrip()
+        old = "" if seen.checkpoint_age is None else f", {age(seen.checkpoint_age)} old"
+        entry = f"{seen.checkpoint.log_id or 'reset: the oldest entry that Auth0 has'} {seen.checkpoint.date}".rstrip()
+        yield f"checkpoint  {entry}{old}"
     if seen.down:
         breaker = seen.down.breaker
         probe = f", next probe at {since(breaker.probe_at, seen.now)}" if breaker.probe_at else ""

@@ -54,3 +54,18 @@ async def test_an_operator_who_was_overtaken_by_one_who_wants_the_same_waits_for
     assert (change.desired, change.ours, change.following, change.missing) == (kims, False, ("a:1:x",), ())
     await control.close()
     await log.close()
+
+
+async def test_resume_ends_a_pause_that_consumers_hold_to_after_the_table_was_lost(tmp_path: Path) -> None:
+    """It said that delivery is not paused, stored nothing, and the consumers stayed paused."""
+    log = log_in(tmp_path)
+    control = await log.control()
+    lost = DesiredDelivery.new(paused=True, by="ada", why="x", now=time.time())
+    await control.put(_replica(lost).key, _replica(lost).encode())
+    change = await change_delivery(log, paused=False, by="kim", within=0.1)
+    stored = desired.desired(await control.snapshot())
+    assert change.ours
+    assert stored is not None
+    assert (stored.paused, stored.by) == (False, "kim")
+    await control.close()
+    await log.close()

@@ -24,6 +24,7 @@ _BREAKER: Final = {"enum": ["closed", "open", "half-open"]}
 STATUS: Final = _object(
     sentence={"type": "string", "minLength": 1},
     state={"enum": ["paused", "no_consumer", "no_poller", "webhook_down", "delivering", "idle"]},
+    transport={"enum": ["Kafka", "SQLite"]},
     tenant=_or_null(_TEXT),
     webhook=_or_null(_TEXT),
     group=_or_null(_TEXT),

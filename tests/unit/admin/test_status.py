@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import validate
 
-from admin.actions.operator_state import OperatorState
+from admin.actions.operator_state import OperatorState, parse
 from admin.actions.status import DeliveryState, OldestEvent, Overview, PartitionStatus
 from admin.actions.status_json import document
+from shared.documents import desired
 from shared.documents.desired import DesiredDelivery
 from shared.documents.replica import (
     STALE,
@@ -28,6 +29,7 @@ from shared.words import BreakerState
 from tests.support.schemas import STATUS
 
 NOW: Final = 1.8e9
+SQLITE: Final = {"transport": "SQLite", "file": "log.db"}
 times = st.floats(NOW - 1e6, NOW)
 words = st.text("abc é\n", max_size=5)
 
@@ -115,6 +117,7 @@ def partition_rows(draw: st.DrawFn) -> PartitionStatus:
 overviews = st.builds(
     Overview,
     now=st.just(NOW),
+    log=st.just(SQLITE),
     partitions=st.lists(partition_rows(), min_size=1, max_size=3).map(tuple),
     consumers=st.none() | st.builds(Consumers, group=st.sampled_from(["", "g"]), members=st.none() | st.integers(0, 3)),
     checkpoint=st.none() | st.builds(Checkpoint, log_id=words, date=words),
@@ -141,7 +144,7 @@ def test_the_state_is_the_first_one_that_fits(seen: Overview) -> None:
 @given(overviews)
 def test_the_sentence_says_the_state_and_what_waits(seen: Overview) -> None:
     begins = {
-        DeliveryState.PAUSED: "Paused by ",
+        DeliveryState.PAUSED: "Paused",
         DeliveryState.NO_CONSUMER: "No consumer ",
         DeliveryState.NO_POLLER: "Nothing new is read from Auth0: ",
         DeliveryState.WEBHOOK_DOWN: "Down: the webhook ",
@@ -170,6 +173,7 @@ def test_its_json_has_the_documented_form_whatever_is_seen(seen: Overview) -> No
 
 CLOSED: Final = BreakerReport(state=BreakerState.CLOSED, since=None, last_outcome="", probe_at=None)
 OPEN: Final = BreakerReport(state=BreakerState.OPEN, since=NOW - 3600, last_outcome="answered 503", probe_at=NOW + 5)
+HELD: Final = "Paused: consumers hold to a pause that is gone from the control table"
 OTHER: Final = "where consumers run, they use another group"
 PAUSED: Final = DesiredDelivery(id="1", paused=True, by="ada", why="migration", since=NOW - 90_000)
 
@@ -183,6 +187,7 @@ def _seen(
     leading: bool = True,
     desired: DesiredDelivery | None = None,
     dead_letters: int = 0,
+    held: bool = False,
 ) -> Overview:
     oldest = OldestEvent(log_id="9001", type="s", since=NOW - 3, attempts=None, last_outcome="") if undelivered else None
     row = PartitionStatus(
@@ -196,11 +201,12 @@ def _seen(
         seen=NOW - 1,
         counts={},
         rates={},
-        consumer=consumer_report(breaker) if breaker else None,
+        consumer=consumer_report(breaker, paused=held) if breaker else None,
         poller=poller_report(leading=leading),
     )
     return Overview(
         now=NOW,
+        log=SQLITE,
         partitions=(row,),
         consumers=Consumers(group="g" if members is not None else "", members=members),
         checkpoint=None,
@@ -223,8 +229,32 @@ def _seen(
             f"No consumer has joined the group g (KAFKA_GROUP) yet; 1 waiting, the oldest 3 s; {OTHER}.",
         ),
         (_seen(members=None, breaker=None), "No consumer is running; everything is delivered."),
+        (_seen(3, held=True), f"{HELD}; 3 waiting, the oldest 3 s."),
         (_seen(leading=False), "Nothing new is read from Auth0: 1 poller on standby; everything is delivered."),
     ],
 )
 def test_what_is_said_is_what_can_be_known(seen: Overview, sentence: str) -> None:
     assert seen.sentence == sentence
+
+
+def test_the_age_of_the_checkpoint_is_that_of_its_entry() -> None:
+    """It was the time since the poller last moved it, and nothing at all after a restart, beside a quiet tenant."""
+    dated = replace(_seen(), checkpoint=Checkpoint(log_id="9001", date="2027-01-15T07:59:30.000Z"))
+    assert document(dated)["checkpoint"]["age"] == 30
+    assert document(replace(dated, checkpoint=Checkpoint(log_id="9001", date="")))["checkpoint"]["age"] is None
+
+
+def test_a_control_table_full_of_rubbish_takes_a_few_lines() -> None:
+    """A status of 3,000 lines, each naming one document, hid what could be known."""
+    unknown = parse({desired.KEY: b"x", **{f"replica/{number}": b"x" for number in range(3000)}}).unknown
+    assert unknown[0].startswith("desired/delivery in the control table is left alone: ")
+    assert unknown[-1] == "2,991 more documents in the control table that are left alone"
+    assert len(unknown) == 11
+
+
+def test_members_of_whom_all_is_old_hint_at_a_clock() -> None:
+    """With a clock that was 40 s ahead, status said that no poller runs, and nothing of clocks."""
+    seen = _seen(members=1)
+    assert not seen.clocks_differ
+    assert replace(seen, now=NOW + 40).clocks_differ
+    assert not replace(_seen(members=0), now=NOW + 40).clocks_differ
