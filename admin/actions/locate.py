@@ -46,6 +46,11 @@ class Search:
     complete: bool = True
 
 
+def is_place(text: str) -> bool:
+    """Whether it is `PARTITION:OFFSET` and no log id."""
+    return _PLACE.fullmatch(text) is not None
+
+
 async def locate(reader: Reader, log_id: str, since: float | None = None) -> Search | None:
     """`log_id`: whole, or its unique beginning, or `PARTITION:OFFSET`. Of an event that was sent again the newest record counts.
 

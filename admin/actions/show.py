@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from admin.actions import log_ids
-from admin.actions.locate import MOST, Located, Search, head_of_key, locate
+from admin.actions.locate import MOST, Located, Search, head_of_key, is_place, locate
 from admin.actions.operator_state import ControlView, OperatorState
 from admin.actions.where import Where, WhereState, dead, purged, undone, was_read
 from admin.actions.wording import age, counted, since
@@ -65,6 +65,9 @@ class _Inquiry:
         search = await locate(self._reader, log_id, again)
         if search is None:
             why = "no time can be read from this id, so it is not looked for in the log; no dead letter and no gap has it either"
+            return Where(log_id=log_id, state=WhereState.UNKNOWN, why=f"{why}{hidden}")
+        if search.found is None and is_place(log_id):
+            why = "the log has no record at this partition and offset: it is not there yet, not any more, or never was"
             return Where(log_id=log_id, state=WhereState.UNKNOWN, why=f"{why}{hidden}")
         if search.found is None:
             return await self._absent(log_id, search, at_hand, hidden)

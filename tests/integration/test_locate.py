@@ -9,7 +9,10 @@ import pytest
 
 from admin.actions import locate as locating
 from admin.actions.locate import Search, locate
+from admin.actions.show import FilterAtHand, show
 from admin.actions.tail import Wanted, newest
+from admin.actions.where import WhereState
+from producer.selection import Selection
 from shared.errors import ConfigurationError
 from shared.event import Event, slice_page
 from tests.contract.harness import publish
@@ -101,3 +104,19 @@ async def test_the_newest_events_of_all_partitions_are_found_by_growing_steps(lo
     finally:
         await reader.close()
         await transport.close()
+
+
+async def test_a_place_without_a_record_is_unknown_and_auth0_is_not_asked_for_it(log: Log) -> None:
+    """It said that "Auth0 knows no entry of this id", having asked for one whose id was 0:99999."""
+    await publish(log.transport(), [_event(1, timedelta(minutes=1))])
+    asked: list[str] = []
+
+    async def ask(log_id: str) -> None:
+        asked.append(log_id)
+
+    transport = log.transport()
+    where = await show(transport, "0:99999", FilterAtHand(Selection(levels={}), ask))
+    await transport.close()
+    assert where.state is WhereState.UNKNOWN
+    assert where.why.startswith("the log has no record at this partition and offset")
+    assert not asked
