@@ -85,7 +85,12 @@ class Pacing:
         if self._limit is None:
             return max(0.0, self._at + self._interval - now)
         lacking = self._reserve(self._limit.burst, hurry) + 1 - self._limit.remaining
-        return max(0.0, self._at + lacking / self._rate(self._limit) - now) if lacking > 0 else 0.0
+        if lacking <= 0:
+            return 0.0
+        seconds = lacking / self._rate(self._limit)
+        if self._limit.full_in is not None:
+            seconds = min(seconds, self._limit.full_in)  # all can be made again by then, whatever was learned of the rate
+        return max(0.0, self._at + seconds - now)
 
     def _reserve(self, burst: int, hurry: bool) -> int:
         """Returns how many requests stay unspent; one can always be made."""

@@ -77,6 +77,17 @@ def test_without_hurry_no_more_than_the_share_is_spent(plan: RatePlan, share: fl
     assert min(remaining for _, remaining in reader.spent) >= min(plan.burst * (1 - share), plan.burst - 1)
 
 
+@pytest.mark.parametrize("plan", PLANS, ids=str)
+@given(phase=st.floats(0, 1))
+def test_the_second_request_of_a_start_waits_no_longer_than_until_the_burst_is_whole_again(plan: RatePlan, phase: float) -> None:
+    """On the smallest plan it waited for 30 s: nothing was learned of the rate, and one request was to stay unspent."""
+    reader = PacedReader(plan, now=START + phase)
+    reader.request(hurry=False)
+    assert reader.pacing.wait(reader.now, hurry=False) <= 1 / plan.per_second + 2  # whole seconds, in the headers and the date
+    reader.run(20)
+    assert reader.refused == 0
+
+
 @given(plan=st.builds(RatePlan, st.integers(1, 100), st.floats(0.1, 50)), others=st.lists(st.floats(0, 2), max_size=30))
 def test_other_clients_slow_us_down_and_requests_go_on(plan: RatePlan, others: list[float]) -> None:
     reader = PacedReader(plan)
