@@ -28,7 +28,7 @@ from producer.observer import Auth0Requests, ProducerObserver
 from producer.poller import Poller
 from producer.privacy.entry import Privacy
 from producer.selection import Selection
-from rules.management import SCOPES, ManagementHost
+from rules.tenant.management import SCOPES, ManagementHost
 from shared import descriptors, logging
 from shared.backoff import Backoff
 from shared.documents.replica import ReplicaRole

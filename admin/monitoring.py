@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Final
 
-from admin.actions.status_view import partitions
+from admin.actions.looking.status_view import partitions
 from admin.health import not_ready, stuck
 from admin.metrics import CONTENT_TYPE, LoopMetrics
 from admin.metrics_server import ServedPage, serving, text_page

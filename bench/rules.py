@@ -13,7 +13,7 @@ from statistics import median, quantiles
 from typing import Any, Final
 
 from bench.receiver import receiver_process
-from rules.node import Node, find_node
+from rules.processes.node import Node, find_node
 from rules.rule import Rule, RuleSet
 from rules.runner import RuleRunner
 from shared.errors import EnvironmentUnusable

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rules.analysis.needs import Needs, Use, needs
 from rules.context_properties import PROPERTIES, Given, Property
 from rules.modules.installed import InstalledModules
 from rules.modules.manifest import ModuleManifest
 from rules.modules.required import ModuleState, NeededModule, needed_modules, state, why_unknown
-from rules.needs import Needs, Use, needs
 from rules.rule import Rule
 
 OFFERED: Final = frozenset({"users", "users.updateAppMetadata", "users.updateUserMetadata", "accessToken", "domain", "baseUrl"})

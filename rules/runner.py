@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from rules.host import DryHost, NoHost, RuleHost
 from rules.outcome import ChainRun, RuleOutcome, Step
-from rules.pool import Quarantine, SessionPool
-from rules.process import ProcessCommand
+from rules.processes.pool import Quarantine, SessionPool
+from rules.processes.process import ProcessCommand
+from rules.processes.session import Job, LoginUnsendable, Loss, ProcessLost, SessionSetup, UncompiledRule
+from rules.processes.strikes import Strikes
 from rules.rule import Rule, RuleSet
-from rules.session import Job, LoginUnsendable, Loss, ProcessLost, SessionSetup, UncompiledRule
-from rules.strikes import Strikes
+from rules.tenant.host import DryHost, NoHost, RuleHost
 from shared.errors import EnvironmentUnusable
 from shared.logging import get_logger
 

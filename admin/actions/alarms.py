@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from admin.actions.wording import age
+from admin.actions.looking.wording import age
 from consumer.worker import Worker
 from producer.poller import Poller
 from shared.errors import TransportUnusable

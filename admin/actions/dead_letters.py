@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
-from admin.actions.log_ids import SHORTEST, may_mean, resolve
+from admin.actions.looking.log_ids import SHORTEST, may_mean, resolve
 from shared.documents import dead_letter as documents
 from shared.errors import ConfigurationError
 from shared.text import visible

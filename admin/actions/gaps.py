@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from admin.actions.status_json import moment
-from admin.actions.wording import age, counted, since
+from admin.actions.looking.status_json import moment
+from admin.actions.looking.wording import age, counted, since
 from shared.documents.gap import GapDocument, GapKind, gaps
 from shared.errors import ConfigurationError
 from shared.transport.port import Transport

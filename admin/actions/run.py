@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from admin.actions.alarms import sound_alarms
+from admin.actions.looking.status_view import partitions
 from admin.actions.reports import log_each_minute, log_totals
-from admin.actions.status_view import partitions
 from admin.health import stuck
 from admin.supervisor import supervise
 from consumer.worker import Worker

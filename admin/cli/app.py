@@ -6,13 +6,13 @@ from typing import Annotated, Final
 
 import typer
 
-from admin.cli import (
+from admin.cli import gaps
+from admin.cli.commands import (
     checkpoint,
     config,
     dead_letters,
     demo,
     explain,
-    gaps,
     listen,
     pause,
     run,
@@ -25,8 +25,8 @@ from admin.cli import (
     trigger,
     types,
 )
+from admin.cli.commands.rules import group as rules
 from admin.cli.help import Commands
-from admin.cli.rules import group as rules
 
 #: `--help` shows the panels in this order, and in each its commands and groups of commands.
 PANELS: Final = {

@@ -30,7 +30,7 @@ def list_gaps(
       auth0-webhooks gaps list --limit 10 --json
     """
     from admin.actions import gaps as actions
-    from admin.actions.wording import counted, since
+    from admin.actions.looking.wording import counted, since
 
     found, unreadable = with_transport(actions.read)
     shown = found[-limit:] if limit else found

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from admin.actions.wording import age, counted
+from admin.actions.looking.wording import age, counted
 from consumer.worker import Worker
 from producer.poller import Poller
 from producer.progress import CatchUpProgress

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from admin.actions.status import Overview, PartitionStatus
-from admin.actions.wording import age, since
+from admin.actions.looking.status import Overview, PartitionStatus
+from admin.actions.looking.wording import age, since
 from admin.cli.output import say, show_table
 from shared.documents.replica import ReplicaDocument
 

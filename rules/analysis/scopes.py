@@ -11,7 +11,7 @@ from typing import Final
 
 from tree_sitter import Node
 
-from rules.syntax import parse
+from rules.loading.syntax import parse
 
 FUNCTIONS: Final = frozenset(
     {"function_expression", "function_declaration", "arrow_function", "method_definition"}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from rules.analysis.needs import Needs, Use
 from rules.modules.installed import InstalledModules, wanted_version
 from rules.modules.manifest import Module, ModuleManifest, parse
-from rules.needs import Needs, Use
 
 #: Modules of Node.js itself (20); `node:` before a name is always one of these.
 _BUILTIN: Final = """

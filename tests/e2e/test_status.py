@@ -58,7 +58,9 @@ def test_each_state_is_the_first_that_fits_and_check_tells_by_its_exit_code(stac
 
     consumer = stack.start("consume", WEBHOOK_BREAKER_FAILURES="2", WEBHOOK_PROBE_INTERVAL="60")
     stack.wait_delivered(30)
-    seen = _until(stack, "idle")
+    _until(stack, "idle")
+    stack.until(lambda: all(row["owner"] for row in _status(stack)["partitions"]))  # a consumer says so a second later
+    seen = _status(stack)
     assert (seen["undelivered"], seen["dead_letters"], seen["gaps"], seen["unknown"]) == (0, 0, 0, [])
     assert (seen["tenant"], seen["webhook"]) == (stack.tenant.url, stack.receiver.url)
     stack.until(lambda: _status(stack)["poller"]["caught_up"])

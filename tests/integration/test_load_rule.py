@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rules.node import find_node
+from rules.processes.node import find_node
 from shared.errors import EnvironmentUnusable
 from tests.support.process_guard import guarded
 

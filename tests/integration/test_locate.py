@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from admin.actions import locate as locating
-from admin.actions.locate import Search, locate
-from admin.actions.show import FilterAtHand, show
-from admin.actions.tail import Wanted, newest
-from admin.actions.where import WhereState
+from admin.actions.looking import locate as locating
+from admin.actions.looking.locate import Search, locate
+from admin.actions.looking.show import FilterAtHand, show
+from admin.actions.looking.tail import Wanted, newest
+from admin.actions.looking.where import WhereState
 from producer.selection import Selection
 from shared.errors import ConfigurationError
 from shared.event import Event, slice_page

@@ -12,7 +12,7 @@ const KEPT = 3; // processes that may wait for another run of their rule
 
 const idle = new Set();
 
-/** Returns the flags of this interpreter, as `rules/node.py` chooses them. */
+/** Returns the flags of this interpreter, as `rules/processes/node.py` chooses them. */
 function flags(modules) {
   const known = process.allowedNodeEnvironmentFlags;
   const permission = ['--permission', '--experimental-permission'].find((flag) => known.has(flag));

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from admin.cli.demo import NEXT
+from admin.cli.commands.demo import NEXT
 from shared.settings import GROUPS
 from tests.support.command_line import PROGRAM, mistake
 from tests.support.shell_text import blocks, commands, spans, unmarked

@@ -11,11 +11,11 @@ from typing import Any
 from admin.actions.rules.folder import folder_of
 from admin.actions.rules.install import manifest_of
 from admin.actions.rules.trial import runner_of
+from rules.analysis.needs import Use
 from rules.check import Finding, RuleCheck, check_rule
-from rules.files import RejectedFile
-from rules.loading import RuleFolder, load_folder
+from rules.loading.files import RejectedFile
+from rules.loading.folder import RuleFolder, load_folder
 from rules.modules.installed import InstalledModules
-from rules.needs import Use
 from rules.rule import Rule, RuleKind
 from shared.settings import RulesSettings
 

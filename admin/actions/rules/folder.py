@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rules.files import RejectedFile
-from rules.loading import RuleFolder, load_folder
+from rules.loading.files import RejectedFile
+from rules.loading.folder import RuleFolder, load_folder
 from rules.rule import DEFAULT_EVENTS, Rule, RuleKind
 from shared.errors import ConfigurationError
 from shared.settings import RulesSettings

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from admin.actions.rules.samples import sample_entry, sample_profile
-from rules.files import FileUnusable, decoded, read_text
-from rules.json_file import parse_object
+from rules.loading.files import FileUnusable, decoded, read_text
+from rules.loading.json_file import parse_object
 from shared.errors import ConfigurationError
 
 _LARGEST: Final = 4_000_000  # bytes

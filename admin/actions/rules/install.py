@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from admin.actions.rules.folder import folder_of
-from rules.loading import load_folder
+from rules.analysis.needs import needs
+from rules.loading.folder import load_folder
 from rules.modules.install import install
 from rules.modules.installed import InstalledModules, wanted_version
 from rules.modules.manifest import Module, ModuleManifest, known_modules
 from rules.modules.required import ModuleState, NeededModule, needed_modules, state, to_install, why_unknown
-from rules.needs import needs
 from rules.rule import Rule
 from shared.settings import RulesSettings
 

@@ -9,16 +9,16 @@ from typing import Any
 
 from admin.actions.rules.given import GivenLogin
 from producer.auth0.management import ManagementApi
+from rules.analysis.needs import needs
 from rules.context import user_and_context
 from rules.difference import Change, changes, patched
-from rules.host import RuleHost
-from rules.loading import load_configuration, load_files, load_folder, read_manifest, rule_names
-from rules.needs import needs
-from rules.node import find_node
+from rules.loading.folder import load_configuration, load_files, load_folder, read_manifest, rule_names
 from rules.outcome import ChainRun
+from rules.processes.node import find_node
 from rules.rule import DEFAULT_EVENTS, Rule, RuleSet
 from rules.runner import RuleRunner
-from rules.tenant import TenantLookup, wanted
+from rules.tenant.host import RuleHost
+from rules.tenant.lookup import TenantLookup, wanted
 from shared.errors import ConfigurationError
 from shared.settings import RulesSettings
 

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from rules.node import Node, find_node
+from rules.processes.node import Node, find_node
 from shared.errors import EnvironmentUnusable
 from tests.integration.rules.rule_runners import StartRunner, starter
 

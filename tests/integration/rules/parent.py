@@ -10,7 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from rules.node import find_node
+from rules.processes.node import find_node
 from rules.runner import RuleRunner
 from tests.integration.rules.rule_runners import CONTEXT, USER, rule, rule_set
 

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from rules.node import Node
+from rules.processes.node import Node
 from rules.rule import Rule, RuleSet
 from rules.runner import RuleRunner
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 import pytest
 
 from producer.auth0.management import ManagementApi
-from rules.host import HostCallFailed
-from rules.management import SCOPES, ManagementHost
 from rules.outcome import ChainRun, OutgoingCall, RuleOutcome
+from rules.tenant.host import HostCallFailed
+from rules.tenant.management import SCOPES, ManagementHost
 from simulator.faults import HttpFault, short_body, slow, status
 from simulator.tenant import Tenant
 from simulator.tokens import Application

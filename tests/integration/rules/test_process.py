@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from rules.node import Node, find_node
-from rules.process import RuleProcess, exit_words
+from rules.processes.node import Node, find_node
+from rules.processes.process import RuleProcess, exit_words
 from rules.runner import RuleRunner
 from shared.errors import EnvironmentUnusable
 from tests.integration.rules.rule_runners import CONTEXT, KEEP, USER, rule, rule_set
@@ -116,7 +116,7 @@ async def test_a_process_that_is_killed_from_outside_is_replaced(node: Node) -> 
 
 
 async def test_a_file_that_loops_as_it_is_loaded_is_named_and_not_waited_for(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rules.session.READY_TIMEOUT", 3.0)
+    monkeypatch.setattr("rules.processes.session.READY_TIMEOUT", 3.0)
     runner = RuleRunner(node.command(None))
     with pytest.raises(EnvironmentUnusable, match="did not get ready within 3 s: does the file of a rule loop"):
         await runner.start(rule_set({"loop": "(function () { for (;;) {} })()"}))

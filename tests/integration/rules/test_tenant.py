@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from producer.auth0.management import ManagementApi
 from rules.context import TenantFacts
-from rules.tenant import TenantLookup, WantedFacts, wanted
+from rules.tenant.lookup import TenantLookup, WantedFacts, wanted
 from tests.support.tenant_directory import TenantDirectory
 
 EVERYTHING = "read:users read:roles read:clients read:connections read:organizations"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from admin.actions.demo import Plan, Snapshot
-from admin.cli.demo import NEXT, _draw, _line
+from admin.cli.commands.demo import NEXT, _draw, _line
 from shared.event import slice_page
 from simulator.entries import Entries
 from simulator.tenant_log import GeneratedLog

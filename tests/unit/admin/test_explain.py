@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admin.actions.explain import entries_in, explain
+from admin.actions.looking.explain import entries_in, explain
 from producer.selection import Selection
 from shared.errors import PageInvalid
 from shared.log_types import table

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admin.cli.listen import events_in
+from admin.cli.commands.listen import events_in
 from admin.cli.serving import reachable
 from consumer.scheduling.batch import batched
 from shared.words import BatchForm

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from admin.actions.log_ids import SHORTEST, resolve
+from admin.actions.looking.log_ids import SHORTEST, resolve
 from shared.errors import ConfigurationError
 
 #: Of few letters, so that they share beginnings.

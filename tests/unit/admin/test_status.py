@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import validate
 
+from admin.actions.looking.status import DeliveryState, OldestEvent, Overview, PartitionStatus
+from admin.actions.looking.status_json import document
 from admin.actions.operator_state import OperatorState, parse
-from admin.actions.status import DeliveryState, OldestEvent, Overview, PartitionStatus
-from admin.actions.status_json import document
 from shared.documents import desired
 from shared.documents.desired import DesiredDelivery
 from shared.documents.replica import (

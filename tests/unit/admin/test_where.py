@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admin.actions.where import undone, was_read
-from admin.actions.wording import age, counted
+from admin.actions.looking.where import undone, was_read
+from admin.actions.looking.wording import age, counted
 from consumer.partitions.ledger import Ledger
 from shared.transport.port import Checkpoint, Position, Progress
 

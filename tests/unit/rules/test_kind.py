@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.kind import kind_of
+from rules.loading.kind import kind_of
 from rules.rule import RuleKind
 
 RULE = "function (user, context, callback) {\n  callback(null, user, context);\n}"

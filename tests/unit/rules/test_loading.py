@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.configuration import read_configuration
-from rules.files import FileUnusable
-from rules.loading import load_configuration, load_files, load_folder
-from rules.manifest import RulesManifest, parse_manifest
+from rules.loading.configuration import read_configuration
+from rules.loading.files import FileUnusable
+from rules.loading.folder import load_configuration, load_files, load_folder
+from rules.loading.manifest import RulesManifest, parse_manifest
+from rules.loading.yaml_file import YamlInvalid
 from rules.rule import OnError
-from rules.yaml_file import YamlInvalid
 from shared.errors import ConfigurationError
 
 RULE = "function (user, context, callback) { callback(null, user, context); }\n"

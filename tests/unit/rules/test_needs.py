@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.needs import Needs, Use, needs
+from rules.analysis.needs import Needs, Use, needs
 
 _WORDS = (
     *(

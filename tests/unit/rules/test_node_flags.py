@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rules.node import Node
+from rules.processes.node import Node
 
 
 @pytest.mark.parametrize(

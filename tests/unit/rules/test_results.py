@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules import results
 from rules.outcome import ChainRun, ConsoleLine, OutgoingCall, RuleOutcome, Step
-from rules.protocol import FrameBroken
+from rules.processes import results
+from rules.processes.protocol import FrameBroken
 
 STEP = {
     "rule": "a",

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.strikes import EVENTS, WITHIN, Strikes
+from rules.processes.strikes import EVENTS, WITHIN, Strikes
 
 _STRIKES = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("1234"), st.floats(0, 300)), max_size=30)
 

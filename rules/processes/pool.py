@@ -1,0 +1,179 @@
+"""The rule processes of one runner: as many as wanted are ready, and one that is lost or silent is replaced at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from rules.outcome import ChainRun
+from rules.processes.session import Job, ProcessLost, RuleSession, SessionSetup, UncompiledRule
+from shared.backoff import Doubling
+from shared.errors import EnvironmentUnusable
+from shared.logging import get_logger
+
+#: Chains in one process at once; the others wait.
+CHAINS: Final = 64
+_PAUSES: Final = Doubling(0.1, 5.0)  # seconds between starts that fail
+
+log = get_logger(__name__)
+
+
+class SessionPool:
+    """`size` processes. A silent or worn one keeps its chains and gets no more; there are never more than twice `size`."""
+
+    def __init__(self, setup: SessionSetup, size: int) -> None:
+        self._setup = setup
+        self._size = size
+        self._sessions: list[RuleSession] = []
+        self._room = asyncio.Semaphore(size * CHAINS)
+        self._changed = asyncio.Event()
+        self._refill: asyncio.Task[None] | None = None
+        self._error: EnvironmentUnusable | None = None
+        self._closed = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that take chains."""
+        return [session.pid for session in self._takers()]
+
+    async def start(self) -> tuple[UncompiledRule, ...]:
+        """Starts one process, and the others behind it. Returns the rules that do not compile. Raises `EnvironmentUnusable`."""
+        session = RuleSession(self._setup, self._on_change)
+        try:
+            await session.start(probe=True)
+        except BaseException:
+            await session.close()
+            raise
+        self._sessions.append(session)
+        self._on_change()
+        return session.broken
+
+    async def run(self, job: Job) -> ChainRun:
+        """Waits for room. Raises `ProcessLost`, and `EnvironmentUnusable` where no process can be started."""
+        async with self._room:
+            return await (await self._session()).run(job)
+
+    async def close(self) -> None:
+        """End every process."""
+        self._closed = True
+        tasks = [*self._tasks, *filter(None, [self._refill])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(session.close() for session in self._sessions))
+        self._changed.set()
+
+    async def _session(self) -> RuleSession:
+        """Returns the process with the fewest chains under way."""
+        while not (usable := [session for session in self._takers() if session.load < CHAINS]):
+            if self._closed:
+                raise EnvironmentUnusable("the rule runner is closed")
+            if self._error is not None:
+                raise self._error
+            self._changed.clear()
+            await self._changed.wait()
+        return min(usable, key=lambda session: session.load)
+
+    def _usable(self) -> list[RuleSession]:
+        return [session for session in self._sessions if not (session.lost or session.silent or session.worn)]
+
+    def _takers(self) -> list[RuleSession]:
+        """A worn process takes chains only where no other one comes in its place."""
+        alone = self._error is not None or len(self._sessions) >= 2 * self._size
+        return self._usable() or (self._worn() if alone else [])
+
+    def _worn(self) -> list[RuleSession]:
+        return [session for session in self._sessions if session.worn and not (session.lost or session.silent)]
+
+    def _on_change(self) -> None:
+        self._changed.set()
+        if self._closed:
+            return
+        for session in [session for session in self._sessions if session.lost]:
+            self._end(session)
+        usable, worn = self._usable(), self._worn()
+        idle = [session for session in (*worn, *usable) if not session.load]  # more than enough where a silent one came back
+        for session in idle[: max(0, len(worn) + len(usable) - self._size)]:
+            self._end(session)
+        if len(self._usable()) < self._size and (self._refill is None or self._refill.done()):
+            self._refill = asyncio.create_task(self._fill())
+
+    async def _fill(self) -> None:
+        pauses = iter(_PAUSES)
+        while len(self._usable()) < self._size and len(self._sessions) < 2 * self._size:
+            session = RuleSession(self._setup, self._on_change)
+            try:
+                await session.start()
+            except EnvironmentUnusable as error:
+                log.error("no rule process can be started; trying again", error=str(error))
+                self._error = error
+                self._changed.set()
+                await session.close()
+                await asyncio.sleep(next(pauses))
+            except asyncio.CancelledError:
+                await session.close()
+                raise
+            else:
+                self._error = None
+                self._sessions.append(session)
+                self._on_change()
+
+    def _end(self, session: RuleSession) -> None:
+        self._sessions.remove(session)
+        self._background(session.close())
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class Quarantine:
+    """Runs one chain at a time, in a process that no other chain was in that could be the reason for its loss."""
+
+    def __init__(self, setup: SessionSetup) -> None:
+        self._setup = setup
+        self._session: RuleSession | None = None
+        self._one = asyncio.Lock()
+        self._waiting = 0
+        self._closed = False
+
+    async def run(self, job: Job) -> ChainRun:
+        """Raises `ProcessLost`, for which this chain alone is the reason, and `EnvironmentUnusable`."""
+        self._waiting += 1
+        try:
+            async with self._one:
+                return await self._run(job)
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                await self._end()
+
+    async def close(self) -> None:
+        self._closed = True
+        await self._end()
+
+    async def _run(self, job: Job) -> ChainRun:
+        while True:
+            session = await self._clean()
+            try:
+                return await session.run(job)
+            except ProcessLost as lost:
+                if lost.began and not self._closed:
+                    raise
+
+    async def _clean(self) -> RuleSession:
+        if self._closed:
+            raise EnvironmentUnusable("the rule runner is closed")
+        if self._session is None or not self._session.clean:
+            await self._end()
+            self._session = RuleSession(self._setup, lambda: None)
+            await self._session.start()
+        return self._session
+
+    async def _end(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()

@@ -1,0 +1,102 @@
+"""What rules do at Auth0 through the global `auth0`: they write a user's metadata, by requests that are bounded in time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+from urllib.parse import quote
+
+from rules.tenant.host import HostCallFailed, RuleHost
+from rules.tenant.lookup import TenantApi
+from shared.backoff import Backoff
+from shared.errors import Auth0Unavailable, RateLimited, WebhooksError
+from shared.logging import get_logger
+from shared.masking import excerpt
+
+#: The token goes to the rules too, as `auth0.accessToken`: these scopes, as in the rules of Auth0, and no others.
+SCOPES: Final = "read:users update:users"
+#: A method of `auth0.users`, and the member of the user that it writes.
+METHODS: Final = {"updateAppMetadata": "app_metadata", "updateUserMetadata": "user_metadata"}
+_BACKOFF: Final = Backoff(base=0.25, cap=5.0)
+_ASK_AGAIN: Final = 60.0  # seconds after a token was refused
+
+log = get_logger(__name__)
+
+
+class MetadataApi(TenantApi, Protocol):
+    """The Management API, with a token for `SCOPES`."""
+
+    async def token(self) -> str:
+        """Returns a token that is good now. Raises a `WebhooksError`."""
+
+    async def close(self) -> None: ...
+
+
+class ManagementHost(RuleHost):
+    """`base_url` such as `https://acme.eu.auth0.com`; `clock` in seconds."""
+
+    def __init__(self, api: MetadataApi, *, base_url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api = api
+        self._url = f"{base_url}/api/v2"
+        self._domain = base_url.partition("://")[2]
+        self._clock = clock
+        self._ask_at = 0.0
+
+    async def facts(self) -> Mapping[str, str]:
+        facts = {"domain": self._domain, "baseUrl": self._url}
+        if self._clock() < self._ask_at:
+            return facts
+        try:
+            return {**facts, "accessToken": await self._api.token()}
+        except WebhooksError as error:
+            self._ask_at = self._clock() + _ASK_AGAIN
+            log.warning("rules get no token for Auth0's Management API", error=str(error))
+            return facts
+
+    async def call(self, method: str, args: Sequence[Any], timeout: float) -> Any:
+        user_id, data = _arguments(method, args)
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._patch(f"/users/{quote(user_id, safe='')}", {METHODS[method]: data})
+        except TimeoutError:
+            raise HostCallFailed(f"auth0.users.{method}: Auth0 did not serve it in the time of its chain") from None
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    async def _patch(self, path: str, changes: Mapping[str, Any]) -> Any:
+        """Returns the user. Tries again for as long as its caller lets it."""
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                return _user(*await self._api.request("PATCH", path, changes), path)
+            except RateLimited as error:
+                wait = _BACKOFF.delay(attempts, random.random(), retry_after=error.wait)
+            except Auth0Unavailable:
+                wait = _BACKOFF.delay(attempts, random.random())
+            except WebhooksError as error:
+                raise HostCallFailed(str(error)) from None
+            await asyncio.sleep(wait)
+
+
+def _user(status: int, found: Any, path: str) -> Any:
+    if status == HTTPStatus.OK:
+        return found
+    said = found.get("message") if isinstance(found, dict) else None
+    words = f" ({excerpt(said, 200)})" if isinstance(said, str) else ""
+    scope = ": the application needs the scope update:users" if status == HTTPStatus.FORBIDDEN else ""
+    raise HostCallFailed(f"PATCH {path} returned {status}{words}{scope}", status)
+
+
+def _arguments(method: str, args: Sequence[Any]) -> tuple[str, Mapping[str, Any]]:
+    """What a rule process sends is a rule's: nothing of it is believed."""
+    match list(args):
+        case [str(user_id), dict(data)] if method in METHODS and user_id.strip("."):
+            return user_id, data
+        case _:
+            raise HostCallFailed(f"auth0.users.{method} needs a user's id and an object")
