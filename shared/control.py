@@ -73,12 +73,16 @@ class ControlFollower:
         """Lets every reader write its last words. `follow` must have ended."""
         if self._table is None:
             return
+        # All of them, and then the closing, within a bound: with a dead broker each would wait for the client's own.
         try:
-            for reader in self._readers:
-                with suppress(TimeoutError, PublishFailed, TransportUnusable):
-                    await asyncio.wait_for(reader.leave(self._table), _LAST_WRITES)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WRITES):
+                    for reader in self._readers:
+                        with suppress(PublishFailed, TransportUnusable):
+                            await reader.leave(self._table)
         finally:
-            await self._table.close()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._table.close(), _LAST_WRITES)
 
     async def _open(self, transport: Transport) -> Table:
         logged = ""

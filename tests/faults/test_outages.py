@@ -48,7 +48,7 @@ def test_hours_without_a_webhook_cost_no_membership_and_no_memory(
         for before, after in usages:
             assert after.rss < before.rss * 1.1 + 3
             assert after.files <= before.files + 2
-            assert after.threads <= before.threads
+            assert after.threads <= before.threads + 2  # what is asked for the first time has a client of its own
         began, done = time.monotonic(), len(stack.receiver.journal.delivered)
         stack.wait_delivered(done + 1, within=20)
         first = time.monotonic() - began
