@@ -129,6 +129,7 @@ def test_a_replica_that_was_not_heard_of_is_stale_and_one_of_long_ago_is_removed
 def test_a_killed_replica_turns_stale(stack_of: StackOf) -> None:
     stack = stack_of(ListedLog(simple(range(9))))
     runs = stack.start("run")
+    runs.wait_for_log("polling Auth0")
     _until(stack, "idle")
     runs.kill()
     seen = _until(stack, "no_consumer")
