@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import ssl
 import time
@@ -50,8 +49,6 @@ class ManagementApi:
             owner=f"the token for {scope or 'everything'}",
             clock=clock,
         )
-        #: Tokens are metered: many requests at once must ask for one.
-        self._one_token = asyncio.Lock()
 
     async def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
         """Returns status and JSON of the response. `path` begins with a slash, below `/api/v2`.
@@ -69,8 +66,7 @@ class ManagementApi:
 
     async def token(self) -> str:
         """Returns a token that is good now. Raises as `request` does."""
-        async with self._one_token:
-            return await self._token.value()
+        return await self._token.value()
 
     async def close(self) -> None:
         await self._http.close()

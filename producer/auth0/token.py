@@ -6,6 +6,7 @@ Source: Auth0's documentation of `POST /oauth/token` and of the Management API's
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 import time
@@ -64,15 +65,17 @@ class Token:
         self._needs = needs
         self._owner = owner
         self._clock = clock
+        self._one_request = asyncio.Lock()
         self._value = ""
         self._fetched = 0.0
         self._renew_at = 0.0
 
     async def value(self) -> str:
         """Returns a token that is good now. Raises `CredentialsRefused`, `RateLimited` and `Auth0Unavailable`."""
-        if not self._value or self._clock() >= self._renew_at:
-            await self._fetch()
-        return self._value
+        async with self._one_request:
+            if not self._value or self._clock() >= self._renew_at:
+                await self._fetch()
+            return self._value
 
     def discard_stale(self) -> None:
         """Discards one that lacks a scope, so that a scope that was granted since is noticed; at most every five minutes."""
