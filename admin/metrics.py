@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: plain numbers of the loops and their observers, made into samples when somebody scrapes.
+"""Metrics for Prometheus: plain numbers of the loops and their observers, made into samples at a scrape.
 
 Labels are bounded: statuses, reasons and outcomes by their kind, partitions by those that this process owns.
 """

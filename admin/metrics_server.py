@@ -1,4 +1,4 @@
-"""Serves `/metrics`, `/healthz` and `/readyz` beside the loops, so it must cost them next to nothing, whoever asks.
+"""Serves `/metrics`, `/healthz` and `/readyz` beside the loops, so it must cost them next to nothing, whatever asks.
 
 At most `_MOST` connections are open, each for `_TIME` seconds and one request; what comes beyond that is closed at once. A page
 is made at most ten times a second.

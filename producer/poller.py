@@ -12,10 +12,10 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from producer.cursor import Cursor, Direction, Page
 from producer.gap_watch import GapWatch
@@ -190,8 +190,7 @@ class Poller:
         """Returns where to begin. Stores it before anything else: a restart must not resolve it again, later."""
         if self._start.is_beginning:
             return OLDEST
-        resolving = resolve(self._start, self._source)
-        checkpoint = await unless_stopped(self._stop, resolving, meanwhile=lambda: self._renew(publisher))
+        checkpoint = await self._meanwhile(publisher, resolve(self._start, self._source))
         await unless_stopped(self._stop, publisher.publish([], checkpoint), grace=_LAST_PAGE)
         self._observer.started(self._start, checkpoint)
         return checkpoint
@@ -227,9 +226,8 @@ class Poller:
     async def _next_page(self, publisher: Publisher) -> tuple[Page, float]:
         """Returns the page after the cursor, fetched ahead or now, and when its request began (seconds since the epoch)."""
         ahead, self._ahead = self._ahead, None
-        reading = _result_of(ahead) if ahead else self._read(self._cursor)
         # The lease is renewed meanwhile: the requests of one page can together take longer than it lasts.
-        return await unless_stopped(self._stop, reading, meanwhile=lambda: self._renew(publisher))
+        return await self._meanwhile(publisher, ahead or self._read(self._cursor))
 
     async def _read(self, cursor: Cursor) -> tuple[Page, float]:
         began = time.time()
@@ -287,7 +285,7 @@ class Poller:
         self._observer.turn_failed(error, self._failures, wait)
         return wait
 
-    async def _meanwhile(self, publisher: Publisher, work: Coroutine[Any, Any, T]) -> T:
+    async def _meanwhile(self, publisher: Publisher, work: Awaitable[T]) -> T:
         """Works unless stopped, and renews the lease: the requests of one page can together take longer than it lasts."""
         return await unless_stopped(self._stop, work, meanwhile=lambda: self._renew(publisher))
 
@@ -308,7 +306,3 @@ class Poller:
     def _stand_by(self) -> None:
         self._leading = False
         self._observer.standing_by()
-
-
-async def _result_of(task: asyncio.Task[T]) -> T:
-    return await task

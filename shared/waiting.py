@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 #: Seconds between two calls of `meanwhile`.
 MEANWHILE_EVERY: Final = 1.0
@@ -19,7 +19,7 @@ class Stopped(Exception):
 
 async def unless_stopped(
     stop: asyncio.Event,
-    work: Coroutine[Any, Any, T],
+    work: Awaitable[T],
     *,
     grace: float = 0.0,
     meanwhile: Callable[[], Awaitable[None]] | None = None,

@@ -374,4 +374,4 @@ def _resolve(future: asyncio.Future[T], value: T) -> None:
 def _reject(future: asyncio.Future[Any], error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
-        future.exception()  # one that nobody waits for is no fault
+        future.exception()  # without this, one that is not waited for would be logged as a fault

@@ -89,9 +89,7 @@ def test_what_installs_needs_nothing_installed() -> None:
 def test_the_product_has_no_module_that_only_tests_use() -> None:
     used = frozenset[str]().union(*map(_imports, _files(*PRODUCT)))
     modules = {file.removesuffix(".py").replace("/", ".") for file in _files(*PRODUCT) if not file.endswith("__init__.py")}
-    coming = {"shared.documents.audit"}
-    runner = {"rules.processes.node", "rules.runner", "rules.context"}  # until `rules test` runs them
-    assert modules - used - coming - runner == {"admin.cli.main"}  # the entry point
+    assert modules - used == {"admin.cli.main"}  # the entry point
 
 
 def test_benchmarks_use_of_the_tests_only_what_supports_them() -> None:
@@ -100,7 +98,7 @@ def test_benchmarks_use_of_the_tests_only_what_supports_them() -> None:
 
 def test_outside_of_the_transport_only_its_port_is_known() -> None:
     inside = tuple(f"{adapter.replace('.', '/')}/" for adapter in ADAPTERS)
-    files = [file for file in _files("shared", "producer", "consumer", "simulator") if not file.startswith(inside)]
+    files = [file for file in _files("shared", "producer", "consumer", "rules", "simulator") if not file.startswith(inside)]
     assert _importing(files, *ADAPTERS) == []
 
 
