@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -97,8 +97,7 @@ def _install(extras: str, lock: int) -> None:
         _make_environment(uv, lock)
     what, duration = EXTRAS[extras]
     pip = (uv, "pip", "install", "--python", PYTHON) if uv else (PYTHON, "-m", "pip", "install", "--retries", "2", "--no-compile")
-    with _step(f"Installing auth0-webhooks into .venv (about {duration})"):
-        _run(lock, *pip, "--editable", what)
+    _step(f"Installing auth0-webhooks into .venv (about {duration})", lambda: _run(lock, *pip, "--editable", what))
     _stamp(extras).write_text(str(Path.cwd()))
     UNFINISHED.unlink(missing_ok=True)
 
@@ -112,7 +111,7 @@ def _is_usable(uv: str | None) -> bool:
 
 
 def _make_environment(uv: str | None, lock: int) -> None:
-    with _step("Making a virtual environment in .venv"):
+    def make() -> None:
         if VENV.exists():
             shutil.rmtree(VENV)
         VENV.mkdir()
@@ -120,13 +119,14 @@ def _make_environment(uv: str | None, lock: int) -> None:
         venv = (uv, "venv", "--allow-existing", "--python", sys.executable) if uv else (sys.executable, "-m", "venv")
         _run(lock, *venv, VENV)
 
+    _step("Making a virtual environment in .venv", make)
 
-@contextmanager
-def _step(doing: str) -> Iterator[None]:
+
+def _step(doing: str, work: Callable[[], None]) -> None:
     """Announces it. A new environment that was not finished is removed after a stop; after an error it holds the log."""
-    print(doing, end="", flush=True)
-    try:
-        yield
+    try:  # no context manager: a stop on its way from the announcement into the block would not know what was being done
+        print(doing, end="", flush=True)
+        work()
     except InstallStopped as stop:
         stop.doing = f"while {doing[0].lower()}{doing[1:].partition(' (')[0]}"
         if UNFINISHED.exists() or not PYTHON.exists():
