@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from shared.words import OnError
+
 
 class RuleKind(StrEnum):
     """What a file of the rules' folder is."""
@@ -19,14 +21,6 @@ class RuleKind(StrEnum):
     ACTION = "action"
     #: No function at all.
     OTHER = "other"
-
-
-class OnError(StrEnum):
-    """What becomes of an event when a rule failed."""
-
-    DELIVER = "deliver"
-    HOLD = "hold"
-    DEAD_LETTER = "dead-letter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

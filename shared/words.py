@@ -35,6 +35,16 @@ class GapPolicy(StrEnum):
     STOP = "stop"
 
 
+class OnError(StrEnum):
+    """What becomes of an event when a rule failed, took too long or crashed."""
+
+    #: It goes out with what happened.
+    DELIVER = "deliver"
+    #: Its chain runs again, and its key waits.
+    HOLD = "hold"
+    DEAD_LETTER = "dead-letter"
+
+
 class PiiMode(StrEnum):
     """What becomes of personal data before an event leaves the producer."""
 

@@ -22,9 +22,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from rules.loading.yaml_file import YamlValue, parse_yaml
-from rules.rule import OnError
 from shared.log_types import suggest, table
 from shared.suggestions import nearest
+from shared.words import OnError
 
 _TOP: Final = frozenset({"rules", "events", "modules", "since"})
 _RULE: Final = frozenset({"name", "enabled", "events", "timeout", "on_error"})

@@ -19,8 +19,8 @@ from rules.loading.files import FileUnusable
 from rules.loading.folder import load_configuration, load_files, load_folder
 from rules.loading.manifest import RulesManifest, parse_manifest
 from rules.loading.yaml_file import YamlInvalid
-from rules.rule import OnError
 from shared.errors import ConfigurationError
+from shared.words import OnError
 
 RULE = "function (user, context, callback) { callback(null, user, context); }\n"
 Folder = Callable[..., Path]
