@@ -19,13 +19,13 @@ const CALLS = 100; // recorded of one step
 const UNREAD = 250; // milliseconds until a response that its rule does not read is let go
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}';
 
-/** Returns the URL as text; masked are its password, and values of `configuration` in its query, where keys of services stand. */
+/** Returns the URL as text; masked are its password, and values of `configuration` behind its host, where keys of services stand. */
 function shown(url) {
   try {
     const parsed = new URL(url);
     if (parsed.password) parsed.password = '***';
-    const { search } = parsed;
-    return search ? parsed.href.replace(search, () => masked(search)) : parsed.href;
+    const host = parsed.href.indexOf('/', parsed.protocol.length + 2);
+    return parsed.href.slice(0, host) + masked(parsed.href.slice(host));
   } catch {
     return String(url);
   }

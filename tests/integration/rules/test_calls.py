@@ -58,7 +58,13 @@ SHOWS = {
 
 async def test_no_value_of_the_configuration_stands_in_what_a_rule_shows(start: StartRunner) -> None:
     """Published rules print `configuration` as a whole when something goes wrong."""
-    configuration = {"KEY": 'canary"1', "PEM": "-----BEGIN KEY-----\ncanary+2\n", "ODD": "canary\ud800", "SHORT": "1"}
+    configuration = {
+        "KEY": 'canary"1',
+        "PEM": "-----BEGIN KEY-----\ncanary+2\n",
+        "ODD": "canary\ud800",
+        "SHORT": "1",
+        "NESTED": {"keys": ["canary-3"]},
+    }
     runner = await start({name: rule(body) for name, body in SHOWS.items()}, configuration=configuration)
     for name in SHOWS:
         run = await runner.run([name], USER, CONTEXT, event=name)
@@ -68,11 +74,19 @@ async def test_no_value_of_the_configuration_stands_in_what_a_rule_shows(start: 
         assert "canary" not in shown, name
 
 
-async def test_a_key_from_the_configuration_is_masked_in_a_query(start: StartRunner) -> None:
-    body = "fetch('https://a.invalid/x?hapikey=' + configuration.KEY + '&list=' + configuration.LIST).then(() => callback())"
-    runner = await start({"call": rule(body)}, configuration={"KEY": "canary-123", "LIST": "1"}, dry_run=True)
+URLS = {
+    "in the query": ("'https://a.invalid/x?hapikey=' + configuration.KEY + '&list=1'", "https://a.invalid/x?hapikey=***&list=1"),
+    "in the path": ("'https://a.invalid/' + configuration.KEY + '/x#'", "https://a.invalid/***/x#"),
+    "as a whole": ("configuration.HOOK + '?a=1'", "https://b.invalid/***?a=1"),
+}
+
+
+@pytest.mark.parametrize(("url", "shown"), URLS.values(), ids=URLS)
+async def test_a_key_from_the_configuration_is_masked_in_a_url(start: StartRunner, url: str, shown: str) -> None:
+    configuration = {"KEY": "canary-123", "HOOK": "https://b.invalid/services/T0/canary", "HOST": "a.invalid"}
+    runner = await start({"call": rule(f"fetch({url}).then(() => callback())")}, configuration=configuration, dry_run=True)
     run = await runner.run(["call"], USER, CONTEXT, event="1")
-    assert [call.url for call in run.steps[0].calls] == ["https://a.invalid/x?hapikey=***&list=1"]
+    assert [call.url for call in run.steps[0].calls] == [shown]
 
 
 async def test_calls_of_chains_side_by_side_do_not_mix(start: StartRunner, server: Server) -> None:
