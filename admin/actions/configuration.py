@@ -26,7 +26,7 @@ wins. `auth0-webhooks config show` prints every setting, where it comes from and
 - Each process reads the settings of its role only, and refuses to start with a line for every mistake in them (exit code 2).
 - A variable that is nearly one of these names is taken for a mistake and refused with a suggestion. Other names that begin with
   `WEBHOOK_`, `AUTH0_` or `KAFKA_` are ignored, and a warning names them (not those that Kubernetes sets for its services, and not
-  `AUTH0_WEBHOOKS_IMAGE`). All other names are ignored.
+  `AUTH0_WEBHOOKS_IMAGE` and `AUTH0_WEBHOOKS_RULES_IMAGE`). All other names are ignored.
 - A placeholder that was pasted from an example (`…`, or a word in `<>`) is refused.
 """
 _HEAD: Final = """\

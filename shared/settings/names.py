@@ -20,8 +20,8 @@ _LATER: Final = """
 """
 LATER: Final = frozenset(_LATER.split())
 _LIKE_OURS: Final = re.compile(r"(WEBHOOK|AUTH0|KAFKA|RULES)_.+")
-# Those of Kubernetes for services called "kafka" or "auth0-webhooks"; and the one that names our image for Compose.
-_OF_OTHERS: Final = re.compile(r".*_SERVICE_.*|.*_PORT(_.*)?|AUTH0_WEBHOOKS_IMAGE")
+# Those of Kubernetes for services called "kafka" or "auth0-webhooks"; and those that name our images for Compose.
+_OF_OTHERS: Final = re.compile(r".*_SERVICE_.*|.*_PORT(_.*)?|AUTH0_WEBHOOKS_(RULES_)?IMAGE")
 
 
 def name_errors(variables: Variables, known: frozenset[str]) -> Iterator[SettingError]:

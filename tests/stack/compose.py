@@ -20,6 +20,7 @@ from tests.support.process_guard import guarded
 ROOT: Final = Path(__file__).parents[2]
 BASE: Final = "python:3.13-slim"
 IMAGE: Final = "auth0-webhooks:stack-test"
+RULES_IMAGE: Final = "auth0-webhooks-rules:stack-test"
 #: Not inherited: compose reads settings from the environment, and they must not be the developer's.
 _KEPT: Final = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_BUILDKIT")
 
@@ -41,7 +42,8 @@ class ComposeStack:
         files = [word for file in self.files for word in ("--file", file)]
         # The developer's .env must not count.
         command = ("compose", "--env-file", os.devnull, *files, "--project-name", self.project, "--profile", "demo", *arguments)
-        return docker(*command, environ={**self.settings, "AUTH0_WEBHOOKS_IMAGE": IMAGE}, within=within)
+        images = {"AUTH0_WEBHOOKS_IMAGE": IMAGE, "AUTH0_WEBHOOKS_RULES_IMAGE": RULES_IMAGE}
+        return docker(*command, environ={**self.settings, **images}, within=within)
 
     def containers(self, service: str) -> list[str]:
         """Returns the ids of those that run."""
@@ -99,6 +101,6 @@ def require_engine() -> None:
         pytest.skip(line)
 
 
-def build() -> None:
+def build(image: str = IMAGE, *options: str) -> None:
     """Builds the image. The host's network: it reaches a package index also where containers' own network does not."""
-    docker("build", "--network", "host", "--tag", IMAGE, ".", within=240)
+    docker("build", "--network", "host", "--tag", image, *options, ".", within=240)

@@ -36,11 +36,18 @@ NAMES: Final = {name for group in GROUPS for option in group.options.values() fo
 SECRETS: Final = {
     f"{name}_FILE" for group in GROUPS for option in group.options.values() if option.secret for name in option.names
 }
-OTHERS: Final = {"BUILD_NETWORK", "PORT", "SOAK_MINUTES", "PYTHON", "BENCH"}  # of the compose file, examples and the Makefile
+OTHERS: Final = {
+    "BUILD_NETWORK",
+    "COMPOSE_FILE",
+    "PORT",
+    "SOAK_MINUTES",
+    "PYTHON",
+    "BENCH",
+}  # of the compose file, examples and the Makefile
 MAKEFILE: Final = (ROOT / "Makefile").read_text()
 TARGETS: Final = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
-COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-SERVICES: Final = COMPOSE["services"]
+COMPOSE_FILES: Final = {path.name: yaml.safe_load(path.read_text()) for path in ROOT.glob("docker-compose*.yml")}
+SERVICES: Final[dict[str, Any]] = {name: s for file in COMPOSE_FILES.values() for name, s in file["services"].items()}
 EXTRAS: Final = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
 
@@ -99,7 +106,7 @@ def _docker(arguments: list[str]) -> str:
 #: Options of docker compose that these pages use → whether a value follows.
 OPTIONS: Final = {
     "--profile": True, "--env-file": True, "--scale": True, "--detach": False, "--volumes": False, "--follow": False,
-    "--rm": False, "--no-deps": False,
+    "--rm": False, "--no-deps": False, "-f": True, "--force-recreate": False,
 }  # fmt: skip
 
 
@@ -123,7 +130,11 @@ def _compose(arguments: list[str]) -> str:
 
 
 def _value(option: str, value: str) -> str:
-    profiles = {profile for service in SERVICES.values() for profile in service.get("profiles", ())}
+    profiles = {
+        profile for file in COMPOSE_FILES.values() for s in file["services"].values() for profile in s.get("profiles", ())
+    }
+    if option == "-f" and value not in COMPOSE_FILES:
+        return f"no file {value}"
     if option == "--profile" and value not in profiles:
         return f"no profile {value}"
     return f"no service in {value}" if option == "--scale" and value.partition("=")[0] not in SERVICES else ""
