@@ -1,0 +1,69 @@
+"""What the consumer knows of rules: which events they look at, and what came of one. The package `rules` implements it."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from shared.record import Record
+from shared.words import OnError
+
+#: A record's header with the member `rules` of an event that was set aside after its chain had run: a retry of it runs no rule.
+HEADER: Final = "rules"
+
+#: The largest member `rules`, in bytes. A chain whose result is larger counts as failed.
+LARGEST: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesFailure:
+    """A chain that failed, timed out or crashed, where the operator does not want its event delivered."""
+
+    #: `HOLD` or `DEAD_LETTER`.
+    on_error: OnError
+    #: In a few words, without secrets: which rule, and why.
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesResult:
+    """What came of the chain of one event."""
+
+    #: The value of the member `rules` of the body: compact JSON, at most `LARGEST` bytes.
+    member: bytes
+    #: None: the event is delivered, whatever its rules did.
+    failure: RulesFailure | None = None
+
+
+class EventRules(Protocol):
+    """Rules, as the consumer calls them. Everything happens in one event loop."""
+
+    @property
+    def switched_off(self) -> Set[str]:
+        """The names of rules that run no more, since they crashed or hung on several events."""
+
+    async def start(self) -> None:
+        """Waits until the rules are loaded. Raises `ConfigurationError`, and `EnvironmentUnusable` where none can run."""
+
+    def looks_at(self, record: Record) -> bool:
+        """Whether a rule may have to run on it. Cheap: it reads headers only."""
+
+    async def run(self, record: Record, log_id: str) -> RulesResult | None:
+        """Returns what came of its chain; None: no rule looked at it. Raises nothing. Cancel it to throw the result away."""
+
+    def under_way(self, log_id: str) -> str | None:
+        """The rule that runs on that event at the moment; None: none does."""
+
+    async def close(self) -> None:
+        """Ends every rule process. Idempotent."""
+
+
+def with_rules(entry: bytes, member: bytes) -> bytes:
+    """Returns the entry with one more member `rules`, set in before its last brace; every other byte stays.
+
+    Raises `ValueError` for what does not end in a brace.
+    """
+    end = entry.rindex(b"}")
+    comma = b"" if entry[:end].rstrip(b" \t\r\n").endswith(b"{") else b","
+    return b"".join((entry[:end], comma, b'"rules":', member, entry[end:]))
