@@ -20,6 +20,7 @@ from consumer.observer import ConsumerCounts
 from consumer.worker import Worker
 from producer.metrics import ProducerMetrics
 from producer.poller import Poller
+from rules.metrics import RulesMetrics
 from shared.numbers import Histogram
 from shared.words import BreakerState
 
@@ -40,11 +41,13 @@ class LoopMetrics(Collector):
         *,
         consumer: ConsumerMetrics | None,
         producer: ProducerMetrics | None,
+        rules: RulesMetrics | None = None,
     ) -> None:
         self._workers = [loop for loop in loops if isinstance(loop, Worker)]
         self._pollers = [loop for loop in loops if isinstance(loop, Poller)]
         self._consumer = consumer
         self._producer = producer
+        self._rules = rules
         self.undelivered: Mapping[int, int] = {}
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -61,6 +64,8 @@ class LoopMetrics(Collector):
                 self._consumer.fold()
                 yield from _attempts(worker.counts, self._consumer)
                 yield from self._of_worker(worker)
+        if self._rules:
+            yield from _of_rules(self._rules)
         gaps: Counter[str] = Counter()
         for counted in (*(poller.counts.gaps for poller in self._pollers), *(worker.gaps.counts for worker in self._workers)):
             gaps.update(counted)
@@ -113,6 +118,11 @@ def _attempts(counts: ConsumerCounts, metrics: ConsumerMetrics) -> Iterator[Metr
     yield _counter("dead_letters", "Dead letters written.", counts.dead)
     yield _counters("commits", "Commits of positions.", "result", results)
     yield _histograms("webhook_seconds", "Duration of a call.", "", {"": metrics.webhook_seconds})
+
+
+def _of_rules(metrics: RulesMetrics) -> Iterator[Metric]:
+    yield _counters("rules_runs", "Runs of single rules.", "outcome", metrics.runs)
+    yield _histograms("rules_seconds", "Duration of a chain, with its request for the user.", "", {"": metrics.seconds})
 
 
 def _counter(name: str, text: str, value: float) -> Metric:

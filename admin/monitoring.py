@@ -16,6 +16,7 @@ from consumer.metrics import ConsumerMetrics
 from consumer.worker import Worker
 from producer.metrics import ProducerMetrics
 from producer.poller import Poller
+from rules.metrics import RulesMetrics
 from shared.errors import TransportUnusable
 from shared.transport.port import Transport
 from shared.waiting import stopped_within
@@ -24,14 +25,19 @@ _LOOK_EVERY: Final = 10.0  # seconds; asks the log, as no scrape and no probe do
 
 
 class Monitoring:
-    """`consumer` and `producer` observe the loops."""
+    """`consumer` and `producer` observe the loops, `rules` the rules; None: there are none."""
 
     def __init__(
-        self, loops: Sequence[Poller | Worker], *, consumer: ConsumerMetrics | None, producer: ProducerMetrics | None
+        self,
+        loops: Sequence[Poller | Worker],
+        *,
+        consumer: ConsumerMetrics | None,
+        producer: ProducerMetrics | None,
+        rules: RulesMetrics | None = None,
     ) -> None:
         self._loops = loops
         self._consumer = consumer
-        self._metrics = LoopMetrics(loops, consumer=consumer, producer=producer)
+        self._metrics = LoopMetrics(loops, consumer=consumer, producer=producer, rules=rules)
 
     def serving(self, host: str, port: int) -> AbstractAsyncContextManager[None]:
         """Raises `EnvironmentUnusable` if it cannot listen there."""

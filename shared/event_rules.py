@@ -30,7 +30,8 @@ class RulesFailure:
 class RulesResult:
     """What came of the chain of one event."""
 
-    #: The value of the member `rules` of the body: compact JSON, at most `LARGEST` bytes.
+    #: The value of the member `rules` of the body: compact JSON, at most `LARGEST` bytes. All of it ASCII, since it may become a
+    #: header: the embedded log keeps no other bytes of one.
     member: bytes
     #: None: the event is delivered, whatever its rules did.
     failure: RulesFailure | None = None

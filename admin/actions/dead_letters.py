@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from admin.actions.looking.log_ids import SHORTEST, may_mean, resolve
 from shared.documents import dead_letter as documents
 from shared.errors import ConfigurationError
+from shared.event_rules import HEADER
 from shared.text import visible
 from shared.transport.port import DeadLetter, Transport
 
@@ -105,15 +106,29 @@ def outcome_of(dead_letter: DeadLetter) -> str:
     return "no response" if dead_letter.attempts else "not tried"
 
 
-async def retry(transport: Transport, which: Sequence[DeadLetter], *, rate: float) -> AsyncIterator[DeadLetter]:
+def rules_of(dead_letter: DeadLetter) -> bytes | None:
+    """What its rules said, which a retry sends again; None: a retry runs them, where a consumer has rules that look at it."""
+    return dict(dead_letter.record.headers).get(HEADER)
+
+
+def _without_rules(dead_letter: DeadLetter) -> DeadLetter:
+    headers = [(name, value) for name, value in dead_letter.record.headers if name != HEADER]
+    return replace(dead_letter, record=dead_letter.record._replace(headers=headers))
+
+
+async def retry(
+    transport: Transport, which: Sequence[DeadLetter], *, rate: float, rules: bool = False
+) -> AsyncIterator[DeadLetter]:
     """Append each to the log again, at most `rate` a second; yields each that was. Consumers deliver it like any other event.
+
+    `rules`: they run on it again. Else what they said is sent again, and a letter that a rule's failure made runs them.
 
     Raises `PublishFailed`: those that were yielded are done, the others are not.
     """
     for number, dead_letter in enumerate(which):
         if number:
             await asyncio.sleep(1 / rate)
-        if await transport.retry_dead_letter(dead_letter):
+        if await transport.retry_dead_letter(_without_rules(dead_letter) if rules else dead_letter):
             yield dead_letter
 
 

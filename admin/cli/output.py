@@ -51,6 +51,17 @@ def show_body(body: bytes, *, indent: int | None = None) -> None:
         typer.echo(escaped(text) if sys.stdout.isatty() else body)
 
 
+def parsed(document: bytes) -> Any:
+    """Returns the value of a JSON document; its text where it is none."""
+    text = document.decode("utf-8", "backslashreplace")
+    try:
+        value = json.loads(text, strict=False)
+        json.dumps(value, allow_nan=False)  # what Python reads beyond JSON
+    except (ValueError, RecursionError):
+        return text
+    return value
+
+
 def _indented(text: str, indent: int) -> str:
     try:
         return json.dumps(json.loads(text, strict=False), indent=indent, ensure_ascii=False)

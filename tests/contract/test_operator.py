@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Final
 
 from shared.documents.gap import GapDocument, GapKind, gaps
+from shared.event_rules import HEADER, LARGEST
 from shared.record import Record
 from shared.transport.port import DeadLetter, Position
 from shared.words import GapPolicy
@@ -79,6 +81,20 @@ async def test_retry_appends_the_record_again_and_removes_the_dead_letter(log: L
         assert (record.key, record.value, list(record.headers)) == (sent.record.key, sent.record.value, list(sent.record.headers))
         assert await _all(log) == []
         assert await poll_for(member, 0.3) == []
+
+
+@any_login
+async def test_what_rules_said_comes_back_with_a_retried_record_however_long_it_is(log: Log) -> None:
+    sent = _dead_letter(1)
+    said = json.dumps("\ud83d" * (LARGEST // 6 - 1)).encode("ascii")
+    record = sent.record._replace(headers=[*sent.record.headers, (HEADER, said)])
+    async with joined(log, ContractListener()) as member, DeadLetters.opened(log.transport()) as dead_letters:
+        await dead_letters.put(replace(sent, record=record))
+        (found,) = await _all(log)
+        assert found.record == record
+        await dead_letters.retry(found)
+        ((_, again),) = await read(member, 1)
+        assert (again.value, list(again.headers)) == (record.value, list(record.headers))
 
 
 @any_login

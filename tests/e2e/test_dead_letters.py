@@ -12,6 +12,7 @@ import struct
 import subprocess
 import termios
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ import pytest
 from admin.actions.dead_letters import Choice, chosen
 from shared.documents.dead_letter import put
 from shared.event import Event
+from shared.event_rules import HEADER
 from shared.record import Record, headers_of, key_of
 from shared.transport.port import Checkpoint, DeadLetter
 from shared.transport.sqlite.transport import SqliteTransport
@@ -32,6 +34,8 @@ IDS: Final = [f"90020261129183000{number}001223372036854775807{'0' * 17}" for nu
 USER: Final = "auth0|5f7c8ec7c33c6c004bbafe82"
 #: A type that our table does not know.
 NEW_TYPE: Final = "brand_new"
+#: What rules said of an event: with half an emoji, as a rule can cut one.
+RULES: Final = rb'{"claims":{},"user":{},"decision":{"deny":{"rule":"wall","message":"no \ud83d"}},"rules":[{"rule":"wall"}]}'
 
 
 def _event(log_id: str) -> Event:
@@ -184,3 +188,64 @@ def test_a_type_is_known_if_the_table_or_a_dead_letter_has_it(stack: Stack) -> N
 def test_the_progress_of_a_retry_is_drawn_on_a_terminal_alone(stack: Stack) -> None:
     assert "100%" in _on_terminal(stack, 80, "retry", IDS[0], IDS[1], "--yes", "--rate", "10")
     assert _run(stack, "retry", "--all", "--yes", "--rate", "100") == "3 of 3 dead letters sent again\n"
+
+
+def test_what_rules_said_is_marked_in_the_list_and_shown_as_json(stack: Stack) -> None:
+    assert "rules" not in _run(stack, "list").splitlines()[0]
+    _put(stack, {IDS[1]: RULES, IDS[2]: b'{"cut off'})
+    lines = _run(stack, "list").splitlines()
+    assert "rules" in lines[0]
+    assert [IDS.index(line.split()[0]) for line in lines[1:6] if " ran " in line] == [1, 2]
+    assert [row["rules_ran"] for row in json.loads(_run(stack, "list", "--json"))] == [False, True, True, False, False]
+    shown = json.loads(_run(stack, "show", IDS[1]))
+    assert shown["rules"] == json.loads(RULES)
+    assert json.loads(_run(stack, "show", IDS[0]))["rules"] is None
+    assert json.loads(_run(stack, "show", IDS[2]))["rules"] == '{"cut off', "damaged: as it is"
+    assert json.loads(shown["event"]) == json.loads(_event(IDS[1]).raw)
+
+
+def test_a_retry_sends_what_rules_said_unless_they_shall_run_again(stack: Stack) -> None:
+    _put(stack, {IDS[1]: RULES, IDS[2]: RULES})
+    assert _run(stack, "retry", IDS[0], IDS[1], "--yes") == "2 of 2 dead letters sent again\n"
+    assert _run(stack, "retry", IDS[2], IDS[3], "--yes", "--rules") == "2 of 2 dead letters sent again\n"
+    assert f"Send the dead letter {IDS[4]} again, with rules?" in _run(stack, "retry", "--all", "--rules", code=2)
+    records = {dict(record.headers)["log-id"].decode(): record for record in _records(stack)}
+    assert {log_id: dict(record.headers).get(HEADER) for log_id, record in records.items()} == {
+        **dict.fromkeys((IDS[0], IDS[2], IDS[3], IDS[4]), None),
+        IDS[1]: RULES,
+    }
+    for log_id, record in records.items():
+        ours = [(name, value) for name, value in record.headers if name != HEADER]
+        assert (record.value, ours) == (_event(log_id).raw, headers_of(_event(log_id)))
+
+
+def _put(stack: Stack, said: dict[str, bytes]) -> None:
+    """Makes dead letters into such whose rules have said this."""
+
+    async def put_all() -> None:
+        log = SqliteTransport(Path(stack.log_environ["SQLITE_PATH"]), retention_days=14)
+        table = await log.dead_letters()
+        for letter in (await chosen(log, Choice())).dead_letters:
+            if letter.log_id in said:
+                headers = [*letter.record.headers, (HEADER, said[letter.log_id])]
+                await put(table, replace(letter, record=letter.record._replace(headers=headers)))
+        await table.close()
+        await log.close()
+
+    asyncio.run(put_all())
+
+
+def _records(stack: Stack) -> list[Record]:
+    """Those of the log; of an event that was sent again the newest."""
+
+    async def read() -> list[Record]:
+        log = SqliteTransport(Path(stack.log_environ["SQLITE_PATH"]), retention_days=14)
+        reader = await log.reader()
+        try:
+            (offsets,) = (await reader.offsets()).values()
+            return [record async for stretch in reader.read(0, offsets) for record in stretch]
+        finally:
+            await reader.close()
+            await log.close()
+
+    return asyncio.run(read())

@@ -10,7 +10,7 @@ import typer
 
 from admin.cli.help import Commands
 from admin.cli.options import COUNT, DEAD_LETTER, TIME, TYPE, Value, argument, option, rate, words
-from admin.cli.output import say, show_body, show_json, show_table
+from admin.cli.output import parsed, say, show_body, show_json, show_table
 from admin.cli.usage import quoted
 
 if TYPE_CHECKING:
@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 
 #: Rows of a table without `--limit`.
 _SHOWN: Final = 100
+
+#: Of the table; `rules` only where they ran on one of its events.
+_HEADS: Final = {
+    "log_id": "log id",
+    "type": "type",
+    "user": "user",
+    "time": "set aside",
+    "attempts": "attempts",
+    "last_outcome": "last outcome",
+    "rules": "rules",
+    "reason": "reason",
+}
 
 #: Read after a look at the dead letters: a type that our table does not know yet may be among them.
 _ANY_TYPE: Final = Value("TYPE", words("TYPE").parser, TYPE.complete)
@@ -71,10 +83,13 @@ def show(
 ) -> None:
     """Show one dead letter with its event, as JSON.
 
+    `rules` is what rules said of the event, if they ran on it; a retry sends that again.
+
     Examples:
       auth0-webhooks dead-letters show 90020261129183000000
       auth0-webhooks dead-letters show 90020261129183000000 --event
     """
+    from admin.actions.dead_letters import rules_of
     from admin.cli.context import with_transport
 
     choice = _choice([log_id], None, None, None, "")
@@ -83,7 +98,9 @@ def show(
     if event:
         show_body(body, indent=2)
     else:
-        show_json({**_fields(found), "offset": found.record.offset, "event": body.decode("utf-8", "backslashreplace")})
+        said = rules_of(found)
+        fields = {**_fields(found), "offset": found.record.offset, "rules": None if said is None else parsed(said)}
+        show_json({**fields, "event": body.decode("utf-8", "backslashreplace")})
 
 
 @commands.command()
@@ -95,21 +112,27 @@ def retry(
     reason: Reason = "",
     everything: Everything = False,
     rate: Annotated[float, option("--rate", rate("events", 0.01), "At most so many a second.")] = 10,
+    rules: Annotated[bool, typer.Option("--rules", help="Run the rules again on those that they ran on.")] = False,
     yes: Yes = False,
 ) -> None:
     """Send dead letters again.
 
     They go to the end of the log, and consumers deliver them like any other event.
 
+    What rules said of an event is sent again as it was; with --rules they run once more, with all that they do outside. An event
+    that is a dead letter because a rule failed runs its rules in any case.
+
     Examples:
       auth0-webhooks dead-letters retry 90020261129183000000
       auth0-webhooks dead-letters retry --reason 503 --rate 5
+      auth0-webhooks dead-letters retry --type s --rules
       auth0-webhooks dead-letters retry --all
     """
     from admin.actions import dead_letters as actions
 
     choice = _narrowed(_choice(log_ids, types, since, until, reason), everything=everything)
-    _act("retry", choice, "Send", "again", "sent again", yes=yes, action=partial(actions.retry, rate=rate))
+    command, how = ("retry --rules", "again, with rules") if rules else ("retry", "again")
+    _act(command, choice, "Send", how, "sent again", yes=yes, action=partial(actions.retry, rate=rate, rules=rules))
 
 
 @commands.command()
@@ -218,7 +241,7 @@ def _options_of(choice: Choice) -> str:
 
 
 def _fields(dead_letter: DeadLetter) -> dict[str, object]:
-    from admin.actions.dead_letters import outcome_of, type_of, user_of
+    from admin.actions.dead_letters import outcome_of, rules_of, type_of, user_of
 
     return {
         "log_id": dead_letter.log_id,
@@ -229,6 +252,7 @@ def _fields(dead_letter: DeadLetter) -> dict[str, object]:
         "status": dead_letter.status,
         "last_outcome": outcome_of(dead_letter),
         "reason": dead_letter.reason,
+        "rules_ran": rules_of(dead_letter) is not None,
         "partition": dead_letter.partition,
     }
 
@@ -237,9 +261,8 @@ def _print_table(found: Chosen, choice: Choice, limit: int) -> None:
     if not found.dead_letters:
         say(_none(found, choice))
         return
-    names = ("log_id", "type", "user", "time", "attempts", "last_outcome", "reason")
-    heads = ("log id", "type", "user", "set aside", "attempts", "last outcome", "reason")
-    rows = map(_fields, found.dead_letters[:limit])
-    show_table(heads, ([fields[name] or "-" for name in names] for fields in rows), whole=("log id", "user"))
+    rows = [{**fields, "rules": "ran" if fields["rules_ran"] else ""} for fields in map(_fields, found.dead_letters[:limit])]
+    heads = {name: head for name, head in _HEADS.items() if name != "rules" or any(fields["rules"] for fields in rows)}
+    show_table(list(heads.values()), ([fields[name] or "-" for name in heads] for fields in rows), whole=("log id", "user"))
     more = len(found.dead_letters) - limit
     say(_count(found.dead_letters) if more <= 0 else f"and {more} more; --limit {limit + more} lists all")

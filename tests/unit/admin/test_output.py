@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admin.cli.output import escaped, format_event
+from admin.cli.output import escaped, format_event, parsed
 from shared.log_types import table
 
 ANY = st.text(st.characters(codec=None))
@@ -25,6 +25,17 @@ def test_what_json_itself_lets_stand_is_escaped(character: str) -> None:
     document = escaped(json.dumps([character], ensure_ascii=False))
     assert document.isascii()
     assert json.loads(document) == [character]
+
+
+@given(st.binary() | ANY.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.just(b"[" * 100_000))
+def test_whatever_a_document_is_its_value_can_be_printed_as_json(document: bytes) -> None:
+    value = parsed(document)
+    assert json.loads(escaped(json.dumps(value, allow_nan=False))) == value
+
+
+@pytest.mark.parametrize("document", [b"NaN", b"[1e999]", b"9" * 5000, b'{"cut": ', b"\xff"])
+def test_what_is_no_json_is_shown_as_the_text_that_it_is(document: bytes) -> None:
+    assert parsed(document) == document.decode("utf-8", "backslashreplace")
 
 
 def test_a_log_entry_is_one_line_with_time_level_type_and_user() -> None:
