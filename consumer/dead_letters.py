@@ -17,6 +17,7 @@ from shared import failpoints
 from shared.backoff import Doubling
 from shared.documents import dead_letter as documents
 from shared.errors import PublishFailed, TransportUnusable
+from shared.event_rules import with_member
 from shared.masking import masked
 from shared.transport.port import DeadLetter, Table
 
@@ -78,7 +79,7 @@ class DeadLetterWriter:
 
 def _letter(delivery: Delivery, reason: str) -> DeadLetter:
     return DeadLetter(
-        record=delivery.record,
+        record=delivery.record if delivery.rules is None else with_member(delivery.record, delivery.rules),
         log_id=delivery.log_id,
         partition=delivery.partition.number,
         attempts=delivery.attempt - 1,

@@ -109,6 +109,17 @@ class ConsumerLog(ConsumerObserver):
             remedy=f"lower WEBHOOK_CONCURRENT_CALLS, or {REMEDY}",
         )
 
+    def rules_failed(self, delivery: Delivery, reason: str, retry_in: float) -> None:
+        log.warning(
+            "held: its rules failed and will run again",
+            reason=reason,
+            **_contents(delivery),
+            log_id=delivery.log_id,
+            retry_in=round(retry_in, 3),
+            partition=delivery.partition.number,
+            offset=delivery.record.offset,
+        )
+
     def breaker_opened(self, attempt: Attempt, probe_in: float) -> None:
         log.error("the webhook is down: breaker open, probing", outcome=attempt.summary, probe_in=probe_in)
 

@@ -19,17 +19,23 @@ from consumer.scheduling.batch import Batch, heads_of, is_leaving, parts_of
 from consumer.scheduling.circuit_breaker import Breaker, BreakerState
 from consumer.scheduling.launcher import Launcher
 from consumer.scheduling.ready_queue import ReadyQueue
+from consumer.scheduling.rule_stage import RuleStage, RunAhead
 from consumer.scheduling.stage import Stage
 from consumer.scheduling.withheld import WithheldEvents
 from consumer.webhook import Attempt, Webhook
 from shared import failpoints
 from shared.errors import RecordInvalid
+from shared.event_rules import EventRules, member_of
+from shared.observers import all_of
 from shared.record import Record, log_id_of
 from shared.transport.port import Table
 
 
 class Dispatcher:
-    """`blocked` tells whether nothing may start at the moment; `drained` is set whenever a call of a leaving partition ends."""
+    """`blocked` tells whether nothing may start at the moment; `rules` run on events before they are sent.
+
+    `drained` is set whenever a call of a leaving partition ends, and with rules whenever something may have changed for one.
+    """
 
     def __init__(
         self,
@@ -40,7 +46,7 @@ class Dispatcher:
         blocked: Callable[[], bool],
         open_letters: Callable[[], Awaitable[Table]],
         observer: ConsumerObserver,
-        stage: Callable[[Callable[[Delivery], None]], Stage] = Stage,
+        rules: EventRules | None = None,
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -50,6 +56,7 @@ class Dispatcher:
         self._jitter = jitter
         self._clock = clock
         self.ready_queue = ReadyQueue(policy.batching, lambda: self.launch(), limited=policy.max_attempts is not None)
+        ahead = RunAhead()
         self._launcher = Launcher(
             self.ready_queue,
             webhook=webhook,
@@ -57,18 +64,34 @@ class Dispatcher:
             breaker=breaker,
             blocked=blocked,
             on_response=self._on_response,
-            observer=observer,
+            on_due=lambda: self.launch(),
+            observer=observer if rules is None else all_of(ConsumerObserver, observer, ahead),
             clock=clock,
         )
         self.open_calls = self._launcher.open
         self.set_share = self._launcher.set_share
-        self.launch = self._launcher.launch
         self.pause = self._launcher.pause
-        self._stage = stage(self.ready_queue.add)
-        self._withheld = WithheldEvents(
-            self._stage, self.ready_queue, take_apart=self._take_apart, make_ready=self._make_ready, clock=clock
-        )
         self._dead_letters = DeadLetterWriter(open_letters, self._on_dead_letter, observer)
+        self._rules = rules
+        self.stage = Stage(self.ready_queue.add)
+        #: Starts whatever may start. Without rules nothing stands between a response and the next call.
+        self.launch: Callable[[], None] = self._launcher.launch
+        if rules is not None:
+            self.launch = self._launch_all
+            self.stage = RuleStage(
+                self.ready_queue,
+                rules=rules,
+                launcher=self._launcher,
+                ahead=ahead,
+                backoff=policy.backoff,
+                observer=observer,
+                set_aside=self._dead_letters.write,
+                on_due=self._launch_all,
+                jitter=jitter,
+            )
+        self._withheld = WithheldEvents(
+            self.stage, self.ready_queue, take_apart=self._take_apart, make_ready=self._make_ready, clock=clock
+        )
         self.drained = asyncio.Event()
         #: An event that is to be skipped has been withheld, or its dead letter is acknowledged.
         self.skip_progress = self._withheld.progress
@@ -84,11 +107,15 @@ class Dispatcher:
         """A record that was not taken before, in the order of its partition."""
         self._observer.record_taken(record)
         try:
-            log_id = log_id_of(record)
+            log_id, member = log_id_of(record), member_of(record)
         except RecordInvalid as error:
             self._take_invalid(partition, record, error)
             return
         delivery = Delivery(partition, record, log_id, self._policy.queue_key(record, log_id))
+        if member is not None:
+            delivery.add_rules(member)  # they ran before it became a dead letter
+        elif self._rules is not None:
+            delivery.awaits_rules = self._rules.looks_at(record)
         partition.pending[record.offset] = delivery
         if partition.key_queues.enter(delivery.queue_key, delivery):
             self._make_ready(delivery)
@@ -108,7 +135,7 @@ class Dispatcher:
         if head.skip is not None:
             self._withheld.withhold(head)
         elif head.partition.live:
-            self._stage.enter(head)
+            self.stage.enter(head)
 
     def skip(self, delivery: Delivery) -> None:
         """Withholds it from its next attempt; then `set_aside` or `keep` decides. Idempotent."""
@@ -130,6 +157,10 @@ class Dispatcher:
         """The open calls that carry an event of these."""
         return [call for call in self.open_calls if any(part.partition in partitions for part in parts_of(call))]
 
+    def unfinished(self, partitions: Collection[Partition]) -> bool:
+        """Whether a call of these is open, or may still begin though they are about to go."""
+        return bool(self.calls_of(partitions)) or self.stage.unfinished(partitions)
+
     def cancel(self, partitions: Collection[Partition]) -> int:
         """Cancels the open calls of these. Returns their number. What else such a call carried is sent again."""
         calls = self.calls_of(partitions)
@@ -141,16 +172,23 @@ class Dispatcher:
         return len(calls)
 
     def drop_leaving(self) -> None:
-        """Drops what belongs to partitions that are about to go, but for open calls."""
-        self._stage.drop_leaving()
+        """Drops what belongs to partitions that are about to go, but for open calls and for chains of rules under way."""
+        self.stage.drop_leaving()
         self.ready_queue.drop_leaving()
         self._withheld.drop_leaving()
         self._dead_letters.abandon(lambda delivery: not delivery.partition.live)
         self.launch()
 
     async def close(self) -> None:
+        await self.stage.close()
         await self._dead_letters.close()
         await self._launcher.close()
+
+    def _launch_all(self) -> None:
+        """Calls before chains: each call that starts makes room for one."""
+        self._launcher.launch()
+        self.stage.start()
+        self.drained.set()
 
     # -- outcomes
 

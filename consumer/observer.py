@@ -57,6 +57,9 @@ class ConsumerObserver:
     def call_cancelled(self, call: Delivery | Batch, sent: bool) -> None:
         """Its partition was lost, or was not drained in time. `sent`: the receiver may have the request."""
 
+    def rules_failed(self, delivery: Delivery, reason: str, retry_in: float) -> None:
+        """Its chain of rules failed, and the event is held until the chain runs again."""
+
     def breaker_opened(self, attempt: Attempt, probe_in: float) -> None:
         """The webhook is down. `attempt`: the last one that failed."""
 

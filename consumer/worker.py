@@ -29,6 +29,7 @@ from consumer.webhook import Webhook
 from shared import failpoints
 from shared.control import ControlReader
 from shared.documents.gap import GapKind
+from shared.event_rules import EventRules
 from shared.logging import get_logger
 from shared.observers import all_of
 from shared.record import Record
@@ -67,8 +68,8 @@ class WorkerState:
 class Worker(RebalanceListener):
     """Delivers one member's records.
 
-    `window` in records, `commit_interval` and `drain_timeout` in seconds, `jitter` draws from [0, 1). `observers` are told
-    beside the counts and our own log.
+    `window` in records, `commit_interval` and `drain_timeout` in seconds, `jitter` draws from [0, 1). `rules` run on events
+    before they are sent; the worker starts and closes them. `observers` are told beside the counts and our own log.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Worker(RebalanceListener):
         window: int,
         commit_interval: float,
         drain_timeout: float,
+        rules: EventRules | None = None,
         observers: Sequence[ConsumerObserver] = (),
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
@@ -99,10 +101,12 @@ class Worker(RebalanceListener):
             breaker=breaker,
             blocked=self._asleep,
             open_letters=self._open_letters,
+            rules=rules,
             observer=observer,
             jitter=jitter,
             clock=clock,
         )
+        self._rules = rules
         self.desired = DesiredState(self._dispatcher.pause)
         self.gaps = RecordGaps()
         skips = SkipRequests(self._dispatcher, self._window)
@@ -126,9 +130,14 @@ class Worker(RebalanceListener):
     # -- the loop
 
     async def run(self, transport: Transport, stop: asyncio.Event) -> None:
-        """Delivers until `stop` is set; then drains, commits and leaves. Raises `TransportUnusable`."""
+        """Delivers until `stop` is set; then drains, commits and leaves.
+
+        Raises `TransportUnusable`, and what `EventRules.start` raises.
+        """
         self._transport = transport
         try:
+            if self._rules is not None:
+                await unless_stopped(stop, self._rules.start())
             member = await unless_stopped(stop, transport.member(self))
             self._session = member.session
             self._polled, self._running = self._clock(), True
@@ -142,6 +151,8 @@ class Worker(RebalanceListener):
             pass  # before the log could be reached
         finally:
             await self._dispatcher.close()
+            if self._rules is not None:
+                await self._rules.close()
 
     async def turn(self, member: Member) -> None:
         """One round: polls, and starts what can start."""
@@ -264,7 +275,10 @@ class Worker(RebalanceListener):
         self._dispatcher.set_share(calls)
 
     async def revoked(self, partitions: Collection[int]) -> Mapping[int, Position]:
-        """Waits for the open calls, and cancels what is left at the drain timeout; nothing new starts meanwhile."""
+        """Waits for the open calls, and cancels what is left at the drain timeout; nothing new starts meanwhile.
+
+        A chain of rules under way has that time, too, and if it ends in it, the call of its event.
+        """
         leaving = self._window.retire(partitions)
         self._dispatcher.drop_leaving()
         failpoints.at("in-revoked")
@@ -280,13 +294,14 @@ class Worker(RebalanceListener):
     def lost(self, partitions: Collection[int]) -> None:
         leaving = self._window.retire(partitions)
         self._dispatcher.cancel(leaving)
+        self._dispatcher.stage.cancel(leaving)
         self._drop(leaving)
         log.warning("partitions lost: another member may repeat what was under way", partitions=sorted(partitions))
         self._joined = False
 
     async def _drain(self, leaving: Sequence[Partition]) -> None:
         deadline = self._clock() + self._drain_timeout
-        while self._dispatcher.calls_of(leaving) and (left := deadline - self._clock()) > 0:
+        while self._dispatcher.unfinished(leaving) and (left := deadline - self._clock()) > 0:
             self._dispatcher.drained.clear()
             try:
                 await asyncio.wait_for(self._dispatcher.drained.wait(), left)
@@ -294,6 +309,8 @@ class Worker(RebalanceListener):
                 break
         if cancelled := self._dispatcher.cancel(leaving):
             log.warning("calls broken off at the drain timeout; they will be made again", calls=cancelled)
+        if cancelled := self._dispatcher.stage.cancel(leaving):
+            log.warning("rules broken off; the next owner of the partition runs them again", events=cancelled)
 
     def _drop(self, leaving: Sequence[Partition]) -> None:
         self._window.drop(leaving)

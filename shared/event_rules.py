@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Set
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from shared.errors import RecordInvalid
 from shared.record import Record
 from shared.words import OnError
 
@@ -58,6 +60,29 @@ class EventRules(Protocol):
 
     async def close(self) -> None:
         """Ends every rule process. Idempotent."""
+
+
+def member_of(record: Record) -> bytes | None:
+    """Returns the member that stands in the header. Raises `RecordInvalid` for what is no JSON object."""
+    for name, value in record.headers:
+        if name == HEADER:
+            return _verified(value)
+    return None
+
+
+def with_member(record: Record, member: bytes) -> Record:
+    """Returns the record with this member in its header."""
+    others = [header for header in record.headers if header[0] != HEADER]
+    return record._replace(headers=[*others, (HEADER, member)])
+
+
+def _verified(member: bytes) -> bytes:
+    try:
+        if isinstance(json.loads(member), dict):
+            return member
+    except (ValueError, RecursionError):
+        pass
+    raise RecordInvalid(f"its header `{HEADER}` is no JSON object: another program wrote it")
 
 
 def with_rules(entry: bytes, member: bytes) -> bytes:

@@ -11,6 +11,7 @@ from enum import Enum, auto
 from consumer.partitions.key_queues import KeyQueues
 from consumer.partitions.ledger import Ledger
 from consumer.webhook import Attempt, Call
+from shared.event_rules import with_rules
 from shared.record import Record
 from shared.transport.port import Position
 
@@ -31,7 +32,7 @@ class SkipState(Enum):
 class Delivery(Call):
     """One event on its way to the webhook. The object is the call, too; nothing else is made for an event."""
 
-    __slots__ = ("alone", "last_attempt", "partition", "queue_key", "record", "skip", "valid")
+    __slots__ = ("alone", "awaits_rules", "last_attempt", "partition", "queue_key", "record", "rules", "skip", "valid")
 
     def __init__(self, partition: Partition, record: Record, log_id: str, queue_key: bytes | int) -> None:
         super().__init__(log_id, record.value or b"")
@@ -42,10 +43,19 @@ class Delivery(Call):
         self.last_attempt: Attempt | None = None
         #: None: no operator asks for it.
         self.skip: SkipState | None = None
+        #: Its chain of rules is still to run, so it may go only through the stage.
+        self.awaits_rules = False
+        #: The member `rules` that its body has; None: no rule looked at it.
+        self.rules: bytes | None = None
         #: It goes in a call of its own, also where events are sent in batches.
         self.alone = False
         #: False: it is no record of ours. It is never sent and stands in no key's queue.
         self.valid = True
+
+    def add_rules(self, member: bytes) -> None:
+        """Its body is the entry with this member `rules` from now on, on every attempt."""
+        self.rules = member
+        self.body = with_rules(self.record.value or b"", member)
 
     @property
     def status(self) -> int | None:

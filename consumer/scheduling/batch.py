@@ -36,7 +36,7 @@ class Batching:
         for part in parts:  # grows meanwhile: each one may bring the next of its key
             queues = part.partition.key_queues
             following = queues.peek(part.queue_key)
-            if following is not None and following.skip is None and self._fits(parts, size, following):
+            if following is not None and _may_follow(following) and self._fits(parts, size, following):
                 queues.follow(part.queue_key)
                 parts.append(following)
                 size += len(following.body) + 2
@@ -63,6 +63,10 @@ def batched(first_id: str, bodies: Sequence[bytes], form: BatchForm) -> tuple[st
     else:
         body = b"".join(one.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n" for one in bodies)
     return f"{first_id}+{len(bodies)}", body
+
+
+def _may_follow(following: Delivery) -> bool:
+    return following.skip is None and not following.awaits_rules and following.partition.live
 
 
 def parts_of(call: Delivery | Batch) -> Sequence[Delivery]:

@@ -21,7 +21,7 @@ _SHORTAGE: Final = 1.0  # seconds without a further connection when no descripto
 
 
 class Launcher:
-    """`blocked` tells whether nothing may start at the moment."""
+    """`blocked` tells whether nothing may start at the moment; `on_due` is called in the event loop when it is time to launch."""
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class Launcher:
         breaker: Breaker,
         blocked: Callable[[], bool],
         on_response: OnResponse,
+        on_due: Callable[[], None],
         observer: ConsumerObserver,
         clock: Callable[[], float],
     ) -> None:
@@ -41,6 +42,7 @@ class Launcher:
         self._breaker = breaker
         self._blocked = blocked
         self._on_response = on_response
+        self._on_due = on_due
         self._observer = observer
         self._clock = clock
         #: How many calls this member may have open; `set_share` changes it.
@@ -58,14 +60,22 @@ class Launcher:
         self.share = calls
         if self._rate_limiter is not None and self._policy.rate is not None:
             self._rate_limiter.set_rate(self._policy.rate * calls / self._policy.concurrent_calls, self._clock())
-        self.launch()
+        self._on_due()
 
     def pause(self, paused: bool) -> None:
         """No call begins while it is paused; open ones end. Afterwards the calls come back as after an outage."""
         self._paused = paused
         if not paused:
             self._breaker.come_back()
-            self.launch()
+        self._on_due()
+
+    def may_begin(self) -> bool:
+        """Whether a call may begin as soon as there is a place for it."""
+        return not self._paused and self._breaker.state is BreakerState.CLOSED and not self._blocked()
+
+    def may_probe(self) -> bool:
+        """Whether the next call is a probe, now or when it is due."""
+        return not self._paused and self._breaker.state is BreakerState.OPEN and self.share > 0 and not self._blocked()
 
     def launch(self) -> None:
         """Starts whatever may start."""
@@ -127,4 +137,4 @@ class Launcher:
 
     def _awake(self) -> None:
         self._wake, self._wake_at = None, inf
-        self.launch()
+        self._on_due()

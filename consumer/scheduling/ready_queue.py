@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
+from math import inf
 
 from consumer.partitions.partition import Delivery
 from consumer.policy import is_about_the_event
@@ -38,6 +39,18 @@ class ReadyQueue:
         """It has passed the stage. Does nothing if its partition is about to go."""
         if delivery.partition.live:
             self._enqueue(delivery)
+
+    def add_leaving(self, delivery: Delivery) -> None:
+        """It was begun before its partition was about to go: a call of it begins if it can before `drop_leaving`."""
+        self._enqueue(delivery)
+
+    def has_fresh(self) -> bool:
+        """Whether one that has never failed is ready."""
+        return any(not delivery.failed for delivery in self._ready)
+
+    def wait_no_more(self) -> None:
+        """The next batch waits for no further events: none can come before it goes."""
+        self._lingering_since = -inf
 
     def put_back(self, call: Delivery | Batch) -> None:
         """It was cancelled: what is left of it is next."""

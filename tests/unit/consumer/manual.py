@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -13,12 +14,12 @@ from consumer.partitions.window import Window
 from consumer.policy import Policy
 from consumer.scheduling.batch import Batching
 from consumer.scheduling.circuit_breaker import Breaker
-from consumer.scheduling.stage import Stage
 from consumer.webhook import Attempt, Call, OnResponse, Webhook
 from shared.backoff import Backoff
 from shared.documents import dead_letter
 from shared.errors import PublishFailed
-from shared.record import Record
+from shared.event_rules import EventRules, RulesResult
+from shared.record import Headers, Record
 from shared.transport.port import (
     Checkpoint,
     Consumers,
@@ -89,6 +90,46 @@ class ManualWebhook(Webhook):
 
     def respond(self, call: Call, attempt: Attempt) -> None:
         self.open.pop(call)(call, attempt)
+
+
+class ManualRules(EventRules):
+    """Rules that look at every record with the header `rule`; `end` ends a chain, `starting` is told of each that starts."""
+
+    switched_off = frozenset[str]()
+
+    def __init__(self, starting: Callable[[Record], None] = lambda record: None) -> None:
+        self._starting = starting
+        #: The chains under way.
+        self.open: dict[str, asyncio.Future[RulesResult | None]] = {}
+        #: How many chains were begun for each event, by this process.
+        self.begun: Counter[str] = Counter()
+
+    async def start(self) -> None:
+        pass
+
+    def looks_at(self, record: Record) -> bool:
+        return any(name == "rule" for name, _ in record.headers)
+
+    async def run(self, record: Record, log_id: str) -> RulesResult | None:
+        self._starting(record)
+        self.begun[log_id] += 1
+        self.open[log_id] = asyncio.get_running_loop().create_future()
+        try:
+            return await self.open[log_id]
+        finally:
+            del self.open[log_id]
+
+    def under_way(self, log_id: str) -> str | None:
+        return "slack" if log_id in self.open else None
+
+    def end(self, log_id: str, result: RulesResult | Exception | None) -> None:
+        if isinstance(result, Exception):
+            self.open[log_id].set_exception(result)
+        else:
+            self.open[log_id].set_result(result)
+
+    async def close(self) -> None:
+        pass
 
 
 class ManualDeadLetters(Table):
@@ -203,7 +244,7 @@ class DispatcherSetup:
         failures: int = 1000,
         base: float = 8.0,
         dead_letters: ManualDeadLetters | None = None,
-        stage: Callable[[Callable[[Delivery], None]], Stage] = Stage,
+        rules: ManualRules | None = None,
     ) -> None:
         self.loop = loop
         #: Whether the process stands still for longer than its session as soon as it sends.
@@ -218,7 +259,7 @@ class DispatcherSetup:
             blocked=lambda: self.blocked,
             open_letters=self._open_letters,
             observer=ConsumerObserver(),
-            stage=stage,
+            rules=rules,
             jitter=lambda: 1.0,
             clock=loop.time,
         )
@@ -231,10 +272,10 @@ class DispatcherSetup:
     async def _open_letters(self) -> ManualDeadLetters:
         return self.dead_letters
 
-    def take(self, number: int, log_id: str, *, key: bytes | None = None) -> Delivery:
+    def take(self, number: int, log_id: str, *, key: bytes | None = None, headers: Headers = ()) -> Delivery:
         partition = self.window.owned.get(number) or self.window.add(number, Position(0))
         offset = len(partition.pending)
         partition.ledger.take(offset)
-        record = Record(offset, key or log_id.encode(), b"{}", [("v", b"1"), ("log-id", log_id.encode())], 0.0)
+        record = Record(offset, key or log_id.encode(), b"{}", [("v", b"1"), ("log-id", log_id.encode()), *headers], 0.0)
         self.dispatcher.take(partition, record)
         return partition.pending[offset]

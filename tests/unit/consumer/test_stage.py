@@ -1,84 +1,135 @@
-"""What a stage that keeps events may rely on: they count in the window, can be skipped, and go with their partition."""
+"""Events that rules look at: what the machines seldom reach, and the bodies and letters that come of it."""
 
 from __future__ import annotations
 
 import pytest
 
 from consumer.partitions.partition import Delivery
-from consumer.scheduling.stage import Stage
+from consumer.scheduling.batch import Batching
 from consumer.webhook import Attempt
-from tests.unit.consumer.manual import DispatcherSetup, ManualLoop
+from shared.event_rules import HEADER, RulesFailure, RulesResult
+from shared.words import BatchForm, OnError
+from tests.unit.consumer.manual import DispatcherSetup, ManualLoop, ManualRules
+
+RULE = ("rule", b"")
+DONE = RulesResult(member=b'{"decision":null}')
+BODY = b'{"rules":{"decision":null}}'
+HELD = RulesResult(member=b"{}", failure=RulesFailure(on_error=OnError.HOLD, reason="rule slack failed: no"))
+DEAD = RulesResult(member=b"{}", failure=RulesFailure(on_error=OnError.DEAD_LETTER, reason="rule slack failed: no"))
 
 
-class Keeping(Stage):
-    """Keeps each event until `release` is called."""
+class RulesSetup(DispatcherSetup):
+    def __init__(self, loop: ManualLoop, batching: Batching | None = None, *, max_attempts: int | None = None) -> None:
+        self.rules = ManualRules()
+        super().__init__(loop, batching, rules=self.rules, calls=5, max_attempts=max_attempts)
 
-    kept: dict[str, Delivery]
+    def ruled(self, log_id: str, *, key: bytes | None = None, number: int = 0) -> Delivery:
+        delivery = self.take(number, log_id, key=key, headers=[RULE])
+        self.loop.settle(self.dispatcher.launch)
+        return delivery
 
-    def enter(self, head: Delivery) -> None:
-        self.kept = {**getattr(self, "kept", {}), head.log_id: head}
+    def end(self, log_id: str, result: RulesResult | Exception | None = DONE) -> None:
+        self.loop.settle(lambda: self.rules.end(log_id, result))
 
-    def release(self, log_id: str) -> None:
-        self.ready(self.kept.pop(log_id))
+    @property
+    def sent(self) -> list[str]:
+        return [call.log_id for call in self.webhook.open]
 
-    def remove(self, delivery: Delivery) -> bool:
-        return self.kept.pop(delivery.log_id, None) is not None
-
-    def drop_leaving(self) -> None:
-        self.kept = {log_id: one for log_id, one in self.kept.items() if one.partition.live}
+    @property
+    def running(self) -> list[str]:
+        return list(self.rules.open)
 
 
 @pytest.fixture
-def setup(loop: ManualLoop) -> DispatcherSetup:
-    return DispatcherSetup(loop, calls=5, stage=Keeping)
+def setup(loop: ManualLoop) -> RulesSetup:
+    return RulesSetup(loop)
 
 
-def stage_of(setup: DispatcherSetup) -> Keeping:
-    assert isinstance(setup.dispatcher._stage, Keeping)
-    return setup.dispatcher._stage
-
-
-def sent(setup: DispatcherSetup) -> list[str]:
-    setup.loop.settle(setup.dispatcher.launch)
-    return [call.log_id for call in setup.webhook.open]
-
-
-def test_an_event_counts_in_the_window_and_its_key_waits_while_it_is_in_the_stage(setup: DispatcherSetup) -> None:
-    first = setup.take(0, "a")
-    setup.take(0, "b", key=b"a")
-    assert sent(setup) == []
-    assert setup.window.taken == 2
-    assert list(stage_of(setup).kept) == ["a"]
-    stage_of(setup).release("a")
-    assert sent(setup) == ["a"]
-    setup.loop.settle(lambda: setup.webhook.respond(first, Attempt(200)))
-    assert list(stage_of(setup).kept) == ["b"]
-
-
-def test_a_retry_does_not_pass_the_stage_again(setup: DispatcherSetup) -> None:
-    event = setup.take(0, "a")
-    stage_of(setup).release("a")
-    assert sent(setup) == ["a"]
+def test_an_event_goes_with_what_its_rules_said_and_a_retry_says_the_same_and_runs_nothing(setup: RulesSetup) -> None:
+    event = setup.ruled("a")
+    assert (setup.running, setup.sent) == (["a"], [])
+    setup.end("a")
+    assert setup.sent == ["a"]
     setup.loop.settle(lambda: setup.webhook.respond(event, Attempt(500)))
     setup.loop.now += 8.1
     setup.loop.settle()
-    assert list(setup.webhook.open) == [event]
+    assert (setup.sent, event.body, setup.rules.begun["a"]) == (["a"], BODY, 1)
 
 
-def test_an_event_in_the_stage_can_be_skipped_and_a_skip_that_is_withdrawn_puts_it_back(setup: DispatcherSetup) -> None:
-    event = setup.take(0, "a")
+def test_an_event_that_no_rule_looked_at_goes_as_it_is(setup: RulesSetup) -> None:
+    event, other = setup.ruled("a"), setup.take(0, "b")
+    setup.end("a", None)
+    assert (setup.sent, event.body, other.body) == (["b", "a"], b"{}", b"{}")
+
+
+def test_a_chain_under_way_holds_its_own_key_and_no_other(setup: RulesSetup) -> None:
+    setup.ruled("a", key=b"u")
+    setup.take(0, "b", key=b"u")
+    setup.take(0, "c")
+    setup.loop.settle(setup.dispatcher.launch)
+    assert (setup.sent, setup.window.taken) == (["c"], 3)
+    setup.end("a")
+    assert setup.sent == ["c", "a"]
+
+
+def test_what_the_rules_said_travels_with_a_dead_letter_and_from_it_into_the_next_delivery(loop: ManualLoop) -> None:
+    setup = RulesSetup(loop, max_attempts=1)
+    event = setup.ruled("a")
+    setup.end("a")
+    setup.loop.settle(lambda: setup.webhook.respond(event, Attempt(500)))
+    letter = setup.dead_letters.acknowledge("a")
+    assert (letter.record.value, letter.record.headers[-1]) == (b"{}", (HEADER, DONE.member))
+    for consumer in (setup, DispatcherSetup(loop, calls=5)):
+        again = consumer.take(1, "a", headers=letter.record.headers[2:])
+        loop.settle(consumer.dispatcher.launch)
+        assert (again.body, list(consumer.webhook.open), setup.rules.begun["a"]) == (BODY, [again], 1)
+
+
+def test_a_letter_that_failed_rules_made_runs_them_again(setup: RulesSetup) -> None:
+    setup.ruled("a")
+    setup.end("a", DEAD)
+    letter, _ = setup.dead_letters.open["a"]
+    assert (letter.reason, letter.record.headers[-1]) == ("rule slack failed: no", RULE)
+
+
+@pytest.mark.parametrize("result", [HELD, ValueError("a fault of ours")])
+def test_an_event_is_held_and_its_rules_run_again_after_the_backoff_of_a_failed_call(
+    setup: RulesSetup, result: RulesResult | Exception
+) -> None:
+    setup.ruled("a", key=b"u")
+    setup.take(0, "b", key=b"u")
+    setup.end("a", result)
+    assert (setup.sent, setup.running) == ([], [])
+    setup.loop.now += 8.1
+    setup.loop.settle()
+    assert setup.running == ["a"]
+    setup.end("a")
+    assert setup.sent == ["a"]
+
+
+def test_no_event_goes_along_in_a_batch_whose_rules_have_not_run(loop: ManualLoop) -> None:
+    setup = RulesSetup(loop, Batching(form=BatchForm.ARRAY, most=4, most_bytes=1000, linger=0.0))
+    setup.take(0, "a", key=b"u")
+    setup.take(0, "b", key=b"u")
+    setup.ruled("c", key=b"u")
+    assert (setup.sent, setup.running) == (["a+2"], [])
+
+
+def test_a_skip_ends_the_rules_and_when_it_is_withdrawn_they_begin_anew(setup: RulesSetup) -> None:
+    event = setup.ruled("a")
     setup.loop.settle(lambda: setup.dispatcher.skip(event))
-    assert stage_of(setup).kept == {}
-    assert setup.dispatcher.keep(event)
-    assert list(stage_of(setup).kept) == ["a"]
+    assert setup.running == []
+    setup.loop.settle(lambda: setup.dispatcher.keep(event))
+    assert setup.running == ["a"]
     setup.loop.settle(lambda: setup.dispatcher.skip(event))
     setup.loop.settle(lambda: setup.dispatcher.set_aside(event, "skipped by kim: it"))
     assert list(setup.dead_letters.open) == ["a"]
 
 
-def test_events_in_the_stage_go_with_their_partition(setup: DispatcherSetup) -> None:
-    setup.take(0, "a")
-    setup.take(1, "b")
-    setup.window.retire([0])
-    setup.loop.settle(setup.dispatcher.drop_leaving)
-    assert list(stage_of(setup).kept) == ["b"]
+@pytest.mark.parametrize("member", [b"", b"[]", b"\xff", b"[" * 100_000, b"{"])
+def test_a_record_whose_header_is_no_result_of_ours_is_no_record_of_ours(loop: ManualLoop, member: bytes) -> None:
+    setup = DispatcherSetup(loop)
+    event = setup.take(0, "a", headers=[(HEADER, member)])
+    loop.settle(setup.dispatcher.launch)
+    assert not event.valid
+    assert not setup.webhook.open
