@@ -1,4 +1,4 @@
-"""What only the tenant knows of a login: roles, client, connection, organization, profile. Asked for, and kept for a while.
+"""What only the tenant knows of a login, beside its user: roles, client, connection, organization. Asked for, kept for a while.
 
 A rule must not wait for it, nor fail without it: whatever cannot be had is unknown, which a rule sees as an empty value. What the
 token may not read is asked for once, and a line says which scope it lacks.
@@ -12,9 +12,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
-from urllib.parse import quote
 
 from rules.context import TenantFacts
+from rules.tenant.ids import path_part
 from shared.errors import WebhooksError
 from shared.logging import get_logger
 
@@ -73,15 +73,10 @@ class TenantLookup:
         self._known: OrderedDict[str, tuple[float, asyncio.Task[Any]]] = OrderedDict()
         self._refused: set[str] = set()
 
-    async def profile(self, user_id: str) -> Mapping[str, Any] | None:
-        """Returns the user as the tenant has it; None: unknown, now or at all. Raises nothing."""
-        found = await self._get(f"/users/{quote(user_id, safe='')}", "read:users") if user_id else None
-        return found if isinstance(found, dict) else None
-
     async def facts(self, entry: Mapping[str, Any], want: WantedFacts) -> TenantFacts:
         """Returns what the tenant says about the login of a log entry. Raises nothing."""
         names = ("user_id", "client_id", "connection_id", "organization_id")
-        user_id, client_id, connection_id, organization_id = (_id(entry, name) for name in names)
+        user_id, client_id, connection_id, organization_id = (path_part(entry.get(name)) for name in names)
         roles, client, connection, organization = await asyncio.gather(
             self._get(f"/users/{user_id}/roles", "read:roles") if want.roles and user_id else _nothing(),
             self._get(f"/clients/{client_id}", "read:clients") if want.client and client_id else _nothing(),
@@ -132,11 +127,6 @@ class TenantLookup:
     def _forget_soon(self, path: str) -> None:
         if path in self._known:
             self._known[path] = (self._clock() + min(_KEPT_UNKNOWN, self._kept), self._known[path][1])
-
-
-def _id(entry: Mapping[str, Any], name: str) -> str:
-    value = entry.get(name)
-    return quote(value, safe="") if isinstance(value, str) else ""
 
 
 def _names(roles: object) -> list[str] | None:

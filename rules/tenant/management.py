@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, Protocol
-from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 from rules.tenant.host import HostCallFailed, RuleHost
+from rules.tenant.ids import is_hashed, path_part
 from rules.tenant.lookup import TenantApi
+from rules.tenant.profiles import UserProfiles
 from shared.backoff import Backoff
 from shared.errors import Auth0Unavailable, RateLimited, WebhooksError
 from shared.logging import get_logger
@@ -37,10 +39,20 @@ class MetadataApi(TenantApi, Protocol):
 
 
 class ManagementHost(RuleHost):
-    """`base_url` such as `https://acme.eu.auth0.com`; `clock` in seconds."""
+    """`base_url` such as `https://acme.eu.auth0.com`; `profiles` hear what was written; `clock` in seconds."""
 
-    def __init__(self, api: MetadataApi, *, base_url: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        api: MetadataApi,
+        *,
+        base_url: str,
+        profiles: UserProfiles | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._api = api
+        self._profiles = profiles
+        #: One write to a user at a time: of two at once, either response may be the one that lacks what the other wrote.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._url = f"{base_url}/api/v2"
         self._domain = base_url.partition("://")[2]
         self._clock = clock
@@ -58,15 +70,25 @@ class ManagementHost(RuleHost):
             return facts
 
     async def call(self, method: str, args: Sequence[Any], timeout: float) -> Any:
-        user_id, data = _arguments(method, args)
+        user_id, path, data = _arguments(method, args)
+        turn = self._turns.setdefault(user_id, asyncio.Lock())
         try:
-            async with asyncio.timeout(timeout):
-                return await self._patch(f"/users/{quote(user_id, safe='')}", {METHODS[method]: data})
+            async with asyncio.timeout(timeout), turn:
+                return await self._write(user_id, path, {METHODS[method]: data})
         except TimeoutError:
             raise HostCallFailed(f"auth0.users.{method}: Auth0 did not serve it in the time of its chain") from None
 
     async def close(self) -> None:
         await self._api.close()
+
+    async def _write(self, user_id: str, path: str, changes: Mapping[str, Any]) -> Any:
+        user: Any = None
+        try:
+            user = await self._patch(path, changes)
+            return user
+        finally:
+            if self._profiles is not None:
+                self._profiles.written(user_id, user)
 
     async def _patch(self, path: str, changes: Mapping[str, Any]) -> Any:
         """Returns the user. Tries again for as long as its caller lets it."""
@@ -93,10 +115,14 @@ def _user(status: int, found: Any, path: str) -> Any:
     raise HostCallFailed(f"PATCH {path} returned {status}{words}{scope}", status)
 
 
-def _arguments(method: str, args: Sequence[Any]) -> tuple[str, Mapping[str, Any]]:
-    """What a rule process sends is a rule's: nothing of it is believed."""
+def _arguments(method: str, args: Sequence[Any]) -> tuple[str, str, Mapping[str, Any]]:
+    """Returns the user's id, its path, and what to write. What a rule process sends is a rule's: nothing of it is believed."""
     match list(args):
-        case [str(user_id), dict(data)] if method in METHODS and user_id.strip("."):
-            return user_id, data
+        case [str(user_id), dict(data)] if method in METHODS and (part := path_part(user_id)):
+            if is_hashed(user_id):
+                raise HostCallFailed(
+                    f"auth0.users.{method}: {user_id[:8]}… is a hash, PII_MODE put it in the place of the user's id"
+                )
+            return user_id, f"/users/{part}", data
         case _:
             raise HostCallFailed(f"auth0.users.{method} needs a user's id and an object")

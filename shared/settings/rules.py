@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from shared.parsers import parser, seconds
+from shared.parsers import flag, parser, seconds
 from shared.settings.option import Derived, Group, Option, Role
 
 
@@ -24,7 +24,7 @@ class RulesSettings(Group):
     """Auth0 Rules: JavaScript functions that run on events. This release runs them with `auth0-webhooks rules test` only."""
 
     title: ClassVar = "Rules"
-    roles: ClassVar = frozenset({Role.RULES, Role.RULES_TEST})
+    roles: ClassVar = frozenset({Role.RUN, Role.CONSUME, Role.RULES, Role.RULES_TEST})
 
     folder: Annotated[Path | None, Option("RULES_DIR", _folder, example="rules", unset="off")] = None
     """The folder with the rules: a file `NAME.js` each, and `rules.yaml` if they need one."""
@@ -43,6 +43,8 @@ class RulesSettings(Group):
     """A file with the `configuration` of the rules: a JSON object, or lines as in `.env`. Its values are secrets."""
     timeout: Annotated[float, Option("RULES_TIMEOUT", seconds(most=3600))] = 20.0
     """How long all rules of one event may take together, what goes on after their callbacks included."""
+    fetch_user: Annotated[bool, Option("RULES_FETCH_USER", flag)] = True
+    """Whether rules get the user as Auth0 has it (scope `read:users`), or only what the event says of it."""
 
     def modules(self, folder: Path) -> Path:
         """Returns the folder of the modules, for rules in this folder."""

@@ -17,6 +17,8 @@ BASE_SERVICES: Final[dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 RULES_SERVICES: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.rules.yml").read_text())["services"]
 #: Not for containers: they use Kafka, and the image sets the health file.
 LEFT_OUT: Final = {"SQLITE_PATH", "SQLITE_RETENTION_DAYS", "HEALTH_FILE"}
+#: What is mounted: the file for rules sets these, and so turns rules on.
+MOUNTED: Final = {"RULES_DIR", "RULES_MODULES", "RULES_CONFIGURATION"}
 #: Of the settings of the tenant, those that rules have no use for.
 ABOUT_POLLING: Final = {"AUTH0_LOG_RETENTION_DAYS", "AUTH0_RATE_SHARE"}
 NETWORK: Final = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
@@ -37,7 +39,7 @@ def declared(role: Role) -> set[str]:
 
 @pytest.mark.parametrize(("role", "block"), [(Role.PRODUCE, "producer"), (Role.CONSUME, "consumer")])
 def test_every_setting_of_a_role_reaches_its_containers_and_no_other_does(role: Role, block: str) -> None:
-    assert (handed_on(block) | handed_on("log")) - LATER == declared(role) - LEFT_OUT
+    assert (handed_on(block) | handed_on("log")) - LATER == declared(role) - LEFT_OUT - MOUNTED
 
 
 def test_the_job_that_makes_the_topics_gets_the_settings_of_the_log_alone() -> None:

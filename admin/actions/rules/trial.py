@@ -19,7 +19,8 @@ from rules.rule import DEFAULT_EVENTS, Rule, RuleSet
 from rules.runner import RuleRunner
 from rules.tenant.host import RuleHost
 from rules.tenant.lookup import TenantLookup, wanted
-from shared.errors import ConfigurationError
+from rules.tenant.profiles import ProfileUnavailable, UserProfiles
+from shared.errors import ConfigurationError, EnvironmentUnusable
 from shared.settings import RulesSettings
 
 
@@ -74,17 +75,20 @@ def chain_of(settings: RulesSettings, files: Sequence[Path], configuration: Path
     )
 
 
-async def run_chain(rules: RuleSet, given: GivenLogin, runner: RuleRunner, api: ManagementApi | None = None) -> Trial:
+async def run_chain(
+    settings: RulesSettings, rules: RuleSet, given: GivenLogin, runner: RuleRunner, api: ManagementApi | None = None
+) -> Trial:
     """`api`: the tenant, if it may be asked for what the login does not say.
 
-    Raises `ConfigurationError` for a rule that does not compile, `EnvironmentUnusable` where no rule process can run.
+    Raises `ConfigurationError` for a rule that does not compile, `EnvironmentUnusable` where no rule process can run or the user
+    cannot be had.
     """
     chain = [rule.name for rule in rules.rules]
     try:
         paths = {rule.name: rule.path for rule in rules.rules}
         if broken := await runner.start(rules):
             raise ConfigurationError([_does_not_compile(paths[one.name], one.line, one.message) for one in broken])
-        login = await _login(rules, given, TenantLookup(api) if api else None)
+        login = await _login(settings, rules, given, api)
         run = await runner.run(chain, login.user, login.context, event=login.log_id)
     finally:
         await runner.close()
@@ -93,16 +97,23 @@ async def run_chain(rules: RuleSet, given: GivenLogin, runner: RuleRunner, api: 
     return Trial(login=login, run=run, chain=chain)
 
 
-async def _login(rules: RuleSet, given: GivenLogin, tenant: TenantLookup | None) -> Login:
+async def _login(settings: RulesSettings, rules: RuleSet, given: GivenLogin, api: ManagementApi | None) -> Login:
     profile, facts = given.profile, None
-    if tenant and not given.made_up:
+    if api and not given.made_up:
         user_id = given.entry.get("user_id")
         if profile is None and isinstance(user_id, str):
-            profile = await tenant.profile(user_id)
+            profile = await _fetched(UserProfiles(api if settings.fetch_user else None), user_id, settings.timeout)
         reads = [use.name for rule in rules.rules for use in needs(rule.source).context_reads]
-        facts = await tenant.facts(given.entry, wanted(reads))
+        facts = await TenantLookup(api).facts(given.entry, wanted(reads))
     user, context = user_and_context(given.entry, profile, facts)
     return Login(log_id=given.log_id, user=user, context=patched(context, given.over))
+
+
+async def _fetched(profiles: UserProfiles, user_id: str, timeout: float) -> Mapping[str, Any] | None:
+    try:
+        return await profiles.of(user_id, within=timeout)
+    except ProfileUnavailable as error:
+        raise EnvironmentUnusable(f"{error}: give it with --user FILE, or set RULES_FETCH_USER=false") from None
 
 
 def runner_of(settings: RulesSettings, rules: RuleSet, *, dry_run: bool, host: RuleHost | None = None) -> RuleRunner:

@@ -127,13 +127,6 @@ async def test_the_cache_is_bounded(tenant: TenantLookup, directory: TenantDirec
     assert len(directory.asked) == 11
 
 
-async def test_the_profile_of_a_user_that_is_unknown_is_none(tenant: TenantLookup, directory: TenantDirectory) -> None:
-    assert await tenant.profile("auth0|a/b") == directory.objects["/users/auth0|a/b"]
-    assert await tenant.profile("auth0|gone") is None
-    assert await tenant.profile("") is None
-    assert directory.asked == ["GET /users/auth0%7Ca%2Fb", "GET /users/auth0%7Cgone"]
-
-
 async def test_a_wrong_secret_is_an_empty_value_too(directory: TenantDirectory) -> None:
     api = ManagementApi(base_url=directory.url, client_id="client", client_secret="x", audience="x", deadline=5)
     assert await TenantLookup(api).facts(ENTRY, ALL) == TenantFacts()

@@ -73,7 +73,7 @@ def try_rules(
     host = compose.rule_host(settings.auth0) if asks and actions.use_auth0(rules) else None
     runner = actions.runner_of(settings.rules, rules, dry_run=dry_run, host=host)
     api = compose.management_api(settings.auth0) if asks else None
-    found = asyncio.run(actions.run_chain(rules, given, runner, api))
+    found = asyncio.run(actions.run_chain(settings.rules, rules, given, runner, api))
     if as_json:
         show_json(actions.document(found))
     else:
