@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from admin.actions.looking.status import Overview, PartitionStatus
+from admin.actions.looking.status_rules import named
 from admin.actions.looking.wording import age, since
 from admin.cli.output import say, show_table
 from shared.documents.replica import ReplicaDocument
@@ -19,7 +20,16 @@ def show(seen: Overview) -> None:
     show_table(heads, (_partition_cells(row, seen) for row in seen.partitions))
     if seen.operator.replicas:
         say("")
-        names = ("process", "role", "share", "in flight", "waiting", "version", "last seen")
+        names = (
+            "process",
+            "role",
+            "share",
+            "in flight",
+            "waiting",
+            *(("rules",) if seen.rules.any else ()),
+            "version",
+            "last seen",
+        )
         show_table(names, (_replica_cells(one, seen) for one in seen.operator.replicas))
     if seen.unknown:
         say("\nNot known:")
@@ -49,10 +59,20 @@ def _lines(seen: Overview) -> Iterator[str]:
         breaker = seen.down.breaker
         probe = f", next probe at {since(breaker.probe_at, seen.now)}" if breaker.probe_at else ""
         yield f"breaker     {breaker.state}: {breaker.last_outcome}{probe}"
+    yield from _rules_lines(seen)
     dead_letters = "an unknown number of" if seen.dead_letters is None else seen.dead_letters
     yield f"set aside   {dead_letters} dead letters, {len(seen.operator.gaps)} gaps"
     if rates := [f"{name} {rate:.1f}/s" for name, rate in seen.rates.items() if rate]:
         yield f"last minute {', '.join(rates)}"
+
+
+def _rules_lines(seen: Overview) -> Iterator[str]:
+    rules = seen.rules
+    if rules.any:
+        which = [f"{value or 'none'} on {named(where)}" for value, where in rules.by_hash.items()]
+        yield f"rules       {'consumers differ: ' if rules.differ else ''}{'; '.join(which)}"
+    for rule, where in rules.switched_off.items():
+        yield f"            {rule} is switched off on {named(where)}, until they are started again"
 
 
 def _partition_cells(row: PartitionStatus, seen: Overview) -> tuple[object, ...]:
@@ -60,6 +80,7 @@ def _partition_cells(row: PartitionStatus, seen: Overview) -> tuple[object, ...]
     if row.oldest:
         event = row.oldest
         tried = f", {event.attempts} attempts: {event.last_outcome}" if event.attempts else ""
+        tried += f", {event.reason}" if event.reason else ""
         oldest = f"{event.log_id or 'no record of ours'} {event.type} {age(seen.now - event.since)}{tried}"
     committed = "-" if row.committed is None else row.committed
     numbers = (row.begin, row.end, committed, row.lag, row.done_beyond, row.undelivered)
@@ -71,4 +92,5 @@ def _replica_cells(one: ReplicaDocument, seen: Overview) -> tuple[object, ...]:
     consumer = one.consumer
     work = (consumer.share, consumer.in_flight, consumer.window_events) if consumer else ("-", "-", "-")
     role = f"{one.role}{', leads' if one.poller and one.poller.leading else ''}"
-    return one.id, role, *work, one.version, last
+    rules = ((consumer.rules.hash if consumer and consumer.rules else "-"),) if seen.rules.any else ()
+    return one.id, role, *work, *rules, one.version, last

@@ -26,6 +26,8 @@ STALE: Final = 15.0
 FORGOTTEN: Final = 600.0
 #: The most events that one document names: the oldest of each partition, then those in flight and those that wait for a retry.
 EVENTS: Final = 50
+#: The most rules that one document names.
+RULES: Final = 50
 
 Partition = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -66,6 +68,20 @@ class PendingEvent:
     last_outcome: str
     #: When it is tried again; None: it does not wait for a moment.
     next_try: Moment | None
+    #: The rule that runs on it; empty: none does, or the release that wrote this knows no rules.
+    rule: str = ""
+    #: Why rules keep it from being sent, in words; empty: they do not.
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesReport:
+    """Of a consumer that runs rules."""
+
+    #: Of the rules and what is said about them: the same where the same runs.
+    hash: str
+    #: Names of those that run no more, since they crashed or hung on several events.
+    switched_off: Annotated[tuple[str, ...], Field(max_length=RULES)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +116,8 @@ class ConsumerReport:
     #: Those that it owns.
     partitions: tuple[Partition, ...]
     events: Annotated[tuple[PendingEvent, ...], Field(max_length=EVENTS)]
+    #: None: it runs none, or the release that wrote this knows none.
+    rules: RulesReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -11,6 +12,8 @@ import pytest
 from jsonschema import validate
 
 from shared.documents import audit
+from shared.documents.replica import BreakerReport, ConsumerReport, EventState, PendingEvent, ReplicaDocument, ReplicaRole
+from shared.words import BreakerState
 from simulator.tenant_log import TenantLog
 from tests.e2e.stack import Process, Stack
 from tests.e2e.test_pause import PAUSE, control
@@ -127,6 +130,65 @@ def test_an_event_waits_for_a_consumer_or_for_the_end_of_a_pause(stack: Stack) -
     _ends(stack.start(*PAUSE))
     assert "Delivery is paused by ada since" in _shown(stack, LAST)["why"]
     assert produces.stop() == 0
+
+
+@pytest.mark.parametrize("log", ["sqlite"], indirect=True)
+def test_of_an_event_that_rules_hold_it_says_what_they_do(stack: Stack, log: Log) -> None:
+    produces = stack.start("produce")
+    produces.wait_for_log("polling Auth0")
+    stack.until(lambda: LAST in _ends(stack.start("tail")))
+    held = {LAST: ("slack", "rule slack is running", None), OPEN: ("", "rule 'slack' failed: no", time.time() + 60)}
+    for of, (rule, reason, next_try) in held.items():
+        shown = _shown(stack, of)
+        event = PendingEvent(
+            partition=shown["partition"],
+            offset=shown["offset"],
+            log_id=of,
+            type="s",
+            since=time.time(),
+            state=EventState.WAITING,
+            oldest=False,
+            attempts=0,
+            last_outcome="",
+            next_try=next_try,
+            rule=rule,
+            reason=reason,
+        )
+        control(log, replica__one=_replica(event).encode())
+        shown = _shown(stack, of)
+        assert (shown["state"], shown["next_try"] is None) == ("waiting", next_try is None)
+        assert reason in shown["why"]
+        assert "one said so" in shown["why"]
+        assert ("its rules failed and run again, and the events of its user wait: " in shown["why"]) == (next_try is not None)
+    assert produces.stop() == 0
+
+
+def _replica(event: PendingEvent) -> ReplicaDocument:
+    consumer = ConsumerReport(
+        webhook="https://example.com",
+        share=5,
+        concurrent_calls=5,
+        in_flight=0,
+        window_events=1,
+        waiting_retry_events=0,
+        done_beyond=0,
+        breaker=BreakerReport(state=BreakerState.CLOSED, since=None, last_outcome="", probe_at=None),
+        paused=False,
+        desired="",
+        partitions=(event.partition,),
+        events=(event,),
+    )
+    return ReplicaDocument(
+        id="one",
+        role=ReplicaRole.CONSUME,
+        version="1",
+        started=time.time(),
+        seen=time.time(),
+        counts={},
+        rates={},
+        consumer=consumer,
+        poller=None,
+    )
 
 
 def test_what_operators_did_to_dead_letters_and_the_checkpoint_is_written_down_and_shown(stack: Stack, log: Log) -> None:

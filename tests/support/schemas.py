@@ -52,7 +52,9 @@ STATUS: Final = _object(
             done_beyond=_COUNT,
             undelivered=_COUNT,
             owner=_or_null(_TEXT),
-            oldest=_or_null(_object(log_id=_TEXT, type=_TEXT, age=_AGE, attempts=_or_null(_COUNT), last_outcome=_TEXT)),
+            oldest=_or_null(
+                _object(log_id=_TEXT, type=_TEXT, age=_AGE, attempts=_or_null(_COUNT), last_outcome=_TEXT, reason=_TEXT)
+            ),
         ),
     },
     replicas={
@@ -71,9 +73,13 @@ STATUS: Final = _object(
             waiting_retry_events=_or_null(_COUNT),
             paused=_or_null(_FLAG),
             breaker=_or_null(_BREAKER),
+            rules=_or_null(_TEXT),
         ),
     },
     breaker=_or_null(_object(state=_BREAKER, since=_or_null(_MOMENT), last_outcome=_TEXT, probe_at=_or_null(_MOMENT))),
+    rules=_or_null(
+        _object(differ=_FLAG, switched_off={"type": "object", "additionalProperties": {"type": "array", "items": _TEXT}})
+    ),
     undelivered=_COUNT,
     dead_letters=_or_null(_COUNT),
     gaps=_or_null(_COUNT),

@@ -131,13 +131,14 @@ class _Inquiry:
             return replace(where, state=WhereState.DELIVERED, why=f"{passed}, and no dead letter has it. When is not stored")
         for replica in self._operator.live(self._now):
             for event in replica.consumer.events if replica.consumer else ():
-                if (event.partition, event.offset) == (at.partition, at.record.offset) and event.state in _SAID:
+                says = event.state in _SAID or event.reason
+                if says and (event.partition, event.offset) == (at.partition, at.record.offset):
                     return self._said(where, replica, event)
         return await self._waiting(where, at, progress)
 
     def _said(self, where: Where, replica: ReplicaDocument, event: PendingEvent) -> Where:
         said = f"{replica.id} said so {age(self._now - replica.seen)} ago"
-        state, words = _SAID[event.state]
+        state, words = _SAID.get(event.state, (WhereState.WAITING, _by_rules(event)))
         return replace(
             where,
             state=state,
@@ -174,6 +175,12 @@ class _Inquiry:
         if owners[0].breaker.state is not BreakerState.CLOSED:
             return f". The webhook is down: {owners[0].breaker.last_outcome or 'the breaker is not closed'}"
         return ". Its consumer names no call and no retry of it"
+
+
+def _by_rules(event: PendingEvent) -> str:
+    if event.next_try is None:
+        return f"it waits for its rules: {event.reason}"
+    return f"its rules failed and run again, and the events of its user wait: {event.reason}"
 
 
 #: What consumers say of an event that they name, and that no offset tells.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
 
+from admin.actions.looking.status_rules import RulesSeen, rules_seen
 from admin.actions.looking.wording import age, counted, since
 from admin.actions.operator_state import OperatorState
 from consumer.partitions.ledger import Ledger
@@ -44,6 +45,8 @@ class OldestEvent:
     attempts: int | None
     #: Empty: no consumer says, or there was none yet.
     last_outcome: str
+    #: Why rules keep it from being sent, in words; empty: they do not, or no consumer says.
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +161,10 @@ class Overview:
         return min(broken, key=lambda one: one.breaker.since or self.now, default=None)
 
     @property
+    def rules(self) -> RulesSeen:
+        return rules_seen(self.live)
+
+    @property
     def rates(self) -> dict[str, float]:
         """What all live replicas together did in a second, by name."""
         names = sorted({name for one in self.live for name in one.rates})
@@ -216,5 +223,6 @@ def _beside(seen: Overview) -> Iterator[str]:
         yield "no consumer is running"
     if seen.dead_letters:
         yield counted(seen.dead_letters, "dead letter")
+    yield from seen.rules.warnings
     if not seen.operator.readable:
         yield "whether it is paused cannot be seen"

@@ -26,6 +26,7 @@ def document(seen: Overview) -> dict[str, Any]:
         "partitions": [_partition(row, seen) for row in seen.partitions],
         "replicas": [_replica(one, seen) for one in seen.operator.replicas],
         "breaker": _breaker(seen),
+        "rules": _rules(seen),
         "undelivered": seen.undelivered,
         "dead_letters": seen.dead_letters,
         "gaps": len(seen.operator.gaps) if seen.operator.readable else None,
@@ -88,6 +89,7 @@ def _oldest(event: OldestEvent, seen: Overview) -> dict[str, Any]:
         "age": max(0.0, seen.now - event.since),
         "attempts": event.attempts,
         "last_outcome": event.last_outcome,
+        "reason": event.reason,
     }
 
 
@@ -107,7 +109,16 @@ def _replica(one: ReplicaDocument, seen: Overview) -> dict[str, Any]:
         "waiting_retry_events": consumer.waiting_retry_events if consumer else None,
         "paused": consumer.paused if consumer else None,
         "breaker": consumer.breaker.state.value if consumer else None,
+        "rules": consumer.rules.hash if consumer and consumer.rules else None,
     }
+
+
+def _rules(seen: Overview) -> dict[str, Any] | None:
+    """Returns null where no live consumer has rules; `switched_off`: on which replicas, by the rule."""
+    rules = seen.rules
+    if not rules.any:
+        return None
+    return {"differ": rules.differ, "switched_off": {rule: list(where) for rule, where in rules.switched_off.items()}}
 
 
 def _breaker(seen: Overview) -> dict[str, Any] | None:

@@ -124,6 +124,7 @@ def _said(events: Iterable[PendingEvent], row: PartitionStatus) -> OldestEvent |
         since=oldest.since,
         attempts=oldest.attempts,
         last_outcome=oldest.last_outcome,
+        reason=oldest.reason,
     )
 
 

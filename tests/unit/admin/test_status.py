@@ -23,6 +23,7 @@ from shared.documents.replica import (
     PollerReport,
     ReplicaDocument,
     ReplicaRole,
+    RulesReport,
 )
 from shared.transport.port import Checkpoint, Consumers
 from shared.words import BreakerState
@@ -34,7 +35,9 @@ times = st.floats(NOW - 1e6, NOW)
 words = st.text("abc é\n", max_size=5)
 
 
-def consumer_report(breaker: BreakerReport, *, desired: str = "", paused: bool = False, in_flight: int = 0) -> ConsumerReport:
+def consumer_report(
+    breaker: BreakerReport, *, desired: str = "", paused: bool = False, in_flight: int = 0, rules: RulesReport | None = None
+) -> ConsumerReport:
     return ConsumerReport(
         webhook="https://example.com",
         share=5,
@@ -48,6 +51,7 @@ def consumer_report(breaker: BreakerReport, *, desired: str = "", paused: bool =
         desired=desired,
         partitions=(0,),
         events=(),
+        rules=rules,
     )
 
 
@@ -73,6 +77,11 @@ breakers = st.builds(
     last_outcome=st.sampled_from(["", "answered 503"]),
     probe_at=st.none() | times,
 )
+rules_reports = st.builds(
+    RulesReport,
+    hash=st.sampled_from(["aa", "bb"]),
+    switched_off=st.lists(st.sampled_from(["slack", "é\n"]), max_size=2).map(tuple),
+)
 replica_documents = st.builds(
     ReplicaDocument,
     id=st.sampled_from(["a:1:x", "b:2:y"]),
@@ -82,7 +91,7 @@ replica_documents = st.builds(
     seen=st.floats(NOW - 2 * STALE, NOW + 2),
     counts=st.just({}),
     rates=st.dictionaries(st.sampled_from(["delivered", "published"]), st.floats(0, 9)),
-    consumer=st.none() | st.builds(consumer_report, breakers),
+    consumer=st.none() | st.builds(consumer_report, breakers, rules=st.none() | rules_reports),
     poller=st.none() | st.builds(poller_report, leading=st.booleans()),
 )
 states = st.builds(
@@ -94,7 +103,7 @@ states = st.builds(
     unknown=st.just(()),
 ) | st.just(OperatorState(desired=None, replicas=(), audit=(), gaps=(), unknown=("why",), readable=False))
 oldest_events = st.builds(
-    OldestEvent, log_id=words, type=words, since=times, attempts=st.none() | st.integers(0, 9), last_outcome=words
+    OldestEvent, log_id=words, type=words, since=times, attempts=st.none() | st.integers(0, 9), last_outcome=words, reason=words
 )
 
 
@@ -169,6 +178,28 @@ def test_its_json_has_the_documented_form_whatever_is_seen(seen: Overview) -> No
     printed: Any = json.loads(json.dumps(document(seen), allow_nan=False))
     validate(printed, STATUS)
     assert printed["undelivered"] == sum(row["undelivered"] for row in printed["partitions"])
+
+
+@given(overviews)
+def test_consumers_that_run_other_rules_are_named_and_a_rule_that_runs_no_more(seen: Overview) -> None:
+    reports = [one.rules for one in seen.consumer_reports]
+    hashes = {rules.hash if rules else None for rules in reports}
+    printed = document(seen)["rules"]
+    assert (printed is None) == (not hashes - {None})
+    assert ("consumers differ in their rules" in seen.sentence) == (len(hashes) > 1)
+    off = {rule for rules in reports if rules for rule in rules.switched_off}
+    assert set(printed["switched_off"] if printed else ()) == off
+    assert all(f"the rule {rule} is switched off on " in seen.sentence for rule in off)
+
+
+def test_a_group_in_which_only_one_consumer_has_rules_differs_and_one_without_any_does_not() -> None:
+    (one,) = _seen().operator.replicas
+    rules = RulesReport(hash="aa", switched_off=())
+    other = replace(one, id="host:2:y", consumer=consumer_report(CLOSED, rules=rules))
+    seen = replace(_seen(), operator=replace(_seen().operator, replicas=(one, other)))
+    assert seen.rules.by_hash == {"": ("host:1:x",), "aa": ("host:2:y",)}
+    assert seen.sentence == "Idle; everything is delivered; consumers differ in their rules."
+    assert document(_seen())["rules"] is None
 
 
 CLOSED: Final = BreakerReport(state=BreakerState.CLOSED, since=None, last_outcome="", probe_at=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -48,6 +48,7 @@ _consumers = _built(
     breaker=_built(replica.BreakerReport, since=st.none() | MOMENTS, probe_at=st.none() | MOMENTS),
     partitions=st.lists(_numbers, max_size=5).map(tuple),
     events=st.lists(_events, max_size=5).map(tuple),
+    rules=st.none() | _built(replica.RulesReport, switched_off=st.lists(TEXTS, max_size=5).map(tuple)),
 )
 _pollers = _built(
     replica.PollerReport,
@@ -75,6 +76,35 @@ RUBBISH = st.binary(max_size=60) | st.recursive(
 @given(REPLICAS)
 def test_a_replica_is_read_as_it_was_written(document: ReplicaDocument) -> None:
     assert replica.replicas({document.key: document.encode(), "skip/1": b"{}"}) == {document.id: document}
+
+
+@given(REPLICAS)
+def test_a_replica_of_a_release_without_rules_is_read_and_has_none(document: ReplicaDocument) -> None:
+    fields = json.loads(document.encode())
+    if fields["consumer"]:
+        del fields["consumer"]["rules"]
+        for event in fields["consumer"]["events"]:
+            del event["rule"], event["reason"]
+    (read,) = replica.replicas({document.key: json.dumps(fields).encode()}).values()
+    assert (read.id, read.consumer is None) == (document.id, document.consumer is None)
+    if read.consumer:
+        assert read.consumer.rules is None
+        assert {(event.rule, event.reason) for event in read.consumer.events} <= {("", "")}
+
+
+#: What a release of October 2026 read of a consumer: it knew no rules.
+_KNOWN_BEFORE: Final = {
+    "webhook", "share", "concurrent_calls", "in_flight", "window_events", "waiting_retry_events", "done_beyond", "breaker",
+    "paused", "desired", "partitions", "events",
+}  # fmt: skip
+
+
+def test_a_release_without_rules_reads_what_this_one_writes_since_no_field_of_it_changed() -> None:
+    (document,) = _replicas(1)
+    fields = json.loads(document.encode())
+    assert fields["v"] == 1
+    assert set(fields["consumer"]) - {"rules"} == _KNOWN_BEFORE
+    assert [state.value for state in replica.EventState] == ["waiting", "in_flight", "retrying", "held"], "others are refused"
 
 
 @given(_built(DesiredDelivery, since=MOMENTS))
@@ -176,9 +206,11 @@ def test_a_replica_with_as_much_to_say_as_it_may_stays_small() -> None:
         attempts=9,
         last_outcome=text,
         next_try=1.7e9,
+        rule="x" * 255,
+        reason=text,
     )
     (document,) = _replicas(1, events=(event,) * replica.EVENTS)
-    assert len(document.encode()) < 100_000, "a topic's default bound is 1 MB"
+    assert len(document.encode()) < 200_000, "a topic's default bound is 1 MB"
 
 
 def test_of_audit_entries_the_newest_thousand_of_ninety_days_are_kept() -> None:
