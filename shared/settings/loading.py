@@ -12,10 +12,12 @@ from pydantic_core import ErrorDetails
 from shared.errors import ConfigurationError
 from shared.logging import LogFormat
 from shared.parsers import InvalidValue, choice
+from shared.settings.groups import Auth0Settings
 from shared.settings.names import name_errors, unknown_names
 from shared.settings.option import ConflictsFound, Group, Role
+from shared.settings.rules import RulesSettings
 from shared.settings.settings import GROUPS, OptionRow, Settings, conflict_errors
-from shared.settings.sources import Entry, OptionSource, SettingError, read_variables
+from shared.settings.sources import Entry, OptionSource, SettingError, Variables, read_variables
 
 DOTENV: Final = Path(".env")
 #: A command that only looks at what they do does not repeat the warning.
@@ -64,7 +66,10 @@ def log_format(environ: Mapping[str, str] | None = None, dotenv: Path | None = D
 
 def is_given(group: type[Group], environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> bool:
     """Returns whether one of the group's required options is set, so that it is meant to be used. Raises nothing."""
-    variables = read_variables(environ, dotenv)[0]
+    return _is_given(group, read_variables(environ, dotenv)[0])
+
+
+def _is_given(group: type[Group], variables: Variables) -> bool:
     names = (name for option in group.options.values() if option.required for name in option.names)
     return any(name in variables or f"{name}_FILE" in variables for name in names)
 
@@ -85,18 +90,59 @@ def _read(role: Role, environ: Mapping[str, str] | None, dotenv: Path | None) ->
     idle = variables.get("RULES_DIR") if role in (Role.RUN, Role.CONSUME) else None
     groups: dict[type[Group], Group] = {}
     entries: list[Entry] = []
-    for group in GROUPS:
-        if role in group.roles:
-            source = OptionSource(group, variables)
-            entries += source.entries.values()
-            errors += source.errors
-            try:
-                groups[group] = group.model_validate({"source": source})
-            except ValidationError as error:
-                for details in error.errors(include_url=False):
-                    errors += _explain(details, source.entries)
-    settings = Settings(role=role, groups=groups, entries=tuple(entries), unknown=unknown, idle=idle)
+    read = _groups_of(role, variables)
+    for group in read:
+        source = OptionSource(group, variables)
+        entries += source.entries.values()
+        errors += source.errors
+        try:
+            groups[group] = group.model_validate({"source": source})
+        except ValidationError as error:
+            found = error.errors(include_url=False)
+            if group is Auth0Settings and role is Role.CONSUME and _fetches_users(variables):
+                missing, found = _without_missing(found)
+                errors += _no_tenant(missing, source.entries, variables)
+            for details in found:
+                errors += _explain(details, source.entries)
+    settings = Settings(role=role, read=read, groups=groups, entries=tuple(entries), unknown=unknown, idle=idle)
     return settings, [*errors, *settings.conflicts()]
+
+
+def _groups_of(role: Role, variables: Variables) -> tuple[type[Group], ...]:
+    """Returns those of a role. A consumer asks Auth0 where it runs rules that get users, or that were given what to ask with."""
+    asks = (
+        role is Role.CONSUME and "RULES_DIR" in variables and (_fetches_users(variables) or _is_given(Auth0Settings, variables))
+    )
+    return tuple(group for group in GROUPS if role in group.roles or (asks and group is Auth0Settings))
+
+
+def _fetches_users(variables: Variables) -> bool:
+    """What cannot be read has its own error."""
+    option = RulesSettings.options["fetch_user"]
+    found = variables.get(option.name)
+    try:
+        return bool(option.read(found.text) if found else option.default)
+    except InvalidValue:
+        return False
+
+
+def _without_missing(found: list[ErrorDetails]) -> tuple[list[ErrorDetails], list[ErrorDetails]]:
+    """Returns the errors about what is not set, and the others."""
+    missing = [details for details in found if details["type"] == "missing"]
+    return missing, [details for details in found if details not in missing]
+
+
+def _no_tenant(missing: list[ErrorDetails], entries: Mapping[str, Entry], variables: Variables) -> Iterator[SettingError]:
+    """Returns one error: who turned rules on may not know that they need this, nor that they can do without."""
+    options = [entries[str(details["loc"][0])].option for details in missing if str(details["loc"][0]) in entries]
+    if options:
+        names = ", ".join(option.name for option in options)
+        yield SettingError(
+            f"{names} or RULES_FETCH_USER",
+            f"RULES_DIR is set ({variables['RULES_DIR'].source}), and rules get the user of an event from Auth0, but {names} "
+            f"{'is' if len(options) == 1 else 'are'} not set: set what the producer has (its application then needs the scope "
+            "read:users too), or set RULES_FETCH_USER=false, and rules get only what the event says of its user",
+        )
 
 
 def _explain(details: ErrorDetails, entries: Mapping[str, Entry]) -> Iterator[SettingError]:

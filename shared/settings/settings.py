@@ -67,6 +67,8 @@ class Settings:
     """The settings of one process."""
 
     role: Role
+    #: The groups that this process reads; one that has an error is not in `groups`.
+    read: tuple[type[Group], ...] = field(repr=False)
     groups: Mapping[type[Group], Group] = field(repr=False)
     entries: tuple[Entry, ...] = field(repr=False)
     #: Variables that begin like ours and are read by nothing.
@@ -92,7 +94,7 @@ class Settings:
         """Returns every option of the role, in the order of the documentation."""
         entries = {entry.option.name: entry for entry in self.entries}
         texts = {name: found.text for name, (_, found) in entries.items() if found}
-        options = (option for group in GROUPS if self.role in group.roles for option in group.options.values())
+        options = (option for group in self.read for option in group.options.values())
         return tuple(_row(entries[one.name], texts) if one.name in entries else _unreadable(one) for one in options)
 
     def notes(self) -> tuple[str, ...]:
