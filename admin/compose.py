@@ -7,10 +7,11 @@ import ssl
 import threading
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from admin.actions.reports import shown_webhook
+from admin.compose_auth0 import auth0_logs, trust
+from admin.compose_rules import event_rules
 from admin.replica import ReplicaReporter
 from consumer.http.client import HttpWebhook
 from consumer.http.response import Response
@@ -21,14 +22,13 @@ from consumer.scheduling.batch import Batching
 from consumer.scheduling.circuit_breaker import Breaker
 from consumer.signing import Signing
 from consumer.worker import Worker
-from producer.auth0.client import Auth0Logs
-from producer.auth0.management import ManagementApi
 from producer.metrics import ProducerMetrics
 from producer.observer import Auth0Requests, ProducerObserver
 from producer.poller import Poller
 from producer.privacy.entry import Privacy
 from producer.selection import Selection
-from rules.tenant.management import SCOPES, ManagementHost
+from rules.metrics import RulesMetrics
+from rules.observer import RulesObserver
 from shared import descriptors, logging
 from shared.backoff import Backoff
 from shared.documents.replica import ReplicaRole
@@ -135,39 +135,6 @@ def hide(settings: Settings) -> Callable[[Event], Event]:
     return Privacy(mode=privacy.mode, fields=privacy.fields, key=privacy.hash_key.encode()).apply
 
 
-def auth0_logs(auth0: Auth0Settings, requests: Auth0Requests | None = None) -> Auth0Logs:
-    """`requests` counts them."""
-    return Auth0Logs(
-        base_url=auth0.base_url,
-        client_id=auth0.client_id,
-        client_secret=auth0.client_secret,
-        audience=auth0.audience,
-        batch_size=auth0.batch_size,
-        rate_share=auth0.rate_share,
-        proxy=auth0.proxy,
-        tls=_trust(auth0.ca_file),
-        requests=requests,
-    )
-
-
-def management_api(auth0: Auth0Settings, scope: str = "") -> ManagementApi:
-    """`scope`: what its token is good for; empty: all that the application may."""
-    return ManagementApi(
-        base_url=auth0.base_url,
-        client_id=auth0.client_id,
-        client_secret=auth0.client_secret,
-        audience=auth0.audience,
-        scope=scope,
-        proxy=auth0.proxy,
-        tls=_trust(auth0.ca_file),
-    )
-
-
-def rule_host(auth0: Auth0Settings) -> ManagementHost:
-    """Returns what is behind the global `auth0` of rules."""
-    return ManagementHost(management_api(auth0, scope=SCOPES), base_url=auth0.base_url)
-
-
 def poller(settings: Settings, observers: Sequence[ProducerObserver] = ()) -> Poller:
     requests = Auth0Requests()
     return Poller(
@@ -203,24 +170,37 @@ def monitored(settings: Settings) -> tuple[Monitoring, tuple[Poller | Worker, ..
 
     consumer = None if settings.role is Role.PRODUCE else ConsumerMetrics()
     producer = None if settings.role is Role.CONSUME else ProducerMetrics(settings.auth0.batch_size)
-    observed = loops(settings, consumers=[consumer] if consumer else (), producers=[producer] if producer else ())
-    return Monitoring(observed, consumer=consumer, producer=producer), observed
+    rules = RulesMetrics() if consumer and settings.rules.folder else None
+    observed = loops(
+        settings,
+        consumers=[consumer] if consumer else (),
+        producers=[producer] if producer else (),
+        rules=[rules] if rules else (),
+    )
+    return Monitoring(observed, consumer=consumer, producer=producer, rules=rules), observed
 
 
 def loops(
-    settings: Settings, *, consumers: Sequence[ConsumerObserver] = (), producers: Sequence[ProducerObserver] = ()
+    settings: Settings,
+    *,
+    consumers: Sequence[ConsumerObserver] = (),
+    producers: Sequence[ProducerObserver] = (),
+    rules: Sequence[RulesObserver] = (),
 ) -> tuple[Poller | Worker, ...]:
     """Returns what a process of this role runs; those observe it."""
     match settings.role:
         case Role.PRODUCE:
             return (poller(settings, producers),)
         case Role.CONSUME:
-            return (worker(settings, consumers),)
+            return (worker(settings, consumers, rules),)
         case _:
-            return poller(settings, producers), worker(settings, consumers)
+            return poller(settings, producers), worker(settings, consumers, rules)
 
 
-def worker(settings: Settings, observers: Sequence[ConsumerObserver] = ()) -> Worker:
+def worker(
+    settings: Settings, observers: Sequence[ConsumerObserver] = (), rules_observers: Sequence[RulesObserver] = ()
+) -> Worker:
+    """Raises `ConfigurationError` for rules or a client certificate that cannot be used, and with rules `EnvironmentUnusable`."""
     delivery, loop = settings.delivery, settings.loop
     return Worker(
         webhook=webhook(settings.webhook, one_request=delivery.rate_limit is not None),
@@ -239,6 +219,7 @@ def worker(settings: Settings, observers: Sequence[ConsumerObserver] = ()) -> Wo
         window=loop.window,
         commit_interval=loop.commit_interval,
         drain_timeout=loop.drain_timeout,
+        rules=event_rules(settings, rules_observers),
         observers=observers,
     )
 
@@ -279,8 +260,8 @@ def _batching(delivery: DeliverySettings) -> Batching:
 def _client_tls(webhook: WebhookSettings) -> ssl.SSLContext | None:
     """Raises `ConfigurationError` for a client certificate that cannot be used."""
     if webhook.client_cert is None:
-        return _trust(webhook.ca_file)
-    context = _trust(webhook.ca_file) or ssl.create_default_context()
+        return trust(webhook.ca_file)
+    context = trust(webhook.ca_file) or ssl.create_default_context()
     try:
         # Without a password OpenSSL would ask for one at the terminal.
         context.load_cert_chain(webhook.client_cert, webhook.client_key, "")
@@ -288,8 +269,3 @@ def _client_tls(webhook: WebhookSettings) -> ssl.SSLContext | None:
         names = "WEBHOOK_CLIENT_CERT and WEBHOOK_CLIENT_KEY"
         raise ConfigurationError([f"{names}: the certificate and its key cannot be used together ({error})"]) from None
     return context
-
-
-def _trust(ca_file: Path | None) -> ssl.SSLContext | None:
-    """Returns a context that trusts `ca_file` instead of the system's authorities; None: the library's default."""
-    return ssl.create_default_context(cafile=ca_file) if ca_file else None

@@ -1,13 +1,14 @@
-"""What a chain changed: the difference of two JSON objects, for a person. And a patch laid over one. Pure."""
+"""What a chain changed: the difference of two JSON objects, for a person and as a patch. And a patch laid over one. Pure."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_$][\w$]*", re.ASCII)
 
@@ -67,3 +68,43 @@ def patched(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, An
         else:
             result[name] = value
     return result
+
+
+def patch_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the JSON merge patch (RFC 7396) that leads from the one to the other.
+
+    In such a patch null removes a member, so it cannot set one to null: a member that is null counts as one that is not there.
+    In arrays, which a patch replaces as a whole, null stays.
+    """
+    patch: dict[str, Any] = {name: None for name, value in before.items() if value is not None and after.get(name) is None}
+    for name, value in after.items():
+        old = before.get(name)
+        if isinstance(value, dict):
+            inner = patch_between(old if isinstance(old, dict) else {}, value)
+            if inner or not isinstance(old, dict):
+                patch[name] = inner
+        elif value is not None and not _same_to_javascript(old, value):
+            patch[name] = value
+    return patch
+
+
+def _same_to_javascript(one: object, other: object) -> bool:
+    """Whether a value that went through JavaScript came back as it was: there 1.0 is 1, and large numbers are rounded."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same_to_javascript, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same_to_javascript(one[name], other[name]) for name in one)
+    if _is_number(one) and _is_number(other):
+        return _double(one) == _double(other)
+    return type(one) is type(other) and one == other
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _double(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf

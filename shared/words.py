@@ -45,6 +45,14 @@ class OnError(StrEnum):
     DEAD_LETTER = "dead-letter"
 
 
+class OnBroken(StrEnum):
+    """What rules that cannot be loaded at the start mean for the process."""
+
+    STOP = "stop"
+    #: The others run without them.
+    SKIP = "skip"
+
+
 class PiiMode(StrEnum):
     """What becomes of personal data before an event leaves the producer."""
 

@@ -62,7 +62,7 @@ const handlers = {
   },
   ping() {
     const { used_heap_size: heap, external_memory: buffers } = getHeapStatistics();
-    frames.sendNow({ is: 'pong', heap, buffers });
+    frames.sendNow({ is: 'pong', heap, buffers, at: [...chains.values()].flatMap(wentOn) });
   },
   probe(message) {
     probe(message).then((problems) => frames.send({ is: 'probed', problems }));
@@ -85,6 +85,14 @@ function note(step) {
   if (chain.noted === index || chains.size > 1) return;
   chain.noted = index;
   frames.sendNow({ is: 'at', id: chain.id, rule: index });
+}
+
+/** Returns `[id, rule]` of a chain whose rule at work the parent does not know. */
+function wentOn(chain) {
+  const index = chain.steps.length - 1;
+  if (chain.noted === index || index < 0) return [];
+  chain.noted = index;
+  return [[chain.id, index]];
 }
 
 function done(chain) {

@@ -38,6 +38,10 @@ class SessionPool:
         """The processes that take chains."""
         return [session.pid for session in self._takers()]
 
+    def under_way(self, event: str) -> str | None:
+        """Returns the rule that runs on that event."""
+        return next(filter(None, (session.under_way(event) for session in self._sessions)), None)
+
     async def start(self) -> tuple[UncompiledRule, ...]:
         """Starts one process, and the others behind it. Returns the rules that do not compile. Raises `EnvironmentUnusable`."""
         session = RuleSession(self._setup, self._on_change)
@@ -139,6 +143,10 @@ class Quarantine:
         self._one = asyncio.Lock()
         self._waiting = 0
         self._closed = False
+
+    def under_way(self, event: str) -> str | None:
+        """Returns the rule that runs on that event."""
+        return self._session.under_way(event) if self._session else None
 
     async def run(self, job: Job) -> ChainRun:
         """Raises `ProcessLost`, for which this chain alone is the reason, and `EnvironmentUnusable`."""

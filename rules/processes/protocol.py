@@ -17,7 +17,7 @@ From it:
     call    {"call", "id", "method", "args"}  a call of `auth0`, to be made here
     result  {"id", "outcome", "user", "context", "steps", "left"}        user and context are null where they cannot be sent
     late    {"rule", "text"}                  an exception of a rule whose chain is over
-    pong    {"heap", "buffers"}               bytes in use
+    pong    {"heap", "buffers", "at"}         bytes in use; `at`: [id, rule] of the chains that went on since they were told of
     probed  {"problems": [line …]}
 Every object has its name in the member `is`. `tests/rules/load-rule.js` adds `carry` to `init` (js/carry.js), and reads of a step
 what the rule raised.

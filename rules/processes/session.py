@@ -170,6 +170,10 @@ class RuleSession:
         """No chain was in it that could be the reason for its loss."""
         return not (self.lost or self.silent or self._left or self._under_way)
 
+    def under_way(self, event: str) -> str | None:
+        """Returns the rule that runs on that event, as far as the process told; None: the event is not here."""
+        return next((one.job.chain[one.rule] for one in self._under_way.values() if one.job.event == event), None)
+
     async def start(self, *, probe: bool = False) -> None:
         """Waits until the rules are loaded. Raises `EnvironmentUnusable`."""
         setup = self._setup
@@ -303,9 +307,7 @@ class RuleSession:
             case "call":
                 self._start(self._call(message["call"], message["id"], str(message["method"]), list(message["args"])))
             case "at":
-                if (under_way := self._under_way.get(message["id"])) is not None:
-                    under_way.rule = range(len(under_way.job.chain))[message["rule"]]
-                    under_way.since = asyncio.get_running_loop().time()
+                self._on_rule(message["id"], message["rule"])
             case "late":
                 log.warning("a rule failed after its chain was over", rule=message["rule"], error=excerpt(message["text"], 500))
             case "ready":
@@ -313,10 +315,18 @@ class RuleSession:
             case "probed":
                 _resolve(self._probed, [str(line) for line in message["problems"]])
             case "pong":
+                for number, rule in message["at"]:
+                    self._on_rule(number, rule)
                 if self._runs >= _WORN_AFTER and (message["heap"] > _WORN_HEAP or message["buffers"] > _WORN_BUFFERS):
                     self._wear_out("its memory is nearly full")
             case unknown:
                 raise ValueError(unknown)
+
+    def _on_rule(self, number: int, rule: int) -> None:
+        """That rule of the chain is at work."""
+        if (under_way := self._under_way.get(number)) is not None:
+            under_way.rule = range(len(under_way.job.chain))[rule]
+            under_way.since = asyncio.get_running_loop().time()
 
     def _on_result(self, message: dict[str, Any]) -> None:
         under_way = self._under_way.get(message["id"])

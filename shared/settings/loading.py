@@ -87,7 +87,6 @@ def _read(role: Role, environ: Mapping[str, str] | None, dotenv: Path | None) ->
     known = our_names()
     errors += name_errors(variables, known)
     unknown = unknown_names(variables, known) if role in _WARNED_OF_UNKNOWN_NAMES else ()
-    idle = variables.get("RULES_DIR") if role in (Role.RUN, Role.CONSUME) else None
     groups: dict[type[Group], Group] = {}
     entries: list[Entry] = []
     read = _groups_of(role, variables)
@@ -104,7 +103,7 @@ def _read(role: Role, environ: Mapping[str, str] | None, dotenv: Path | None) ->
                 errors += _no_tenant(missing, source.entries, variables)
             for details in found:
                 errors += _explain(details, source.entries)
-    settings = Settings(role=role, read=read, groups=groups, entries=tuple(entries), unknown=unknown, idle=idle)
+    settings = Settings(role=role, read=read, groups=groups, entries=tuple(entries), unknown=unknown)
     return settings, [*errors, *settings.conflicts()]
 
 

@@ -13,9 +13,9 @@ from typing import Final
 from shared.settings.sources import SERVICE_LINK, SettingError, SourceValue, Variables
 from shared.suggestions import nearest
 
-# Names of the design that this release does not act on. To ignore `RULES_ON_ERROR`, say, would be worse than to refuse it.
+# Names of the design that this release does not act on. To ignore `RULES_PAYLOAD`, say, would be worse than to refuse it.
 _LATER: Final = """
-    RULES_ON_ERROR RULES_ON_BROKEN RULES_PAYLOAD
+    RULES_PAYLOAD
     SLACK_INCOMING_WEBHOOK_URL SLACK_INCOMING_WEBHOOK_URL_FILE SLACK_SEND_SUCCESS DAILY_REPORT_TIME
 """
 LATER: Final = frozenset(_LATER.split())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from shared.parsers import flag, parser, seconds
+from shared.parsers import choice, flag, parser, seconds
 from shared.settings.option import Derived, Group, Option, Role
+from shared.words import OnBroken, OnError
 
 
 @parser("path of a folder")
@@ -21,7 +22,7 @@ def _file(text: str) -> Path:
 
 
 class RulesSettings(Group):
-    """Auth0 Rules: JavaScript functions that run on events. This release runs them with `auth0-webhooks rules test` only."""
+    """Auth0 Rules: JavaScript functions that run on the events of logins, between the log and your webhook."""
 
     title: ClassVar = "Rules"
     roles: ClassVar = frozenset({Role.RUN, Role.CONSUME, Role.RULES, Role.RULES_TEST})
@@ -45,6 +46,10 @@ class RulesSettings(Group):
     """How long all rules of one event may take together, what goes on after their callbacks included."""
     fetch_user: Annotated[bool, Option("RULES_FETCH_USER", flag)] = True
     """Whether rules get the user as Auth0 has it (scope `read:users`), or only what the event says of it."""
+    on_error: Annotated[OnError, Option("RULES_ON_ERROR", choice(*OnError))] = OnError.DELIVER
+    """What becomes of an event on which a rule failed, took too long or crashed; `rules.yaml` may say otherwise for a rule."""
+    on_broken: Annotated[OnBroken, Option("RULES_ON_BROKEN", choice(*OnBroken))] = OnBroken.STOP
+    """What a rule that cannot be loaded means for the start: `stop` ends the process, `skip` runs the others."""
 
     def modules(self, folder: Path) -> Path:
         """Returns the folder of the modules, for rules in this folder."""

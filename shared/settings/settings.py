@@ -73,8 +73,6 @@ class Settings:
     entries: tuple[Entry, ...] = field(repr=False)
     #: Variables that begin like ours and are read by nothing.
     unknown: tuple[SourceValue, ...] = field(default=(), repr=False)
-    #: RULES_DIR, where a person may think that this process runs rules.
-    idle: SourceValue | None = field(default=None, repr=False)
 
     auth0 = _GroupOf(Auth0Settings)
     filter = _GroupOf(FilterSettings)
@@ -107,7 +105,6 @@ class Settings:
         )
         return (
             *_unknown(self.unknown),
-            *_idle(self.idle),
             *old,
             *(error.line for error in conflict_errors(_notes(self), self.entries)),
         )
@@ -144,14 +141,6 @@ def _derived(option: Option, texts: Mapping[str, str]) -> str:
         with suppress(InvalidValue):
             return option.derived.value(texts[option.derived.name])
     return option.unset.replace("`", "")
-
-
-def _idle(rules_dir: SourceValue | None) -> Iterator[str]:
-    if rules_dir:
-        yield (
-            f"RULES_DIR is set ({rules_dir.source}), but this release runs rules by `auth0-webhooks rules test` alone: events "
-            "are delivered without them"
-        )
 
 
 def _unknown(variables: Sequence[SourceValue]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from admin.actions.rules.folder import folder_of
 from admin.actions.rules.install import manifest_of
-from admin.actions.rules.trial import runner_of
+from admin.compose_rules import rule_runner
 from rules.analysis.needs import Use
 from rules.check import Finding, RuleCheck, check_rule
 from rules.loading.files import RejectedFile
@@ -52,7 +52,7 @@ def check_folder(settings: RulesSettings, given: Path | None = None) -> Sequence
 
 async def _load(settings: RulesSettings, folder: RuleFolder) -> Mapping[str, Finding]:
     """Has the rules loaded by a rule process. Returns what it says against some of them."""
-    runner = runner_of(settings, folder.rule_set, dry_run=True)
+    runner = rule_runner(settings, folder.path, dry_run=True)
     try:
         broken = await runner.start(folder.rule_set)
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,27 +10,19 @@ from typing import Any
 from admin.actions.rules.given import GivenLogin
 from producer.auth0.management import ManagementApi
 from rules.analysis.needs import needs
-from rules.context import user_and_context
-from rules.difference import Change, changes, patched
+from rules.difference import Change, changes
 from rules.loading.folder import load_configuration, load_files, load_folder, read_manifest, rule_names
+from rules.login import Login, Logins
 from rules.outcome import ChainRun
-from rules.processes.node import find_node
-from rules.rule import DEFAULT_EVENTS, Rule, RuleSet
+from rules.pipeline.broken import compile_problems
+from rules.pipeline.chains import chain_for
+from rules.pipeline.login_run import run_login
+from rules.rule import Rule, RuleSet
 from rules.runner import RuleRunner
-from rules.tenant.host import RuleHost
-from rules.tenant.lookup import TenantLookup, wanted
+from rules.tenant.lookup import TenantLookup
 from rules.tenant.profiles import ProfileUnavailable, UserProfiles
 from shared.errors import ConfigurationError, EnvironmentUnusable
 from shared.settings import RulesSettings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
-    """What the chain is given."""
-
-    log_id: str
-    user: Mapping[str, Any]
-    context: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +31,8 @@ class Trial:
 
     login: Login
     run: ChainRun
+    #: The value of the member `rules` of what would be delivered: JSON.
+    member: bytes
     chain: Sequence[str]
 
     @property
@@ -83,52 +77,29 @@ async def run_chain(
     Raises `ConfigurationError` for a rule that does not compile, `EnvironmentUnusable` where no rule process can run or the user
     cannot be had.
     """
-    chain = [rule.name for rule in rules.rules]
     try:
-        paths = {rule.name: rule.path for rule in rules.rules}
-        if broken := await runner.start(rules):
-            raise ConfigurationError([_does_not_compile(paths[one.name], one.line, one.message) for one in broken])
-        login = await _login(settings, rules, given, api)
-        run = await runner.run(chain, login.user, login.context, event=login.log_id)
+        if problems := compile_problems(await runner.start(rules), rules.rules):
+            raise ConfigurationError(problems)
+        asked = None if given.made_up else api
+        tenant = TenantLookup(asked) if asked else None
+        profiles = UserProfiles(asked if settings.fetch_user else None)
+        done = await run_login(
+            runner,
+            Logins(rules.rules, tenant=tenant, profiles=profiles),
+            rules.rules,
+            given.entry,
+            given.log_id,
+            within=settings.timeout,
+            profile=given.profile,
+            over=given.over,
+        )
+    except ProfileUnavailable as error:
+        raise EnvironmentUnusable(f"{error}: give it with --user FILE, or set RULES_FETCH_USER=false") from None
     finally:
         await runner.close()
         if api:
             await api.close()
-    return Trial(login=login, run=run, chain=chain)
-
-
-async def _login(settings: RulesSettings, rules: RuleSet, given: GivenLogin, api: ManagementApi | None) -> Login:
-    profile, facts = given.profile, None
-    if api and not given.made_up:
-        user_id = given.entry.get("user_id")
-        if profile is None and isinstance(user_id, str):
-            profile = await _fetched(UserProfiles(api if settings.fetch_user else None), user_id, settings.timeout)
-        reads = [use.name for rule in rules.rules for use in needs(rule.source).context_reads]
-        facts = await TenantLookup(api).facts(given.entry, wanted(reads))
-    user, context = user_and_context(given.entry, profile, facts)
-    return Login(log_id=given.log_id, user=user, context=patched(context, given.over))
-
-
-async def _fetched(profiles: UserProfiles, user_id: str, timeout: float) -> Mapping[str, Any] | None:
-    try:
-        return await profiles.of(user_id, within=timeout)
-    except ProfileUnavailable as error:
-        raise EnvironmentUnusable(f"{error}: give it with --user FILE, or set RULES_FETCH_USER=false") from None
-
-
-def runner_of(settings: RulesSettings, rules: RuleSet, *, dry_run: bool, host: RuleHost | None = None) -> RuleRunner:
-    """`host`: what is behind the global `auth0` outside of a dry run.
-
-    Raises `EnvironmentUnusable` without Node.js.
-    """
-    modules = settings.modules(settings.folder or rules.rules[0].path.parent)
-    there = modules if modules.is_dir() else None
-    return RuleRunner(find_node().command(there), modules=there, host=host, timeout=settings.timeout, dry_run=dry_run)
-
-
-def use_auth0(rules: RuleSet) -> bool:
-    """Whether a rule uses the global `auth0`: without it no token is asked for, since tokens are metered."""
-    return any(needs(rule.source).auth0 for rule in rules.rules)
+    return Trial(login=done.login, run=done.run, member=done.member, chain=[rule.name for rule in rules.rules])
 
 
 def missing_configuration(rules: RuleSet) -> list[str]:
@@ -168,12 +139,12 @@ def _folder_chain(settings: RulesSettings, configuration: Path | None, kind: str
     folder = load_folder(settings.folder, configuration)
     if folder.broken:
         raise ConfigurationError([one.problem for one in folder.broken])
-    chain = [rule for rule in folder.rule_set.rules if rule.enabled and kind in (rule.events or DEFAULT_EVENTS)]
+    chain = chain_for(kind, folder.rule_set.rules)
     if not chain:
         raise ConfigurationError(
             [f"no rule of {settings.folder} runs on events of the type {kind!r}: see `auth0-webhooks rules list`"]
         )
-    return replace(folder.rule_set, rules=tuple(chain))
+    return replace(folder.rule_set, rules=chain)
 
 
 def _found(folder: Path | None, file: Path) -> Path:
@@ -185,7 +156,3 @@ def _found(folder: Path | None, file: Path) -> Path:
 
 def _is_in(folder: Path, rule: Rule) -> bool:
     return rule.path.parent.resolve() == folder.resolve()
-
-
-def _does_not_compile(path: Path, line: int | None, message: str) -> str:
-    return f"{path}{f':{line}' if line else ''}: does not compile: {message}"

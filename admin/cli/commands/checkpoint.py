@@ -97,12 +97,12 @@ def set_checkpoint(
 
 
 def _set_to(position: StartFrom, *, yes: bool, force: bool) -> None:
-    from admin import compose
+    from admin import compose_auth0
     from admin.actions.audit import note
     from admin.actions.checkpoint import plan
 
     async def move(settings: Settings, transport: Transport) -> tuple[Move, bool]:
-        source = compose.auth0_logs(settings.auth0)
+        source = compose_auth0.auth0_logs(settings.auth0)
         try:
             planned = await plan(position, await transport.checkpoint(), source)
         finally:

@@ -89,7 +89,7 @@ def _read(name: str) -> bytes:
 
 
 def _from_auth0(log_id: str) -> tuple[Sequence[Event], Selection]:
-    from admin import compose
+    from admin import compose, compose_auth0
     from admin.actions.looking.explain import ask_auth0
     from shared.settings import Role, load
 
@@ -101,7 +101,7 @@ def _from_auth0(log_id: str) -> tuple[Sequence[Event], Selection]:
     compose.configure_log(settings, otherwise="console")
 
     async def ask() -> Event | None:
-        return await ask_auth0(compose.auth0_logs(settings.auth0), log_id)
+        return await ask_auth0(compose_auth0.auth0_logs(settings.auth0), log_id)
 
     event = asyncio.run(ask())
     if event is None:

@@ -41,7 +41,7 @@ def show(
 
 def _at_hand() -> FilterAtHand | str:
     """Returns the filter and Auth0, or why they are not at hand: this command may run beside a consumer alone."""
-    from admin import compose
+    from admin import compose, compose_auth0
     from admin.actions.looking.explain import ask_auth0
     from admin.actions.looking.show import FilterAtHand
     from shared.errors import ConfigurationError
@@ -53,7 +53,7 @@ def _at_hand() -> FilterAtHand | str:
         return error.problems[0]
 
     async def ask(log_id: str) -> Event | None:
-        return await ask_auth0(compose.auth0_logs(settings.auth0), log_id)
+        return await ask_auth0(compose_auth0.auth0_logs(settings.auth0), log_id)
 
     return FilterAtHand(compose.selection(settings), ask)
 

@@ -56,7 +56,7 @@ def try_rules(
       auth0-webhooks rules test a.js b.js --event login.json --user ada.json --json
       auth0-webhooks rules test --sample ssa --dry-run --expect kept
     """
-    from admin import compose
+    from admin import compose_auth0, compose_rules
     from admin.actions.rules import trial as actions
     from admin.actions.rules.given import read_given
     from admin.cli.context import rules_test_settings
@@ -70,9 +70,10 @@ def try_rules(
     for line in actions.missing_configuration(rules):
         say(f"note: {line}", to_person=True)
     asks = settings.has(Auth0Settings)
-    host = compose.rule_host(settings.auth0) if asks and actions.use_auth0(rules) else None
-    runner = actions.runner_of(settings.rules, rules, dry_run=dry_run, host=host)
-    api = compose.management_api(settings.auth0) if asks else None
+    host = compose_auth0.rule_host(settings.auth0) if asks and compose_rules.uses_auth0(rules) else None
+    folder = settings.rules.folder or rules.rules[0].path.parent
+    runner = compose_rules.rule_runner(settings.rules, folder, host=host, dry_run=dry_run)
+    api = compose_auth0.management_api(settings.auth0) if asks else None
     found = asyncio.run(actions.run_chain(settings.rules, rules, given, runner, api))
     if as_json:
         show_json(actions.document(found))

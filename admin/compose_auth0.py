@@ -1,0 +1,51 @@
+"""Wires what asks Auth0, from the settings of the tenant."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from producer.auth0.client import Auth0Logs
+from producer.auth0.management import ManagementApi
+from producer.observer import Auth0Requests
+from rules.tenant.management import SCOPES, ManagementHost
+from rules.tenant.profiles import UserProfiles
+from shared.settings import Auth0Settings
+
+
+def auth0_logs(auth0: Auth0Settings, requests: Auth0Requests | None = None) -> Auth0Logs:
+    """`requests` counts them."""
+    return Auth0Logs(
+        base_url=auth0.base_url,
+        client_id=auth0.client_id,
+        client_secret=auth0.client_secret,
+        audience=auth0.audience,
+        batch_size=auth0.batch_size,
+        rate_share=auth0.rate_share,
+        proxy=auth0.proxy,
+        tls=trust(auth0.ca_file),
+        requests=requests,
+    )
+
+
+def management_api(auth0: Auth0Settings, scope: str = "") -> ManagementApi:
+    """`scope`: what its token is good for; empty: all that the application may."""
+    return ManagementApi(
+        base_url=auth0.base_url,
+        client_id=auth0.client_id,
+        client_secret=auth0.client_secret,
+        audience=auth0.audience,
+        scope=scope,
+        proxy=auth0.proxy,
+        tls=trust(auth0.ca_file),
+    )
+
+
+def rule_host(auth0: Auth0Settings, profiles: UserProfiles | None = None) -> ManagementHost:
+    """Returns what is behind the global `auth0` of rules; `profiles` hear what rules write."""
+    return ManagementHost(management_api(auth0, scope=SCOPES), base_url=auth0.base_url, profiles=profiles)
+
+
+def trust(ca_file: Path | None) -> ssl.SSLContext | None:
+    """Returns a context that trusts `ca_file` instead of the system's authorities; None: the library's default."""
+    return ssl.create_default_context(cafile=ca_file) if ca_file else None

@@ -1,0 +1,67 @@
+"""Wires the rules of a consumer from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from admin.compose_auth0 import management_api, rule_host
+from rules.analysis.needs import needs
+from rules.loading.folder import load_folder
+from rules.login import Logins
+from rules.observer import RulesObserver
+from rules.pipeline.broken import usable_rules
+from rules.pipeline.pipeline import RulePipeline
+from rules.processes.node import find_node
+from rules.rule import RuleSet
+from rules.runner import RuleRunner
+from rules.tenant.host import RuleHost
+from rules.tenant.lookup import TenantLookup
+from rules.tenant.profiles import UserProfiles
+from shared.logging import get_logger
+from shared.settings import Auth0Settings, RulesSettings, Settings
+
+log = get_logger(__name__)
+
+
+def event_rules(settings: Settings, observers: Sequence[RulesObserver] = ()) -> RulePipeline | None:
+    """Returns the rules of RULES_DIR; None where it is not set, or holds none that is to run.
+
+    Raises `ConfigurationError` for what is wrong with the folder, and `EnvironmentUnusable` without Node.js.
+    """
+    options = settings.rules
+    if options.folder is None:
+        return None
+    rules = usable_rules(load_folder(options.folder, options.configuration), options.on_broken)
+    if not rules.rules:
+        log.warning("no rule of the folder runs: events are delivered without rules", folder=str(options.folder))
+        return None
+    # With all scopes that the application has: to ask for one that it lacks would end in no token at all.
+    api = management_api(settings.auth0) if settings.has(Auth0Settings) else None
+    profiles = UserProfiles(api if options.fetch_user else None)
+    host = rule_host(settings.auth0, profiles) if api and uses_auth0(rules) else None
+    return RulePipeline(
+        rules,
+        rule_runner(options, options.folder, host=host),
+        Logins(rules.rules, tenant=TenantLookup(api) if api else None, profiles=profiles),
+        timeout=options.timeout,
+        on_error=options.on_error,
+        on_broken=options.on_broken,
+        observers=observers,
+        on_close=api.close if api else None,
+    )
+
+
+def rule_runner(options: RulesSettings, folder: Path, *, host: RuleHost | None = None, dry_run: bool = False) -> RuleRunner:
+    """`folder` of the rules; `host`: what is behind the global `auth0` outside of a dry run.
+
+    Raises `EnvironmentUnusable` without Node.js.
+    """
+    modules = options.modules(folder)
+    there = modules if modules.is_dir() else None
+    return RuleRunner(find_node().command(there), modules=there, host=host, timeout=options.timeout, dry_run=dry_run)
+
+
+def uses_auth0(rules: RuleSet) -> bool:
+    """Whether a rule uses the global `auth0`: without it no token is asked for, since tokens are metered."""
+    return any(needs(rule.source).auth0 for rule in rules.rules)
