@@ -110,14 +110,6 @@ def test_a_group_made_in_code_does_not_read_the_environment(monkeypatch: pytest.
     assert WebhookSettings(url="http://localhost:1/").timeout == 30
 
 
-def test_a_process_that_runs_no_rules_says_so_where_the_folder_of_the_rules_is_set() -> None:
-    for role in Role:
-        notes = loaded(role, RULES_DIR="rules").notes()
-        assert [note.startswith("RULES_DIR is set (environment)") for note in notes] == [True] * (
-            role in (Role.RUN, Role.CONSUME)
-        )
-
-
 def test_the_tenants_settings_count_as_given_once_one_that_is_required_is_set() -> None:
     assert not is_given(Auth0Settings, {"AUTH0_PROXY": "http://proxy:1", "AUTH0_DOMAIN": ""}, None)
     assert is_given(Auth0Settings, {"AUTH0_DOMAIN": "acme.eu.auth0.com"}, None)

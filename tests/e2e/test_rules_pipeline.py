@@ -1,0 +1,80 @@
+"""Rules between the log and the webhook, as a user runs them: `run` and `consume` with RULES_DIR."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rules.rule import DEFAULT_EVENTS
+from shared.event_rules import with_rules
+from simulator.tenant_log import TenantLog
+from tests.e2e.stack import Stack, samples, simple, stacked
+from tests.support.listed_log import ListedLog
+
+KEEP = "function (user, context, callback) { callback(null, user, context); }"
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    with stacked(tmp_path, {}, ListedLog(simple(range(3)))) as stack:
+        yield stack
+
+
+def _write(folder: Path, sources: Mapping[str, str]) -> None:
+    for name, source in sources.items():
+        (folder / name).write_text(source)
+
+
+def _member(body: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(body)["rules"]
+    return found
+
+
+def test_every_login_goes_out_with_what_its_rules_did_and_everything_else_as_it_is(tmp_path: Path, rules: Path) -> None:
+    _write(rules, {"mark.js": "function (user, context, callback) { user.seen = 1; callback(null, user, context); }"})
+    log: TenantLog = ListedLog(samples())
+    with stacked(tmp_path, {}, log) as stack:
+        assert stack.start("run", "--once", RULES_DIR="rules").wait() == 0, stack.processes[0].text
+        bodies = stack.receiver.journal.bodies
+    ran = 0
+    for raw in samples():
+        entry = json.loads(raw)
+        body = bodies.get(entry.get("log_id") or entry["_id"])
+        if body is None:  # the filter's
+            continue
+        if entry["type"] not in DEFAULT_EVENTS or not entry.get("user_id"):
+            assert body == raw
+            continue
+        ran += 1
+        said = _member(body)
+        assert body == with_rules(raw, json.dumps(said, separators=(",", ":")).encode())
+        assert said["user"] == {"seen": 1}
+        assert [(step["rule"], step["outcome"]) for step in said["rules"]] == [("mark", "kept")]
+    assert ran > 20
+
+
+def test_a_rule_that_is_broken_stops_the_start_or_is_left_out(stack: Stack, rules: Path) -> None:
+    _write(rules, {"a.js": KEEP, "b.js": "function (user, context, callback) {\n  callback(;\n}"})
+    stopped = stack.start("run", "--once", RULES_DIR="rules")
+    assert stopped.wait() == 2, stopped.text
+    assert "rules/b.js:2: does not compile: " in stopped.text
+    assert "RULES_ON_BROKEN=skip" in stopped.text
+    _write(rules, {"c.ts": KEEP})
+    stopped = stack.start("run", "--once", RULES_DIR="rules")
+    assert stopped.wait() == 2, stopped.text
+    assert "rules/c.ts: is TypeScript" in stopped.text
+    skipped = stack.start("run", "--once", RULES_DIR="rules", RULES_ON_BROKEN="skip")
+    assert skipped.wait() == 0, skipped.text
+    assert skipped.text.count("a rule cannot be loaded and does not run") == 2
+    assert {step["rule"] for body in stack.receiver.journal.bodies.values() for step in _member(body)["rules"]} == {"a"}
