@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer
@@ -43,6 +43,20 @@ def abandon(producer: KafkaProducer) -> bool:
     with suppress(KafkaError):
         producer.close(timeout=0)
     return not producer._sender.is_alive()  # noqa: SLF001
+
+
+@contextmanager
+def without_linger(producer: KafkaProducer) -> Iterator[None]:
+    """What was sent before goes out at once, and what is sent meanwhile too.
+
+    `flush` does that as well, but waits for one batch after the other, each with its whole timeout.
+    """
+    producer._accumulator.begin_flush()  # noqa: SLF001
+    producer._sender.wakeup()  # noqa: SLF001
+    try:
+        yield
+    finally:
+        producer._accumulator._flushes_in_progress.decrement()  # noqa: SLF001
 
 
 def close(consumer: KafkaConsumer, bound: float) -> None:

@@ -18,15 +18,15 @@ from shared.logging import get_logger
 from shared.record import MAX_RECORD, headers_of, key_of
 from shared.settings import TransportSettings
 from shared.transport.kafka.client.clients import idempotent_producer
-from shared.transport.kafka.client.internals import abandon
+from shared.transport.kafka.client.internals import abandon, without_linger
 from shared.transport.kafka.topics.sizes import packed_room, plain_size, room
 
 #: Seconds. A broker that is away for less than the first is waited for by the client itself. The second, longer one bounds a
 #: whole page; it stays below the time that the poller may stay away from its group.
 DELIVERY: Final = 30.0
 PAGE_BOUND: Final = 35.0
-#: Milliseconds that a record waits for others of its partition, so that a page goes out as one batch a partition.
-_LINGER: Final = 5
+#: Milliseconds that a record waits for the others of its page, so that it goes out as one batch a partition; the last one ends it.
+_LINGER: Final = 100
 _BATCH: Final = 256 * 1024
 
 #: A record is at most so many times its value, and some bytes.
@@ -51,12 +51,14 @@ class PageProducer:
         """
         deadline = time.monotonic() + PAGE_BOUND
         futures = [self._producer.send(topic, event.raw, key_of(event), headers_of(event)) for event in events]
-        acknowledged = [_acknowledgement(future, deadline) for future in futures]
+        with without_linger(self._producer):
+            acknowledged = [_acknowledgement(future, deadline) for future in futures]
         return [(record.partition, record.offset) for record in acknowledged]
 
     def write(self, topic: str, key: bytes, value: bytes) -> int:
         """Sends one record and waits for its acknowledgement. Returns its offset. Raises like `send`."""
-        offset: int = _acknowledgement(self._producer.send(topic, value, key), time.monotonic() + PAGE_BOUND).offset
+        with without_linger(self._producer):
+            offset: int = _acknowledgement(self._producer.send(topic, value, key), time.monotonic() + PAGE_BOUND).offset
         return offset
 
     def discard(self) -> None:

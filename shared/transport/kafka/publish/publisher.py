@@ -115,7 +115,8 @@ class BlockingPublisher:
         recovery, producer = self._recovery, self._producer
         if recovery is None or producer is None:
             raise LeaseLost("this poller does not lead")
-        self._verify_lease()  # a poller that slept must not even begin
+        if not self._election.just_verified:
+            self._verify_lease()  # a poller that slept must not even begin
         fresh = {event.log_id: event for event in events if event.log_id not in recovery.present}
         new = self._oversize.without(list(fresh.values()))
         with self._failing("publishing", Access("WRITE", f"topic {self._settings.topic}")):
