@@ -154,15 +154,17 @@ async def test_a_standby_takes_over_at_once_when_the_active_one_leaves(settings:
 async def test_a_poller_that_was_frozen_steps_down_and_writes_nothing(settings: TransportSettings, child: Start) -> None:
     frozen = child("lead")
     assert _line(frozen) == "leading"
+    _order(frozen, "10")  # its lease is verified, as between two pages of a catch-up
+    assert _line(frozen) == "published 10"
     frozen.send_signal(19)
     publisher = await leading(settings)
-    await publisher.publish(page := events(0, 10), checkpoint_of(page))
+    await publisher.publish(page := events(10, 20), checkpoint_of(page))
     _order(frozen, "10")  # the first thing that it reads when it thaws: it would publish the same page
     frozen.send_signal(18)
     assert _line(frozen) == "lost"
-    await publisher.publish(page := events(10, 20), checkpoint_of(page))
+    await publisher.publish(page := events(20, 30), checkpoint_of(page))
     await publisher.close()
-    assert in_topic(settings) == once(ids(0, 20))
+    assert in_topic(settings) == once(ids(0, 30))
 
 
 async def test_publishing_without_the_lease_is_refused(settings: TransportSettings) -> None:
