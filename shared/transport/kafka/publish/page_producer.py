@@ -25,7 +25,7 @@ from shared.transport.kafka.topics.sizes import packed_room, plain_size, room
 #: whole page; it stays below the time that the poller may stay away from its group.
 DELIVERY: Final = 30.0
 PAGE_BOUND: Final = 35.0
-#: Milliseconds that a record waits for the others of its page, so that it goes out as one batch a partition; the last one ends it.
+#: Milliseconds that a record waits for others of its page: one batch a partition, which goes out at the last one.
 _LINGER: Final = 100
 _BATCH: Final = 256 * 1024
 
