@@ -23,7 +23,7 @@ from itertools import product
 from pathlib import Path
 from typing import Final
 
-from bench import catch_up, rules, scenarios
+from bench import catch_up, rule_pipeline, rules, scenarios
 from bench.events import events
 from bench.logs import KafkaLog, SqliteLog, broker
 from bench.measure import Measurement, Span, client, consumer, wrk_call
@@ -49,21 +49,23 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # else the processes that we started would outlive us
     command = " ".join(["python -m bench", *sys.argv[1:]])
     if arguments.rules:
-        _measure_rules(Results.read(RESULTS), arguments.rounds).save(RESULTS)
+        _measure_rules(Results.read(RESULTS), arguments.rounds, arguments.seconds).save(RESULTS)
     elif arguments.catch_up:
         _measure_catch_up(Results.read(RESULTS), arguments).save(RESULTS)
     elif not arguments.report:
-        results = _measure_rules(_measure(arguments, command), arguments.rounds)
+        results = _measure_rules(_measure(arguments, command), arguments.rounds, arguments.seconds)
         _measure_catch_up(results, arguments).save(RESULTS)
     results = Results.read(RESULTS)
     (ROOT / "docs" / "benchmarks.md").write_text(markdown(results, results.command))
     (ROOT / "docs" / "benchmarks.svg").write_text(svg(results))
 
 
-def _measure_rules(results: Results, rounds: int) -> Results:
+def _measure_rules(results: Results, rounds: int, seconds: float) -> Results:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         results.rules = rules.measure(Path(name), rounds)
-    _print(f"rules: {results.rules}")
+        _print(f"rules: {results.rules}")
+        results.pipeline = rule_pipeline.measure(Path(name), rounds, seconds)
+    _print(f"rules in the pipeline: {results.pipeline}")
     return results
 
 

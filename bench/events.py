@@ -18,10 +18,12 @@ _TEMPLATES: Final = 1000
 _AT: Final = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def events(count: int, *, first: int = 0, users: int = USERS, hot: float = 0.0, seed: int = 0) -> Iterator[Event]:
-    """`hot`: the share (0 to 1) of the events that belong to one user."""
+def events(
+    count: int, *, first: int = 0, users: int = USERS, hot: float = 0.0, seed: int = 0, logins: bool = False
+) -> Iterator[Event]:
+    """`hot`: the share (0 to 1) of the events that belong to one user. `logins`: all of them are one."""
     random = Random(f"{seed}/{first}")
-    templates = _templates()
+    templates = _templates(logins=logins)
     for number in range(first, first + count):
         head, tail = templates[number % _TEMPLATES]
         log_id = log_id_of(number)
@@ -41,13 +43,13 @@ def body() -> bytes:
 
 
 @cache
-def _templates() -> list[tuple[bytes, bytes]]:
+def _templates(*, logins: bool = False) -> list[tuple[bytes, bytes]]:
     """Returns what precedes and what follows the log id; the padding is as hard to compress as real ids are."""
     entries = Entries(edge_cases=0)
     random = Random(0)
     made = []
     for number in range(_TEMPLATES):
-        entry = entries.raw(number, _AT)[1:]
+        entry = (entries.of_type("s", number, _AT) if logins else entries.raw(number, _AT))[1:]
         head = b'{"log_id":"'
         room = SIZE - len(head) - len(log_id_of(0)) - len(b'","pad":"",') - len(entry)
         made.append((head, b'","pad":"%b",%b' % (random.randbytes(max(0, room)).hex()[: max(0, room)].encode(), entry)))

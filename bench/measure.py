@@ -38,6 +38,8 @@ class Measurement:
     most_open: int
     duplicates: int
     rss: float = 0.0
+    #: From one request to the next, in seconds: with one user, how long one event took. The median, and the 99th percentile.
+    between: tuple[float, float] = (0.0, 0.0)
 
     @property
     def rate(self) -> float:
@@ -99,6 +101,7 @@ def consumer(
         most_open=summary["most_open"],
         duplicates=summary["duplicates"],
         rss=rss,
+        between=tuple(summary["between"]),
     )
 
 

@@ -50,9 +50,8 @@ class MeasuredProcess:
 
     @property
     def cpu(self) -> float:
-        """Seconds of CPU so far, of all threads, in user and kernel mode; in steps of 10 ms."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        """Seconds of CPU so far, of it and its children (rule processes), in user and kernel mode; in steps of 10 ms."""
+        return sum(_cpu(pid) for pid in (self.pid, *self._children()))
 
     @property
     def rss(self) -> float:
@@ -98,11 +97,21 @@ class MeasuredProcess:
                 self._popen.kill()
                 self._popen.wait()
 
+    def _children(self) -> list[int]:
+        return [
+            int(pid) for thread in Path(f"/proc/{self.pid}/task").iterdir() for pid in (thread / "children").read_text().split()
+        ]
+
     def _status(self, name: str) -> float:
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith(f"{name}:"):
                 return int(line.split()[1]) / 1024
         raise KeyError(name)
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 @contextmanager

@@ -3,7 +3,8 @@
     python -m bench.receiver LATENCY      prints `webhook URL` and `control URL`
 
 GET /count     calls so far, and the receiver's monotonic clock in ns
-GET /summary?since=NS&until=NS      between the two: calls, duplicates, the mean time from request to response in seconds
+GET /summary?since=NS&until=NS      between the two: calls, duplicates, in seconds the mean time from request to response, and the
+                                    median and 99th percentile from one request to the next
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
+from statistics import quantiles
 from typing import Any
 
 from admin.supervisor import run
@@ -67,10 +70,12 @@ def _control_server(receiver: Receiver) -> Server:
 
 def _summary(receiver: Receiver, since: int, until: int) -> Mapping[str, Any]:
     calls = [one for one in receiver.journal.all if since <= one.answered_ns < until]
+    between = [after.call.arrived_ns - before.call.arrived_ns for before, after in pairwise(calls)]
     took = sum(one.answered_ns - one.call.arrived_ns for one in calls)
     return {
         "calls": len(calls),
         "latency": took / len(calls) / 1e9 if calls else 0.0,
+        "between": [cut / 1e9 for cut in quantiles(between, n=100)[49::49]] if len(between) > 1 else [0.0, 0.0],
         "duplicates": sum(one.duplicate for one in receiver.journal.all),
         "refused": sum(one.status != 200 for one in receiver.journal.all),
         "most_open": receiver.open_calls.peak(),

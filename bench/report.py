@@ -8,6 +8,7 @@ from typing import Final
 
 from bench.catch_up import CatchUpFigures
 from bench.results import Cell, ResultRow, Results
+from bench.rule_pipeline import OFF, PipelineFigures
 from bench.rules import RuleFigures
 
 _CELLS: Final = [(latency, calls) for latency in (0.0, 0.02, 0.1) for calls in (5, 50)]
@@ -47,6 +48,7 @@ _RULES: Final[Sequence[tuple[str, str, Callable[[RuleFigures], str]]]] = (
     ("memory of the rule process, ready and at the end", "", lambda one: f"{one.memory_ready:.0f}, {one.memory_end:.0f} MB"),
     ("load average of the machine", "", lambda one: f"{one.load:.1f}"),
 )
+_AIMS: Final = {"a trivial rule": "< 0.4 ms"}
 _RULE: Final = "|---|---|---|---|---|---|---|---|---|"
 
 
@@ -78,6 +80,7 @@ def markdown(results: Results, command: str) -> str:
             *_hot(results),
             "",
             *_rules(results.rules),
+            *_pipeline(results.pipeline),
             *_catch_up(results.catch_up),
             "## How it is measured",
             "",
@@ -166,6 +169,26 @@ def _rules(figures: Sequence[RuleFigures]) -> Iterator[str]:
     yield "|---|---|" + "---|" * len(figures)
     for what, aim, shown in _RULES:
         yield f"| {what} | {aim} |" + "".join(f" {shown(one)} |" for one in figures)
+    yield ""
+
+
+def _pipeline(figures: Sequence[PipelineFigures]) -> Iterator[str]:
+    if not figures:
+        return
+    off = figures[0].cpu
+    yield "### In the pipeline"
+    yield ""
+    yield "`consume` on SQLite, `RULES_FETCH_USER=false`. One user and one call without latency: from one event to the next. Many"
+    yield f"users and 50 calls of 20 ms: the rate, and the CPU of both processes. Load average at first: {figures[0].load:.1f}."
+    yield ""
+    yield "| | one event, p50 | p99 | added, p50 | aim | events/s | share | CPU an event, µs | ÷ off |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for one in figures:
+        added = "" if one.condition == OFF else f"{one.added:.2f} ms"
+        yield (
+            f"| {one.condition} | {one.p50:.2f} ms | {one.p99:.2f} ms | {added} | {_AIMS.get(one.condition, '')} "
+            f"| {one.rate:,.0f} | {one.share:.3f} | {one.cpu:.0f} | {one.cpu / off:.1f} |"
+        )
     yield ""
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 
 from bench.catch_up import CatchUpFigures, PlanFigures, SpeedFigures
 from bench.measure import Measurement
+from bench.rule_pipeline import PipelineFigures
 from bench.rules import RuleFigures
 from bench.scenarios import Backlog, Delays
 
@@ -66,6 +67,7 @@ class Results:
     idle: dict[str, float] = field(default_factory=dict)
     visible: dict[str, Delays] = field(default_factory=dict)
     rules: list[RuleFigures] = field(default_factory=list)
+    pipeline: list[PipelineFigures] = field(default_factory=list)
     catch_up: CatchUpFigures | None = None
 
     @property
@@ -87,6 +89,7 @@ class Results:
         fields["backlogs"] = {name: Backlog(**one) for name, one in fields["backlogs"].items()}
         fields["visible"] = {name: Delays(**one) for name, one in fields["visible"].items()}
         fields["rules"] = [RuleFigures(**one) for one in fields.get("rules", [])]
+        fields["pipeline"] = [PipelineFigures(**one) for one in fields.get("pipeline", [])]
         if found := fields.get("catch_up"):
             found["plans"] = [PlanFigures(**one) for one in found["plans"]]
             found["unlimited"] = {name: SpeedFigures(**one) for name, one in found["unlimited"].items()}

@@ -36,8 +36,8 @@ _CONTEXT: Final[Mapping[str, Any]] = {
     "accessToken": {},
     "stats": {"loginsCount": 7},
 }
-_TRIVIAL: Final = "function (user, context, callback) { context.idToken.vip = true; callback(null, user, context); }"
-_HTTP: Final = """function (user, context, callback) {
+TRIVIAL: Final = "function (user, context, callback) { context.idToken.vip = true; callback(null, user, context); }"
+HTTP: Final = """function (user, context, callback) {
     const request = require('http').request(configuration.url, { method: 'POST', agent: false }, (response) => {
         response.resume().on('end', () => callback(null, user, context));
     });
@@ -96,7 +96,7 @@ def _medians(figures: Sequence[RuleFigures]) -> RuleFigures:
 
 
 def _rules(url: str) -> RuleSet:
-    sources = {"trivial": _TRIVIAL, "http": _HTTP, "loop": _LOOP, **{f"t{n}": _TRIVIAL for n in range(10)}}
+    sources = {"trivial": TRIVIAL, "http": HTTP, "loop": _LOOP, **{f"t{n}": TRIVIAL for n in range(10)}}
     rules = tuple(Rule(name=name, path=Path(f"{name}.js"), source=source) for name, source in sources.items())
     return RuleSet(rules=rules, configuration={"url": url})
 

@@ -13,6 +13,8 @@ what follows. Without the variable, as always outside of `tests/faults`, a point
                 drained                they were, and their positions are not committed yet
                 before-seek            a partition was assigned and its position read
                 letter-acknowledged    a dead letter is stored; its event is not completed yet
+    rules       chain-started          rules are about to run on an event
+                chain-ended            they ran, and the event waits for its call
     producer    page-read              a page came, and nothing of it is stored
                 ahead-read             the page after it came, too, while it is being published
                 before-publish         its events are about to be sent
@@ -42,6 +44,8 @@ CONSUMER: Final = (
     "before-seek",
     "letter-acknowledged",
 )
+#: Of a consumer with rules.
+RULES: Final = ("chain-started", "chain-ended")
 PRODUCER: Final = ("page-read", "ahead-read", "before-publish", "record-acknowledged", "page-acknowledged", "checkpoint-written")
 VARIABLE: Final = "FAULT_AT"
 _FORM: Final = re.compile(r"([a-z-]+):([1-9][0-9]*)(?:\+([0-9.]+))?")
@@ -54,7 +58,7 @@ def _do_nothing(_name: str) -> None:
 def _armed(text: str) -> Callable[[str], None]:
     """Raises ValueError for what is no failpoint: a test that kills no process would prove nothing."""
     form = _FORM.fullmatch(text)
-    if form is None or form[1] not in CONSUMER + PRODUCER:
+    if form is None or form[1] not in CONSUMER + RULES + PRODUCER:
         raise ValueError(f"{VARIABLE}={text}: not NAME:PASS or NAME:PASS+SECONDS with a NAME of shared/failpoints.py")
     wanted, left, delay = form[1], int(form[2]), float(form[3] or 0)
 

@@ -23,6 +23,7 @@ from consumer.scheduling.launcher import Launcher
 from consumer.scheduling.ready_queue import ReadyQueue
 from consumer.scheduling.retry_queue import RetryQueue
 from consumer.scheduling.stage import HeldEvent, Stage
+from shared import failpoints
 from shared.backoff import Backoff
 from shared.event_rules import EventRules, RulesFailure, RulesResult
 from shared.words import OnError
@@ -91,6 +92,7 @@ class RuleStage(Stage):
             self._under_way[delivery] = task
             self._tasks.add(task)
             task.add_done_callback(partial(self._on_end, delivery))
+            failpoints.at("chain-started")
 
     def remove(self, delivery: Delivery) -> bool:
         self._ahead.events.discard(delivery)
@@ -165,6 +167,7 @@ class RuleStage(Stage):
         else:
             return  # the next owner's
         self._ahead.events.add(delivery)
+        failpoints.at("chain-ended")
         if not self._under_way and len(self._ahead.events) >= _AHEAD * self._launcher.share:
             self._ready_queue.wait_no_more()
 

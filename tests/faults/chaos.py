@@ -44,6 +44,8 @@ _PASSES: Final[Mapping[str, int]] = {
     "drained": 1,
     "before-seek": 3,
     "letter-acknowledged": 1,
+    "chain-started": 40,
+    "chain-ended": 40,
     "page-read": 5,
     "ahead-read": 2,
     "before-publish": 5,
@@ -54,9 +56,9 @@ _PASSES: Final[Mapping[str, int]] = {
 
 
 _POINTS_OF: Final[Mapping[str, Sequence[str]]] = {
-    "consume": failpoints.CONSUMER,
+    "consume": (*failpoints.CONSUMER, *failpoints.RULES),
     "produce": failpoints.PRODUCER,
-    "run": (*failpoints.CONSUMER, *failpoints.PRODUCER),
+    "run": (*failpoints.CONSUMER, *failpoints.RULES, *failpoints.PRODUCER),
 }
 
 

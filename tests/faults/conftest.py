@@ -6,9 +6,11 @@ import gc
 import os
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.faults.rules import FaultRules, fault_rules
 from tests.support.fork_server import ForkServer
 
 
@@ -34,6 +36,11 @@ def fork_server() -> Iterator[ForkServer]:
     fork_server = ForkServer()
     yield fork_server
     fork_server.close()
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Iterator[FaultRules]:
+    yield from fault_rules(tmp_path)
 
 
 @pytest.fixture(scope="session")

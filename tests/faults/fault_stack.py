@@ -7,7 +7,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -140,11 +140,25 @@ class FaultStack:
     def feed(self, count: int) -> None:
         """Adds so many events to the tenant's log."""
         for _ in range(count):
-            raw = self._entries.raw(self.fed, datetime.now(UTC))
-            self.fed += 1
-            log_id = self.log.append(raw)
-            if slice_page(b"[" + raw + b"]")[0].type not in _NOT_ASKED_FOR:
-                self.expected[log_id] = raw
+            self._add(self._entries.raw(self.fed, datetime.now(UTC)))
+
+    def feed_logins(self, users: Iterable[str]) -> list[str]:
+        """Adds a login of each of these to the tenant's log. Returns the log ids."""
+        return [self._add(self._entries.of_type("s", self.fed, datetime.now(UTC), user_id=user)) for user in users]
+
+    def _add(self, raw: bytes) -> str:
+        self.fed += 1
+        log_id = self.log.append(raw)
+        (event,) = slice_page(b"[" + raw + b"]")
+        if event.type not in _NOT_ASKED_FOR:
+            self.expected[log_id] = raw
+        if event.user_id:
+            self.tenant.users.by_id.setdefault(event.user_id, {"user_id": event.user_id, "app_metadata": {"plan": "x"}})
+        return log_id
+
+    @property
+    def with_rules(self) -> bool:
+        return "RULES_DIR" in self.settings
 
     def start(
         self, *arguments: str, fault_at: str | None = None, patches: Mapping[str, object] | None = None, **settings: str
@@ -245,7 +259,7 @@ def fault_stack(
     probe: LogProbe, folder: Path, seed: int, *, fork_server: ForkServer | None = None, **settings: str
 ) -> Iterator[FaultStack]:
     log = ListedLog()
-    application = Application(client_id="client", client_secret=CANARIES[0])
+    application = Application(client_id="client", client_secret=CANARIES[0], scope="read:logs read:users")
     tenant = Tenant(log, application=application, plan=_GENEROUS, seed=seed)
     processes: list[FaultProcess] = []
     last_calls: dict[str, float] = {}

@@ -54,4 +54,4 @@ def test_every_point_that_is_named_is_passed_on_both_logs(adapter: str) -> None:
     folders = ("consumer", "producer", f"shared/transport/{adapter}")
     sources = "".join(path.read_text() for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
     passed = set(re.findall(r'failpoints\.at\("([a-z-]+)"\)', sources))
-    assert passed == {*failpoints.CONSUMER, *failpoints.PRODUCER}
+    assert passed == {*failpoints.CONSUMER, *failpoints.RULES, *failpoints.PRODUCER}
