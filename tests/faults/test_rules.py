@@ -35,7 +35,7 @@ POINTS: Final = [
     "in-revoked",
     "drained",
 ]
-ACTIONS: Final = ["kill consume"] * 6 + ["stop consume"] * 10 + ["kill produce"]
+ACTIONS: Final = ["kill consume"] * 4 + ["stop consume"] * 6 + ["kill produce"]
 
 
 @pytest.mark.timeout(400)
@@ -93,7 +93,7 @@ BAD_RULES: Final = {
     "b-exit": "function (user, context, callback) { if (user.user_id === 'auth0|exit') process.exit(1); callback(null); }",
     "c-bomb": """function (user, context, callback) {
       const all = [];
-      while (user.user_id === 'auth0|bomb') all.push('x'.repeat(1000).split(''));
+      while (user.user_id === 'auth0|bomb') all.push(new Array(1e6).fill(0));
       callback(null);
     }""",
     "d-late": """function (user, context, callback) {
@@ -110,7 +110,7 @@ POLICIES: Final = "rules: [{name: d-late, on_error: hold}, {name: e-dead, on_err
 WORST: Final[Mapping[str, Collection[tuple[str, str]]]] = {
     "auth0|loop": {("a-loop", "timed_out"), ("g-effect", "kept")},  # until it is switched off
     "auth0|exit": {("b-exit", "failed")},
-    "auth0|bomb": {("c-bomb", "crashed"), ("g-effect", "kept")},
+    "auth0|bomb": {("c-bomb", "crashed"), ("c-bomb", "timed_out")},  # on a busy machine its time may be up first
     "auth0|late": {("g-effect", "kept")},
     "auth0|deny": {("f-deny", "denied")},
 }

@@ -30,6 +30,7 @@ _MODULES = (
     "admin.cli.main",
     "admin.actions.run",
     "admin.compose",
+    "admin.compose_rules",
     "admin.supervisor",
     "shared.transport.kafka.transport",
     "shared.transport.kafka.client.preflight",
