@@ -17,8 +17,6 @@ BASE_SERVICES: Final[dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 RULES_SERVICES: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.rules.yml").read_text())["services"]
 #: Not for containers: they use Kafka, and the image sets the health file.
 LEFT_OUT: Final = {"SQLITE_PATH", "SQLITE_RETENTION_DAYS", "HEALTH_FILE"}
-#: What is mounted: the file for rules sets these, and so turns rules on.
-MOUNTED: Final = {"RULES_DIR", "RULES_MODULES", "RULES_CONFIGURATION"}
 #: Of the settings of the tenant, those that rules have no use for.
 ABOUT_POLLING: Final = {"AUTH0_LOG_RETENTION_DAYS", "AUTH0_RATE_SHARE"}
 NETWORK: Final = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
@@ -39,7 +37,7 @@ def declared(role: Role) -> set[str]:
 
 @pytest.mark.parametrize(("role", "block"), [(Role.PRODUCE, "producer"), (Role.CONSUME, "consumer")])
 def test_every_setting_of_a_role_reaches_its_containers_and_no_other_does(role: Role, block: str) -> None:
-    assert (handed_on(block) | handed_on("log")) - LATER == declared(role) - LEFT_OUT - MOUNTED
+    assert (handed_on(block) | handed_on("log")) - LATER == declared(role) - LEFT_OUT
 
 
 def test_the_job_that_makes_the_topics_gets_the_settings_of_the_log_alone() -> None:
@@ -60,6 +58,17 @@ def test_with_rules_consumers_get_what_reaches_the_management_api_and_other_role
     assert {name for name in environment if name.startswith("AUTH0_")} == tenant
     assert all(environment[name] == f"${{{name}:-}}" for name in tenant)
     assert RULES_SERVICES.keys() == {"modules", "consumer"}
+
+
+def test_what_rules_are_made_of_is_named_as_it_is_mounted() -> None:
+    consumer = RULES_SERVICES["consumer"]
+    mounted = {name: consumer["environment"][name] for name in ("RULES_DIR", "RULES_MODULES", "RULES_CONFIGURATION")}
+    rules, modules, configuration = (volume["target"] for volume in consumer["volumes"])
+    assert mounted == {
+        "RULES_DIR": rules,
+        "RULES_MODULES": modules,
+        "RULES_CONFIGURATION": f"${{RULES_CONFIGURATION:+{configuration}}}",
+    }
 
 
 def test_the_job_that_installs_modules_gets_no_secret_of_ours() -> None:

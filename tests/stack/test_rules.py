@@ -73,6 +73,23 @@ def test_modules_are_in_the_volume_before_a_consumer_starts_and_are_fetched_once
     assert len(registry.tarballs) == 1
 
 
+def test_a_login_arrives_with_what_rules_made_of_it_from_the_demo_s_tenant(project: ComposeStack) -> None:
+    """With neither a tenant nor a webhook set: consumers take both from the demo, and Node.js runs in a locked-up container."""
+    project("up", "--detach")
+    with_claim = '"id_token":{"https://acme.example/greeting":"greeting 1.0.0 ada"}'
+    project.until(lambda: _bodies(project).count(with_claim) > 20, within=90, what="logins with a claim")
+    for container in project.inspect("consumer"):
+        assert container["Config"]["User"] == "10001:10001"
+        assert container["HostConfig"]["ReadonlyRootfs"]
+        assert container["HostConfig"]["CapDrop"] == ["ALL"]
+    secrets = {name: json.dumps([each["Config"]["Env"] for each in project.inspect(name)]) for name in ("modules", "topics")}
+    assert not any("sim-secret" in environ for environ in secrets.values())
+
+
+def _bodies(project: ComposeStack) -> str:
+    return project("logs", "--no-log-prefix", "demo-receiver")
+
+
 def test_consumers_cannot_write_to_rules_and_modules(project: ComposeStack) -> None:
     for folder in ("/rules", "/modules", "/"):
         with pytest.raises(CommandFailed, match="Read-only file system"):
