@@ -16,6 +16,7 @@ from consumer.partitions.window import Window
 from consumer.policy import Outcome
 from consumer.scheduling.batch import Batch, parts_of
 from consumer.scheduling.circuit_breaker import Breaker
+from consumer.scheduling.stage import HeldEvent
 from consumer.webhook import Attempt
 from shared.documents.replica import EVENTS, BreakerReport, ConsumerReport, EventState, PendingEvent
 from shared.masking import excerpt
@@ -91,13 +92,16 @@ class WorkerReporter:
         )
 
     def _events(self) -> Iterator[PendingEvent]:
-        """The oldest of each partition, then half of the room for those in flight, then those that are retried soonest."""
+        """The oldest of each partition, then half of the room for those in flight, the stage, those that are retried soonest."""
         oldest = [next(iter(one.pending.values())) for one in self._window.owned.values() if one.pending]
         oldest.sort(key=lambda delivery: delivery.record.timestamp)
         in_flight = dict.fromkeys(part for call in self._dispatcher.open_calls for part in parts_of(call))
+        staged = {one.delivery: one for one in self._dispatcher.stage.held()}
         due = dict(self._dispatcher.ready_queue.due())
         first = dict.fromkeys(oldest)
-        for delivery in dict.fromkeys(chain(oldest, islice(in_flight, EVENTS // 2), due)):
+        for delivery in dict.fromkeys(chain(oldest, islice(in_flight, EVENTS // 2), staged, due)):
+            by_rules = staged.get(delivery, HeldEvent(delivery))
+            next_try = due.get(delivery, by_rules.next_try)
             state = _state(delivery, in_flight=delivery in in_flight, waits=delivery in due)
             yield PendingEvent(
                 partition=delivery.partition.number,
@@ -109,7 +113,9 @@ class WorkerReporter:
                 oldest=delivery in first,
                 attempts=delivery.attempt - 1,
                 last_outcome=excerpt(delivery.last_attempt.summary, _LONGEST_OUTCOME) if delivery.last_attempt else "",
-                next_try=_moment(due[delivery]) if state is EventState.RETRYING else None,
+                next_try=None if next_try is None else _moment(next_try),
+                rule=by_rules.rule,
+                reason=excerpt(by_rules.reason, _LONGEST_OUTCOME),
             )
 
 

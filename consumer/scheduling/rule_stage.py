@@ -120,7 +120,7 @@ class RuleStage(Stage):
     def held(self) -> Iterator[HeldEvent]:
         for delivery in self._under_way:
             rule = self._rules.under_way(delivery.log_id) or ""
-            yield HeldEvent(delivery, rule, f"rule {rule} is running" if rule else "its rules are starting", None)
+            yield HeldEvent(delivery, rule, f"rule {rule} is running" if rule else "its rules are starting")
         for delivery, moment in self._holds.in_order():
             yield HeldEvent(delivery, "", self._failures[delivery][1].reason, moment)
 

@@ -13,11 +13,11 @@ class HeldEvent(NamedTuple):
 
     delivery: Delivery
     #: The rule that runs on it; empty: none at the moment.
-    rule: str
+    rule: str = ""
     #: In a few words.
-    reason: str
-    #: When it is tried again, by the loop's clock; None: it does not wait for a moment.
-    next_try: float | None
+    reason: str = ""
+    #: When its rules run again, by the loop's clock; None: it does not wait for a moment.
+    next_try: float | None = None
 
 
 class Stage:

@@ -24,7 +24,8 @@ EVERY: Final = 5.0
 STALE: Final = 15.0
 #: Seconds after which anyone may delete the document.
 FORGOTTEN: Final = 600.0
-#: The most events that one document names: the oldest of each partition, then those in flight and those that wait for a retry.
+#: The most events that one document names: the oldest of each partition, then those in flight, those whose rules run or will run
+#: again, and those that wait for a retry.
 EVENTS: Final = 50
 #: The most rules that one document names.
 RULES: Final = 50
@@ -39,7 +40,7 @@ class ReplicaRole(StrEnum):
 
 
 class EventState(StrEnum):
-    #: It waits to be sent: for a free call, the breaker, the rate limit, or behind another event.
+    #: It waits to be sent: for its rules (`reason`), a free call, the breaker, the rate limit, or behind another event.
     WAITING = "waiting"
     IN_FLIGHT = "in_flight"
     #: It failed and waits for its next attempt.

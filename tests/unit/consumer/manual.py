@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
 from consumer.dispatcher import Dispatcher
@@ -37,7 +37,7 @@ from shared.transport.port import (
     Transport,
 )
 
-_ROUNDS = 6  # of the loop; the longest chain of callbacks here takes four
+_ROUNDS = 8  # of the loop; the longest chain of callbacks here takes four
 
 
 class ManualLoop(asyncio.SelectorEventLoop):
@@ -52,12 +52,12 @@ class ManualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.now
 
-    def settle(self, action: Callable[[], Any] = lambda: None) -> None:
+    def settle(self, action: Callable[[], Any] = lambda: None, *, rounds: int = _ROUNDS) -> None:
         """Do it inside the loop, and let everything happen that follows from it without time passing."""
 
         async def act() -> None:
             action()
-            for _ in range(_ROUNDS):
+            for _ in range(rounds):
                 await asyncio.sleep(0)
 
         self.run_until_complete(act())
@@ -110,9 +110,12 @@ class ManualRules(EventRules):
     def looks_at(self, record: Record) -> bool:
         return any(name == "rule" for name, _ in record.headers)
 
-    async def run(self, record: Record, log_id: str) -> RulesResult | None:
+    def run(self, record: Record, log_id: str) -> Coroutine[Any, Any, RulesResult | None]:
         self._starting(record)
         self.begun[log_id] += 1
+        return self._run(log_id)
+
+    async def _run(self, log_id: str) -> RulesResult | None:
         self.open[log_id] = asyncio.get_running_loop().create_future()
         try:
             return await self.open[log_id]

@@ -16,12 +16,21 @@ DONE = RulesResult(member=b'{"decision":null}')
 BODY = b'{"rules":{"decision":null}}'
 HELD = RulesResult(member=b"{}", failure=RulesFailure(on_error=OnError.HOLD, reason="rule slack failed: no"))
 DEAD = RulesResult(member=b"{}", failure=RulesFailure(on_error=OnError.DEAD_LETTER, reason="rule slack failed: no"))
+BATCHING = Batching(form=BatchForm.ARRAY, most=4, most_bytes=1000, linger=0.0)
 
 
 class RulesSetup(DispatcherSetup):
-    def __init__(self, loop: ManualLoop, batching: Batching | None = None, *, max_attempts: int | None = None) -> None:
+    def __init__(
+        self,
+        loop: ManualLoop,
+        batching: Batching | None = None,
+        *,
+        max_attempts: int | None = None,
+        calls: int = 5,
+        failures: int = 1000,
+    ) -> None:
         self.rules = ManualRules()
-        super().__init__(loop, batching, rules=self.rules, calls=5, max_attempts=max_attempts)
+        super().__init__(loop, batching, rules=self.rules, max_attempts=max_attempts, calls=calls, failures=failures)
 
     def ruled(self, log_id: str, *, key: bytes | None = None, number: int = 0) -> Delivery:
         delivery = self.take(number, log_id, key=key, headers=[RULE])
@@ -108,7 +117,7 @@ def test_an_event_is_held_and_its_rules_run_again_after_the_backoff_of_a_failed_
 
 
 def test_no_event_goes_along_in_a_batch_whose_rules_have_not_run(loop: ManualLoop) -> None:
-    setup = RulesSetup(loop, Batching(form=BatchForm.ARRAY, most=4, most_bytes=1000, linger=0.0))
+    setup = RulesSetup(loop, BATCHING)
     setup.take(0, "a", key=b"u")
     setup.take(0, "b", key=b"u")
     setup.ruled("c", key=b"u")
@@ -124,6 +133,60 @@ def test_a_skip_ends_the_rules_and_when_it_is_withdrawn_they_begin_anew(setup: R
     setup.loop.settle(lambda: setup.dispatcher.skip(event))
     setup.loop.settle(lambda: setup.dispatcher.set_aside(event, "skipped by kim: it"))
     assert list(setup.dead_letters.open) == ["a"]
+
+
+def test_a_skip_that_is_withdrawn_runs_nothing_again_of_an_event_whose_rules_have_run(setup: RulesSetup) -> None:
+    event = setup.ruled("a")
+    setup.loop.settle(lambda: setup.dispatcher.pause(paused=True))
+    setup.end("a")
+    setup.loop.settle(lambda: setup.dispatcher.skip(event))
+    setup.loop.settle(lambda: setup.dispatcher.keep(event))
+    setup.loop.settle(lambda: setup.dispatcher.pause(paused=False))
+    assert (setup.sent, setup.rules.begun["a"]) == (["a"], 1)
+
+
+def test_a_batch_that_is_taken_apart_runs_nothing_again(loop: ManualLoop) -> None:
+    setup = RulesSetup(loop, BATCHING, max_attempts=1)
+    setup.ruled("a")
+    setup.ruled("b")
+    setup.blocked = True  # the process slept, and both wait for the next poll
+    setup.end("a")
+    setup.end("b")
+    setup.blocked = False
+    setup.loop.settle(setup.dispatcher.launch)
+    (batch,) = setup.webhook.open
+    assert (batch.log_id, batch.body) == ("a+2", b"[" + BODY + b",\n" + BODY + b"]")
+    setup.loop.settle(lambda: setup.webhook.respond(batch, Attempt(500)))
+    assert (setup.sent, setup.rules.begun) == (["a", "b"], {"a": 1, "b": 1})
+
+
+def test_a_batch_waits_for_no_more_once_as_many_ran_ahead_as_may(loop: ManualLoop) -> None:
+    setup = RulesSetup(loop, Batching(form=BatchForm.ARRAY, most=100, most_bytes=10_000, linger=60.0), calls=2)
+    for name in "abcde":
+        setup.ruled(name)
+    for name in "abc":
+        setup.end(name)
+    assert (setup.sent, setup.running) == ([], ["d"])
+    setup.end("d")
+    assert (setup.sent, setup.running) == (["a+4"], ["e"])
+
+
+def test_a_breaker_that_was_opened_by_events_that_fail_for_their_own_sake_gets_a_fresh_one_to_probe_with(
+    loop: ManualLoop,
+) -> None:
+    """All that are at hand fail again and again, and every other event waits for its rules, which wait for the breaker."""
+    setup = RulesSetup(loop, failures=1, calls=1)
+    poison = setup.ruled("a")
+    setup.end("a")
+    setup.loop.settle(lambda: setup.webhook.respond(poison, Attempt(422)))
+    setup.ruled("b")
+    setup.ruled("c")
+    assert (setup.sent, setup.running) == ([], ["b"])
+    setup.end("b")
+    assert (setup.sent, setup.running) == ([], [])
+    setup.loop.now += 5.1
+    setup.loop.settle()
+    assert setup.sent == ["b"]
 
 
 @pytest.mark.parametrize("member", [b"", b"[]", b"\xff", b"[" * 100_000, b"{"])

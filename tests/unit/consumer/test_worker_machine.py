@@ -1,7 +1,8 @@
 """The whole worker against a model: dispatcher, queues, ledger, breaker and dead letters, with everything that can happen.
 
 The machine plays the webhook, the log and the clock (`manual`). The model remembers which events were delivered or acknowledged
-as dead letters, and which of those a commit knew about.
+as dead letters, and which of those a commit knew about. Where there are rules, the machine plays them, too: the model remembers
+what they said of each event, and which events they ran on ahead of its call.
 """
 
 from __future__ import annotations
@@ -22,15 +23,18 @@ from consumer.partitions.partition import Delivery, Partition, SkipState
 from consumer.policy import Policy
 from consumer.scheduling.batch import Batching, parts_of
 from consumer.scheduling.circuit_breaker import Breaker, BreakerState
+from consumer.scheduling.rule_stage import RuleStage
 from consumer.webhook import Attempt, Call
 from consumer.worker import Worker
 from shared import commit_metadata
 from shared.backoff import Backoff
 from shared.documents import desired
+from shared.documents.replica import EventState, PendingEvent
+from shared.event_rules import HEADER, RulesFailure, RulesResult
 from shared.record import Record
 from shared.transport.port import PartitionRecords, Position
-from shared.words import BatchForm, Ordering
-from tests.unit.consumer.manual import ManualLoop, ManualTransport, ManualWebhook
+from shared.words import BatchForm, OnError, Ordering
+from tests.unit.consumer.manual import ManualLoop, ManualRules, ManualTransport, ManualWebhook
 
 pytestmark = pytest.mark.usefixtures("without_a_log")
 
@@ -48,6 +52,17 @@ FAILURES: Final = (
     Attempt(None, "no response within 5 s", timed_out=True),
     Attempt(None, "connection reset"),
 )
+
+#: What a chain of rules comes to.
+RESULTS: Final = (
+    RulesResult(member=b'{"decision":null}'),
+    RulesResult(member=b'{"decision":{"deny":{}}}'),
+    None,
+    RulesResult(member=b"{}", failure=RulesFailure(on_error=OnError.HOLD, reason="a rule failed")),
+    RulesResult(member=b"{}", failure=RulesFailure(on_error=OnError.DEAD_LETTER, reason="a rule failed")),
+    ValueError("a fault of ours"),
+)
+RULE: Final = ("rule", b"")
 
 Place = tuple[int, int]  # partition, offset
 
@@ -107,6 +122,7 @@ class WorkerMachine(RuleBasedStateMachine):
         base=st.sampled_from([1.0, CAP]),
         probe_interval=st.sampled_from([0.5, 5.0]),
         limit=st.sampled_from([None, 30]),
+        ruled=st.sampled_from([False, True, True]),
     )
     def begin(
         self,
@@ -118,7 +134,9 @@ class WorkerMachine(RuleBasedStateMachine):
         base: float,
         probe_interval: float,
         limit: int | None,
+        ruled: bool,
     ) -> None:
+        self.ruled = ruled
         self.failures, self.probe_interval = failures, probe_interval
         self.limit = limit
         self.policy = Policy(
@@ -138,6 +156,15 @@ class WorkerMachine(RuleBasedStateMachine):
         self.loop.now = now
         self.webhook = ManualWebhook(self.starts)
         self.transport = ManualTransport(self.bring, self.store, self.limit)
+        self.scripted = ManualRules(self.chain_starts)
+        #: Where rules run at the moment, what they said, and where they said it ahead of the first call.
+        self.chains: set[Delivery] = set()
+        self.said: dict[Delivery, bytes | None] = {}
+        self.ahead: set[Delivery] = set()
+        #: Those of a partition that is about to go whose rules were running then.
+        self.finishing: set[Delivery] = set()
+        #: Those that failed rules may make dead letters.
+        self.doomed: set[Delivery] = set()
         self.worker = Worker(
             webhook=self.webhook,
             policy=self.policy,
@@ -145,6 +172,7 @@ class WorkerMachine(RuleBasedStateMachine):
             window=WINDOW,
             commit_interval=1.0,
             drain_timeout=DRAIN,
+            rules=self.scripted if self.ruled else None,
             jitter=lambda: 0.5,
             clock=self.loop.time,
         )
@@ -177,7 +205,7 @@ class WorkerMachine(RuleBasedStateMachine):
         assert not self.paused, "a call though delivery is paused"
         assert len(self.webhook.open) < self.share, "more calls than the share"
         assert self.loop.now >= self.short_until or len(self.webhook.open) < self.room, "a connection that cannot be had"
-        assert self.loop.now - self.polled <= self.transport.session, "a call though the session is over"
+        assert not self.asleep(), "a call though the session is over"
         assert self.worker.state.breaker is not BreakerState.OPEN, "a call that is no probe"
         assert all(self.loop.now >= self.not_before.get(part, 0.0) for part in parts), "sooner than the receiver asked for"
         if self.worker.state.breaker is BreakerState.HALF_OPEN:
@@ -192,7 +220,8 @@ class WorkerMachine(RuleBasedStateMachine):
             where = self.partitions[part.partition.number]
             offset = part.record.offset
             assert part.partition is where.owner, "a call of an earlier assignment"
-            assert part.partition.live, "a call of a partition that is about to go"
+            assert part.partition.live or part in self.finishing, "a call of a partition that is about to go"
+            assert part.body == self.body(part), "not what its rules said"
             assert offset in where.taken
             assert offset not in where.known, "an event that is completed"
             assert part not in self.skipped, "an event that was set aside"
@@ -201,6 +230,45 @@ class WorkerMachine(RuleBasedStateMachine):
             earlier = {r.offset for r in where.log if r.offset < offset and r.offset in where.taken and self.queue_key(r) == key}
             assert all(one in where.known or (part.partition.number, one) in before for one in earlier), "overtaken"
             before.add((part.partition.number, offset))
+        self.ahead.difference_update(parts)
+
+    def asleep(self) -> bool:
+        return self.loop.now - self.polled > self.transport.session
+
+    def may_begin(self) -> bool:
+        return not self.paused and not self.asleep() and self.worker.state.breaker is BreakerState.CLOSED
+
+    def body(self, delivery: Delivery) -> bytes:
+        if not self.ruled or RULE not in delivery.record.headers:
+            return b"{}"
+        assert delivery in self.said, "before its rules have run"
+        member = self.said[delivery]
+        return b"{}" if member is None else b'{"rules":%s}' % member
+
+    def chain_starts(self, record: Record) -> None:
+        (delivery,) = [one for one in self.pending() if one.record is record]
+        model, begun = self.partitions[delivery.partition.number], len(self.here(self.chains)) + len(self.here(self.ahead))
+        assert delivery.partition is model.owner, "of an earlier assignment"
+        assert delivery.partition.live, "of a partition that is about to go"
+        assert delivery not in self.said, "again, though they have said something"
+        assert delivery not in self.chains, "twice at once"
+        assert delivery not in self.skipped, "of an event that is to be set aside"
+        assert not self.paused, "while delivery is paused"
+        assert not self.asleep(), "though the session is over"
+        if self.worker.state.breaker is BreakerState.CLOSED:
+            assert begun < 2 * self.share, "too far ahead"
+        else:
+            fresh = [one for one in self.worker._dispatcher.ready_queue._ready if one not in self.failed]
+            assert not begun, "more than one for a probe"
+            assert not fresh, "a probe has another event"
+        key, offset = self.queue_key(record), record.offset
+        earlier = (one.offset for one in model.log if one.offset in model.taken and self.queue_key(one) == key)
+        assert all(one in model.known for one in earlier if one < offset), "rules have overtaken"
+        self.chains.add(delivery)
+
+    def here(self, deliveries: Collection[Delivery]) -> list[Delivery]:
+        """Those whose partition this member still owns."""
+        return [one for one in deliveries if self.holds(one)]
 
     def queue_key(self, record: Record) -> object:
         if not record.headers:
@@ -266,13 +334,15 @@ class WorkerMachine(RuleBasedStateMachine):
     @rule(
         number=st.sampled_from(PARTITIONS),
         taken=st.booleans(),
-        events=st.lists(st.tuples(st.sampled_from([b"a", b"a", b"b", None]), st.integers(0, 2)), min_size=1, max_size=6),
+        events=st.lists(
+            st.tuples(st.sampled_from([b"a", b"a", b"b", None]), st.integers(0, 2), st.booleans()), min_size=1, max_size=6
+        ),
     )
-    def publish(self, number: int, events: list[tuple[bytes | None, int]], *, taken: bool) -> None:
-        for key, hole in events:
+    def publish(self, number: int, events: list[tuple[bytes | None, int, bool]], *, taken: bool) -> None:
+        for key, hole, ruled in events:
             self.count += 1
             headers = [("v", b"1"), ("log-id", b"%d" % self.count)]
-            self.append(number, key, hole, headers)
+            self.append(number, key, hole, [*headers, RULE] if ruled else headers)
         if taken and self.revoking is None:
             self.turn()
 
@@ -301,6 +371,30 @@ class WorkerMachine(RuleBasedStateMachine):
         for part in self.parts(call):
             self.complete(part.partition.number, part.record.offset)
         self.respond(call, Attempt(200))
+
+    @precondition(lambda self: self.scripted.open)
+    @rule(data=st.data(), result=st.sampled_from(RESULTS))
+    def a_chain_ends(self, data: st.DataObject, result: RulesResult | Exception | None) -> None:
+        log_id = data.draw(st.sampled_from(list(self.scripted.open)))
+        self.loop.settle(lambda: self.end_chain(log_id, result))
+
+    @precondition(lambda self: self.scripted.open)
+    @rule(result=st.sampled_from(RESULTS[:3]))
+    def all_chains_end(self, result: RulesResult | None) -> None:
+        for log_id in list(self.scripted.open):
+            if log_id in self.scripted.open:
+                self.loop.settle(partial(self.end_chain, log_id, result))
+
+    def end_chain(self, log_id: str, result: RulesResult | Exception | None) -> None:
+        (delivery,) = [one for one in self.chains if one.log_id == log_id and self.holds(one)]
+        self.chains.discard(delivery)
+        if isinstance(result, Exception) or (result is not None and result.failure is not None):
+            if isinstance(result, RulesResult) and result.failure and result.failure.on_error is OnError.DEAD_LETTER:
+                self.doomed.add(delivery)
+        elif delivery.partition.live or self.may_begin():
+            self.said[delivery] = result.member if result is not None else None
+            self.ahead.add(delivery)
+        self.scripted.end(log_id, result)
 
     @precondition(lambda self: self.webhook.open)
     @rule(data=st.data(), attempt=st.sampled_from(FAILURES))
@@ -437,10 +531,14 @@ class WorkerMachine(RuleBasedStateMachine):
         if letter.reason.endswith("attempts failed"):
             (times,) = [times for one, times in self.spent.items() if one.log_id == log_id and self.holds(one)]
             assert times == letter.attempts == limit, "a dead letter before its time"
+        elif letter.reason == "a rule failed":
+            assert any(one.log_id == log_id for one in self.here(self.doomed))
         else:
             permitted = {(one.partition.number, one.record.offset) for one in self.permitted if self.holds(one)}
             foreign = limit and not letter.record.headers
             assert foreign or (letter.partition, letter.record.offset) in permitted, "set aside without the last look"
+        said = [member for one, member in self.said.items() if one.log_id == log_id and self.holds(one) and member is not None]
+        assert [value for name, value in letter.record.headers if name == HEADER] == said
         self.complete(letter.partition, letter.record.offset)
         self.loop.settle(lambda: self.transport.letters.acknowledge(log_id))
 
@@ -460,6 +558,8 @@ class WorkerMachine(RuleBasedStateMachine):
 
     def ask_for(self, delivery: Delivery) -> None:
         self.skipped.add(delivery)
+        self.chains.discard(delivery)
+        self.ahead.discard(delivery)
         self.loop.settle(lambda: self.worker._dispatcher.skip(delivery))
 
     @precondition(lambda self: self.skipped)
@@ -504,16 +604,28 @@ class WorkerMachine(RuleBasedStateMachine):
         self.loop.settle(lambda: self.begin_to_revoke(going))
 
     def begin_to_revoke(self, going: Collection[int]) -> None:
+        self.finishing |= {one for one in self.here(self.chains) if one.partition.number in going}
+        self.ahead = {one for one in self.ahead if one.partition.number not in going}
         self.revoking = self.loop.create_task(self.worker.revoked(going))
 
     @precondition(lambda self: self.steps % 4 == 0 and self.revoking is None and len(self.unowned()) < len(PARTITIONS))
-    @rule(data=st.data())
-    def lose(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), ticks=st.integers(0, 4))
+    def lose(self, data: st.DataObject, ticks: int) -> None:
+        """Maybe while its chains end: their results are on the way."""
         number = data.draw(st.sampled_from([number for number in PARTITIONS if number not in self.unowned()]))
-        owner, self.partitions[number].owner = self.partitions[number].owner, None
-        self.loop.settle(lambda: self.worker.lost([number]))
+        owner = self.partitions[number].owner
+        self.loop.run_until_complete(self.lose_while_chains_end(number, ticks))
+        self.loop.settle()
         carried = [part.partition for call in self.webhook.open for part in self.parts(call)]
         assert owner not in carried, "a call goes on though its partition is lost"
+
+    async def lose_while_chains_end(self, number: int, ticks: int) -> None:
+        for one in [one for one in self.here(self.chains) if one.partition.number == number] if ticks else ():
+            self.end_chain(one.log_id, RESULTS[0])
+        for _ in range(ticks - 1):
+            await asyncio.sleep(0)
+        self.partitions[number].owner = None
+        self.worker.lost([number])
 
     @precondition(lambda self: self.steps % 4 == 0)  # else nothing has the time to become complicated
     @rule()
@@ -552,13 +664,35 @@ class WorkerMachine(RuleBasedStateMachine):
 
     @invariant()
     def no_event_waits_while_it_may_go(self) -> None:
-        asleep = self.loop.now - self.polled > self.transport.session or self.loop.now < self.short_until
+        asleep = self.asleep() or self.loop.now < self.short_until
         closed = self.worker.state.breaker is BreakerState.CLOSED
         if asleep or self.paused or not closed or len(self.webhook.open) >= self.share or not self.has_room():
             return
         queue = self.worker._dispatcher.ready_queue
         assert not queue._again
         assert not queue._ready or (self.policy.batching and not queue._ready[0].alone), "it is ready, and there is room"
+
+    @invariant()
+    def no_chain_waits_while_it_may_start(self) -> None:
+        if not (hasattr(self, "loop") and self.ruled):
+            return
+        stage = self.worker._dispatcher.stage
+        assert isinstance(stage, RuleStage)
+        assert stage._ahead.events == set(self.here(self.ahead))
+        assert stage._under_way.keys() == set(self.here(self.chains))
+        if self.may_begin() and len(stage._under_way) + len(stage._ahead.events) < 2 * self.share:
+            assert not stage._waiting
+
+    @invariant()
+    def what_it_reports_can_be_read_and_names_the_rules_that_run(self) -> None:
+        if not hasattr(self, "loop"):
+            return
+        events = self.loop.run_until_complete(self.reported())
+        running = {(one.partition, one.offset) for one in events if one.rule == "slack" and one.state is EventState.WAITING}
+        assert running == {(one.partition.number, one.record.offset) for one in self.here(self.chains)}
+
+    async def reported(self) -> Sequence[PendingEvent]:
+        return self.worker.report("http://localhost").events
 
     @invariant()
     def a_step_is_over(self) -> None:
@@ -590,6 +724,7 @@ class WorkerMachine(RuleBasedStateMachine):
         for number in self.rounds():
             self.storing = number % 2 == 1  # a commit that is refused is made again
             self.turn()
+            self.all_chains_end(RESULTS[0])
             for call in list(self.webhook.open):
                 for part in self.parts(call):
                     self.complete(part.partition.number, part.record.offset)
