@@ -46,6 +46,13 @@ class _Response:
     remaining: int
 
 
+def reserve(burst: int, share: float, *, hurry: bool) -> int:
+    """Returns how many requests of a burst stay unspent; one can always be made."""
+    if not hurry:
+        return min(math.ceil(burst * (1 - share)), burst - 1)
+    return math.ceil(burst * _KEPT_IN_CATCH_UP) if burst >= _SMALLEST_WITH_RESERVE else 0
+
+
 class Pacing:
     """`share`: the part of the burst that may be spent where there is no hurry, above 0 up to 1. Times in seconds, monotonic."""
 
@@ -84,19 +91,13 @@ class Pacing:
         """Returns the seconds until the next request may go. `hurry`: the last page was full, so more may be spent."""
         if self._limit is None:
             return max(0.0, self._at + self._interval - now)
-        lacking = self._reserve(self._limit.burst, hurry) + 1 - self._limit.remaining
+        lacking = reserve(self._limit.burst, self._share, hurry=hurry) + 1 - self._limit.remaining
         if lacking <= 0:
             return 0.0
         seconds = lacking / self._rate(self._limit)
         if self._limit.full_in is not None:
             seconds = min(seconds, self._limit.full_in)  # all can be made again by then, whatever was learned of the rate
         return max(0.0, self._at + seconds - now)
-
-    def _reserve(self, burst: int, hurry: bool) -> int:
-        """Returns how many requests stay unspent; one can always be made."""
-        if not hurry:
-            return min(math.ceil(burst * (1 - self._share)), burst - 1)
-        return math.ceil(burst * _KEPT_IN_CATCH_UP) if burst >= _SMALLEST_WITH_RESERVE else 0
 
     def _rate(self, limit: RateLimit) -> float:
         """Returns how many requests a second become possible, at least."""

@@ -11,7 +11,7 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -66,7 +66,12 @@ class Auth0Logs(SearchableLog):
         requests: Auth0Requests | None = None,
     ) -> None:
         self._http = BoundedClient(
-            proxy=proxy, tls=tls, deadline=deadline, body_cap=body_cap, requests=requests or Auth0Requests()
+            proxy=proxy,
+            tls=tls,
+            deadline=deadline,
+            body_cap=body_cap,
+            requests=requests or Auth0Requests(),
+            too_large="lower BATCH_SIZE",
         )
         self._url = f"{base_url}/api/v2/logs"
         self._batch_size = batch_size
@@ -137,10 +142,7 @@ class Auth0Logs(SearchableLog):
         return True
 
     async def _get(self, url: str) -> tuple[httpx.Response, bytes]:
-        response, body = await self._authorized(url)
-        if response.status_code == httpx.codes.UNAUTHORIZED:
-            self._token.discard()
-            response, body = await self._authorized(url)
+        response, body = await self._token.authorize(lambda headers: self._paced(url, headers))
         match response.status_code:
             case httpx.codes.OK:
                 return response, body
@@ -169,8 +171,7 @@ class Auth0Logs(SearchableLog):
             case _:
                 return Auth0Unavailable(what)
 
-    async def _authorized(self, url: str) -> tuple[httpx.Response, bytes]:
-        headers = {"Authorization": f"Bearer {await self._token.value()}"}
+    async def _paced(self, url: str, headers: Mapping[str, str]) -> tuple[httpx.Response, bytes]:
         await asyncio.sleep(self._pacing.wait(time.monotonic(), hurry=self._hurry))
         try:
             response, body = await self._http.request("GET", url, headers=headers)

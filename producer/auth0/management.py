@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import httpx
 
-from producer.auth0.response import BoundedClient
+from producer.auth0.budget import RequestBudget
+from producer.auth0.response import BoundedClient, rate_limit_of
 from producer.auth0.token import Token
 from producer.observer import Auth0Requests
-from shared.errors import Auth0Unavailable
+from shared.errors import Auth0Unavailable, RateLimited
 
 #: Seconds for one request, response included; bytes of a response.
 _DEADLINE: Final = 10.0
@@ -21,7 +22,8 @@ _BODY_CAP: Final = 4 * 1024 * 1024
 
 
 class ManagementApi:
-    """One tenant's. `base_url` such as `https://acme.eu.auth0.com`; `deadline` in seconds, a request; `scope` as of `Token`."""
+    """One tenant's. `base_url` such as `https://acme.eu.auth0.com`; `deadline` in seconds, a request; `scope` as of `Token`;
+    `budget`: of this tenant's requests, shared by all that are made beside the poller."""
 
     def __init__(
         self,
@@ -34,9 +36,11 @@ class ManagementApi:
         proxy: str | None = None,
         tls: ssl.SSLContext | None = None,
         deadline: float = _DEADLINE,
+        budget: RequestBudget | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._http = BoundedClient(proxy=proxy, tls=tls, deadline=deadline, body_cap=_BODY_CAP, requests=Auth0Requests())
+        self._budget = budget or RequestBudget()
         self._base = f"{base_url}/api/v2"
         self._token = Token(
             self._http,
@@ -55,10 +59,11 @@ class ManagementApi:
 
         Raises `CredentialsRefused`, `Auth0Unavailable` (5xx too) and `RateLimited`.
         """
-        status, content = await self._authorized(method, path, body)
-        if status == httpx.codes.UNAUTHORIZED:
-            self._token.discard()
-            status, content = await self._authorized(method, path, body)
+        url = f"{self._base}{path}"
+        response, content = await self._token.authorize(lambda headers: self._within_budget(method, url, headers, body))
+        status = response.status_code
+        if status == httpx.codes.FORBIDDEN:
+            self._token.discard_stale()
         try:
             return status, json.loads(content)
         except (ValueError, RecursionError):
@@ -71,7 +76,18 @@ class ManagementApi:
     async def close(self) -> None:
         await self._http.close()
 
-    async def _authorized(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
-        headers = {"Authorization": f"Bearer {await self.token()}"}
-        response, content = await self._http.request(method, f"{self._base}{path}", headers=headers, json=body)
-        return response.status_code, content
+    async def _within_budget(
+        self, method: str, url: str, headers: Mapping[str, str], body: Mapping[str, Any] | None
+    ) -> tuple[httpx.Response, bytes]:
+        """A write is in more of a hurry than what is only asked for: the rule that makes it waits already."""
+        turn = await self._budget.turn(hurry=method != "GET")
+        try:
+            response, content = await self._http.request(method, url, headers=headers, json=body)
+        except RateLimited as error:
+            self._budget.refused(error.wait)
+            raise
+        except BaseException:
+            self._budget.lost()
+            raise
+        self._budget.responded(turn, rate_limit_of(response.headers, time.time()))
+        return response, content

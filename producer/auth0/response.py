@@ -35,10 +35,18 @@ _WAIT_MOST: Final = 300.0
 
 
 class BoundedClient:
-    """`deadline` in seconds, for one request; `body_cap` in bytes; `requests` counts them."""
+    """`deadline` in seconds, for one request; `body_cap` in bytes, `too_large`: what to do about a larger body; `requests` counts
+    them."""
 
     def __init__(
-        self, *, proxy: str | None, tls: ssl.SSLContext | None, deadline: float, body_cap: int, requests: Auth0Requests
+        self,
+        *,
+        proxy: str | None,
+        tls: ssl.SSLContext | None,
+        deadline: float,
+        body_cap: int,
+        requests: Auth0Requests,
+        too_large: str = "",
     ) -> None:
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(DEADLINE, connect=10.0),
@@ -53,6 +61,7 @@ class BoundedClient:
         self._peer = "AUTH0_PROXY" if proxy else "AUTH0_DOMAIN"
         self._deadline = deadline
         self._body_cap = body_cap
+        self._too_large = f": {too_large}" if too_large else ""
         self._requests = requests
 
     async def request(
@@ -114,7 +123,7 @@ class BoundedClient:
             size += len(part)
             if size > self._body_cap:
                 where, cap = without_query(str(response.url)), f"{self._body_cap / 1_048_576:g} MiB"
-                raise Auth0Unavailable(f"the response of {where} is larger than {cap}: lower BATCH_SIZE")
+                raise Auth0Unavailable(f"the response of {where} is larger than {cap}{self._too_large}")
             parts.append(part)
         return b"".join(parts)
 

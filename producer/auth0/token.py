@@ -10,14 +10,14 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import httpx
 
 from producer.auth0.response import BoundedClient, error_text, json_object
 from shared import masking
-from shared.errors import Auth0Unavailable, CredentialsRefused
+from shared.errors import Auth0Unavailable, CredentialsRefused, WebhooksError
 from shared.logging import get_logger
 from shared.masking import excerpt
 
@@ -28,6 +28,9 @@ _STALE: Final = 300.0  # seconds; tokens are metered, and a person who grants a 
 _LONGEST_LIFE: Final = 30 * 86_400.0  # what Auth0 allows
 # What RFC 6750 lets a bearer token be. Anything else breaks the header, and the HTTP library's complaint would quote it.
 _USABLE: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
+
+#: Sends a request with these headers, and returns the response and its body.
+Send = Callable[[Mapping[str, str]], Awaitable[tuple[httpx.Response, bytes]]]
 
 # `access_denied` is also said of an application that may not use the API at all: the second request tells.
 _SCOPE_REFUSED: Final = ("invalid_scope", "access_denied", "invalid_request")
@@ -69,22 +72,61 @@ class Token:
         self._value = ""
         self._fetched = 0.0
         self._renew_at = 0.0
+        #: The API took the token once: it is one of the right audience.
+        self._accepted = False
+        self._failures = 0
+        self._failure: WebhooksError | None = None
 
     async def value(self) -> str:
         """Returns a token that is good now. Raises `CredentialsRefused`, `RateLimited` and `Auth0Unavailable`."""
+        failures = self._failures
         async with self._one_request:
+            if self._failure and failures != self._failures:
+                raise self._failure.with_traceback(None)  # all who waited for that request share its end
             if not self._value or self._clock() >= self._renew_at:
-                await self._fetch()
+                await self._renew()
             return self._value
+
+    async def authorize(self, send: Send) -> tuple[httpx.Response, bytes]:
+        """Returns what `send` returns, sent with the token; once more with a fresh one if the response is 401.
+
+        Raises as `value` does, and what `send` raises.
+        """
+        response, body = await self._sent(send, used := await self.value())
+        if response.status_code == httpx.codes.UNAUTHORIZED and self._gives_way(used):
+            response, body = await self._sent(send, await self.value())
+        return response, body
 
     def discard_stale(self) -> None:
         """Discards one that lacks a scope, so that a scope that was granted since is noticed; at most every five minutes."""
         if self._clock() >= self._fetched + _STALE:
-            self.discard()
+            self._value = ""
 
-    def discard(self) -> None:
-        """The API did not accept the token: the next `value` fetches another one."""
-        self._value = ""
+    async def _sent(self, send: Send, value: str) -> tuple[httpx.Response, bytes]:
+        response, body = await send({"Authorization": f"Bearer {value}"})
+        if response.status_code != httpx.codes.UNAUTHORIZED and value == self._value:
+            self._accepted = True
+        return response, body
+
+    def _gives_way(self, refused: str) -> bool:
+        """Whether there can be a better token than this one, which the API refused.
+
+        Of several requests that it refused to at once the first one discards it; the others must not discard its successor. One
+        that was never accepted is no old one, but a wrong one: the next would be the same.
+        """
+        if refused == self._value:
+            if not self._accepted and self._clock() < self._fetched + _STALE:
+                return False
+            self._value = ""
+        return True
+
+    async def _renew(self) -> None:
+        try:
+            await self._fetch()
+        except WebhooksError as error:
+            self._failures += 1
+            self._failure = error
+            raise
 
     async def _fetch(self) -> None:
         response, body = await self._http.request("POST", self._url, json=self._form)
@@ -107,6 +149,7 @@ class Token:
         self._fetched = self._clock()
         self._renew_at = self._fetched + life * _RENEW_AT
         self._value = value
+        self._accepted = False
         masking.use([value], of=self._owner)
         scope = fields.get("scope")
         log.info("token received", expires_in=life, scope=excerpt(scope, 300) if isinstance(scope, str) else "")
