@@ -17,6 +17,7 @@ from consumer.worker import Worker
 from shared.backoff import Backoff
 from shared.control import following
 from shared.event import Event
+from shared.event_rules import EventRules
 from shared.transport.port import DeadLetter, Transport
 from shared.transport.sqlite.transport import SqliteTransport
 from shared.words import Ordering
@@ -52,6 +53,7 @@ def worker(
     probe_interval: float = 0.1,
     longest_probe_interval: float = 0.5,
     commit_interval: float = 0.05,
+    rules: EventRules | None = None,
     observers: Sequence[ConsumerObserver] = (),
 ) -> Worker:
     return Worker(
@@ -61,6 +63,7 @@ def worker(
         window=window,
         commit_interval=commit_interval,
         drain_timeout=drain_timeout,
+        rules=rules,
         observers=observers,
     )
 
