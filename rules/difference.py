@@ -76,6 +76,8 @@ def patch_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[s
     In such a patch null removes a member, so it cannot set one to null: a member that is null counts as one that is not there.
     In arrays, which a patch replaces as a whole, null stays.
     """
+    if before is after:
+        return {}
     patch: dict[str, Any] = {name: None for name, value in before.items() if value is not None and after.get(name) is None}
     for name, value in after.items():
         old = before.get(name)

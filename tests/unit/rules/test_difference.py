@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.difference import Absent, Change, changes, joined, patched
+from rules.difference import Absent, Change, changes, joined, patch_between, patched
 
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(0, 2) | st.text(max_size=3),
@@ -86,3 +86,48 @@ def test_a_patch_is_merged_as_rfc_7396_has_it(target: Any, patch: Any, result: A
     before = json.dumps(target)
     assert patched(target, patch) == result
     assert json.dumps(target) == before
+
+
+def _without_nulls(value: dict[str, Any]) -> dict[str, Any]:
+    """Null in an object is what a merge patch cannot say; in an array it can."""
+    kept = {name: one for name, one in value.items() if one is not None}
+    return {name: _without_nulls(one) if isinstance(one, dict) else one for name, one in kept.items()}
+
+
+@given(OBJECTS, OBJECTS)
+def test_the_patch_leads_from_the_one_to_the_other_where_a_patch_can(before: dict[str, Any], after: dict[str, Any]) -> None:
+    patch = patch_between(before, after)
+    assert changes(_without_nulls(patched(before, patch)), _without_nulls(after)) == []
+    one, other = _without_nulls(before), _without_nulls(after)
+    assert changes(patched(one, patch_between(one, other)), other) == []
+
+
+@given(OBJECTS, OBJECTS)
+def test_a_patch_says_nothing_that_is_no_change(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Without any one of its members it leads elsewhere."""
+    patch = patch_between(before, after)
+    for name in patch:
+        less = {key: value for key, value in patch.items() if key != name}
+        assert changes(_without_nulls(patched(before, less)), _without_nulls(after)) != []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "patch"),
+    [
+        ({"a": 1}, {"a": 1.0}, {}),
+        ({"a": 12345678901234567890}, {"a": 12345678901234567000}, {}),
+        ({"a": [1, {"b": 2.0}]}, {"a": [1.0, {"b": 2}]}, {}),
+        ({"a": 1}, {"a": True}, {"a": True}),
+        ({"a": 10**400}, {"a": 1}, {"a": 1}),
+        ({"a": "\ud83d"}, {"a": "\ud83d"}, {}),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1}}, {"a": {"c": None}}),
+        ({"a": 1}, {"a": {}}, {"a": {}}),
+        ({"a": {}}, {"a": []}, {"a": []}),
+        ({"a": None}, {}, {}),
+        ({"a": 1}, {"a": None}, {"a": None}),
+        ({}, {"a": {"b": None}, "c": [None]}, {"a": {}, "c": [None]}),
+    ],
+)
+def test_what_went_through_javascript_unchanged_is_in_no_patch(before: Any, after: Any, patch: Any) -> None:
+    found = patch_between(before, after)
+    assert json.dumps(found) == json.dumps(patch)
