@@ -19,6 +19,11 @@ _LATER: Final = """
     SLACK_INCOMING_WEBHOOK_URL SLACK_INCOMING_WEBHOOK_URL_FILE SLACK_SEND_SUCCESS DAILY_REPORT_TIME
 """
 LATER: Final = frozenset(_LATER.split())
+#: Why, where a person may not see it.
+_WHY: Final = {
+    "RULES_PAYLOAD": "the payload is the log entry with the member `rules`, and only rules in Python, which a later release has, "
+    "can make another one of it",
+}
 _LIKE_OURS: Final = re.compile(r"(WEBHOOK|AUTH0|KAFKA|RULES)_.+")
 # Those of Kubernetes for services called "kafka" or "auth0-webhooks"; and those that name our images for Compose.
 _OF_OTHERS: Final = re.compile(r".*_SERVICE_.*|.*_PORT(_.*)?|AUTH0_WEBHOOKS_(RULES_)?IMAGE")
@@ -30,7 +35,8 @@ def name_errors(variables: Variables, known: frozenset[str]) -> Iterator[Setting
         if SERVICE_LINK.match(text):
             continue
         if name in LATER:
-            yield SettingError(name, f"{name} is not supported by this release yet; remove it (set in {source})")
+            why = f" ({_WHY[name]})" if name in _WHY else ""
+            yield SettingError(name, f"{name} is not supported by this release yet{why}; remove it (set in {source})")
         elif meant := _meant(name, known):
             yield SettingError(name, f"{name} is not a setting; did you mean {meant}? (set in {source})")
 

@@ -20,6 +20,7 @@ SCHEMA = {
         "outcome": {"enum": ["kept", "denied", "failed", "timed_out", "crashed"]},
         "user": {"type": "object"},
         "context": {"type": "object"},
+        "member": {"type": "object", "required": ["claims", "user", "decision", "rules"]},
         "rules": {
             "type": "array",
             "items": {
@@ -57,7 +58,7 @@ SCHEMA = {
             },
         },
     },
-    "required": ["outcome", "user", "context", "rules"],
+    "required": ["outcome", "user", "context", "member", "rules"],
     "additionalProperties": False,
 }
 RULES = {

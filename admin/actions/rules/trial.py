@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -119,6 +120,7 @@ def document(trial: Trial) -> dict[str, Any]:
         "outcome": trial.run.outcome.value,
         "user": trial.run.user,
         "context": trial.run.context,
+        "member": json.loads(trial.member),
         "rules": [
             {
                 "rule": step.rule,

@@ -8,6 +8,7 @@ import pytest
 
 from rules.processes.node import Node, find_node
 from shared.errors import EnvironmentUnusable
+from tests.integration.rules.pipelines import StartPipeline, pipeline_starter
 from tests.integration.rules.rule_runners import StartRunner, starter
 
 
@@ -28,3 +29,10 @@ async def start(node: Node) -> AsyncIterator[StartRunner]:
     """Starts runners of this test, which end with it."""
     async with AsyncExitStack() as stack:
         yield starter(node, stack)
+
+
+@pytest.fixture
+async def start_pipeline(node: Node) -> AsyncIterator[StartPipeline]:
+    """Starts pipelines of this test, which end with it."""
+    async with AsyncExitStack() as stack:
+        yield pipeline_starter(node, stack)

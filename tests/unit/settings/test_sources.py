@@ -215,7 +215,13 @@ def test_a_near_miss_is_refused_with_a_suggestion(name: str, meant: str) -> None
 @pytest.mark.parametrize("name", sorted(LATER))
 def test_a_name_of_a_later_release_is_refused_rather_than_ignored(name: str) -> None:
     assert name not in our_names()
-    assert error(**{name: "1"}).startswith(f"{name} is not supported by this release yet; remove it")
+    found = error(**{name: "1"})
+    assert found.startswith(f"{name} is not supported by this release yet")
+    assert found.endswith("; remove it (set in environment)")
+
+
+def test_the_payload_of_rules_is_refused_with_the_reason() -> None:
+    assert "only rules in Python, which a later release has" in error(RULES_PAYLOAD="event")
 
 
 def test_foreign_names_are_no_errors() -> None:
