@@ -30,6 +30,12 @@ class ReportedRun:
     #: At most `LARGEST` bytes.
     member: bytes
 
+    @property
+    def said(self) -> dict[str, Any]:
+        """The member as values."""
+        found: dict[str, Any] = json.loads(self.member)
+        return found
+
 
 def reported(before: Mapping[str, Any], run: ChainRun) -> ReportedRun:
     """Returns what is said about a run; `before` is the user that it was given."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,8 @@ class Trial:
 
     login: Login
     run: ChainRun
-    #: The value of the member `rules` of what would be delivered: JSON.
-    member: bytes
+    #: The member `rules` of what would be delivered.
+    member: Mapping[str, Any]
     chain: Sequence[str]
 
     @property
@@ -100,7 +99,7 @@ async def run_chain(
         await runner.close()
         if api:
             await api.close()
-    return Trial(login=done.login, run=done.run, member=done.member, chain=[rule.name for rule in rules.rules])
+    return Trial(login=done.login, run=done.run, member=done.said, chain=[rule.name for rule in rules.rules])
 
 
 def missing_configuration(rules: RuleSet) -> list[str]:
@@ -120,7 +119,7 @@ def document(trial: Trial) -> dict[str, Any]:
         "outcome": trial.run.outcome.value,
         "user": trial.run.user,
         "context": trial.run.context,
-        "member": json.loads(trial.member),
+        "member": trial.member,
         "rules": [
             {
                 "rule": step.rule,
