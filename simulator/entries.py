@@ -9,13 +9,13 @@ import json
 from datetime import datetime, timedelta
 from itertools import accumulate
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from simulator import catalogue
 from simulator.catalogue import EntryKind
 from simulator.edge_cases import EDGE_CASE_WEIGHTS, EDGE_CASES
 from simulator.kinds import kind_of
-from simulator.people import person
+from simulator.people import person, profile
 from simulator.shapes import SHAPES, Fields
 
 _POPULATION: Final = 400
@@ -33,6 +33,10 @@ class Entries:
         self._seed = seed
         self._edge_cases = edge_cases
         self._people = [person(Random(f"{seed}/person/{number}")) for number in range(_POPULATION)]
+
+    def profiles(self) -> list[dict[str, Any]]:
+        """Returns the people as the Management API has its users."""
+        return [profile(one) for one in self._people]
 
     def log_id(self, index: int, at: datetime) -> str:
         """`900`, the time, the index, and 20 digits of noise: 57 digits that ascend as text if `at` does."""

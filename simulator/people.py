@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Any, Final
 from unicodedata import normalize
 
 from simulator import catalogue
@@ -38,6 +38,28 @@ def person(random: Random) -> Person:
         ip=ip_address(random),
         connection=connection,
     )
+
+
+def profile(one: Person) -> dict[str, Any]:
+    """Returns the person as `GET /api/v2/users/{id}` does."""
+    provider, _, number = one.user_id.partition("|")
+    identity = {
+        "connection": one.connection.name,
+        "provider": provider,
+        "user_id": number,
+        "isSocial": one.connection.strategy_type == "social",
+    }
+    return {
+        "user_id": one.user_id,
+        "name": one.name,
+        "nickname": one.email.partition("@")[0],
+        "email": one.email,
+        "email_verified": True,
+        "created_at": "2024-03-01T08:00:00.000Z",
+        "identities": [identity],
+        "app_metadata": {},
+        "user_metadata": {},
+    }
 
 
 def ip_address(random: Random) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -65,6 +66,13 @@ class FaultRules:
     def processes(self) -> list[int]:
         """Returns the ids of the rule processes that are there at the moment."""
         return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if self._is_ours(path)]
+
+    def kill_one(self, place: int) -> None:
+        """Kills one of them, as the kernel does where memory is short."""
+        found = self.processes()
+        assert found, "no rule process is there"
+        with suppress(ProcessLookupError):
+            os.kill(found[place % len(found)], signal.SIGKILL)
 
     def _is_ours(self, environ: Path) -> bool:
         with suppress(OSError):

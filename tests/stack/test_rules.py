@@ -19,6 +19,7 @@ FILES: Final = ("docker-compose.yml", "tests/stack/observed.yml", "docker-compos
 RULE: Final = """
 function (user, context, callback) {
   context.idToken['https://acme.example/greeting'] = require('greeting') + ' ' + configuration.NAME;
+  context.idToken['https://acme.example/verified'] = user.email_verified;
   callback(null, user, context);
 }
 """
@@ -74,9 +75,9 @@ def test_modules_are_in_the_volume_before_a_consumer_starts_and_are_fetched_once
 
 
 def test_a_login_arrives_with_what_rules_made_of_it_from_the_demo_s_tenant(project: ComposeStack) -> None:
-    """With neither a tenant nor a webhook set: consumers take both from the demo, and Node.js runs in a locked-up container."""
+    """With neither a tenant nor a webhook set: consumers take both from the demo, its users too, which no log entry holds."""
     project("up", "--detach")
-    with_claim = '"id_token":{"https://acme.example/greeting":"greeting 1.0.0 ada"}'
+    with_claim = '"id_token":{"https://acme.example/greeting":"greeting 1.0.0 ada","https://acme.example/verified":true}'
     project.until(lambda: _bodies(project).count(with_claim) > 20, within=90, what="logins with a claim")
     for container in project.inspect("consumer"):
         assert container["Config"]["User"] == "10001:10001"

@@ -41,8 +41,8 @@ def tenant(
 ) -> None:
     """Serve a fake Auth0 tenant, until Ctrl-C.
 
-    It has a token endpoint and a log of made-up events, with rate limits as Auth0 has them. Each start makes another log; to
-    read it after an earlier one, remove the file of SQLITE_PATH or run `auth0-webhooks checkpoint reset`.
+    It has a token endpoint, a log of made-up events and the users in them, with rate limits as Auth0 has them. Each start makes
+    another log; to read it after an earlier one, remove the file of SQLITE_PATH or run `auth0-webhooks checkpoint reset`.
 
     Examples:
       auth0-webhooks simulate tenant
@@ -54,10 +54,19 @@ def tenant(
     from simulator.tenant import Tenant
     from simulator.tenant_log import GeneratedLog
     from simulator.tokens import Application
+    from simulator.users import Users
 
-    application = Application()
-    log = GeneratedLog(origin=time.time(), backlog=backlog, rate=rate, limit=limit, entries=Entries(seed=seed, edge_cases=nasty))
-    server = Tenant(log, application=application, plan=RatePlan(burst, per_second), unknown_from=unknown_from.value, seed=seed)
+    application = Application(scope="read:logs read:users update:users")
+    entries = Entries(seed=seed, edge_cases=nasty)
+    log = GeneratedLog(origin=time.time(), backlog=backlog, rate=rate, limit=limit, entries=entries)
+    server = Tenant(
+        log,
+        application=application,
+        plan=RatePlan(burst, per_second),
+        users=Users(entries.profiles()),
+        unknown_from=unknown_from.value,
+        seed=seed,
+    )
     if errors:
         server.faults.sometimes(errors, faults.status(500), faults.short_body(), faults.slow(2.0))
 

@@ -92,3 +92,12 @@ def test_edge_cases_are_what_their_names_say() -> None:
     assert all(mark in text for mark in marks)
     assert max(map(len, raws)) > 200_000
     assert any(raw.count(b'"description"') == 3 for raw in raws)
+
+
+def test_who_logs_in_is_a_user_of_the_tenant_by_id_address_and_name() -> None:
+    entries = Entries(seed=3)
+    users = {user["user_id"]: user for user in entries.profiles()}
+    logins = [json.loads(entries.of_type("s", number, START)) for number in range(50)]
+    for login in logins:
+        user = users[login["user_id"]]
+        assert (user["email"], user["identities"][0]["connection"]) == (login["user_name"], login["connection"])
