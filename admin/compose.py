@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
+from admin.actions.past_logins import PastStart
 from admin.actions.reports import shown_webhook
 from admin.compose_auth0 import auth0_logs, trust
 from admin.compose_rules import event_rules
@@ -194,7 +195,21 @@ def loops(
         case Role.CONSUME:
             return (worker(settings, consumers, rules),)
         case _:
-            return poller(settings, producers), worker(settings, consumers, rules)
+            return poller_and_worker(settings, consumers=consumers, producers=producers, rules=rules)
+
+
+def poller_and_worker(
+    settings: Settings,
+    *,
+    consumers: Sequence[ConsumerObserver] = (),
+    producers: Sequence[ProducerObserver] = (),
+    rules: Sequence[RulesObserver] = (),
+) -> tuple[Poller, Worker]:
+    """Returns what `run` runs."""
+    delivers = worker(settings, consumers, rules)
+    if delivers.rules and delivers.rules.since is None:
+        producers = (*producers, PastStart())
+    return poller(settings, producers), delivers
 
 
 def worker(

@@ -66,6 +66,8 @@ class LoopMetrics(Collector):
                 yield from self._of_worker(worker)
         if self._rules:
             yield from _of_rules(self._rules)
+            off = sum(len(worker.rules.switched_off) for worker in self._workers if worker.rules)
+            yield _gauge("rules_switched_off", "Rules that run no more until the next start.", off)
         gaps: Counter[str] = Counter()
         for counted in (*(poller.counts.gaps for poller in self._pollers), *(worker.gaps.counts for worker in self._workers)):
             gaps.update(counted)

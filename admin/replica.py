@@ -109,6 +109,7 @@ def _matters(document: ReplicaDocument) -> object:
     """Returns what a reader wants to know at once when it changes."""
     consumer, poller = document.consumer, document.poller
     return (
-        consumer and (consumer.paused, consumer.desired, consumer.share, consumer.partitions, consumer.breaker.state),
+        consumer
+        and (consumer.paused, consumer.desired, consumer.share, consumer.partitions, consumer.breaker.state, consumer.rules),
         poller and (poller.leading, poller.last_error),
     )

@@ -18,7 +18,8 @@ from consumer.scheduling.batch import Batch, parts_of
 from consumer.scheduling.circuit_breaker import Breaker
 from consumer.scheduling.stage import HeldEvent
 from consumer.webhook import Attempt
-from shared.documents.replica import EVENTS, BreakerReport, ConsumerReport, EventState, PendingEvent
+from shared.documents.replica import EVENTS, RULES, BreakerReport, ConsumerReport, EventState, PendingEvent, RulesReport
+from shared.event_rules import EventRules
 from shared.masking import excerpt
 from shared.words import BreakerState
 
@@ -57,6 +58,7 @@ class WorkerReporter:
         history: BreakerHistory,
         desired: DesiredState,
         concurrent_calls: int,
+        rules: EventRules | None = None,
     ) -> None:
         self._window = window
         self._dispatcher = dispatcher
@@ -64,6 +66,7 @@ class WorkerReporter:
         self._history = history
         self._desired = desired
         self._concurrent_calls = concurrent_calls
+        self._rules = rules
 
     def report(self, webhook: str) -> ConsumerReport:
         """`webhook`: what may be shown of its URL. To be called in the event loop."""
@@ -80,7 +83,13 @@ class WorkerReporter:
             desired=self._desired.known.id if self._desired.known else "",
             partitions=tuple(sorted(self._window.owned)),
             events=tuple(islice(self._events(), EVENTS)),
+            rules=self._rules_report(),
         )
+
+    def _rules_report(self) -> RulesReport | None:
+        if self._rules is None:
+            return None
+        return RulesReport(hash=self._rules.fingerprint, switched_off=tuple(sorted(self._rules.switched_off))[:RULES])
 
     def _breaker_report(self) -> BreakerReport:
         is_open = self._breaker.state is BreakerState.OPEN

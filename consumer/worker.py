@@ -106,7 +106,8 @@ class Worker(RebalanceListener):
             jitter=jitter,
             clock=clock,
         )
-        self._rules = rules
+        #: What runs on events before they are sent; None: nothing does.
+        self.rules = rules
         self.desired = DesiredState(self._dispatcher.pause)
         self.gaps = RecordGaps()
         skips = SkipRequests(self._dispatcher, self._window)
@@ -120,6 +121,7 @@ class Worker(RebalanceListener):
             history=history,
             desired=self.desired,
             concurrent_calls=policy.concurrent_calls,
+            rules=rules,
         ).report
         self._transport: Transport | None = None
         self._share: int | None = None
@@ -136,8 +138,8 @@ class Worker(RebalanceListener):
         """
         self._transport = transport
         try:
-            if self._rules is not None:
-                await unless_stopped(stop, self._rules.start())
+            if self.rules is not None:
+                await unless_stopped(stop, self.rules.start())
             member = await unless_stopped(stop, transport.member(self))
             self._session = member.session
             self._polled, self._running = self._clock(), True
@@ -151,8 +153,8 @@ class Worker(RebalanceListener):
             pass  # before the log could be reached
         finally:
             await self._dispatcher.close()
-            if self._rules is not None:
-                await self._rules.close()
+            if self.rules is not None:
+                await self.rules.close()
 
     async def turn(self, member: Member) -> None:
         """One round: polls, and starts what can start."""

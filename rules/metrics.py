@@ -25,5 +25,3 @@ class RulesMetrics(RulesObserver):
         self.seconds.add(seconds)
         for step in run.steps:
             self.runs[step.outcome] += 1
-        if not run.steps:  # it failed before its first rule: an alarm on failed runs must see that
-            self.runs[run.outcome] += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Set
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
 
 from shared.errors import RecordInvalid
@@ -45,6 +46,14 @@ class EventRules(Protocol):
     @property
     def switched_off(self) -> Set[str]:
         """The names of rules that run no more, since they crashed or hung on several events."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A short hash, the same where the same rules run."""
+
+    @property
+    def since(self) -> datetime | None:
+        """Events that are older run no rule."""
 
     async def start(self) -> None:
         """Waits until the rules are loaded. Raises `ConfigurationError`, and `EnvironmentUnusable` where none can run."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from admin.actions.alarms import sound_alarms
 from admin.actions.looking.status_view import partitions
+from admin.actions.past_logins import tell_past_logins
 from admin.actions.reports import log_each_minute, log_totals
 from admin.health import stuck
 from admin.supervisor import supervise
@@ -60,6 +61,7 @@ async def serve(
     async with _closing(transport, loops), _following(transport, loops, stop, reporter):
         work: list[Coroutine[Any, Any, None]] = [loop.run(transport, stop) for loop in loops]
         work.append(sound_alarms(transport, loops, stop))
+        work += _tell_past_logins(transport, loops, stop)
         if beside is not None:
             work.append(beside(transport, stop))
         await supervise(stop, _heartbeat(health, stop, *loops), log_each_minute(stop, *loops), *work)
@@ -91,7 +93,8 @@ async def once(
     try:
         loops = (poller, worker)
         async with _closing(transport, loops), _following(transport, loops, stop, reporter):
-            await supervise(stop, log_each_minute(stop, poller, worker), poll(), worker.run(transport, stop))
+            beside = _tell_past_logins(transport, loops, stop)
+            await supervise(stop, log_each_minute(stop, poller, worker), poll(), worker.run(transport, stop), *beside)
             undelivered = sum(row.undelivered for row in await partitions(transport))
             return Leftover(undelivered, caught_up.is_set(), worker.desired.sentence)
     finally:
@@ -119,6 +122,11 @@ def _following(
     if reporter:
         readers.append(reporter)
     return following(transport, readers, stop, wake=workers[0].control_wake if workers else None)
+
+
+def _tell_past_logins(transport: Transport, loops: Loops, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
+    rules = [loop.rules for loop in loops if isinstance(loop, Worker) and loop.rules]
+    return [tell_past_logins(transport, one, stop) for one in rules]
 
 
 async def _until_delivered(transport: Transport, worker: Worker, stop: asyncio.Event) -> None:

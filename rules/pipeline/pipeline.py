@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
+from rules.fingerprint import fingerprint
 from rules.login import Logins
 from rules.observer import RulesObserver
 from rules.outcome import ChainRun, RuleOutcome, Step
@@ -19,7 +22,7 @@ from rules.pipeline.chains import Chain, Chains
 from rules.pipeline.login_run import run_login
 from rules.pipeline.member import ReportedRun, reported
 from rules.pipeline.policy import culprit, failure_of, reason_of
-from rules.rule import RuleSet
+from rules.rule import Rule, RuleSet
 from rules.runner import RuleRunner
 from rules.tenant.profiles import ProfileUnavailable
 from shared.event_rules import EventRules, RulesResult
@@ -55,13 +58,21 @@ class RulePipeline(EventRules):
         self._on_broken = on_broken
         self._on_close = on_close
         self._observer = all_of(RulesObserver, *observers)
-        self._chains = Chains(rules.rules, rules.since)
+        self._use(rules.rules)
         self._throttle = LogThrottle()
         self._own_member_seen = False
 
     @property
     def switched_off(self) -> frozenset[str]:
         return self._runner.switched_off
+
+    @property
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+    @property
+    def since(self) -> datetime | None:
+        return self._rules.since
 
     async def start(self) -> None:
         try:
@@ -72,7 +83,7 @@ class RulePipeline(EventRules):
             raise
         names = {one.name for one in broken}
         usable = tuple(rule for rule in self._rules.rules if rule.name not in names)
-        self._chains = Chains(usable, self._rules.since)
+        self._use(usable)
         log.info("rules run on events", rules=[rule.name for rule in usable])
 
     def looks_at(self, record: Record) -> bool:
@@ -96,6 +107,12 @@ class RulePipeline(EventRules):
         await self._runner.close()
         if self._on_close is not None:
             await self._on_close()
+
+    def _use(self, rules: Sequence[Rule]) -> None:
+        """Those of the rules that run."""
+        self._chains = Chains(rules, self._rules.since)
+        running = replace(self._rules, rules=tuple(rules))
+        self._fingerprint = fingerprint(running, timeout=self._timeout, on_error=self._on_error)
 
     async def _report(self, entry: Mapping[str, Any] | None, log_id: str, chain: Chain) -> ReportedRun:
         if entry is None:

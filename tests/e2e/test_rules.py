@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -318,7 +319,7 @@ def test_the_list_names_what_runs_in_its_order_and_why_something_cannot(stack: S
         ["action", "broken"],
     ]
     assert "rules/action.js:1: is an Action" in text
-    assert text.endswith("6 rules: 4 run, 1 disabled, 1 cannot run; order: as in rules.yaml\n")
+    assert re.search(r"\n6 rules: 4 run, 1 disabled, 1 cannot run; order: as in rules.yaml; hash: [0-9a-f]{12}\n\Z", text)
     rows = json.loads(_text(stack.start("rules", "list", "rules", "--json", **BARE)))
     assert [row["rule"] for row in rows if row["state"] == "runs"] == ["tell", "count", "enrich", "metadata"]
 

@@ -146,7 +146,7 @@ def test_of_an_event_that_rules_hold_it_says_what_they_do(stack: Stack, log: Log
             log_id=of,
             type="s",
             since=time.time(),
-            state=EventState.WAITING,
+            state=EventState.WAITING if next_try is None else EventState.RETRYING,
             oldest=False,
             attempts=0,
             last_outcome="",

@@ -28,6 +28,8 @@ class TimedRules(EventRules):
     """
 
     switched_off = frozenset[str]()
+    fingerprint = "0f"
+    since = None
 
     def __init__(self, seconds: Callable[[str], float] = lambda user: 0.005, *, failing: int = 0) -> None:
         self._seconds = seconds

@@ -138,7 +138,7 @@ class _Inquiry:
 
     def _said(self, where: Where, replica: ReplicaDocument, event: PendingEvent) -> Where:
         said = f"{replica.id} said so {age(self._now - replica.seen)} ago"
-        state, words = _SAID.get(event.state, (WhereState.WAITING, _by_rules(event)))
+        state, words = (WhereState.WAITING, _by_rules(event)) if event.reason else _SAID[event.state]
         return replace(
             where,
             state=state,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rules.fingerprint import fingerprint
 from rules.loading.files import RejectedFile
 from rules.loading.folder import RuleFolder, load_folder
 from rules.rule import DEFAULT_EVENTS, Rule, RuleKind
@@ -48,6 +49,11 @@ def load(settings: RulesSettings, given: Path | None = None) -> RuleFolder:
 def rows(folder: RuleFolder) -> list[RuleRow]:
     """Returns what runs, in its order, and then what cannot."""
     return [*map(_usable, folder.rule_set.rules), *map(_broken, folder.broken)]
+
+
+def hash_of(settings: RulesSettings, folder: RuleFolder) -> str:
+    """Returns the hash that a consumer with these settings shows, of the rules that can run."""
+    return fingerprint(folder.rule_set, timeout=settings.timeout, on_error=settings.on_error)
 
 
 def find(folder: RuleFolder, name: str) -> Rule:

@@ -101,7 +101,7 @@ def _run(command: str, *, within: float | None = None) -> Leftover | None:
 
     async def once(stop: asyncio.Event, within: float) -> None:
         if await compose.wait_for_transport(settings, stop):
-            poller, worker = compose.poller(settings), compose.worker(settings)
+            poller, worker = compose.poller_and_worker(settings)
             reporter = compose.reporter(settings, (poller, worker))
             async with run_progress(poller, worker):
                 left.append(

@@ -96,6 +96,8 @@ class ManualRules(EventRules):
     """Rules that look at every record with the header `rule`; `end` ends a chain, `starting` is told of each that starts."""
 
     switched_off = frozenset[str]()
+    fingerprint = "0f"
+    since = None
 
     def __init__(self, starting: Callable[[Record], None] = lambda record: None) -> None:
         self._starting = starting

@@ -26,7 +26,8 @@ def list_rules(
 ) -> None:
     """List the rules of a folder, in the order in which they run.
 
-    What cannot run is listed with its reason. `auth0-webhooks rules check` looks further, and fails on it.
+    What cannot run is listed with its reason. The hash is what `auth0-webhooks status` shows of consumers that run these rules.
+    `auth0-webhooks rules check` looks further, and fails on it.
 
     Examples:
       auth0-webhooks rules list
@@ -34,7 +35,8 @@ def list_rules(
     """
     from dataclasses import asdict
 
-    from admin.actions.rules.folder import rows
+    from admin.actions.rules.folder import hash_of, rows
+    from admin.cli.context import rules_settings
 
     loaded = _load(folder)
     found = rows(loaded)
@@ -45,7 +47,7 @@ def list_rules(
     for row in found:
         if row.problem:
             say(f"\n{row.problem}")
-    say(f"\n{_count(found)}; order: {_order(loaded)}")
+    say(f"\n{_count(found)}; order: {_order(loaded)}; hash: {hash_of(rules_settings(), loaded)}")
 
 
 def show_rule(
