@@ -9,6 +9,9 @@ FOUND = $(shell for python in $(PYTHON); do \
 INSTALL = $(or $(FOUND),$(error Python 3.11 or newer is needed, and not found as $(PYTHON). Name yours: make PYTHON=/path/to/python3)) \
   -I tools/install.py
 
+# Where it is set, each of hundreds of processes compiles all that it imports anew, and pytest every test module in every worker.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo check test test-outages test-stack faults soak mutants lint bench clean
 .DEFAULT_GOAL := demo
 

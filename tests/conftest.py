@@ -1,7 +1,9 @@
 """`HYPOTHESIS_PROFILE`: `small` unless told; `thorough` looks long at what is pure (`make faults`); `mutants` only judges."""
 
 import os
+import signal
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 pytest_plugins = ["tests.support.kafka.fixtures", "tests.support.transports"]
@@ -25,3 +27,11 @@ settings.register_profile(
     phases=[Phase.explicit, Phase.generate],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "small"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ignored_signals_are_not_inherited() -> None:
+    """A run under `nohup`, or in the background of a script, is born with them ignored; processes that tests stop must not be."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)

@@ -35,7 +35,7 @@ _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 
 
 @cache
-def _fork_server() -> ForkServer:
+def fork_server() -> ForkServer:
     """Starts with the first process; ends with the test run."""
     server = ForkServer()
     atexit.register(server.close)
@@ -130,7 +130,7 @@ class Stack:
                     stderr=file,
                 )
         else:
-            started = _fork_server().start(*arguments, environ=guarded(environ), folder=self.folder, output=output)
+            started = fork_server().start(*arguments, environ=guarded(environ), folder=self.folder, output=output)
         process = Process(started, output)
         self.processes.append(process)
         return process

@@ -12,6 +12,7 @@ import json
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,14 +21,24 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Final
 
 from tests.support.process_guard import guarded
 
 ROOT = Path(__file__).parents[2]
-#: What is imported before a fork.
+#: What a command must not get from the developer's environment, or the server not have for it: a command buffers its output.
+_NOT_INHERITED: Final = ("FAULT_AT", "KAFKA_BOOTSTRAP_SERVERS", "PYTHONUNBUFFERED")
+_LONGEST_REQUEST: Final = 1 << 20  # bytes; longer than an environment and arguments of tests
+#: What is imported before a fork: ours, and what libraries import only when they are used, half of the CPU of a short command.
 _MODULES = (
     "admin.cli.main",
+    "admin.cli.app",
+    "admin.cli.run_progress",
+    "admin.cli.streams",
+    "admin.cli.usage",
+    "admin.actions.looking.show",
+    "admin.actions.looking.status_json",
+    "admin.actions.rules.folder",
     "admin.actions.run",
     "admin.compose",
     "admin.compose_rules",
@@ -35,6 +46,13 @@ _MODULES = (
     "shared.transport.kafka.transport",
     "shared.transport.kafka.client.preflight",
     "shared.transport.sqlite.transport",
+    "anyio._backends._asyncio",
+    "certifi",
+    "httpcore",
+    "rich._emoji_codes",
+    "typer._adapters",
+    "typer._click.decorators",
+    "uvloop",
 )
 
 
@@ -81,13 +99,15 @@ class ForkServer:
     """`close` kills every process that still runs."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.fork_server"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=guarded({name: os.environ[name] for name in os.environ if name not in ("FAULT_AT", "KAFKA_BOOTSTRAP_SERVERS")}),
-        )
+        self._requests, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.fork_server"],
+                cwd=ROOT,
+                stdin=theirs,
+                stdout=subprocess.PIPE,
+                env=guarded({name: os.environ[name] for name in os.environ if name not in _NOT_INHERITED}),
+            )
         self._children: dict[int, ForkedProcess] = {}
         self._started: list[int] = []
         self._condition = threading.Condition()
@@ -95,20 +115,22 @@ class ForkServer:
         self._reader.start()
 
     def start(
-        self, *arguments: str, environ: Mapping[str, str], folder: Path, output: Path, patches: Mapping[str, object] | None = None
+        self,
+        *arguments: str,
+        environ: Mapping[str, str],
+        folder: Path,
+        output: Path,
+        stdout: int | None = None,
+        patches: Mapping[str, object] | None = None,
     ) -> ForkedProcess:
-        """`patches`: module constants to set in the child, by dotted name, where a test cannot wait for the real value."""
-        request = {
-            "arguments": arguments,
-            "environ": dict(environ),
-            "folder": str(folder),
-            "output": str(output),
-            "patches": dict(patches or {}),
-        }
-        output.touch()
-        with self._condition:
-            self._stdin.write(json.dumps(request).encode() + b"\n")
-            self._stdin.flush()
+        """Standard error goes to the file `output`, and standard output too unless a descriptor is named.
+
+        `patches`: module constants to set in the child, by dotted name, where a test cannot wait for the real value.
+        """
+        request = {"arguments": arguments, "environ": dict(environ), "folder": str(folder), "patches": dict(patches or {})}
+        with self._condition, output.open("ab") as file, Path(os.devnull).open("rb") as nothing:
+            streams = [nothing.fileno(), file.fileno() if stdout is None else stdout, file.fileno()]
+            socket.send_fds(self._requests, [json.dumps(request).encode()], streams)
             # The first one waits until the server has imported everything: on a busy machine that takes half a minute.
             if not self._condition.wait_for(lambda: self._started, 100):
                 raise TimeoutError("the fork server does not respond")
@@ -119,16 +141,11 @@ class ForkServer:
         return child
 
     def close(self) -> None:
-        self._stdin.close()
+        self._requests.close()
         self._process.wait(20)
         self._reader.join(5)
         assert self._process.stdout
         self._process.stdout.close()
-
-    @property
-    def _stdin(self) -> IO[bytes]:
-        assert self._process.stdin
-        return self._process.stdin
 
     def _read(self) -> None:
         assert self._process.stdout
@@ -154,33 +171,34 @@ def _serve() -> dict[str, Any] | None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.set_wakeup_fd(wake_in, warn_on_full_buffer=False)
+    requests = socket.socket(fileno=0)
     selector = selectors.DefaultSelector()
     selector.register(wake_out, selectors.EVENT_READ)
-    selector.register(0, selectors.EVENT_READ)
+    selector.register(requests, selectors.EVENT_READ)
     running: set[int] = set()
-    buffer = b""
     while True:
         for key, _ in selector.select():
             if key.fd == wake_out:
                 os.read(wake_out, 4096)
                 _reap(running)
                 continue
-            data = os.read(0, 65536)
+            data, streams, _, _ = socket.recv_fds(requests, _LONGEST_REQUEST, 3)
             if not data:
                 _kill_all(running)
                 return None
-            *lines, buffer = (buffer + data).split(b"\n")
-            for line in lines:
-                pid = os.fork()
-                if pid == 0:
-                    signal.set_wakeup_fd(-1)
-                    selector.close()
-                    os.close(wake_in)
-                    os.close(wake_out)
-                    request: dict[str, Any] = json.loads(line)
-                    return request
-                running.add(pid)
-                _write(f"started {pid}")
+            pid = os.fork()
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                selector.close()
+                os.close(wake_in)
+                os.close(wake_out)
+                requests.detach()
+                request: dict[str, Any] = json.loads(data)
+                return {**request, "streams": streams}
+            for stream in streams:
+                os.close(stream)
+            running.add(pid)
+            _write(f"started {pid}")
 
 
 def _reap(running: set[int]) -> None:
@@ -210,12 +228,9 @@ def _apply(request: Mapping[str, Any]) -> Sequence[str]:
     os.environ.clear()
     os.environ.update(request["environ"])
     os.chdir(request["folder"])
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for ours, standard in ((nothing, 0), (output, 1), (output, 2)):
-        os.dup2(ours, standard)
-    os.close(nothing)
-    os.close(output)
+    for standard, stream in enumerate(request["streams"]):
+        os.dup2(stream, standard)
+        os.close(stream)
     for name, value in request["patches"].items():
         module, _, attribute = name.rpartition(".")
         loaded = importlib.import_module(module)
