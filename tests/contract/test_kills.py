@@ -17,18 +17,12 @@ from tests.contract.harness import ContractListener, events, joined, log_ids, po
 from tests.support.transports import Log, make
 
 #: A dozen interpreters start one after the other, and a thousand commits follow each other: on a busy disk that takes minutes.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.outages, pytest.mark.timeout(600)]
 COUNT = 2_000
 KILLS = 5
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param("kafka", marks=pytest.mark.outages),
-        pytest.param("kafka by password", marks=pytest.mark.outages),
-    ]
-)
+@pytest.fixture(params=["sqlite", "kafka", "kafka by password"])
 def log(request: pytest.FixtureRequest) -> Log:
     return make(request.param, request, session=SESSION)
 

@@ -123,6 +123,7 @@ def taken_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+@pytest.mark.outages
 def test_a_broker_that_cannot_start_says_why_in_one_line(taken_port: int) -> None:
     """It said "exit code 1" and no more: the broker wrote no log, and 21 tests were skipped for a reason that was never found."""
     broker = JarsBroker(port=taken_port)
@@ -132,6 +133,7 @@ def test_a_broker_that_cannot_start_says_why_in_one_line(taken_port: int) -> Non
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.outages
 def test_a_broker_that_cannot_start_is_tried_again_with_other_ports(taken_port: int) -> None:
     other = free_port()
     ports = iter((taken_port, other))

@@ -104,7 +104,7 @@ class ForkServer:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.fork_server"],
                 cwd=ROOT,
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.PIPE,
                 env=guarded({name: os.environ[name] for name in os.environ if name not in _NOT_INHERITED}),
             )

@@ -46,6 +46,7 @@ async def test_innocent_chains_run_again_and_the_culprit_is_known(start: StartRu
     assert runs[2].steps[1].milliseconds > 900
 
 
+@pytest.mark.outages
 async def test_two_culprits_are_both_known(start: StartRunner) -> None:
     runner = await start({"slow": SLOW, "crash": CRASH, "loop": LOOP})
     runs = await _together(runner, ["slow"], ["crash"], ["slow"], ["loop"], ["crash"])
@@ -69,6 +70,7 @@ GROWING = {
 }
 
 
+@pytest.mark.outages
 @pytest.mark.parametrize("name", GROWING)
 async def test_a_process_that_grows_is_replaced_before_it_breaks(start: StartRunner, name: str) -> None:
     runner = await start({"grows": rule(GROWING[name])}, timeout=5.0)
@@ -88,6 +90,7 @@ async def test_a_process_that_grows_is_replaced_before_it_breaks(start: StartRun
     assert (await runner.run(["grows"], USER, CONTEXT, event="1", timeout=0.2)).outcome is KEPT
 
 
+@pytest.mark.outages
 async def test_a_process_that_is_lost_takes_no_idle_one_with_it(start: StartRunner) -> None:
     runner = await start({"keep": KEEP}, processes=4)
     async with asyncio.timeout(30):
@@ -119,6 +122,7 @@ async def test_a_rule_that_takes_its_process_down_on_three_events_is_switched_of
     assert (await runner.run(["loop"], looping, CONTEXT, event="5")).steps[0].outcome is OFF
 
 
+@pytest.mark.outages
 async def test_while_a_process_is_silent_new_chains_run_in_another(start: StartRunner) -> None:
     runner = await start({"loop": LOOP, "keep": KEEP}, timeout=6.0)
     looping = asyncio.create_task(runner.run(["loop"], {**USER, "loop": True}, CONTEXT, event="1"))
@@ -140,6 +144,7 @@ PRINTS = {
 }
 
 
+@pytest.mark.outages
 async def test_what_a_rule_prints_is_no_message(start: StartRunner) -> None:
     runner = await start({name: rule(f"{body}; setTimeout(callback, 20)") for name, body in PRINTS.items()})
     runs = await asyncio.gather(*(runner.run([name], USER, CONTEXT, event=name) for name in PRINTS))
@@ -175,6 +180,7 @@ BREAKING = {
 }
 
 
+@pytest.mark.outages
 async def test_a_rule_that_writes_into_the_socket_crashes_its_own_process_alone(start: StartRunner) -> None:
     sources = {f"breaks{n}": rule(f"{_SOCKET} {body}; setTimeout(callback, 50)") for n, body in enumerate(BREAKING.values())}
     runner = await start({**sources, "keep": KEEP}, timeout=1.0)

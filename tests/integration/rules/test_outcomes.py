@@ -152,6 +152,7 @@ async def test_a_loop_is_killed_and_its_process_replaced(start: StartRunner, bod
     assert set(runner.pids).isdisjoint(before)
 
 
+@pytest.mark.outages
 async def test_a_leak_crashes_its_process_and_nothing_else(start: StartRunner) -> None:
     leak = rule("const all = []; for (;;) all.push(new Array(1e5).fill(1.5));")
     runner = await start({"leak": leak, "keep": KEEP, "slow": rule("setTimeout(callback, 100)")}, timeout=20.0)
@@ -160,6 +161,7 @@ async def test_a_leak_crashes_its_process_and_nothing_else(start: StartRunner) -
     assert [run.outcome for run in runs] == [KEPT, RuleOutcome.CRASHED, KEPT]
 
 
+@pytest.mark.outages
 async def test_buffers_without_end_are_bounded_too(start: StartRunner) -> None:
     """V8's limit does not count them; that of the address space does, and whether V8 or the rule notices first is chance."""
     runner = await start(

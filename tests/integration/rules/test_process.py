@@ -40,6 +40,7 @@ def _ends(pid: int) -> bool:
     return not _runs(pid)
 
 
+@pytest.mark.outages
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("what", ["idle", "loop"])
 @pytest.mark.parametrize("by", ["kernel", "watchdog"])
@@ -115,6 +116,7 @@ async def test_a_process_that_is_killed_from_outside_is_replaced(node: Node) -> 
         await runner.close()
 
 
+@pytest.mark.outages
 async def test_a_file_that_loops_as_it_is_loaded_is_named_and_not_waited_for(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rules.processes.session.READY_TIMEOUT", 3.0)
     runner = RuleRunner(node.command(None))
