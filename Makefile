@@ -34,12 +34,12 @@ check: ## all that must pass before a change lands: lint and all kinds of tests;
 
 # Four at a time, also on two cores: most of a test is waiting. The broker's jars are fetched first, since that may take longer
 # than a test may; without them Kafka tests say what is missing.
-test: $(DEV) ## the tests, about 10 minutes
+test: $(DEV) ## the tests, about 7 minutes
 	@$(BIN)/python -m tests.support.kafka.broker >/dev/null 2>&1 || true
 	$(BIN)/pytest -n 4 --dist worksteal
 
 # Replicas that come and go, brokers and rule processes that are killed and frozen: most of it is waiting for sessions to end.
-test-outages: $(DEV) ## replicas that come and go, brokers that are killed and frozen: minutes
+test-outages: $(DEV) ## replicas that come and go, brokers and rule processes that are killed and frozen: minutes
 	$(BIN)/pytest -n 3 --dist worksteal -o timeout=300 -o faulthandler_timeout=290 -m outages
 
 # The compose file in real containers; skipped where no Docker engine answers.

@@ -6,7 +6,6 @@ interpreter reads as it starts, or a command in front of ours, it is the install
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
 import subprocess
@@ -15,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 from simulator.receiver import Receiver
@@ -23,7 +21,7 @@ from simulator.tenant import Tenant
 from simulator.tenant_log import TenantLog
 from simulator.tokens import Application
 from tests.support.background import in_background, run_on
-from tests.support.fork_server import ForkedProcess, ForkServer
+from tests.support.fork_server import ForkedProcess, fork_server
 from tests.support.listed_log import ListedLog
 from tests.support.process_guard import guarded
 
@@ -32,14 +30,6 @@ COMMAND = str(Path(sys.executable).with_name("auth0-webhooks"))
 SECRET = "canary-client-secret"
 #: Not inherited: a test's environment must not depend on the developer's.
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
-
-
-@cache
-def fork_server() -> ForkServer:
-    """Starts with the first process; ends with the test run."""
-    server = ForkServer()
-    atexit.register(server.close)
-    return server
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -14,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from shared.transport.sqlite.file import APPLICATION_ID
-from tests.e2e.stack import COMMAND, Stack, simple, stacked
+from tests.e2e.stack import Stack, simple, stacked
+from tests.support.fork_server import run_command
 from tests.support.listed_log import ListedLog
-from tests.support.process_guard import guarded
 
 
 @pytest.fixture
@@ -191,15 +190,7 @@ def test_an_unexpected_error_ends_with_1(stack: Stack) -> None:
     ],
 )
 def test_commands_end_with_their_exit_code(tmp_path: Path, arguments: list[str], code: int) -> None:
-    done = subprocess.run(
-        [COMMAND, *arguments],
-        cwd=tmp_path,
-        env=guarded({"PATH": os.environ["PATH"]}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_command(*arguments, environ={"PATH": os.environ["PATH"]}, folder=tmp_path)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
 

@@ -69,6 +69,9 @@ def test_a_receiver_that_is_not_there_is_waited_for(stack_of: StackOf) -> None:
 def test_run_once_says_what_is_left_and_the_next_run_delivers_it(stack_of: StackOf) -> None:
     stack = stack_of(ListedLog(simple(range(12), users=12)))
     stack.receiver.script.add(faults.status(503), when=lambda call: call.user_id == "auth0|4")
+    first = stack.start("run")
+    stack.wait_delivered(11)
+    assert first.stop() == 0
     process = stack.start("run", "--once", "--timeout", "2")
     assert process.wait() == 3
     assert "1 events are left in the log" in process.text

@@ -27,7 +27,8 @@ from shared.transport.sqlite.file import File
 from shared.transport.sqlite.publisher import store_checkpoint
 from shared.transport.sqlite.records import append
 from shared.transport.sqlite.transport import SqliteTransport
-from tests.e2e.stack import COMMAND, fork_server
+from tests.e2e.stack import COMMAND
+from tests.support.fork_server import run_command
 from tests.support.process_guard import guarded
 
 #: It clears a screen, turns writing round, rings, ends lines, names a window; 8-bit controls; and rich's markup.
@@ -82,18 +83,8 @@ async def _fill(path: Path) -> None:
 
 
 def _run(environ: Mapping[str, str], *arguments: str, out: int | None = None) -> tuple[int, str, str]:
-    """Returns the exit code, what was written to standard output where `out` is not given, and what to standard error."""
-    folder = Path(environ["HOME"])
-    with (folder / "out").open("wb") as file:
-        started = fork_server().start(
-            *arguments,
-            environ=guarded(environ),
-            folder=folder,
-            output=folder / "err",
-            stdout=file.fileno() if out is None else out,
-        )
-    code = started.wait(60)
-    return code, (folder / "out").read_text(), started.text
+    done = run_command(*arguments, environ=environ, folder=Path(environ["HOME"]), stdout=out)
+    return done.returncode, done.stdout, done.stderr
 
 
 def _is_harmless(text: str) -> None:

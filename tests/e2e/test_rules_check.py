@@ -11,23 +11,17 @@ from typing import Any
 
 import pytest
 
+from tests.support.fork_server import run_command
 from tests.support.process_guard import guarded
 
-COMMAND = str(Path(sys.executable).parent / "auth0-webhooks")
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
 
 _GOOD = "/** A rule. */\nfunction (user, context, callback) {\n  user.seen = configuration.KEY;\n  callback(null);\n}\n"
 
 
 def _check(rules: Path, *arguments: str, code: int, **environ: str) -> subprocess.CompletedProcess[str]:
-    result = subprocess.run(
-        [COMMAND, "rules", "check", *arguments],
-        env=guarded({"PATH": "/usr/local/bin:/usr/bin:/bin", "RULES_DIR": str(rules), **environ}),
-        cwd=rules,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    settings = {"PATH": "/usr/local/bin:/usr/bin:/bin", "RULES_DIR": str(rules), **environ}
+    result = run_command("rules", "check", *arguments, environ=settings, folder=rules)
     assert result.returncode == code, result.stdout + result.stderr
     assert "Traceback" not in result.stderr
     return result

@@ -50,7 +50,8 @@ async def test_a_replica_tells_what_it_owns_what_is_under_way_and_what_came_of_i
     log: Log, receiver: Receiver
 ) -> None:
     failing, slow = event(0, user="auth0|0"), event(1, user="auth0|1")
-    receiver.script.add(faults.status(503), when=lambda call: call.log_id == failing.log_id)
+    later = faults.status(503, headers=(("Retry-After", "60"),))  # a drawn pause may be short
+    receiver.script.add(later, when=lambda call: call.log_id == failing.log_id)
     receiver.script.add(faults.slow(20), when=lambda call: call.log_id == slow.log_id)
     await publish(log.transport(), [failing, slow, event(2, user="auth0|0")])
     one, stop = worker(receiver.url, how=policy(base=50, cap=100), breaker_failures=1000), asyncio.Event()

@@ -16,6 +16,7 @@ import pytest
 from admin.actions.rules.install import install_modules
 from shared.errors import EnvironmentUnusable
 from shared.settings import RulesSettings
+from tests.support.fork_server import run_command
 from tests.support.npm_registry import NpmRegistry, npm_registry
 from tests.support.process_guard import guarded
 
@@ -73,11 +74,11 @@ class Folder:
         )
 
     def install(self, *arguments: str, **more: str) -> str:
-        process = self.start(*arguments, **more)
-        output, _ = process.communicate(timeout=100)
-        assert process.returncode == 0, output
-        assert "Traceback" not in output
-        return output
+        environ = {**self.environ, **more}
+        done = run_command("rules", "install", *arguments, environ=environ, folder=self.rules.parent, within=100)
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
 
     def report(self, **more: str) -> dict[str, Mapping[str, str]]:
         """Installs in this process: the command line around it costs more than npm.
@@ -328,9 +329,7 @@ def test_a_rule_process_gets_what_was_installed(folder: Folder) -> None:
     link.symlink_to(folder.modules)  # a volume of Kubernetes is full of links
     arguments = ["rules", "test", "--dry-run", "--json", str(folder.rules / "one.js"), str(folder.rules / "two.js")]
     environ = {**folder.environ, "RULES_MODULES": str(link)}
-    result = subprocess.run(
-        [COMMAND, *arguments], env=guarded(environ), cwd=folder.rules, capture_output=True, text=True, timeout=60
-    )
+    result = run_command(*arguments, environ=environ, folder=folder.rules)
     found = json.loads(result.stdout)
     assert found["user"]["got"] == ["lodash 4.17.21", "lodash 4.17.19", "string"]
     assert [step["outcome"] for step in found["rules"]] == ["kept", "failed"]

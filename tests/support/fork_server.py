@@ -7,6 +7,7 @@ existed before the fork. `ForkServer` is the tests' side, `python -m tests.suppo
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import os
@@ -15,11 +16,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -159,6 +162,30 @@ class ForkServer:
                     self._condition.wait_for(lambda: not self._started, 5)
                 else:
                     self._children[int(numbers[0])].on_exit(int(numbers[1]))
+
+
+@cache
+def fork_server() -> ForkServer:
+    """The one of this test run: starts with its first process, ends with the run."""
+    server = ForkServer()
+    atexit.register(server.close)
+    return server
+
+
+def run_command(
+    *arguments: str, environ: Mapping[str, str], folder: Path, stdout: int | None = None, within: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Runs the command to its end. Returns what it wrote, without standard output where a descriptor is given for that."""
+    with tempfile.TemporaryDirectory() as kept:
+        out, err = Path(kept, "out"), Path(kept, "err")
+        with out.open("wb") as file:
+            target = file.fileno() if stdout is None else stdout
+            started = fork_server().start(*arguments, environ=guarded(environ), folder=folder, output=err, stdout=target)
+        try:
+            code = started.wait(within)
+        finally:
+            started.signal(signal.SIGKILL)
+        return subprocess.CompletedProcess(arguments, code, out.read_text(), err.read_text())
 
 
 # -- the server
