@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+from producer.auth0.budget import RequestBudget
 from producer.auth0.client import Auth0Logs
 from producer.auth0.management import ManagementApi
 from producer.observer import Auth0Requests
@@ -28,22 +29,23 @@ def auth0_logs(auth0: Auth0Settings, requests: Auth0Requests | None = None) -> A
     )
 
 
-def management_api(auth0: Auth0Settings, scope: str = "") -> ManagementApi:
-    """`scope`: what its token is good for; empty: all that the application may."""
+def management_api(auth0: Auth0Settings, scope: str = "", budget: RequestBudget | None = None) -> ManagementApi:
+    """`scope`: what its token is good for; empty: all that the application may. `budget`: shared with others of this tenant."""
     return ManagementApi(
         base_url=auth0.base_url,
         client_id=auth0.client_id,
         client_secret=auth0.client_secret,
         audience=auth0.audience,
         scope=scope,
+        budget=budget,
         proxy=auth0.proxy,
         tls=trust(auth0.ca_file),
     )
 
 
-def rule_host(auth0: Auth0Settings, profiles: UserProfiles | None = None) -> ManagementHost:
+def rule_host(auth0: Auth0Settings, profiles: UserProfiles | None = None, budget: RequestBudget | None = None) -> ManagementHost:
     """Returns what is behind the global `auth0` of rules; `profiles` hear what rules write."""
-    return ManagementHost(management_api(auth0, scope=SCOPES), base_url=auth0.base_url, profiles=profiles)
+    return ManagementHost(management_api(auth0, SCOPES, budget), base_url=auth0.base_url, profiles=profiles)
 
 
 def trust(ca_file: Path | None) -> ssl.SSLContext | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from admin.compose_auth0 import management_api, rule_host
+from producer.auth0.budget import RequestBudget
 from rules.analysis.needs import needs
 from rules.loading.folder import load_folder
 from rules.login import Logins
@@ -37,9 +38,12 @@ def event_rules(settings: Settings, observers: Sequence[RulesObserver] = ()) -> 
         log.warning("no rule of the folder runs: events are delivered without rules", folder=str(options.folder))
         return None
     # With all scopes that the application has: to ask for one that it lacks would end in no token at all.
-    api = management_api(settings.auth0) if settings.has(Auth0Settings) else None
+    budget = RequestBudget()
+    api = management_api(settings.auth0, budget=budget) if settings.has(Auth0Settings) else None
     profiles = UserProfiles(api if options.fetch_user else None)
-    host = rule_host(settings.auth0, profiles) if api and uses_auth0(rules) else None
+    host = rule_host(settings.auth0, profiles, budget) if api and uses_auth0(rules) else None
+    if api is None and uses_auth0(rules):
+        log.warning("rules use auth0, and their calls of it will fail: AUTH0_DOMAIN and its credentials are not set")
     return RulePipeline(
         rules,
         rule_runner(options, options.folder, host=host),

@@ -114,7 +114,7 @@ class Tenant(Server):
         return None
 
     def _user(self, request: HttpRequest, now: float) -> HttpResponse:
-        return self.tokens.problem(request, now, SCOPES[request.method]) or self.users.respond(request)
+        return self.tokens.problem(request, now, SCOPES[request.method]) or self.users.respond(request, now)
 
     def _metered(self, bucket: Bucket, respond: _Endpoint, request: HttpRequest, now: float) -> HttpResponse:
         admission = bucket.take(now)

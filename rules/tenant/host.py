@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+#: A method of `auth0.users`, and the member of the user that it writes.
+METHODS: Final = {"updateAppMetadata": "app_metadata", "updateUserMetadata": "user_metadata"}
 
 
 class HostCallFailed(Exception):

@@ -1,12 +1,13 @@
 """What only the tenant knows of a login, beside its user: roles, client, connection, organization. Asked for, kept for a while.
 
 A rule must not wait for it, nor fail without it: whatever cannot be had is unknown, which a rule sees as an empty value. What the
-token may not read is asked for once, and a line says which scope it lacks.
+token may not read is asked for again after a while, and one line says which scope it lacks.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -16,12 +17,14 @@ from typing import Any, Final, Protocol
 from rules.context import TenantFacts
 from rules.tenant.ids import path_part
 from shared.errors import WebhooksError
+from shared.log_throttle import LogThrottle
 from shared.logging import get_logger
 
 _KEPT: Final = 300.0  # seconds
 _KEPT_UNKNOWN: Final = 10.0  # seconds, after a failure
 _MOST: Final = 2000
 _FORBIDDEN: Final = (401, 403)
+_ASK_AGAIN: Final = 300.0  # seconds after the application was refused; a person who grants a scope can wait so long
 
 log = get_logger(__name__)
 
@@ -71,7 +74,9 @@ class TenantLookup:
         self._kept, self._most, self._clock = kept, most, clock
         #: By path: until when, and the response; one under way is a task, so that it is asked for once.
         self._known: OrderedDict[str, tuple[float, asyncio.Task[Any]]] = OrderedDict()
-        self._refused: set[str] = set()
+        #: By scope: until when it is not asked for.
+        self._refused: dict[str, float] = {}
+        self._throttle = LogThrottle()
 
     async def facts(self, entry: Mapping[str, Any], want: WantedFacts) -> TenantFacts:
         """Returns what the tenant says about the login of a log entry. Raises nothing."""
@@ -93,7 +98,7 @@ class TenantLookup:
         )
 
     async def _get(self, path: str, scope: str) -> Any:
-        if scope in self._refused:
+        if self._clock() < self._refused.get(scope, -math.inf):
             return None
         until, task = self._known.get(path, (0.0, None))
         if task is None or self._clock() >= until:
@@ -112,17 +117,19 @@ class TenantLookup:
         try:
             status, found = await self._api.request("GET", path)
         except WebhooksError as error:
-            log.warning("Auth0 could not be asked what a rule reads; it gets an empty value", reason=str(error), scope=scope)
+            if self._throttle.allows(scope, self._clock()):
+                log.warning("Auth0 could not be asked what a rule reads; it gets an empty value", reason=str(error), scope=scope)
             self._forget_soon(path)
             return None
         if status in _FORBIDDEN:
             self._refuse(scope, status)
+            self._known.pop(path, None)
         return found if status == 200 else None
 
     def _refuse(self, scope: str, status: int) -> None:
         if scope not in self._refused:
             log.warning("the application may not read what a rule reads; it gets an empty value", scope=scope, status=status)
-        self._refused.add(scope)
+        self._refused[scope] = self._clock() + _ASK_AGAIN
 
     def _forget_soon(self, path: str) -> None:
         if path in self._known:

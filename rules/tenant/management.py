@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any, Final, Protocol
 from weakref import WeakValueDictionary
 
-from rules.tenant.host import HostCallFailed, RuleHost
+from rules.tenant.host import METHODS, HostCallFailed, RuleHost
 from rules.tenant.ids import is_hashed, path_part
 from rules.tenant.lookup import TenantApi
 from rules.tenant.profiles import UserProfiles
@@ -21,8 +21,6 @@ from shared.masking import excerpt
 
 #: The token goes to the rules too, as `auth0.accessToken`: these scopes, as in the rules of Auth0, and no others.
 SCOPES: Final = "read:users update:users"
-#: A method of `auth0.users`, and the member of the user that it writes.
-METHODS: Final = {"updateAppMetadata": "app_metadata", "updateUserMetadata": "user_metadata"}
 _BACKOFF: Final = Backoff(base=0.25, cap=5.0)
 _ASK_AGAIN: Final = 60.0  # seconds after a token was refused
 

@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
+from rules.tenant.host import METHODS
 from rules.tenant.ids import is_hashed, path_part
 from rules.tenant.kept_users import KeptUser, KeptUsers
 from rules.tenant.lookup import TenantApi
@@ -42,8 +43,8 @@ class _Fetch:
 
     task: asyncio.Task[KeptUser | None] = field(init=False)
     waiting: int = 0
-    #: What rules wrote since it began: the response may not have it yet.
-    written: dict[str, Any] = field(default_factory=dict)
+    #: The user after what a rule wrote last since it began: the response may be of before.
+    written: dict[str, Any] | None = None
     #: A write that ended in an unknown state was under way since: what comes is not kept.
     unsure: bool = False
 
@@ -95,16 +96,16 @@ class UserProfiles:
 
     def written(self, user_id: str, user: object) -> None:
         """A rule wrote to a user, and Auth0 responded with `user`: the next event of it sees that."""
-        if not isinstance(user, dict):
+        if not _is_user(user):
             self.forget(user_id)
             return
         if (fetch := self._fetches.get(user_id)) is not None:
-            fetch.written |= user
+            fetch.written = user
         kept = self._kept.get(user_id, self._clock())
         if kept is None or kept.body is None:
             self._kept.forget(user_id)
         else:
-            self._keep(user_id, {**json.loads(kept.body), **user}, until=kept.until)
+            self._keep(user_id, _changed(json.loads(kept.body), user), until=kept.until)
 
     def forget(self, user_id: str) -> None:
         """A write ended in an unknown state: the next event of this user asks the tenant."""
@@ -154,8 +155,8 @@ class UserProfiles:
             self._refuse(f"GET /api/v2/users/… returned {status}: the application needs the scope read:users")
             return None
         self._refused = None
-        if status == HTTPStatus.OK and isinstance(found, dict) and isinstance(found.get("user_id"), str):
-            return self._keep(user_id, {**found, **fetch.written}, until=0.0 if fetch.unsure else None)
+        if status == HTTPStatus.OK and _is_user(found):
+            return self._keep(user_id, _changed(found, fetch.written or found), until=0.0 if fetch.unsure else None)
         if status in (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST):
             return self._keep(user_id, None)
         raise Auth0Unavailable(f"GET /api/v2/users/… returned {status} with something that is no user: a proxy?")
@@ -170,3 +171,12 @@ class UserProfiles:
         if self._refused is None:
             log.error("rules get no profiles of users, only what events say of them", reason=reason, asked_again_in=_ASK_AGAIN)
         self._refused = self._clock() + _ASK_AGAIN
+
+
+def _is_user(found: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(found, dict) and isinstance(found.get("user_id"), str)
+
+
+def _changed(user: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the user with what came back from a write. Metadata that is not in it is gone: an empty object removes it."""
+    return {name: value for name, value in user.items() if name not in METHODS.values()} | dict(written)

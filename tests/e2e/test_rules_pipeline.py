@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,53 @@ def test_every_login_goes_out_with_what_its_rules_did_and_everything_else_as_it_
         assert said["user"] == {"seen": 1}
         assert [(step["rule"], step["outcome"]) for step in said["rules"]] == [("mark", "kept")]
     assert ran > 20
+
+
+ONCE = """function (user, context, callback) {
+  user.app_metadata = user.app_metadata || {};
+  user.first = !user.app_metadata.seen;
+  auth0.users.updateAppMetadata(user.user_id, { seen: true }).then(() => callback(null, user, context), callback);
+}"""
+
+
+@pytest.mark.parametrize("command", [["run"], ["produce", "consume"]], ids="+".join)
+def test_a_rule_sees_the_user_of_the_tenant_and_what_it_wrote_at_the_login_before(
+    tmp_path: Path, rules: Path, command: list[str]
+) -> None:
+    _write(rules, {"once.js": ONCE})
+    with stacked(tmp_path, {}, ListedLog(simple(range(12), users=3))) as stack:
+        stack.tenant.tokens.application = replace(stack.tenant.tokens.application, scope="read:logs read:users update:users")
+        for number in range(3):
+            stack.tenant.users.by_id[f"auth0|{number}"] = {"user_id": f"auth0|{number}", "email": f"{number}@example.com"}
+        for name in command:
+            stack.start(name, RULES_DIR="rules")
+        stack.wait_delivered(12)
+        changed = {log_id: _member(body)["user"] for log_id, body in stack.receiver.journal.bodies.items()}
+        assert [changed[log_id]["first"] for log_id in sorted(changed)] == [True] * 3 + [False] * 9
+        gets = [request for request in stack.tenant.requests if request.method == "GET" and "/users/" in request.path]
+        assert len(gets) == 3
+
+
+def test_a_user_whose_id_is_hashed_is_neither_fetched_nor_written_and_one_line_says_so(tmp_path: Path, rules: Path) -> None:
+    _write(rules, {"once.js": ONCE})
+    with stacked(tmp_path, {}, ListedLog(simple(range(4), users=2))) as stack:
+        stack.tenant.tokens.application = replace(stack.tenant.tokens.application, scope="read:logs read:users update:users")
+        privacy = {"PII_MODE": "hash", "PII_FIELDS": "user_id", "PII_HASH_KEY": "k" * 32}
+        process = stack.start("run", "--once", RULES_DIR="rules", **privacy)
+        assert process.wait() == 0, process.text
+        steps = [step for body in stack.receiver.journal.bodies.values() for step in _member(body)["rules"]]
+        assert [step["outcome"] for step in steps] == ["failed"] * 4
+        assert all("PII_MODE put it in the place of the user's id" in step["error"] for step in steps)
+        assert not [request for request in stack.tenant.requests if "/users/" in request.path]
+        assert process.text.count("PII_MODE put hashes in the place of user ids") == 1
+
+
+def test_a_consumer_with_rules_that_cannot_ask_for_users_says_what_to_set(stack: Stack, rules: Path) -> None:
+    _write(rules, {"a.js": KEEP})
+    nothing = {"AUTH0_DOMAIN": "", "AUTH0_CLIENT_ID": "", "AUTH0_CLIENT_SECRET": ""}
+    stopped = stack.start("consume", RULES_DIR="rules", **nothing)
+    assert stopped.wait() == 2, stopped.text
+    assert stopped.text.count("RULES_FETCH_USER=false") == 1
 
 
 def test_a_rule_that_is_broken_stops_the_start_or_is_left_out(stack: Stack, rules: Path) -> None:

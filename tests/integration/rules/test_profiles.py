@@ -121,7 +121,19 @@ async def test_the_users_kept_are_bounded(setup: ProfileSetup) -> None:
 async def test_what_a_rule_wrote_is_in_the_user_of_the_next_event(setup: ProfileSetup) -> None:
     await setup.of()
     await setup.write({"seen": 1, "plan": None})
-    assert await setup.of() == {"user_id": ADA, "app_metadata": {"seen": 1}}
+    found = await setup.of()
+    assert found is not None
+    assert found["app_metadata"] == {"seen": 1}
+    assert found == setup.tenant.users.by_id[ADA]
+    assert setup.gets == 1
+
+
+async def test_metadata_that_a_rule_removed_is_gone(setup: ProfileSetup) -> None:
+    """To Auth0 an empty object means: all of it."""
+    await setup.of()
+    await setup.write({})
+    assert await setup.of() == setup.tenant.users.by_id[ADA]
+    assert "app_metadata" not in setup.tenant.users.by_id[ADA]
     assert setup.gets == 1
 
 

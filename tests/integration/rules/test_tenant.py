@@ -106,6 +106,17 @@ async def test_a_scope_that_is_missing_is_named_once_and_not_asked_for_again(
     assert len(directory.asked) == 4
 
 
+async def test_a_scope_that_was_granted_since_is_noticed(
+    tenant: TenantLookup, directory: TenantDirectory, clock: LookupClock
+) -> None:
+    directory.scope = ""
+    assert await tenant.facts(ENTRY, WantedFacts(client=True)) == TenantFacts()
+    directory.scope = EVERYTHING
+    assert await tenant.facts(ENTRY, WantedFacts(client=True)) == TenantFacts()
+    clock.now = 300
+    assert (await tenant.facts(ENTRY, WantedFacts(client=True))).client
+
+
 @pytest.mark.parametrize("status", [429, 500])
 async def test_a_tenant_that_does_not_respond_is_asked_again_a_little_later(
     tenant: TenantLookup, directory: TenantDirectory, clock: LookupClock, status: int
