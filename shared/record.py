@@ -18,6 +18,9 @@ VERSION: Final = b"1"
 #: The largest record of the topic of events, in bytes.
 MAX_RECORD: Final = 8 * 1024 * 1024
 
+#: So many headers has every record of ours, and some have more.
+FEWEST_HEADERS: Final = 5
+
 Headers = Sequence[tuple[str, bytes]]
 
 

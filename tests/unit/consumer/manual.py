@@ -281,6 +281,7 @@ class DispatcherSetup:
         partition = self.window.owned.get(number) or self.window.add(number, Position(0))
         offset = len(partition.pending)
         partition.ledger.take(offset)
-        record = Record(offset, key or log_id.encode(), b"{}", [("v", b"1"), ("log-id", log_id.encode()), *headers], 0.0)
+        ours = [("v", b"1"), ("log-id", log_id.encode()), ("type", b"s"), ("date", b""), ("tenant", b"")]
+        record = Record(offset, key or log_id.encode(), b"{}", [*ours, *headers], 0.0)
         self.dispatcher.take(partition, record)
         return partition.pending[offset]

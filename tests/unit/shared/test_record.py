@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared.errors import RecordInvalid
 from shared.event import Event
-from shared.record import Headers, Record, headers_of, key_of, log_id_of
+from shared.record import FEWEST_HEADERS, Headers, Record, headers_of, key_of, log_id_of
 
 texts = st.text(st.characters(codec=None), max_size=300)
 
@@ -21,6 +21,7 @@ def test_the_identity_survives_and_headers_are_short_ascii(log_id: str, code: st
     headers = headers_of(event)
     assert log_id_of(_record(headers)) == log_id
     assert all(value.isascii() and len(value) <= 256 for _, value in headers)
+    assert len(headers) == FEWEST_HEADERS
     assert key_of(event)
 
 
