@@ -267,8 +267,9 @@ class WorkerMachine(RuleBasedStateMachine):
         self.chains.add(delivery)
 
     def here(self, deliveries: Collection[Delivery]) -> list[Delivery]:
-        """Those whose partition this member still owns."""
-        return [one for one in deliveries if self.holds(one)]
+        """Those whose partition this member still owns, also inside the worker's last step of giving it back."""
+        owned = self.worker._window.owned
+        return [one for one in deliveries if self.holds(one) and owned.get(one.partition.number) is one.partition]
 
     def queue_key(self, record: Record) -> object:
         if not record.headers:
