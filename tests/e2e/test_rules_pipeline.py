@@ -126,3 +126,34 @@ def test_a_rule_that_is_broken_stops_the_start_or_is_left_out(stack: Stack, rule
     assert skipped.wait() == 0, skipped.text
     assert skipped.text.count("a rule cannot be loaded and does not run") == 2
     assert {step["rule"] for body in stack.receiver.journal.bodies.values() for step in _member(body)["rules"]} == {"a"}
+
+
+def test_an_event_whose_rule_failed_is_set_aside_where_that_is_said_and_no_secret_is_written(stack: Stack, rules: Path) -> None:
+    """Of three users one is denied, on one the rule fails, and one is fine."""
+    source = (
+        "function (user, context, callback) {\n"
+        "  if (user.user_id === 'auth0|0') return callback(new UnauthorizedError('not you'));\n"
+        "  if (user.user_id === 'auth0|1') throw new Error('cannot log in with ' + configuration.KEY);\n"
+        "  console.log(configuration.KEY); callback(null, user, context);\n}"
+    )
+    _write(rules, {"a.js": source})
+    (stack.folder / "c.env").write_text("KEY=canary-of-configuration\n")
+    settings = {
+        "RULES_DIR": "rules",
+        "RULES_CONFIGURATION": "c.env",
+        "RULES_ON_ERROR": "dead-letter",
+        "RULES_FETCH_USER": "false",
+    }
+    assert stack.start("run", "--once", **settings).wait() == 0, stack.processes[0].text
+    said = {log_id: _member(body) for log_id, body in stack.receiver.journal.bodies.items()}
+    assert sorted(one["decision"] is not None for one in said.values()) == [False, True]
+    (letter,) = _letters(stack)
+    assert letter["reason"] == "rule 'a' failed: cannot log in with *** (line 3)"
+    assert "canary" not in "".join([json.dumps(said), *(process.text for process in stack.processes)])
+
+
+def _letters(stack: Stack) -> list[dict[str, Any]]:
+    process = stack.start("dead-letters", "list", "--json", VERBOSITY="error")
+    assert process.wait() == 0, process.text
+    found: list[dict[str, Any]] = json.loads(process.text)
+    return found
