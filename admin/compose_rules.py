@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from admin.actions.rules.install import manifest_of
 from admin.compose_auth0 import management_api, rule_host
 from producer.auth0.budget import RequestBudget
 from rules.analysis.needs import needs
+from rules.check import check_rule
 from rules.loading.folder import load_folder
 from rules.login import Logins
+from rules.modules.installed import InstalledModules
 from rules.observer import RulesObserver
 from rules.pipeline.broken import usable_rules
 from rules.pipeline.pipeline import RulePipeline
@@ -37,6 +40,7 @@ def event_rules(settings: Settings, observers: Sequence[RulesObserver] = ()) -> 
     if not rules.rules:
         log.warning("no rule of the folder runs: events are delivered without rules", folder=str(options.folder))
         return None
+    _tell_what_is_missing(rules, options.modules(options.folder))
     # With all scopes that the application has: to ask for one that it lacks would end in no token at all.
     budget = RequestBudget()
     api = management_api(settings.auth0, budget=budget) if settings.has(Auth0Settings) else None
@@ -54,6 +58,15 @@ def event_rules(settings: Settings, observers: Sequence[RulesObserver] = ()) -> 
         observers=observers,
         on_close=api.close if api else None,
     )
+
+
+def _tell_what_is_missing(rules: RuleSet, modules: Path) -> None:
+    """No reason to stop: a rule may do without on most logins."""
+    manifest, installed = manifest_of(rules.modules), InstalledModules(modules)
+    for rule in rules.rules:
+        for one in check_rule(rule, manifest, installed, rules.configuration, None).problems:
+            where = f"{rule.path}:{one.line}" if one.line else str(rule.path)
+            log.warning("a rule lacks something that it needs", reason=f"{where}: {one.text}")
 
 
 def rule_runner(options: RulesSettings, folder: Path, *, host: RuleHost | None = None, dry_run: bool = False) -> RuleRunner:

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from admin.actions.rules.given import GivenLogin
 from admin.actions.rules.trial import run_chain
+from admin.compose_rules import event_rules
 from producer.auth0.management import ManagementApi
 from rules.loading.folder import load_folder
 from rules.login import Logins
@@ -26,7 +27,7 @@ from rules.tenant.lookup import TenantLookup
 from rules.tenant.management import ManagementHost
 from rules.tenant.profiles import UserProfiles
 from shared.event_rules import RulesFailure
-from shared.settings import RulesSettings
+from shared.settings import Role, RulesSettings, load
 from shared.words import OnBroken, OnError
 from simulator.faults import status
 from simulator.tenant import Tenant
@@ -105,6 +106,25 @@ async def test_rules_are_those_of_the_start(start_pipeline: StartPipeline, tmp_p
     pipeline = await start_pipeline(usable_rules(load_folder(tmp_path), OnBroken.STOP))
     (tmp_path / "a.js").write_text("this is no rule")
     assert (await member(pipeline))["user"] == {"version": 1}
+
+
+@pytest.mark.usefixtures("node")
+def test_what_a_rule_lacks_is_said_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_text(rule("const stripe = require('stripe');\ncallback(configuration.KEY, user, context);"))
+    environ = {"RULES_DIR": str(tmp_path), "RULES_FETCH_USER": "false", "WEBHOOK_URL": "http://127.0.0.1:9/"}
+    with capture_logs() as lines:
+        assert event_rules(load(Role.CONSUME, environ, None)) is not None
+    assert [line["reason"].removeprefix(f"{tmp_path}/a.js:").partition(" ")[0] for line in lines] == ["2:", "3:"]
+
+
+@pytest.mark.usefixtures("node")
+def test_a_folder_of_which_nothing_runs_is_said_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_text(KEEP)
+    (tmp_path / "rules.yaml").write_text("rules: [{name: a, enabled: false}]")
+    environ = {"RULES_DIR": str(tmp_path), "RULES_FETCH_USER": "false", "WEBHOOK_URL": "http://127.0.0.1:9/"}
+    with capture_logs() as lines:
+        assert event_rules(load(Role.CONSUME, environ, None)) is None
+    assert [line["event"] for line in lines] == ["no rule of the folder runs: events are delivered without rules"]
 
 
 async def test_values_of_the_configuration_are_in_nothing_that_is_written(start_pipeline: StartPipeline) -> None:
