@@ -6,9 +6,10 @@
 - `kafka_gate`: a gate in front of a broker, which cuts everything off at the n-th request; always from the jars.
 - `principal`: `principal("consumer")` comes to the secured broker with exactly the rights of that role on this test's names.
 
-Where the broker of `kafka` comes from: the environment's KAFKA_BOOTSTRAP_SERVERS, a Docker engine that has the image, Apache
-Kafka's own jars; the first that works. `own_kafka` tries the jars first, which start in a third of the time.
-AUTH0_WEBHOOKS_TEST_BROKER=jars|docker picks one for both. Without any: skipped at home, failed where CI is set.
+Where the broker of `kafka` comes from: the environment's KAFKA_BOOTSTRAP_SERVERS, Apache Kafka's own jars, a Docker engine that
+has the image; the first that works. The jars start in a third of the time, and end with the tests alone, while others may stop an
+engine. `own_kafka` is never the environment's. AUTH0_WEBHOOKS_TEST_BROKER=jars|docker picks one for both. Without any: skipped at
+home, failed where CI is set.
 
 A test that starts our own program must give it an environment of its own: the program reads KAFKA_BOOTSTRAP_SERVERS too.
 """
@@ -67,7 +68,7 @@ def names() -> Names:
 
 @pytest.fixture(scope="session")
 def kafka(request: pytest.FixtureRequest) -> Broker:
-    return _shared(request, "plain", _external, *_ways("docker", "jars", properties=PATIENT))
+    return _shared(request, "plain", _external, *_ways("jars", "docker", properties=PATIENT))
 
 
 @pytest.fixture
