@@ -139,13 +139,13 @@ def hide(settings: Settings) -> Callable[[Event], Event]:
 def poller(settings: Settings, observers: Sequence[ProducerObserver] = ()) -> Poller:
     requests = Auth0Requests()
     return Poller(
-        source=auth0_logs(settings.auth0, requests),
+        source=auth0_logs(settings, requests),
         requests=requests,
         selection=selection(settings),
-        poll_interval=settings.auth0.poll_interval,
-        start=settings.auth0.start_from,
-        on_gap=settings.auth0.on_gap,
-        retention=settings.auth0.log_retention,
+        poll_interval=settings.polling.poll_interval,
+        start=settings.polling.start_from,
+        on_gap=settings.polling.on_gap,
+        retention=settings.polling.log_retention,
         hide=hide(settings),
         observers=observers,
     )
@@ -170,7 +170,7 @@ def monitored(settings: Settings) -> tuple[Monitoring, tuple[Poller | Worker, ..
     from admin.monitoring import Monitoring  # importing prometheus_client takes a moment
 
     consumer = None if settings.role is Role.PRODUCE else ConsumerMetrics()
-    producer = None if settings.role is Role.CONSUME else ProducerMetrics(settings.auth0.batch_size)
+    producer = None if settings.role is Role.CONSUME else ProducerMetrics(settings.polling.batch_size)
     rules = RulesMetrics() if consumer and settings.rules.folder else None
     observed = loops(
         settings,

@@ -11,18 +11,19 @@ from producer.auth0.management import ManagementApi
 from producer.observer import Auth0Requests
 from rules.tenant.management import SCOPES, ManagementHost
 from rules.tenant.profiles import UserProfiles
-from shared.settings import Auth0Settings
+from shared.settings import Auth0Settings, Settings
 
 
-def auth0_logs(auth0: Auth0Settings, requests: Auth0Requests | None = None) -> Auth0Logs:
+def auth0_logs(settings: Settings, requests: Auth0Requests | None = None) -> Auth0Logs:
     """`requests` counts them."""
+    auth0 = settings.auth0
     return Auth0Logs(
         base_url=auth0.base_url,
         client_id=auth0.client_id,
         client_secret=auth0.client_secret,
         audience=auth0.audience,
-        batch_size=auth0.batch_size,
-        rate_share=auth0.rate_share,
+        batch_size=settings.polling.batch_size,
+        rate_share=settings.polling.rate_share,
         proxy=auth0.proxy,
         tls=trust(auth0.ca_file),
         requests=requests,

@@ -17,6 +17,9 @@ from producer.pacing import RateLimit, reserve
 #: Seconds; after it one more request may find out how it is.
 _LONGEST: Final = 30.0
 
+#: Under way at once: enough for any plan of Auth0, and file descriptors that need not be counted.
+_MOST: Final = 10
+
 #: A request that went out: how many had ended by then.
 Turn = NewType("Turn", int)
 
@@ -47,8 +50,8 @@ class SharedPacing:
         """Returns the seconds until the next request may go, unless one that is under way ends before; `hurry`: more may be
         spent."""
         kept = reserve(self._burst, self._share, hurry=hurry) if self._burst else 0
-        most = 1 if not self._heard else self._burst - kept if self._burst else math.inf
-        if self._open >= most:
+        most = 1 if not self._heard else self._burst - kept if self._burst else _MOST
+        if self._open >= min(most, _MOST):
             return _LONGEST
         if now < self._not_before:
             return self._not_before - now

@@ -9,6 +9,7 @@ from shared.settings.groups import (
     FilterSettings,
     LoopSettings,
     ObservabilitySettings,
+    PollingSettings,
     WebhookSettings,
 )
 from shared.settings.loading import DOTENV, examine, is_given, load, log_format
@@ -28,6 +29,7 @@ __all__ = [
     "LoopSettings",
     "ObservabilitySettings",
     "OptionRow",
+    "PollingSettings",
     "Role",
     "RulesSettings",
     "Settings",

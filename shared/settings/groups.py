@@ -106,7 +106,8 @@ def _hash_key(text: str) -> str:
 
 
 class Auth0Settings(Group):
-    """The tenant whose log is read, and the machine-to-machine application that may read it."""
+    """The tenant whose log is read, and the machine-to-machine application that may read it. `consume` reads these too where
+    `RULES_DIR` is set: rules get users from Auth0, and write to them."""
 
     title: ClassVar = "Auth0"
     roles: ClassVar = frozenset({Role.RUN, Role.PRODUCE, Role.RULES_TEST})
@@ -116,7 +117,7 @@ class Auth0Settings(Group):
     client_id: Annotated[
         str, Option("AUTH0_CLIENT_ID", line, example="8Zr1XnKfT5cQyB0mVd3uHgWe", old_name="AUTH0_GLOBAL_CLIENT_ID")
     ]
-    """Client ID of the application; it needs the scope `read:logs` of the Auth0 Management API."""
+    """Client ID of the application; it needs the scope `read:logs` of the Auth0 Management API, and for rules `read:users`."""
     client_secret: Annotated[
         str,
         Option(
@@ -139,6 +140,30 @@ class Auth0Settings(Group):
         ),
     ] = None
     """Identifier of the Management API; required when `AUTH0_DOMAIN` is a custom domain."""
+    proxy: Annotated[str | None, Option("AUTH0_PROXY", proxy_url, example="http://proxy.internal:3128")] = None
+    """Proxy on the way to Auth0; `HTTPS_PROXY` and its like are ignored."""
+    ca_file: Annotated[
+        Path | None, Option("AUTH0_CA_FILE", readable_file, example="/etc/ssl/proxy-ca.pem", unset="system trust store")
+    ] = None
+    """Certificate authorities to trust for Auth0, instead of the system trust store."""
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host, without a slash at the end."""
+        return _base_url(self.domain)
+
+    @property
+    def audience(self) -> str:
+        """What a token for the Management API is asked for."""
+        return self.audience_given or _audience(self.domain)
+
+
+class PollingSettings(Group):
+    """How the tenant's log is read."""
+
+    title: ClassVar = "Polling"
+    roles: ClassVar = frozenset({Role.RUN, Role.PRODUCE})
+
     batch_size: Annotated[int, Option("BATCH_SIZE", whole(1, 100, "entries"))] = 100
     """How many log entries to ask for at once."""
     rate_share: Annotated[float, Option("AUTH0_RATE_SHARE", fraction(0.01, 1))] = 0.5
@@ -151,27 +176,11 @@ class Auth0Settings(Group):
     """For how long the tenant's plan keeps log entries: Free 1, Essentials 5, Professional 10, Enterprise 30."""
     poll_interval: Annotated[float, Option("POLL_INTERVAL", seconds())] = 5.0
     """How long to wait after everything was read, before asking again."""
-    proxy: Annotated[str | None, Option("AUTH0_PROXY", proxy_url, example="http://proxy.internal:3128")] = None
-    """Proxy on the way to Auth0; `HTTPS_PROXY` and its like are ignored."""
-    ca_file: Annotated[
-        Path | None, Option("AUTH0_CA_FILE", readable_file, example="/etc/ssl/proxy-ca.pem", unset="system trust store")
-    ] = None
-    """Certificate authorities to trust for Auth0, instead of the system trust store."""
 
     @property
     def log_retention(self) -> float:
         """Seconds."""
         return self.log_retention_days * 86_400
-
-    @property
-    def base_url(self) -> str:
-        """Scheme and host, without a slash at the end."""
-        return _base_url(self.domain)
-
-    @property
-    def audience(self) -> str:
-        """What a token for the Management API is asked for."""
-        return self.audience_given or _audience(self.domain)
 
 
 class FilterSettings(Group):

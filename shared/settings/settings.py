@@ -14,6 +14,7 @@ from shared.settings.groups import (
     FilterSettings,
     LoopSettings,
     ObservabilitySettings,
+    PollingSettings,
     PrivacySettings,
     WebhookSettings,
 )
@@ -25,6 +26,7 @@ from shared.settings.transport import KAFKA_DRAIN_BOUND, TransportSettings
 #: All groups, in the order of the flow.
 GROUPS: Final[tuple[type[Group], ...]] = (
     Auth0Settings,
+    PollingSettings,
     FilterSettings,
     PrivacySettings,
     TransportSettings,
@@ -75,6 +77,7 @@ class Settings:
     unknown: tuple[SourceValue, ...] = field(default=(), repr=False)
 
     auth0 = _GroupOf(Auth0Settings)
+    polling = _GroupOf(PollingSettings)
     filter = _GroupOf(FilterSettings)
     privacy = _GroupOf(PrivacySettings)
     transport = _GroupOf(TransportSettings)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from shared.settings import GROUPS, Role
+from shared.settings import GROUPS, Auth0Settings, Group, Role
 from shared.settings.names import LATER
 from tests.stack.compose import BASE, ROOT
 
@@ -17,8 +17,6 @@ BASE_SERVICES: Final[dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 RULES_SERVICES: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.rules.yml").read_text())["services"]
 #: Not for containers: they use Kafka, and the image sets the health file.
 LEFT_OUT: Final = {"SQLITE_PATH", "SQLITE_RETENTION_DAYS", "HEALTH_FILE"}
-#: Of the settings of the tenant, those that rules have no use for.
-ABOUT_POLLING: Final = {"AUTH0_LOG_RETENTION_DAYS", "AUTH0_RATE_SHARE"}
 NETWORK: Final = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
 DEMOS: Final = ((RULES_SERVICES, "consumer"), (BASE_SERVICES, "producer"))
 
@@ -30,7 +28,11 @@ def handed_on(block: str) -> set[str]:
 
 
 def declared(role: Role) -> set[str]:
-    options = [option for group in GROUPS if role in group.roles for option in group.options.values()]
+    return names_of(*(group for group in GROUPS if role in group.roles))
+
+
+def names_of(*groups: type[Group]) -> set[str]:
+    options = [option for group in groups for option in group.options.values()]
     files = {f"{name}_FILE" for option in options if option.secret for name in option.names}
     return {name for option in options for name in option.names} | files
 
@@ -53,7 +55,7 @@ def test_the_dockerfile_builds_on_the_base_that_the_size_is_measured_against() -
 
 
 def test_with_rules_consumers_get_what_reaches_the_management_api_and_other_roles_nothing_more() -> None:
-    tenant = {name for name in handed_on("producer") if name.startswith("AUTH0_")} - ABOUT_POLLING
+    tenant = names_of(Auth0Settings)
     environment = RULES_SERVICES["consumer"]["environment"]
     assert {name for name in environment if name.startswith("AUTH0_")} == tenant
     assert all(environment[name] == f"${{{name}:-}}" for name in tenant)

@@ -102,7 +102,7 @@ def _set_to(position: StartFrom, *, yes: bool, force: bool) -> None:
     from admin.actions.checkpoint import plan
 
     async def move(settings: Settings, transport: Transport) -> tuple[Move, bool]:
-        source = compose_auth0.auth0_logs(settings.auth0)
+        source = compose_auth0.auth0_logs(settings)
         try:
             planned = await plan(position, await transport.checkpoint(), source)
         finally:

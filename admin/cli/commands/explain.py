@@ -101,7 +101,7 @@ def _from_auth0(log_id: str) -> tuple[Sequence[Event], Selection]:
     compose.configure_log(settings, otherwise="console")
 
     async def ask() -> Event | None:
-        return await ask_auth0(compose_auth0.auth0_logs(settings.auth0), log_id)
+        return await ask_auth0(compose_auth0.auth0_logs(settings), log_id)
 
     event = asyncio.run(ask())
     if event is None:

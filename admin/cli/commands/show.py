@@ -53,7 +53,7 @@ def _at_hand() -> FilterAtHand | str:
         return error.problems[0]
 
     async def ask(log_id: str) -> Event | None:
-        return await ask_auth0(compose_auth0.auth0_logs(settings.auth0), log_id)
+        return await ask_auth0(compose_auth0.auth0_logs(settings), log_id)
 
     return FilterAtHand(compose.selection(settings), ask)
 

@@ -103,17 +103,18 @@ def test_what_is_not_left_is_used(plan: RatePlan, ways: list[tuple[float, float]
 def test_a_burst_goes_out_at_once_when_the_tenant_was_left_alone() -> None:
     reader = CrowdedReader(RatePlan(50, 16), [(0.05, 0.05)])
     reader.run(0.15)  # the first response is waited for: nothing is known before
-    assert reader.most_at_once >= 20
+    assert reader.most_at_once == 10
 
 
-def test_where_the_tenant_says_nothing_all_go_at_once_after_the_first() -> None:
+def test_where_the_tenant_says_nothing_ten_go_at_once_after_the_first() -> None:
     pacing = SharedPacing(0.5)
     turn = pacing.began()
     assert pacing.wait(0.0, hurry=False) > 0
     pacing.responded(turn, None, 0.0)
-    for _ in range(100):
+    for _ in range(10):
         assert pacing.wait(0.0, hurry=False) == 0
         pacing.began()
+    assert pacing.wait(0.0, hurry=False) > 0
 
 
 def test_a_write_may_go_where_what_is_only_asked_for_waits() -> None:

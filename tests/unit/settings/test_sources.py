@@ -58,7 +58,7 @@ def _errors(dotenv: Path, **environ: str) -> tuple[str, ...]:
 def test_the_environment_wins_over_dotenv_and_each_value_knows_its_source(tmp_path: Path) -> None:
     dotenv = _dotenv(tmp_path, "# ours\nexport WINDOW=7\nBATCH_SIZE='8'\r\nOTHER_PROGRAM=1\n")
     settings = load(Role.RUN, {**ENOUGH, "BATCH_SIZE": "9"}, dotenv)
-    assert (settings.loop.window, settings.auth0.batch_size) == (7, 9)
+    assert (settings.loop.window, settings.polling.batch_size) == (7, 9)
     assert _source(settings, "WINDOW") == str(dotenv)
     assert _source(settings, "BATCH_SIZE") == "environment"
     assert _source(settings, "STOP_GRACE") == "default"
