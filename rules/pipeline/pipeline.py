@@ -84,7 +84,8 @@ class RulePipeline(EventRules):
         names = {one.name for one in broken}
         usable = tuple(rule for rule in self._rules.rules if rule.name not in names)
         self._use(usable)
-        log.info("rules run on events", rules=[rule.name for rule in usable])
+        since = self._rules.since.isoformat() if self._rules.since else None
+        log.info("rules run on events", rules=[rule.name for rule in usable], since=since)
 
     def looks_at(self, record: Record) -> bool:
         return bool(self._chains.of(record))
@@ -121,6 +122,10 @@ class RulePipeline(EventRules):
             return await run_login(self._runner, self._logins, chain, entry, log_id, within=self._timeout)
         except ProfileUnavailable as error:
             return reported({}, _not_run(chain, str(error)))
+        except Exception as error:
+            # The consumer holds the event, and knows no more than that.
+            log.error("rules ended unexpectedly: a bug; please report it", log_id=log_id, exc_info=error)
+            raise
 
     def _log(self, run: ChainRun, entry: Mapping[str, Any] | None, log_id: str) -> None:
         now = time.monotonic()

@@ -14,7 +14,7 @@ from shared.words import OnError
 FAILURES: Final = {
     RuleOutcome.FAILED: "failed",
     RuleOutcome.TIMED_OUT: "took too long",
-    RuleOutcome.CRASHED: "took its process down",
+    RuleOutcome.CRASHED: "crashed",
 }
 _LONGEST: Final = 300  # characters of an error
 

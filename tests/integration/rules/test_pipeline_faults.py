@@ -7,9 +7,10 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,7 +20,7 @@ from admin.actions.rules.trial import run_chain
 from admin.compose_rules import event_rules
 from producer.auth0.management import ManagementApi
 from rules.loading.folder import load_folder
-from rules.login import Logins
+from rules.login import Logins, Profiles
 from rules.pipeline.broken import usable_rules
 from rules.processes.node import Node
 from rules.runner import RuleRunner
@@ -80,7 +81,7 @@ async def test_nodejs_that_is_gone_has_crashed_and_what_comes_after_its_return_r
     while failure is None:  # until its end is seen
         failure = (await outcome(pipeline)).failure
     assert failure.on_error is OnError.HOLD
-    assert failure.reason.startswith("rule 'a' took its process down: a rule process ended at its start")
+    assert failure.reason.startswith("rule 'a' crashed: a rule process ended at its start")
     link.symlink_to(node.path)
     while (await outcome(pipeline)).failure:  # noqa: ASYNC110  as the stage tries again
         await asyncio.sleep(0.1)
@@ -174,6 +175,23 @@ async def test_a_user_that_auth0_does_not_give_in_time_is_a_failed_chain(
     assert result.failure is not None
     assert result.failure.reason.startswith("rule 'a' failed: Auth0 did not give the user within 1 s: ")
     assert [step["outcome"] for step in json.loads(result.member)["rules"]] == ["failed"]
+
+
+class BrokenProfiles(Profiles):
+    """A mistake of ours."""
+
+    async def of(self, user_id: str, *, within: float) -> Mapping[str, Any] | None:
+        raise RuntimeError(f"{user_id} in {within}")
+
+
+async def test_a_mistake_of_ours_is_logged_with_its_traceback(start_pipeline: StartPipeline) -> None:
+    rules = rule_set({"a": KEEP})
+    pipeline = await start_pipeline(rules, logins=Logins(rules.rules, profiles=BrokenProfiles()))
+    with capture_logs() as lines, pytest.raises(RuntimeError):
+        await outcome(pipeline)
+    assert [(line["log_level"], line["log_id"], type(line["exc_info"])) for line in lines] == [
+        ("error", ENTRY["log_id"], RuntimeError)
+    ]
 
 
 async def test_rules_test_says_what_the_pipeline_says(

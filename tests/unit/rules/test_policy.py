@@ -50,7 +50,7 @@ def test_only_a_failed_rule_keeps_its_event_as_it_says_itself_or_else_as_is_said
     [
         (RuleOutcome.FAILED, "no", "rule 'r0' failed: no"),
         (RuleOutcome.TIMED_OUT, "no callback", "rule 'r0' took too long: no callback"),
-        (RuleOutcome.CRASHED, None, "rule 'r0' took its process down: it did not say why"),
+        (RuleOutcome.CRASHED, None, "rule 'r0' crashed: it did not say why"),
         (RuleOutcome.FAILED, "x" * 1000, f"rule 'r0' failed: {'x' * 300}…"),
     ],
 )
