@@ -1,17 +1,20 @@
-"""Records that were gone before this member could read them, as reports in the control table."""
+"""Records that were gone before this member could read them, as reports in the control table; and the end of old reports."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from shared.control import ControlReader
-from shared.documents.gap import GapDocument, GapKind
+from shared.documents.gap import GapDocument, GapKind, surplus
 from shared.transport.port import Table
 from shared.words import GapPolicy
 
-_WHY = {
+_TIDY_EVERY: Final = 3600.0  # seconds
+_WHY: Final = {
     GapKind.RETENTION: "the topic's retention removed these records before they were delivered",
     GapKind.OFFSETS: "the group has no committed position, and the records before the oldest one are gone: "
     "its positions expired (offsets.retention.minutes), or it has never worked here",
@@ -26,6 +29,7 @@ class RecordGaps(ControlReader):
         self._waiting: dict[str, GapDocument] = {}
         #: By key, how far it goes. Until a commit is beyond it a partition tells of the same gap again, or of a longer one.
         self._known: dict[str, int] = {}
+        self._tidied = -math.inf
         self.replica = ""
         #: Since the start, by kind.
         self.counts: Counter[str] = Counter()
@@ -57,8 +61,13 @@ class RecordGaps(ControlReader):
             self._known[gap.key] = offsets.stop
             self._waiting[gap.key] = gap
 
-    async def read(self, table: Table, _documents: Mapping[str, bytes]) -> bool:
+    async def read(self, table: Table, documents: Mapping[str, bytes]) -> bool:
         await self.leave(table)
+        now = self._clock()
+        if now - self._tidied >= _TIDY_EVERY:
+            self._tidied = now
+            for key in surplus(documents, now):  # the poller's too: it does not read the table
+                await table.delete(key)
         return False
 
     def missed(self) -> None:

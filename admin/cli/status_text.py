@@ -52,9 +52,9 @@ def _lines(seen: Overview) -> Iterator[str]:
             trouble = f"; failed {poller.failures} times: {poller.last_error}" if poller.failures else ""
             yield f"poller      {name}, {polled}{trouble}; {len(pollers) - 1} on standby"
     if seen.checkpoint:
-        old = "" if seen.checkpoint_age is None else f", {age(seen.checkpoint_age)} old"
+        read = "" if seen.checkpoint_age is None else f", read to the end {age(seen.checkpoint_age)} ago"
         entry = f"{seen.checkpoint.log_id or 'reset: the oldest entry that Auth0 has'} {seen.checkpoint.date}".rstrip()
-        yield f"checkpoint  {entry}{old}"
+        yield f"checkpoint  {entry}{read}"
     if seen.down:
         breaker = seen.down.breaker
         probe = f", next probe at {since(breaker.probe_at, seen.now)}" if breaker.probe_at else ""

@@ -1,7 +1,8 @@
 """Events that are lost, or may be: one document for each gap, written before anything goes on past it, and never changed after.
 
 Its key is made of what was found, not of when: a process that was killed right after writing it finds the same gap again, and
-writes the same document over the first one.
+writes the same document over the first one. The newest `MOST` are kept, none for longer than `LONGEST_KEPT`; consumers remove
+what is beyond that.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from shared.words import GapPolicy
 
 PREFIX: Final = "gap/"
 VERSION: Final = 1
+MOST: Final = 1000
+LONGEST_KEPT: Final = 90 * 86400.0  # seconds
 
 
 class GapKind(StrEnum):
@@ -83,3 +86,10 @@ def gaps(documents: Mapping[str, bytes], unreadable: dict[str, str] | None = Non
     """
     found = _CODEC.under(PREFIX, documents, {} if unreadable is None else unreadable)
     return sorted((gap for _, gap in found), key=lambda gap: (gap.time, gap.id))
+
+
+def surplus(documents: Mapping[str, bytes], now: float) -> list[str]:
+    """Returns the keys to delete, the oldest first. What this release cannot read stays, and counts for nothing."""
+    found = gaps(documents)
+    kept = len(found) - MOST
+    return [gap.key for place, gap in enumerate(found) if place < kept or gap.time < now - LONGEST_KEPT]

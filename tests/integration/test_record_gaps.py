@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from consumer.record_gaps import RecordGaps
-from shared.documents.gap import GapDocument, GapKind, gaps
+from shared.documents.gap import LONGEST_KEPT, GapDocument, GapKind, gaps
 from shared.errors import PublishFailed
 from shared.transport.port import Table
 from shared.transport.sqlite.file import File
@@ -35,6 +35,18 @@ async def test_what_the_member_tells_the_worker_is_on_record_once(tmp_path: Path
     assert (lost.partition, lost.first_offset, lost.last_offset, lost.certain, lost.by) == (2, 5, 8, True, "host:1:ab")
     assert (forgotten.partition, forgotten.first_offset, forgotten.last_offset, forgotten.certain) == (3, 0, 3, False)
     assert one.gaps.counts == {"retention": 1, "offsets": 1}
+
+
+async def test_old_reports_are_removed_once_an_hour_the_pollers_too(tmp_path: Path) -> None:
+    log, now = log_in(tmp_path), [1.8e9]
+    reports, table = RecordGaps(clock=lambda: now[0]), await log.control()
+    reports.found(GapKind.RETENTION, 0, range(1, 2))
+    for moment, left in ((0, 1), (LONGEST_KEPT - 1, 1), (LONGEST_KEPT + 1, 1), (LONGEST_KEPT + 3600, 0)):
+        now[0] = 1.8e9 + moment
+        await reports.read(table, await table.snapshot())
+        assert len(await _seen(table)) == left
+    await table.close()
+    await log.close()
 
 
 class Refusing(SqliteTable):

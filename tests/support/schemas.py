@@ -30,7 +30,7 @@ STATUS: Final = _object(
     group=_or_null(_TEXT),
     members=_or_null(_COUNT),
     paused=_or_null(_object(by=_TEXT, why=_TEXT, since=_MOMENT)),
-    checkpoint=_or_null(_object(log_id=_TEXT, date=_TEXT, age=_or_null(_AGE))),
+    checkpoint=_or_null(_object(log_id=_TEXT, date=_TEXT, caught_up=_or_null(_MOMENT), age=_or_null(_AGE))),
     poller=_or_null(
         _object(
             replica=_TEXT,

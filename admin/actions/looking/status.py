@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isnan
 
 from admin.actions.looking.status_rules import RulesSeen, rules_seen
 from admin.actions.looking.wording import age, counted, since
 from admin.actions.operator_state import OperatorState
 from consumer.partitions.ledger import Ledger
 from shared.documents.replica import ConsumerReport, PollerReport, ReplicaDocument
-from shared.numbers import Dates
 from shared.transport.port import Checkpoint, Consumers, Progress
 from shared.words import BreakerState
 
@@ -125,11 +123,19 @@ class Overview:
         return {one.id: one.poller for one in self.live if one.poller}
 
     @property
+    def caught_up(self) -> float | None:
+        """When Auth0 last had nothing newer than the checkpoint, in seconds since the epoch; None: not known.
+
+        The checkpoint keeps it, of a quiet tenant ten minutes late; a poller that is caught up knows better.
+        """
+        stored = self.checkpoint.caught_up if self.checkpoint else None
+        polled = [one.last_poll for one in self.poller_reports.values() if one.leading and one.caught_up]
+        return max((moment for moment in (stored, *polled) if moment is not None), default=None)
+
+    @property
     def checkpoint_age(self) -> float | None:
-        """Seconds since the date of the last entry that was read; it grows while a tenant is quiet. None: it has no date."""
-        date = self.checkpoint.date if self.checkpoint else ""
-        (moment,) = Dates().moments([date.encode()])
-        return None if isnan(moment) else max(0.0, self.now - moment)
+        """Seconds since then, as the metric `checkpoint_age_seconds`: near 0 while the poller keeps up. None: not known."""
+        return None if self.caught_up is None else max(0.0, self.now - self.caught_up)
 
     @property
     def members(self) -> int | None:

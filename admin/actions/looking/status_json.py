@@ -50,7 +50,12 @@ def _paused(seen: Overview) -> dict[str, Any] | None:
 def _checkpoint(seen: Overview) -> dict[str, Any] | None:
     if seen.checkpoint is None:
         return None
-    return {"log_id": seen.checkpoint.log_id, "date": seen.checkpoint.date, "age": seen.checkpoint_age}
+    return {
+        "log_id": seen.checkpoint.log_id,
+        "date": seen.checkpoint.date,
+        "caught_up": moment(seen.caught_up),
+        "age": seen.checkpoint_age,
+    }
 
 
 def _poller(seen: Overview) -> dict[str, Any] | None:

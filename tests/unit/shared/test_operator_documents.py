@@ -17,7 +17,7 @@ from shared.documents.desired import DesiredDelivery
 from shared.documents.gap import GapDocument
 from shared.documents.replica import ReplicaDocument
 from shared.errors import RecordInvalid
-from shared.words import BreakerState
+from shared.words import BreakerState, GapPolicy
 
 DAY = 86400.0
 TEXTS = st.text(max_size=30)
@@ -220,6 +220,30 @@ def test_of_audit_entries_the_newest_thousand_of_ninety_days_are_kept() -> None:
     documents = {entry.key: b"of any version" for entry in (*recent, *old)} | {"skip/1": b"", "replica/1": b""}
     assert audit.surplus(documents, now) == sorted(entry.key for entry in (*old, *recent[-3:]))
     assert audit.surplus({entry.key: b"" for entry in (*old, *recent[:2])}, now) == sorted(entry.key for entry in old)
+
+
+@given(st.permutations(range(12)), st.integers(0, 12))
+def test_of_gaps_the_newest_thousand_of_ninety_days_are_kept_and_what_cannot_be_read(order: list[int], old: int) -> None:
+    now = 1.8e9
+    ages = [91 * DAY + place if place < old else float(place) for place in order]
+    found = [_gap(f"{place}", now - age) for place, age in zip(order, ages, strict=True)]
+    documents = {one.key: one.encode() for one in found} | {"gap/newer": b'{"v": 99}', "skip/1": b""}
+    assert set(gap.surplus(documents, now)) == {one.key for one in found if one.time < now - gap.LONGEST_KEPT}
+    crowd = [_gap(f"crowd-{number}", now + number) for number in range(gap.MOST - 3)] if order[0] == 0 else []
+    documents |= {one.key: one.encode() for one in crowd}
+    newest = sorted((*found, *crowd), key=lambda one: (one.time, one.id))[-gap.MOST :]
+    assert documents.keys() - set(gap.surplus(documents, now)) == {
+        *(one.key for one in newest if one.time >= now - gap.LONGEST_KEPT),
+        "gap/newer",
+        "skip/1",
+    }
+
+
+def _gap(name: str, time: float) -> GapDocument:
+    texts = dict.fromkeys(("by", "why", "before", "before_date", "after", "after_date", "sha256"), "")
+    counts = dict.fromkeys(("span", "partition", "first_offset", "last_offset", "size"))
+    kinds = {"kind": gap.GapKind.RETENTION, "policy": GapPolicy.CONTINUE, "certain": True}
+    return GapDocument(id=name, time=time, **texts, **counts, **kinds)  # type: ignore[arg-type]
 
 
 def _paused() -> DesiredDelivery:
