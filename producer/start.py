@@ -80,7 +80,7 @@ async def _surely_before(moment: datetime, source: SearchableLog) -> Checkpoint:
 def _arrived_before(moment: datetime, event: Event) -> bool:
     """What arrived before a moment stands before everything that happened later."""
     arrived = log_id_time(event.log_id)
-    return arrived is not None and arrived < moment - _LEEWAY
+    return arrived is not None and moment - arrived > _LEEWAY
 
 
 async def _last_before(moment: datetime, before: Checkpoint, source: SearchableLog) -> Checkpoint:

@@ -58,4 +58,7 @@ def _moment(text: str, clock: datetime) -> datetime:
         raise ValueError(f"has no time zone; write {text}Z for UTC, or {text}+02:00")
     if moment > clock:
         raise ValueError("lies in the future; `now` begins with what comes from now on")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies before the year 1 in UTC; `beginning` is the oldest entry") from None

@@ -238,7 +238,7 @@ class FirstEntrySearch:
     def _nothing_smaller_follows(self, last: Event) -> bool:
         arrived, happened = log_id_time(self.event.log_id) if self.event else None, moment_of(last.date)
         # Ids or dates of another form: the first page is the best there is.
-        return arrived is None or happened is None or happened > arrived + _LEEWAY
+        return arrived is None or happened is None or happened - arrived > _LEEWAY
 
 
 def next_url(asked: httpx.URL, link: str) -> httpx.URL | None:

@@ -148,6 +148,11 @@ class JarsBroker(Broker):
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def voters(self) -> str:
+        """Where the controller is, as the nodes of its cluster are told."""
+        return self._properties["controller.quorum.voters"]
+
+    @property
     def log(self) -> str:
         path = self.folder / "broker.log"
         return path.read_text(errors="replace") if path.exists() else ""

@@ -117,6 +117,11 @@ async def test_a_log_id_of_another_tenant_is_refused_with_the_ways_on() -> None:
         await resolve(StartFrom("x", log_id="90020261120"), LogModel([]))
 
 
+async def test_the_first_moment_of_all_begins_at_the_oldest_entry() -> None:
+    log = LogModel([entry(number, timedelta(seconds=number), timedelta(0)) for number in range(3)])
+    assert await resolve(StartFrom.parse("0001-01-01", BEGIN), log) == OLDEST
+
+
 async def test_the_beginning_is_the_oldest_entry() -> None:
     assert await resolve(BEGINNING, LogModel([])) == OLDEST
 

@@ -14,10 +14,13 @@ from typing import Any, Final, TypeVar
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from kafka.future import Future
+from kafka.protocol.consumer.offsets import OffsetForLeaderEpochRequest
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 #: Seconds; a request that the thread may be waiting for ends before.
 _JOIN_SENDER: Final = 15.0
+
+_EpochTopic: Final = OffsetForLeaderEpochRequest.OffsetForLeaderTopic
 
 T = TypeVar("T")
 
@@ -186,6 +189,33 @@ def partitions(consumer: KafkaConsumer, topic: str, bound: float) -> Collection[
         with suppress(KafkaError):
             manager.run(manager.wait_for, cluster.request_update(), left * 1000)
     return cluster.partitions_for_topic(topic) or ()
+
+
+def log_ends(consumer: KafkaConsumer, topic: str, bound: float) -> Mapping[int, int]:
+    """Returns where each partition ends on its leader; left out is one whose leader does not tell.
+
+    `end_offsets` tells less while records are not on all the replicas that they need: a failed page may be there, out of sight.
+    """
+    cluster, manager = consumer._cluster, consumer._manager  # noqa: SLF001
+    asked: dict[int, list[Any]] = {}
+    for number in cluster.partitions_for_topic(topic) or ():
+        partition = TopicPartition(topic, number)
+        epoch, leader = cluster.leader_epoch_for_partition(partition), cluster.leader_for_partition(partition)
+        if epoch is not None and epoch >= 0 and leader is not None and leader >= 0:
+            one = _EpochTopic.OffsetForLeaderPartition(partition=number, current_leader_epoch=-1, leader_epoch=epoch)
+            asked.setdefault(leader, []).append(one)
+    ends: dict[int, int] = {}
+    for leader, partitions in asked.items():
+        request = OffsetForLeaderEpochRequest(replica_id=-1, topics=[(topic, partitions)])
+        with suppress(KafkaError):
+            response = manager.run(_response, manager, request, leader, bound)
+            found = (one for topic in response.topics for one in topic.partitions)
+            ends |= {one.partition: one.end_offset for one in found if not one.error_code}
+    return ends
+
+
+async def _response(manager: Any, request: Any, node: int, bound: float) -> Any:
+    return await manager.wait_for(manager.send(request, node_id=node), bound * 1000)
 
 
 def _pass_on(done: Any, result: Future) -> None:

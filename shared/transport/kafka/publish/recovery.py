@@ -11,8 +11,9 @@ from kafka.structs import TopicPartition
 
 from shared.errors import TransportUnusable
 from shared.logging import get_logger
+from shared.transport.kafka.client import internals
 from shared.transport.kafka.topics.checkpoints import StoredCheckpoint, resume_offsets
-from shared.transport.kafka.topics.reader import Extent, Place, extents, log_ids, probe
+from shared.transport.kafka.topics.reader import BOUND, Extent, Place, Unreachable, extents, log_ids, probe
 
 #: Without a checkpoint the topic may hold the first page, cut short (Auth0's pages have 100 entries at most); more than this is
 #: a topic whose checkpoint was lost.
@@ -61,9 +62,9 @@ class Recovery:
 def recover(consumer: KafkaConsumer, topic: str, stored: StoredCheckpoint | None) -> Recovery:
     """Reads the topic beyond `stored`, the newest checkpoint.
 
-    Raises `KafkaError`, and `TransportUnusable` for a full topic without a checkpoint.
+    Raises `KafkaError`, `Unreachable` while records are out of sight, `TransportUnusable` for a full topic without a checkpoint.
     """
-    now = extents(consumer, topic)
+    now = _all_in_sight(consumer, topic)
     _refuse_lost_checkpoint(topic, now, stored)
     probe(consumer, TopicPartition(topic, 0), now[0].end)
     ends = {partition: extent.end for partition, extent in now.items()}
@@ -74,6 +75,23 @@ def recover(consumer: KafkaConsumer, topic: str, stored: StoredCheckpoint | None
         count = len(recovery.present)
         log.info("the topic goes beyond the checkpoint: what is there already is not published again", events=count)
     return recovery
+
+
+def _all_in_sight(consumer: KafkaConsumer, topic: str) -> Mapping[int, Extent]:
+    """Returns the extents, once they hold all that was written before: what is not on enough replicas comes into sight later.
+
+    A page that failed for want of replicas would be published again beside itself.
+    """
+    internals.partitions(consumer, topic, BOUND)
+    written = internals.log_ends(consumer, topic, BOUND)
+    now = extents(consumer, topic)
+    hidden = sum(max(0, end - now[partition].end) for partition, end in written.items() if partition in now)
+    if hidden:
+        raise Unreachable(
+            f"{hidden} records of {topic} are not on enough replicas yet, so they cannot be compared: look at the cluster's "
+            "replicas and at min.insync.replicas"
+        )
+    return now
 
 
 def _refuse_lost_checkpoint(topic: str, now: Mapping[int, Extent], stored: StoredCheckpoint | None) -> None:
