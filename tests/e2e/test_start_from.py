@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from simulator.faults import HttpFault
+from simulator.http import Exchange
 from simulator.tenant_log import TenantLog
+from simulator.wire import HttpResponse
 from tests.e2e.stack import Process, Stack
 from tests.support.listed_log import ListedLog
 
@@ -101,6 +106,26 @@ def test_a_move_is_shown_first_and_done_with_yes(stack: Stack) -> None:
 def test_a_move_to_where_it_is_lies_nothing_between(stack: Stack) -> None:
     ends(stack.start("run", "--once"))
     assert "0 entries lie between." in ends(stack.start("checkpoint", "set", "now"))
+
+
+def test_a_move_that_another_operator_has_overtaken_is_refused(stack: Stack) -> None:
+    """What it said about what comes again or is passed over would not be true any more."""
+    ends(stack.start("run", "--once"))
+    overtaken = threading.Event()
+
+    async def wait(exchange: Exchange, response: HttpResponse) -> None:
+        while not overtaken.is_set():
+            await asyncio.sleep(0.01)
+        exchange.respond(response)
+
+    stack.tenant.faults.add(HttpFault(name="held", play=wait), times=1)
+    asked = len(stack.tenant.requests)
+    slow = stack.start("checkpoint", "set", "2026-11-20T20:00Z", "--yes")
+    stack.until(lambda: len(stack.tenant.requests) > asked + 1)
+    ends(stack.start("checkpoint", "set", log_id(9), "--yes"))
+    overtaken.set()
+    assert f"the checkpoint was moved meanwhile, to {log_id(9)}" in " ".join(ends(slow, 3).split())
+    assert json.loads(ends(stack.start("checkpoint", "show", "--json", VERBOSITY="error")))["log_id"] == log_id(9)
 
 
 def test_a_move_is_refused_while_a_poller_is_active_unless_forced(stack: Stack) -> None:

@@ -11,7 +11,7 @@ from admin.cli.context import kafka_settings, operator, with_tenant, with_transp
 from admin.cli.help import Commands
 from admin.cli.options import POSITION, argument
 from admin.cli.output import say, show_json
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, EnvironmentUnusable
 from shared.start_from import StartFrom
 
 if TYPE_CHECKING:
@@ -108,6 +108,9 @@ def _set_to(position: StartFrom, *, yes: bool, force: bool) -> None:
         finally:
             await source.close()
         say(_moving(planned))
+        if yes and not force and (now := await transport.checkpoint()) != planned.before:
+            moved_to = _place(now) if now else "the oldest entry"
+            raise EnvironmentUnusable(f"the checkpoint was moved meanwhile, to {moved_to}: nothing was changed, look again")
         # Also a dry run asks whether a poller is active.
         moved = await transport.set_checkpoint(planned.after, lambda _: yes, force=force)
         if moved:
