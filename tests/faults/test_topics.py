@@ -147,12 +147,15 @@ def test_too_few_replicas_hold_the_checkpoint_and_afterwards_each_event_is_there
     topic = _log(probe).topic + suffix
     with fault_stack(probe, tmp_path, seed, fork_server=fork_server) as stack:
         process = _published_first(stack)
+        second.restart()  # the first one leads all partitions now
         _set(probe, topic, min_insync_replicas="2")
-        second.kill()
+        stack.feed(_FED)
+        _until_published(stack)
+        second.freeze()
         _fails(stack, process)
         if not suffix:  # a page lies there that readers do not see
             stack.until(lambda: "are not on enough replicas yet" in process.child.text, "records out of sight", within=60)
-        second.start()
+        second.thaw()
         _until_published(stack)
         assert _in_topic(stack) == sorted(stack.expected)
         checkpoints = probe.checkpoints()
