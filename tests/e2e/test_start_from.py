@@ -114,8 +114,7 @@ def test_a_move_that_another_operator_has_overtaken_is_refused(stack: Stack) -> 
     overtaken = threading.Event()
 
     async def wait(exchange: Exchange, response: HttpResponse) -> None:
-        while not overtaken.is_set():
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(overtaken.wait, 60)
         exchange.respond(response)
 
     stack.tenant.faults.add(HttpFault(name="held", play=wait), times=1)
