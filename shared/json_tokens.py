@@ -12,7 +12,7 @@ from typing import Final
 
 # Possessive: a string is read once, and letter by letter only behind a backslash.
 _STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_NUMBER: Final = r"-?[0-9][0-9.eE+-]*+"
+_NUMBER: Final = r"-?(?:[0-9][0-9.eE+-]*+|(?<=-)Infinity)"  # which Python's decoder takes, as Auth0's page is taken
 
 #: The groups of a token: its key, its value, its bracket.
 KEY, VALUE, BRACKET = 1, 2, 3
