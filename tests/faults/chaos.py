@@ -2,7 +2,7 @@
 are empty; then the faults stop, and every event has to be completed.
 
 A deck is a shuffled list of what has to happen at least once, so a run that ends has done it all. Each new process gets the next
-failpoint; a process that is not killed there within `_POINT_TIMEOUT` is stopped, and the failpoint goes back into the deck.
+failpoint; a process that is not killed there within `point_timeout` is stopped, and the failpoint goes back into the deck.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ from tests.support import faults
 from tests.support.background import run_on
 from tests.support.position_observer import LogUnreadable
 
-#: Seconds in which a process should reach its failpoint while the broker is up.
-_POINT_TIMEOUT: Final = 12.0
 _TICK: Final = 0.02
 
 #: The kill comes at a random pass of its failpoint, this one at the latest.
@@ -44,8 +42,8 @@ _PASSES: Final[Mapping[str, int]] = {
     "drained": 1,
     "before-seek": 3,
     "letter-acknowledged": 1,
-    "chain-started": 40,
-    "chain-ended": 40,
+    "chain-started": 20,
+    "chain-ended": 20,
     "page-read": 5,
     "ahead-read": 2,
     "before-publish": 5,
@@ -104,6 +102,8 @@ class Chaos:
     poison: bool = True
     pause: tuple[float, float] = (0.2, 1.5)
     restart: tuple[float, float] = (0.0, 0.6)
+    #: Seconds in which a process should reach its failpoint while the broker is up.
+    point_timeout: float = 12.0
     disturbances: list[Disturbance] = field(default_factory=list)
     happened: Counter[str] = field(default_factory=Counter)
     _chance: random.Random = field(init=False)
@@ -204,7 +204,7 @@ class Chaos:
                 slot.process = self._start(slot)
         elif not process.child.alive:
             self._ended(slot, process, now)
-        elif process.armed and not slot.busy and now - max(process.child.started, self._broker_since) > _POINT_TIMEOUT:
+        elif process.armed and not slot.busy and now - max(process.child.started, self._broker_since) > self.point_timeout:
             slot.busy = True
             self.happened[f"not reached in time: {process.armed}"] += 1
             process.terminate()

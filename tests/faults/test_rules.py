@@ -25,27 +25,21 @@ from tests.support.kafka.broker import Broker
 
 WINDOW: Final = 200
 #: The middle of a chain and of what follows it, each several times.
-POINTS: Final = [
-    *failpoints.RULES * 4,
-    "after-poll",
-    "request-sent",
-    "answered",
-    "marked",
-    "inside-commit",
-    "in-revoked",
-    "drained",
-]
-ACTIONS: Final = ["kill consume"] * 4 + ["stop consume"] * 6 + ["kill produce"]
+POINTS: Final = [*failpoints.RULES * 3, "request-sent", "answered", "marked", "inside-commit", "in-revoked", "drained"]
+ACTIONS: Final = {"kill consume": 4, "stop consume": 6, "freeze consume": 2, "kill produce": 1, "webhook 503": 1}
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(500)
 def test_consumers_killed_in_the_middle_of_chains_lose_nothing(
     kafka: Broker, tmp_path: Path, fork_server: ForkServer, seed: int, rules: FaultRules
 ) -> None:
     rules.write("effect", EFFECT)
     settings = {"WINDOW": str(WINDOW), "WEBHOOK_MAX_ATTEMPTS": "8", **rules.settings(THINK=40)}
     with fault_stack(KafkaProbe(kafka.bootstrap), tmp_path, seed, fork_server=fork_server, **settings) as stack:
-        report = chaos_run(Chaos(stack, ["consume"] * 3 + ["produce"], POINTS, ACTIONS), within=300)
+        actions = [action for action, times in ACTIONS.items() for _ in range(times)]
+        # Node.js has to start too, and each start moves partitions: a process gets the time for that on a busy machine.
+        chaos = Chaos(stack, ["consume", "consume", "produce"], POINTS, actions, rate=80.0, point_timeout=30.0)
+        report = chaos_run(chaos, within=400)
         assert report.wrong == []
         assert report.repeated_records == 0
         assert report.peak_calls <= 5
