@@ -15,6 +15,9 @@ from shared.logging import get_logger
 #: Chains in one process at once; the others wait.
 CHAINS: Final = 64
 _PAUSES: Final = Doubling(0.1, 5.0)  # seconds between starts that fail
+#: Starts that fail in a row before chains fail with them. A machine that is short of something for a moment fails one or two, and
+#: without a wait all events of that moment would go out without their rules.
+_STARTS: Final = 3
 
 log = get_logger(__name__)
 
@@ -105,22 +108,24 @@ class SessionPool:
             self._refill = asyncio.create_task(self._fill())
 
     async def _fill(self) -> None:
-        pauses = iter(_PAUSES)
+        failures = 0
         while len(self._usable()) < self._size and len(self._sessions) < 2 * self._size:
             session = RuleSession(self._setup, self._on_change)
             try:
                 await session.start()
             except EnvironmentUnusable as error:
                 log.error("no rule process can be started; trying again", error=str(error))
-                self._error = error
-                self._changed.set()
+                failures += 1
+                if failures >= _STARTS:
+                    self._error = error
+                    self._changed.set()
                 await session.close()
-                await asyncio.sleep(next(pauses))
+                await asyncio.sleep(_PAUSES.after(failures))
             except asyncio.CancelledError:
                 await session.close()
                 raise
             else:
-                self._error = None
+                failures, self._error = 0, None
                 self._sessions.append(session)
                 self._on_change()
 
@@ -164,10 +169,16 @@ class Quarantine:
         await self._end()
 
     async def _run(self, job: Job) -> ChainRun:
+        failures = 0
         while True:
-            session = await self._clean()
             try:
-                return await session.run(job)
+                return await (await self._clean()).run(job)
+            except EnvironmentUnusable:
+                await self._end()  # one that never ran would pass for clean
+                failures += 1
+                if failures >= _STARTS or self._closed:
+                    raise
+                await asyncio.sleep(_PAUSES.after(failures))
             except ProcessLost as lost:
                 if lost.began and not self._closed:
                     raise

@@ -184,7 +184,7 @@ class RuleSession:
             self._facts = await setup.host.facts()
             self._send(setup.message(self._facts))
             ready = await self._within(READY_TIMEOUT, self._ready, "did not get ready")
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # RuntimeError: the limit of threads or processes is reached
             raise EnvironmentUnusable(f"no rule process can be started: {error}") from None
         except ProcessLost as lost:
             raise EnvironmentUnusable(f"a rule process ended at its start: {lost}") from None

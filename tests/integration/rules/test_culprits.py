@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from rules.outcome import ChainRun, RuleOutcome
+from rules.processes.node import Node
+from rules.processes.process import ProcessCommand
 from rules.runner import RuleRunner
-from tests.integration.rules.rule_runners import CONTEXT, KEEP, USER, StartRunner, rule
+from tests.integration.rules.rule_runners import CONTEXT, KEEP, USER, StartRunner, rule, rule_set
 
 KEPT, TIMED_OUT, CRASHED, OFF = RuleOutcome.KEPT, RuleOutcome.TIMED_OUT, RuleOutcome.CRASHED, RuleOutcome.SWITCHED_OFF
 
@@ -21,6 +27,22 @@ CRASH = rule(f"{_SOCKET} fs.closeSync(fd);")
 LOOP = rule("if (user.loop) for (;;) {} callback(null, user, context);")
 #: Under way for long enough to be in the process when it goes.
 SLOW = rule("setTimeout(() => callback(null, user, context), 200)")
+
+
+StartCommand = Callable[[ProcessCommand, Mapping[str, str]], Awaitable[RuleRunner]]
+
+
+@pytest.fixture
+async def start_command() -> AsyncIterator[StartCommand]:
+    async with AsyncExitStack() as stack:
+
+        async def start(command: ProcessCommand, sources: Mapping[str, str]) -> RuleRunner:
+            runner = RuleRunner(command, timeout=5.0)
+            stack.push_async_callback(runner.close)
+            await runner.start(rule_set(sources))
+            return runner
+
+        yield start
 
 
 def _runs(pid: int) -> bool:
@@ -44,6 +66,49 @@ async def test_innocent_chains_run_again_and_the_culprit_is_known(start: StartRu
     assert [run.outcome for run in runs] == [KEPT, KEPT, TIMED_OUT, KEPT, KEPT]
     assert [(step.rule, step.outcome) for step in runs[2].steps] == [("keep", KEPT), ("loop", TIMED_OUT)]
     assert runs[2].steps[1].milliseconds > 900
+
+
+#: Starts what follows, but for the second and third time; its first argument names a folder for what it remembers.
+_SOMETIMES = """#!/bin/sh
+folder="$1"; shift
+for place in 1 2 3; do
+    [ -e "$folder/$place" ] || { : > "$folder/$place"; [ $place = 1 ] && break; exit 7; }
+done
+exec "$@"
+"""
+
+
+async def test_a_start_that_fails_once_or_twice_lets_no_event_go_without_its_rules(
+    node: Node, tmp_path: Path, start_command: StartCommand
+) -> None:
+    script = tmp_path / "sometimes"
+    script.write_text(_SOMETIMES)
+    script.chmod(0o755)
+    command = node.command(None)
+    runner = await start_command(replace(command, arguments=[str(script), str(tmp_path), *command.arguments]), {"keep": KEEP})
+    os.kill(runner.pids[0], signal.SIGKILL)
+    outcomes = []
+    for number in range(100):
+        outcomes.append((await runner.run(["keep"], USER, CONTEXT, event=str(number))).outcome)
+        await asyncio.sleep(0.01)
+    assert (tmp_path / "3").exists()
+    assert set(outcomes) == {KEPT}
+
+
+@pytest.mark.parametrize("chains", [1, 3])
+async def test_chains_of_a_process_that_cannot_be_replaced_have_crashed(
+    node: Node, tmp_path: Path, start_command: StartCommand, chains: int
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    runner = await start_command(replace(node.command(None), folder=folder), {"slow": SLOW})
+    folder.rmdir()
+    under_way = asyncio.gather(*(runner.run(["slow"], USER, CONTEXT, event=str(number)) for number in range(chains)))
+    await asyncio.sleep(0.05)
+    os.kill(runner.pids[0], signal.SIGKILL)
+    runs = await under_way
+    assert {run.outcome for run in runs} == {CRASHED}
+    assert "no rule process can be started" in (runs[0].steps[0].error or "")
 
 
 @pytest.mark.outages
