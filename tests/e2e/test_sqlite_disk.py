@@ -63,6 +63,16 @@ def _filled(disk: Path) -> Path:
     return disk
 
 
+def test_who_only_looks_is_told_of_a_full_disk_too(tmp_path: Path, small_disk: Path) -> None:
+    """SQLite calls it an error of the disk: the file beside the log that readers share finds no room."""
+    with stacked(tmp_path, {"SQLITE_PATH": str(small_disk / "log.db")}, ListedLog(_events()[:20])) as stack:
+        assert stack.start("run", "--once").wait() == 0
+        _filled(small_disk)
+        process = stack.start("gaps", "list")
+        assert process.wait() == 3
+        assert _FULL in " ".join(process.text.split())
+
+
 def test_a_read_only_disk_is_named(tmp_path: Path, small_disk: Path) -> None:
     with stacked(tmp_path, {"SQLITE_PATH": str(small_disk / "log.db")}, ListedLog(_events()[:20])) as stack:
         assert stack.start("run", "--once").wait() == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -183,6 +184,8 @@ def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iter
         raise
 
 
+_LEAST_ROOM: Final = 65_536  # bytes; what readers share beside the file takes half of them
+
 _ADVICE: Final = {
     "SQLITE_NOTADB": "is not an SQLite file: name another with SQLITE_PATH",
     "SQLITE_CANTOPEN": "cannot be opened: look at its rights and its folder, which has to be writable, or set SQLITE_PATH",
@@ -203,8 +206,16 @@ def translated(path: Path) -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith("SQLITE_CANTOPEN") and are_short():
             raise TransportUnusable(f"the log file {path} cannot be opened, no file descriptor is left: {REMEDY}") from None
+        if name.startswith("SQLITE_IOERR") and _is_full(path):  # also readers make a file beside it
+            name = "SQLITE_FULL"
         advice = next((text for code, text in _ADVICE.items() if name.startswith(code)), f"failed: {error}")
         raise TransportUnusable(f"the log file {path} {advice}") from None
     except OSError as error:
         advice = f": {REMEDY}" if is_shortage(error) else ""
         raise TransportUnusable(f"the log file {path} cannot be used: {error.strerror or error}{advice}") from None
+
+
+def _is_full(path: Path) -> bool:
+    with suppress(OSError):
+        return shutil.disk_usage(path.parent).free < _LEAST_ROOM
+    return False
