@@ -19,6 +19,8 @@ from shared.errors import Auth0Unavailable, RateLimited
 #: Seconds for one request, response included; bytes of a response.
 _DEADLINE: Final = 10.0
 _BODY_CAP: Final = 4 * 1024 * 1024
+#: Seconds until a missing scope costs another token: rules do without what they may not read, maybe for good.
+_STALE: Final = 3600.0
 
 
 class ManagementApi:
@@ -63,7 +65,7 @@ class ManagementApi:
         response, content = await self._token.authorize(lambda headers: self._within_budget(method, url, headers, body))
         status = response.status_code
         if status == httpx.codes.FORBIDDEN:
-            self._token.discard_stale()
+            self._token.discard_stale(_STALE)
         try:
             return status, json.loads(content)
         except (ValueError, RecursionError):

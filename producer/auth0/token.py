@@ -97,9 +97,9 @@ class Token:
             response, body = await self._sent(send, await self.value())
         return response, body
 
-    def discard_stale(self) -> None:
-        """Discards one that lacks a scope, so that a scope that was granted since is noticed; at most every five minutes."""
-        if self._clock() >= self._fetched + _STALE:
+    def discard_stale(self, after: float = _STALE) -> None:
+        """Discards one that lacks a scope, if it is `after` seconds old, so that a scope that was granted since is noticed."""
+        if self._clock() >= self._fetched + after:
             self._value = ""
 
     async def _sent(self, send: Send, value: str) -> tuple[httpx.Response, bytes]:

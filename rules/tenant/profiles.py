@@ -28,6 +28,7 @@ _MOST: Final = 10_000
 _MOST_BYTES: Final = 32 * 1024 * 1024
 _ASK_AGAIN: Final = 300.0  # seconds after the application was refused; a person who grants a scope can wait so long
 _REFUSED: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_SILENCE: Final = "no response yet, or no room beside the half of its rate limit that is left to others"
 _BACKOFF: Final = Backoff(base=0.25, cap=5.0)
 
 log = get_logger(__name__)
@@ -92,7 +93,7 @@ class UserProfiles:
                     floor = last.wait if isinstance(last, RateLimited) else None
                     await asyncio.sleep(_BACKOFF.delay(attempts, random.random(), retry_after=floor))
         except TimeoutError:
-            raise ProfileUnavailable(f"Auth0 did not give the user within {within:g} s" + (f": {last}" if last else "")) from None
+            raise ProfileUnavailable(f"Auth0 did not give the user within {within:.1f} s: {last or _SILENCE}") from None
 
     def written(self, user_id: str, user: object) -> None:
         """A rule wrote to a user, and Auth0 responded with `user`: the next event of it sees that."""

@@ -25,8 +25,19 @@ PATH = "/users/auth0%7Cada"
 class SharedToken:
     """A tenant and a client of it, whose requests share a token."""
 
-    def __init__(self, tenant: Tenant, api: ManagementApi) -> None:
-        self.tenant, self.api = tenant, api
+    def __init__(self, tenant: Tenant) -> None:
+        self.tenant = tenant
+        #: For the age of the token.
+        self.now = 0.0
+        application = tenant.tokens.application
+        self.api = ManagementApi(
+            base_url=tenant.url,
+            client_id=application.client_id,
+            client_secret=application.client_secret,
+            audience=f"{tenant.url}/api/v2/",
+            deadline=5,
+            clock=lambda: self.now,
+        )
 
     @property
     def tokens(self) -> int:
@@ -43,18 +54,11 @@ class SharedToken:
 async def shared_token() -> AsyncIterator[SharedToken]:
     tenant = Tenant(ListedLog(), application=Application(scope="read:users"), users=Users([{"user_id": ADA}]))
     await tenant.start()
-    application = tenant.tokens.application
-    api = ManagementApi(
-        base_url=tenant.url,
-        client_id=application.client_id,
-        client_secret=application.client_secret,
-        audience=f"{tenant.url}/api/v2/",
-        deadline=5,
-    )
+    shared = SharedToken(tenant)
     try:
-        yield SharedToken(tenant, api)
+        yield shared
     finally:
-        await api.close()
+        await shared.api.close()
         await tenant.stop()
 
 
@@ -103,6 +107,16 @@ def test_each_refusal_costs_a_token_at_most_and_no_request_is_refused_for_an_old
             assert await shared.get() == 200
 
     asyncio.run(play())
+
+
+async def test_a_scope_that_is_missing_costs_a_token_an_hour_and_one_that_was_granted_is_seen_then(shared: SharedToken) -> None:
+    shared.tenant.tokens.application = Application(scope="")
+    for moment, tokens in ((0, 1), (3599, 1), (3600, 1), (3601, 2), (7000, 2), (7300, 2)):
+        shared.now = moment
+        assert await shared.get() == 403
+        assert shared.tokens == tokens, moment
+    shared.tenant.tokens.application = Application(scope="read:users")
+    assert await shared.get() == 200
 
 
 async def test_a_token_that_was_never_accepted_is_not_replaced_by_its_like(shared: SharedToken) -> None:
