@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rules.loading.folder import RuleFolder
 from rules.processes.session import UncompiledRule
@@ -11,7 +12,7 @@ from shared.errors import ConfigurationError
 from shared.logging import get_logger
 from shared.words import OnBroken
 
-_ADVICE = "mend it, or give it `enabled: false` in rules.yaml; with RULES_ON_BROKEN=skip the other rules run without it"
+_ADVICE: Final = "mend it, or give it `enabled: false` in rules.yaml; with RULES_ON_BROKEN=skip the other rules run without it"
 
 log = get_logger(__name__)
 

@@ -102,7 +102,7 @@ def _failed(before: Mapping[str, Any], run: ChainRun, problem: str) -> ChainRun:
     """The run with nothing of its result. What stopped it stays as it is; else its last rule is to blame, which saw all of it."""
     steps = [Step(rule=step.rule, outcome=step.outcome, milliseconds=step.milliseconds) for step in run.steps[-_MOST_STEPS:]]
     if run.outcome is RuleOutcome.KEPT:
-        place = max(place for place, step in enumerate(steps) if step.outcome is RuleOutcome.KEPT)
+        place = max((place for place, step in enumerate(steps) if step.outcome is RuleOutcome.KEPT), default=-1)
         steps[place] = replace(steps[place], outcome=RuleOutcome.FAILED, error=problem)
     else:
         steps[-1] = replace(steps[-1], error=run.steps[-1].error, console=(ConsoleLine(level="warn", text=problem),))
