@@ -232,6 +232,7 @@ def worker(
             failures=delivery.breaker_failures, probe_interval=delivery.probe_interval, longest=_LONGEST_PROBE_INTERVAL
         ),
         window=loop.window,
+        window_bytes=loop.window_bytes,
         commit_interval=loop.commit_interval,
         drain_timeout=loop.drain_timeout,
         rules=event_rules(settings, rules_observers),

@@ -116,7 +116,7 @@ class Dispatcher:
             delivery.add_rules(member)  # they ran before it became a dead letter
         elif self._rules is not None:
             delivery.awaits_rules = self._rules.looks_at(record)
-        partition.pending[record.offset] = delivery
+        partition.add(delivery)
         if partition.key_queues.enter(delivery.queue_key, delivery):
             self._make_ready(delivery)
 
@@ -124,7 +124,7 @@ class Dispatcher:
         """A dead letter, where there are any; else it is held: it stays open, and the position stays before it."""
         delivery = Delivery(partition, record, f"{partition.number}:{record.offset}", record.offset)
         delivery.valid = False
-        partition.pending[record.offset] = delivery
+        partition.add(delivery)
         if self._policy.max_attempts is not None:
             self._dead_letters.write(delivery, f"not a record of ours: {error}")
         else:

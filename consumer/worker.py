@@ -20,7 +20,7 @@ from consumer.dispatcher import Dispatcher
 from consumer.observer import ConsumerCounts, ConsumerObserver
 from consumer.partitions.commits import Commits
 from consumer.partitions.partition import Partition
-from consumer.partitions.window import Window
+from consumer.partitions.window import MOST_BYTES, Window
 from consumer.policy import Policy
 from consumer.record_gaps import RecordGaps
 from consumer.report import BreakerHistory, WorkerReporter
@@ -79,6 +79,7 @@ class Worker(RebalanceListener):
         policy: Policy,
         breaker: Breaker,
         window: int,
+        window_bytes: int = MOST_BYTES,
         commit_interval: float,
         drain_timeout: float,
         rules: EventRules | None = None,
@@ -93,7 +94,13 @@ class Worker(RebalanceListener):
         self.counts = ConsumerCounts()
         history = BreakerHistory()
         observer = all_of(ConsumerObserver, self.counts, ConsumerLog(policy.success), history, *observers)
-        self._window = Window(window, most=_POLL_LIMIT, on_room=self._has_room.set, on_many=lambda: self._commits.look())
+        self._window = Window(
+            window,
+            most=_POLL_LIMIT,
+            most_bytes=window_bytes,
+            on_room=self._has_room.set,
+            on_many=lambda: self._commits.look(),
+        )
         self._commits = Commits(self._window, interval=commit_interval, observer=observer, clock=clock)
         self._dispatcher = Dispatcher(
             webhook=webhook,

@@ -32,10 +32,12 @@ class SkipState(Enum):
 class Delivery(Call):
     """One event on its way to the webhook. The object is the call, too; nothing else is made for an event."""
 
-    __slots__ = ("alone", "awaits_rules", "last_attempt", "partition", "queue_key", "record", "rules", "skip", "valid")
+    __slots__ = ("alone", "awaits_rules", "last_attempt", "partition", "queue_key", "record", "rules", "size", "skip", "valid")
 
     def __init__(self, partition: Partition, record: Record, log_id: str, queue_key: bytes | int) -> None:
         super().__init__(log_id, record.value or b"")
+        #: Bytes that it takes up: its record's value, and what rules made of it.
+        self.size = len(self.body)
         self.partition = partition
         self.record = record
         self.queue_key = queue_key
@@ -54,8 +56,9 @@ class Delivery(Call):
 
     def add_rules(self, member: bytes) -> None:
         """Its body is the entry with this member `rules` from now on, on every attempt."""
-        self.rules = member
-        self.body = with_rules(self.record.value or b"", member)
+        value = self.record.value or b""
+        self.rules, self.body = member, with_rules(value, member)
+        self.size = len(value) + len(self.body) + len(member)
 
     @property
     def status(self) -> int | None:
@@ -68,6 +71,7 @@ class Partition:
 
     __slots__ = (
         "_on_completed",
+        "bytes",
         "committed",
         "crowded",
         "key_queues",
@@ -88,6 +92,8 @@ class Partition:
         self.key_queues: KeyQueues[bytes | int, Delivery] = KeyQueues()
         #: What is taken and not completed, by offset.
         self.pending: dict[int, Delivery] = {}
+        #: How much that is.
+        self.bytes = 0
         #: Polled, and to be taken as soon as a commit has room for them beside what is open; a poll returns them only once.
         self.parked: Sequence[Record] = ()
         #: That was the case at least once.
@@ -104,10 +110,16 @@ class Partition:
         """What takes up room in the window and is not completed."""
         return self.ledger.open + len(self.parked)
 
+    def add(self, delivery: Delivery) -> None:
+        """The event is taken."""
+        self.pending[delivery.record.offset] = delivery
+        self.bytes += delivery.size
+
     def complete(self, delivery: Delivery) -> Delivery | None:
         """The event is delivered or dead. Returns the new head of its key's queue, if there is one."""
         offset = delivery.record.offset
         del self.pending[offset]
+        self.bytes -= delivery.size
         self.ledger.done(offset)
         self.uncommitted += 1
         self._on_completed()

@@ -5,7 +5,8 @@ for a retry, on its way to the dead letters, or completed since the last commit 
 repeats no more than that. What waits for room in a commit counts too, and its partition is paused. One half of the window is
 divided: each owned partition may always fill its part, so that blocked ones do not stop the others. The other half, less what one
 poll can overshoot, is a pool for the partitions that have more to do. When the pool is used up, partitions beyond their part are
-paused, until half of the pool is free again.
+paused, until half of the pool is free again. It bounds the bytes of what is not completed in a like way: when they are used up,
+partitions that have their part of one half are paused.
 """
 
 from __future__ import annotations
@@ -19,19 +20,30 @@ from shared.transport.port import Position
 
 #: Completed events that are not committed: at the usual rates a crash repeats so many, beside the open calls.
 MANY: Final = 50
+#: Of what is taken and not completed.
+MOST_BYTES: Final = 64_000_000
 #: One in so many of the open events has to be completed before it is worth looking for room in a commit again.
 _WORTH_IT: Final = 8
 
 
 class Window:
-    """`size` in records, `most` records in one poll.
+    """`size` in records, `most` records in one poll, `most_bytes` of the values of events and of what rules made of them.
 
     `on_room` is called when it is worth asking `full` again, `on_many` when one and when `MANY` events were completed since the
     last `snapshot`.
     """
 
-    def __init__(self, size: int, *, most: int, on_room: Callable[[], None], on_many: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        size: int,
+        *,
+        most: int,
+        most_bytes: int = MOST_BYTES,
+        on_room: Callable[[], None],
+        on_many: Callable[[], None] = lambda: None,
+    ) -> None:
         self._size = size
+        self._most_bytes = most_bytes
         self._most = most
         self._on_room = on_room
         self._on_many = on_many
@@ -39,6 +51,8 @@ class Window:
         self._until_many = MANY
         self._owned: dict[int, Partition] = {}
         self._paused: set[int] = set()
+        #: Bytes of an event; 0: none was taken yet.
+        self._mean = 0.0
         #: The pool is used up.
         self._tight = False
         #: Completions until `full` or `commit_needed` may change; 0: nothing is paused.
@@ -77,7 +91,7 @@ class Window:
     @property
     def limit(self) -> int:
         """How many records to ask for: small enough that no partition gets far beyond its part in one poll."""
-        return max(1, min(self.room, self._step))
+        return max(1, min(self.room, self._step, self._room_by_size()))
 
     def add(self, number: int, position: Position, limit: int | None = None) -> Partition:
         """A new one, which replaces an old one of the same number. `limit` as for the ledger."""
@@ -121,13 +135,34 @@ class Window:
             elif not self._tight or partition.load <= part // 2:
                 self._paused.discard(number)
         parked = [number for number, partition in self._owned.items() if partition.parked]
-        paused = self._owned.keys() if self.room <= 0 else self._paused.union(parked)
+        heavy = self._heavy()
+        paused = self._owned.keys() if self.room <= 0 else self._paused.union(parked, heavy)
         surplus = [self._owned[number].load - part // 2 for number in self._paused]
         crowd = [self._owned[number].ledger.open // _WORTH_IT for number in parked]
         easing = [used - pool // 2] if self._tight or not parked else []
         until_commit_needed = self._size // 2 + 1 - self.uncommitted
         self._until_room = max(1, min([*easing, until_commit_needed, *surplus, *crowd])) if paused else 0
+        if heavy:
+            self._until_room = 1  # the next one that is completed may be the one that takes it all
         return paused
+
+    @property
+    def bytes(self) -> int:
+        """Of the events that are taken and not yet completed."""
+        return sum(partition.bytes for partition in self._owned.values())
+
+    def _heavy(self) -> list[int]:
+        if self.bytes < self._most_bytes:
+            return []
+        part = self._most_bytes // 2 // len(self._owned)
+        return [number for number, partition in self._owned.items() if partition.bytes >= part]
+
+    def _room_by_size(self) -> int:
+        """How many records have room if they are as large as those that are taken, or were last."""
+        used = self.bytes
+        if used:
+            self._mean = used / self.taken
+        return int((self._most_bytes - used) / self._mean) if self._mean else self._size
 
     @property
     def _part(self) -> int:

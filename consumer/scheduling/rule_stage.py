@@ -159,7 +159,9 @@ class RuleStage(Stage):
         self._failures.pop(delivery, None)
         delivery.awaits_rules = False
         if result is not None:
+            before = delivery.size
             delivery.add_rules(result.member)
+            delivery.partition.bytes += delivery.size - before
         if delivery.partition.live:
             self.ready(delivery)
         elif self._launcher.may_begin():

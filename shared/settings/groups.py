@@ -353,6 +353,8 @@ class LoopSettings(Group):
 
     window: Annotated[int, Option("WINDOW", whole(1, 1_000_000, "events"))] = 1000
     """Maximum events in memory, those that wait for a retry included; on Kafka about 2,000 of a partition."""
+    window_bytes: Annotated[int, Option("WINDOW_BYTES", whole(1_000_000, 100_000_000_000, "bytes"))] = 64_000_000
+    """Maximum bytes of those events, with what rules made of them; what one poll brings may come on top."""
     commit_interval: Annotated[float, Option("COMMIT_INTERVAL", seconds())] = 1.0
     """The longest wait between two commits of what is done; 50 events are committed at once."""
     drain_timeout: Annotated[float, Option("DRAIN_TIMEOUT", seconds(zero=True))] = 10.0

@@ -15,9 +15,12 @@ MOST = 200
 class WindowSetup:
     """Partitions whose events stay open until they are done, filled as the worker fills them."""
 
-    def __init__(self, partitions: int, size: int = WINDOW, most: int = MOST) -> None:
+    def __init__(
+        self, partitions: int, size: int = WINDOW, most: int = MOST, *, most_bytes: int = 10**9, value: bytes = b"{}"
+    ) -> None:
         self.announced = 0
-        self.window = Window(size, most=most, on_room=self._announce)
+        self.value = value
+        self.window = Window(size, most=most, most_bytes=most_bytes, on_room=self._announce)
         self.next = dict.fromkeys(range(partitions), 0)
         self.waiting: dict[int, list[Delivery]] = {number: [] for number in range(partitions)}
         for number in range(partitions):
@@ -37,9 +40,9 @@ class WindowSetup:
         for _ in range(count):
             offset = self.next[partition]
             self.next[partition] += 1
-            delivery = Delivery(owned, Record(offset, b"", b"{}", (), 0.0), str(offset), offset)
+            delivery = Delivery(owned, Record(offset, b"", self.value, (), 0.0), str(offset), offset)
             assert owned.ledger.take(offset)
-            owned.pending[offset] = delivery
+            owned.add(delivery)
             assert owned.key_queues.enter(offset, delivery)
             self.waiting[partition].append(delivery)
         return count
@@ -103,14 +106,37 @@ def test_a_partition_whose_records_wait_for_room_in_a_commit_is_held_and_another
     assert setup.announced
 
 
-@given(partitions=st.integers(1, 20), window=st.integers(1, 300), most=st.integers(1, 200), data=st.data())
+def test_the_bytes_of_large_events_are_bounded_and_leave_room_for_every_partition() -> None:
+    setup = WindowSetup(6, most_bytes=60_000, value=b"x" * 1_000)
+    setup.take(0, 1)  # the first poll of all cannot know how large they are
+    setup.fill(0)
+    assert 55_000 <= setup.window.bytes <= 61_000
+    setup.fill(5)
+    assert setup.window.owned[5].bytes >= 5_000
+    assert setup.window.full() == {0, 5}
+    assert not setup.announced
+    setup.finish(0, 1)
+    assert setup.announced
+    setup.finish(0, 10)
+    assert not setup.window.full()
+
+
+@given(
+    partitions=st.integers(1, 20),
+    window=st.integers(1, 300),
+    most=st.integers(1, 200),
+    most_bytes=st.sampled_from([1, 30, 300, 10**9]),
+    data=st.data(),
+)
 def test_the_window_is_never_exceeded_and_easing_is_always_announced(
-    partitions: int, window: int, most: int, data: st.DataObject
+    partitions: int, window: int, most: int, most_bytes: int, data: st.DataObject
 ) -> None:
-    setup = WindowSetup(partitions, window, most)
+    setup = WindowSetup(partitions, window, most, most_bytes=most_bytes)
     for _ in range(data.draw(st.integers(1, 30))):
         setup.poll(*data.draw(st.permutations(range(partitions))))
         assert setup.window.taken <= window
+        assert setup.window.bytes <= most_bytes * 3 // 2 + 2 * (most + partitions), "half of it in parts, one poll, an event each"
+        assert setup.window.bytes == sum(one.size for owned in setup.window.owned.values() for one in owned.pending.values())
         held = set(setup.window.full())
         setup.announced = 0
         for partition in data.draw(st.permutations(range(partitions))):

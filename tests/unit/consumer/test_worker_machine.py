@@ -123,6 +123,7 @@ class WorkerMachine(RuleBasedStateMachine):
         probe_interval=st.sampled_from([0.5, 5.0]),
         limit=st.sampled_from([None, 30]),
         ruled=st.sampled_from([False, True, True]),
+        window_bytes=st.sampled_from([10**6, 10**6, 20]),
     )
     def begin(
         self,
@@ -135,8 +136,9 @@ class WorkerMachine(RuleBasedStateMachine):
         probe_interval: float,
         limit: int | None,
         ruled: bool,
+        window_bytes: int,
     ) -> None:
-        self.ruled = ruled
+        self.ruled, self.window_bytes = ruled, window_bytes
         self.failures, self.probe_interval = failures, probe_interval
         self.limit = limit
         self.policy = Policy(
@@ -170,6 +172,7 @@ class WorkerMachine(RuleBasedStateMachine):
             policy=self.policy,
             breaker=Breaker(failures=self.failures, probe_interval=self.probe_interval, longest=20),
             window=WINDOW,
+            window_bytes=self.window_bytes,
             commit_interval=1.0,
             drain_timeout=DRAIN,
             rules=self.scripted if self.ruled else None,
@@ -694,6 +697,11 @@ class WorkerMachine(RuleBasedStateMachine):
 
     async def reported(self) -> Sequence[PendingEvent]:
         return self.worker.report("http://localhost").events
+
+    @invariant()
+    def the_window_knows_the_bytes_of_what_is_pending(self) -> None:
+        for owned in self.worker._window.owned.values() if hasattr(self, "loop") else ():
+            assert owned.bytes == sum(one.size for one in owned.pending.values())
 
     @invariant()
     def a_step_is_over(self) -> None:
