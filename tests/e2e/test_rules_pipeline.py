@@ -12,6 +12,7 @@ import pytest
 
 from rules.rule import DEFAULT_EVENTS
 from shared.event_rules import with_rules
+from simulator.faults import status
 from simulator.tenant_log import TenantLog
 from tests.e2e.stack import Stack, samples, simple, stacked
 from tests.support.listed_log import ListedLog
@@ -102,6 +103,30 @@ def test_a_user_whose_id_is_hashed_is_neither_fetched_nor_written_and_one_line_s
         assert all("PII_MODE put it in the place of the user's id" in step["error"] for step in steps)
         assert not [request for request in stack.tenant.requests if "/users/" in request.path]
         assert process.text.count("PII_MODE put hashes in the place of user ids") == 1
+
+
+@pytest.mark.parametrize(("policy", "outcome"), [("deliver", "failed"), ("hold", "kept")])
+def test_while_auth0_gives_no_user_a_chain_fails_and_the_policy_decides(
+    tmp_path: Path, rules: Path, policy: str, outcome: str
+) -> None:
+    _write(rules, {"mail.js": "function (user, context, callback) { user.to = user.email; callback(null, user, context); }"})
+    with stacked(tmp_path, {}, ListedLog(simple(range(3), users=3))) as stack:
+        stack.tenant.tokens.application = replace(stack.tenant.tokens.application, scope="read:logs read:users")
+        for number in range(3):
+            stack.tenant.users.by_id[f"auth0|{number}"] = {"user_id": f"auth0|{number}", "email": f"{number}@example.com"}
+        stack.tenant.faults.add(status(503), when=lambda request: "/users/" in request.path)
+        process = stack.start("run", RULES_DIR="rules", RULES_TIMEOUT="1", RULES_ON_ERROR=policy)
+        process.wait_for_log("Auth0 did not give the user within")
+        if policy == "hold":
+            stack.tenant.faults.clear()
+        stack.wait_delivered(3, within=60)
+        said = [_member(body) for body in stack.receiver.journal.bodies.values()]
+    assert [step["outcome"] for one in said for step in one["rules"]] == [outcome] * 3
+    if policy == "deliver":
+        assert all("Auth0 did not give the user" in one["rules"][0]["error"] for one in said)
+        assert all("returned 503" in one["rules"][0]["error"] for one in said)
+    else:
+        assert sorted(one["user"]["to"] for one in said) == ["0@example.com", "1@example.com", "2@example.com"]
 
 
 def test_a_consumer_with_rules_that_cannot_ask_for_users_says_what_to_set(stack: Stack, rules: Path) -> None:
