@@ -33,7 +33,10 @@ def main(parent: str, watch: str, address_space: str, *command: str) -> None:
     if os.getppid() != int(parent):  # it ended before the kernel knew that we want to hear of it
         sys.exit("the parent is gone")
     os.environ.pop("LC_CTYPE", None)  # Python sets it for itself where no locale is given (PEP 538)
-    os.execv(command[0], command)  # noqa: S606  what we were told to become
+    try:
+        os.execv(command[0], command)  # noqa: S606  what we were told to become
+    except OSError as error:
+        sys.exit(f"{command[0]}: {error.strerror}")
 
 
 def _limit(kind: int, value: int) -> None:

@@ -52,6 +52,12 @@ class ProcessCommand:
     #: Seconds between two looks of a watchdog; None: the kernel ends it with its parent.
     watchdog: float | None = None if _LINUX else _WATCHDOG_EVERY
 
+    @property
+    def gone(self) -> str:
+        """Why it cannot start, in words, where the interpreter was removed since it was found; else empty."""
+        interpreter = self.arguments[0]
+        return "" if os.access(interpreter, os.X_OK) else f"{interpreter} is gone, or may not be executed"
+
 
 class RuleProcess(asyncio.Protocol):
     """`on_message` gets every message; `on_end` is called once, with the reason, when nothing comes any more."""

@@ -187,7 +187,7 @@ class RuleSession:
         except (OSError, RuntimeError) as error:  # RuntimeError: the limit of threads or processes is reached
             raise EnvironmentUnusable(f"no rule process can be started: {error}") from None
         except ProcessLost as lost:
-            raise EnvironmentUnusable(f"a rule process ended at its start: {lost}") from None
+            raise EnvironmentUnusable(f"a rule process ended at its start: {setup.command.gone or lost}") from None
         self.broken = tuple(
             UncompiledRule(name=one["name"], message=excerpt(one["message"], 500), line=one["line"]) for one in ready["broken"]
         )
