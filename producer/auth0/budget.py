@@ -103,7 +103,8 @@ class SharedPacing:
 
 
 class RequestBudget:
-    """The same for requests of one event loop, which wait in turn. Whoever has waited for a turn ends it."""
+    """The same for requests of one event loop, which wait in turn. Each turn has to be ended, by `responded`, `refused` or
+    `lost`."""
 
     def __init__(self, share: float = 0.5) -> None:
         self._pacing = SharedPacing(share)

@@ -11,6 +11,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final, TypeGuard
@@ -103,10 +104,10 @@ class UserProfiles:
         if (fetch := self._fetches.get(user_id)) is not None:
             fetch.written = user
         kept = self._kept.get(user_id, self._clock())
-        if kept is None or kept.body is None:
-            self._kept.forget(user_id)
-        else:
-            self._keep(user_id, _changed(json.loads(kept.body), user), until=kept.until)
+        self._kept.forget(user_id)
+        if kept is not None and kept.body is not None:
+            with suppress(Auth0Unavailable):
+                self._keep(user_id, _changed(json.loads(kept.body), user), until=kept.until)
 
     def forget(self, user_id: str) -> None:
         """A write ended in an unknown state: the next event of this user asks the tenant."""
@@ -163,7 +164,7 @@ class UserProfiles:
         raise Auth0Unavailable(f"GET /api/v2/users/… returned {status} with something that is no user: a proxy?")
 
     def _keep(self, user_id: str, user: Mapping[str, Any] | None, *, until: float | None = None) -> KeptUser:
-        body = None if user is None else json.dumps(user).encode()
+        body = None if user is None else _encoded(user)
         kept = KeptUser(self._clock() + self._kept_for if until is None else until, body)
         self._kept.keep(user_id, kept)
         return kept
@@ -172,6 +173,13 @@ class UserProfiles:
         if self._refused is None:
             log.error("rules get no profiles of users, only what events say of them", reason=reason, asked_again_in=_ASK_AGAIN)
         self._refused = self._clock() + _ASK_AGAIN
+
+
+def _encoded(user: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(user).encode()
+    except RecursionError:
+        raise Auth0Unavailable("the user is nested too deeply") from None
 
 
 def _is_user(found: object) -> TypeGuard[dict[str, Any]]:

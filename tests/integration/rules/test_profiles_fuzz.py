@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -128,6 +129,19 @@ async def test_what_is_no_usable_response_is_an_error_in_time_and_nothing_stays_
     finally:
         await api.close()
         await tenant.stop()
+
+
+async def test_a_user_of_any_depth_is_one_or_an_error() -> None:
+    tenant = Tenant(ListedLog(), application=Application(scope="read:users"))
+    await tenant.start()
+    api = _api(tenant.url)
+    for depth in range(700, 1010, 10):
+        nested = b"[" * depth + b"]" * depth
+        tenant.faults.in_order(status(200, body=b'{"user_id":"auth0|ada","app_metadata":{"a":' + nested + b"}}"), None)
+        with suppress(ProfileUnavailable):
+            await UserProfiles(api).of(ADA, within=2)
+    await api.close()
+    await tenant.stop()
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])

@@ -124,7 +124,7 @@ def test_a_write_may_go_where_what_is_only_asked_for_waits() -> None:
     assert pacing.wait(0.0, hurry=True) == 0
 
 
-async def test_a_turn_that_is_given_up_while_waiting_holds_up_nobody() -> None:
+async def test_a_turn_that_is_given_up_while_waiting_holds_up_no_other() -> None:
     budget = RequestBudget()
     first = await budget.turn(hurry=False)
     waiting = [asyncio.ensure_future(budget.turn(hurry=False)) for _ in range(3)]
