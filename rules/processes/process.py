@@ -99,7 +99,8 @@ class RuleProcess(asyncio.Protocol):
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message; nothing happens if the process has ended. Raises `ValueError` for what JSON cannot say."""
         frame = encode(message)
-        if self._transport is not None and self.ended is None:
+        # Its socket may be closed some moments before its end is reported.
+        if self._transport is not None and self.ended is None and not self._transport.is_closing():
             self._transport.write(frame)
 
     def kill(self, reason: str) -> None:

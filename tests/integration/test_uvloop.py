@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
 
+from rules.processes.process import ProcessCommand, RuleProcess
 from simulator.receiver import Receiver
 from tests.contract.harness import event, publish
 from tests.integration.workers import log_in, policy, running, worker
@@ -34,3 +36,23 @@ def test_waits_of_less_than_a_millisecond_end(tmp_path: Path) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(watched())
     assert failures == []
+
+
+def test_what_is_sent_to_a_rule_process_that_has_closed_its_socket_raises_nothing(tmp_path: Path) -> None:
+    """uvloop raises for a transport that is closed: chains that came between a kill and its report were delivered as failed."""
+    code = "import os, sys, time; os.close(int(sys.argv[1])); time.sleep(60)"
+    command = ProcessCommand(arguments=[sys.executable, "-c", code], environ={}, folder=tmp_path)
+
+    async def ended() -> str:
+        reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        process = await RuleProcess.start(command, on_message=lambda _: None, on_end=reason.set_result)
+        try:
+            while not reason.done():
+                process.send({"is": "ping"})
+                await asyncio.sleep(0.005)
+        finally:
+            await process.close()
+        return reason.result()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(ended()) == "it closed its socket"
