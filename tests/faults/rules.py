@@ -67,18 +67,25 @@ class FaultRules:
         """Returns the ids of the rule processes that are there at the moment."""
         return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if self._is_ours(path)]
 
-    def kill_one(self, place: int) -> None:
-        """Kills one of them, as the kernel does where memory is short."""
-        found = self.processes()
+    def kill(self, consumer: int) -> None:
+        """Kills the rule processes of a consumer that works, as the kernel does where memory is short."""
+        found = [pid for pid in self.processes() if _parent(pid) == consumer]
         assert found, "no rule process is there"
-        with suppress(ProcessLookupError):
-            os.kill(found[place % len(found)], signal.SIGKILL)
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _is_ours(self, environ: Path) -> bool:
         with suppress(OSError):
             # Of the consumers themselves it is what they were forked with: without the mark.
             return environ.stat().st_uid == os.getuid() and self.mark.encode() in environ.read_bytes()
         return False
+
+
+def _parent(pid: int) -> int | None:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return None
 
 
 def fault_rules(folder: Path) -> Iterator[FaultRules]:

@@ -63,7 +63,7 @@ def test_a_rolling_restart_with_rules_and_node_js_killed_meanwhile_repeats_no_de
             stack.feed(250)
             process = processes[turn % 3]
             stack.until(partial(stack.is_calling, process), "it makes calls", within=60)
-            rules.kill_one(turn)
+            rules.kill(process.child.pid)
             assert process.stop(within=20) == 0
             processes[turn % 3] = stack.start("consume")
         stack.wait_all_delivered(within=60)
