@@ -4,11 +4,13 @@
 const vm = require('node:vm');
 
 const PREFIX = 'const __rule = ';
+const LOADING = 5000; // milliseconds for what a file runs as it is loaded
 
 /**
  * compile(name, source, parameterNames) returns a function that takes a value for each parameter and returns the rule.
- * Throws SyntaxError; its `line` is the line of the file, where V8 tells it. The file is taken as it is: its header comments, a
- * semicolon at its end, a comment without a newline. Stack lines name the file as `rule:NAME:LINE:COLUMN`.
+ * Both throw: a SyntaxError, whose `line` is the line of the file, where V8 tells it; what the file throws as it is loaded; an error
+ * where that does not end. The file is taken as it is: its header comments, a semicolon at its end, a comment without a newline.
+ * Stack lines name the file as `rule:NAME:LINE:COLUMN`.
  */
 exports.compile = function compile(name, source, parameterNames) {
   const filename = `rule:${name}`;
@@ -21,11 +23,21 @@ exports.compile = function compile(name, source, parameterNames) {
     throw error;
   }
   return (...values) => {
-    const rule = factory(...values);
+    const rule = within(LOADING, () => factory(...values));
     if (typeof rule !== 'function') throw new TypeError(`rule ${name} is no function (user, context, callback)`);
     return rule;
   };
 };
+
+/** Returns what `load` returns. Throws where it takes longer than so many milliseconds: a loop has no end of its own. */
+function within(timeout, load) {
+  try {
+    return vm.runInContext('load()', vm.createContext({ load }), { timeout });
+  } catch (error) {
+    if (!error || error.code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
+    throw new Error(`it is not loaded within ${timeout / 1000} s: does the file loop?`);
+  }
+}
 
 /** Returns the line that the first stack line with this file's name gives; null where there is none. */
 function lineOf(error, filename) {

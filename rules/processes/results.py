@@ -18,7 +18,8 @@ _CHAIN_OUTCOMES: Final = frozenset(RuleOutcome) - {RuleOutcome.SWITCHED_OFF}
 def chain_run(message: Mapping[str, Any], chain: Sequence[str], user: Mapping[str, Any], context: Mapping[str, Any]) -> ChainRun:
     """Returns the run of that chain; `user` and `context` as handed in stand for what could not be sent."""
     outcome, steps = RuleOutcome(message["outcome"]), tuple(map(_step, message["steps"]))
-    if outcome not in _CHAIN_OUTCOMES or [step.rule for step in steps] != list(chain[: len(steps)]):
+    whole = outcome is not RuleOutcome.KEPT or len(steps) == len(chain)
+    if not whole or outcome not in _CHAIN_OUTCOMES or [step.rule for step in steps] != list(chain[: len(steps)]):
         raise ValueError(f"{outcome} of {[step.rule for step in steps]}")
     return ChainRun(
         outcome=outcome, user=_object(message["user"], user), context=_object(message["context"], context), steps=steps

@@ -125,6 +125,17 @@ async def test_a_file_that_loops_as_it_is_loaded_is_named_and_not_waited_for(nod
     await runner.close()
 
 
+@pytest.mark.outages
+async def test_a_rule_whose_file_loops_as_it_is_loaded_is_broken_and_the_others_run(node: Node) -> None:
+    runner = RuleRunner(node.command(None))
+    try:
+        (broken,) = await runner.start(rule_set({"loop": f"{KEEP}\nfor (;;) {{}}", "keep": KEEP}))
+        assert (broken.name, broken.message) == ("loop", "it is not loaded within 5 s: does the file loop?")
+        assert (await runner.run(["keep"], USER, CONTEXT, event="1")).outcome == "kept"
+    finally:
+        await runner.close()
+
+
 async def test_an_interpreter_that_goes_away_is_a_crash_that_says_so(node: Node, tmp_path: Path) -> None:
     link = tmp_path / "node"
     link.symlink_to(node.path)
