@@ -94,7 +94,8 @@ class UserProfiles:
                     floor = last.wait if isinstance(last, RateLimited) else None
                     await asyncio.sleep(_BACKOFF.delay(attempts, random.random(), retry_after=floor))
         except TimeoutError:
-            raise ProfileUnavailable(f"Auth0 did not give the user within {within:.1f} s: {last or _SILENCE}") from None
+            why = str(last or _SILENCE).replace(f"/users/{path}", "/users/…")  # no log line has the id of a user
+            raise ProfileUnavailable(f"Auth0 did not give the user within {within:.1f} s: {why}") from None
 
     def written(self, user_id: str, user: object) -> None:
         """A rule wrote to a user, and Auth0 responded with `user`: the next event of it sees that."""
