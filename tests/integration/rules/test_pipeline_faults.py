@@ -173,7 +173,7 @@ async def test_a_user_that_auth0_does_not_give_in_time_is_a_failed_chain(
     logins = Logins(rules.rules, profiles=UserProfiles(api))
     result = await outcome(await start_pipeline(rules, logins=logins, timeout=1.0, on_error=OnError.DEAD_LETTER))
     assert result.failure is not None
-    assert result.failure.reason.startswith("rule 'a' failed: Auth0 did not give the user within 1 s: ")
+    assert result.failure.reason.startswith("rule 'a' failed: Auth0 did not give the user within 1.0 s: ")
     assert [step["outcome"] for step in json.loads(result.member)["rules"]] == ["failed"]
 
 
