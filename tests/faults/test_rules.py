@@ -15,7 +15,7 @@ import pytest
 from shared import failpoints
 from tests.faults.chaos import Chaos
 from tests.faults.chaos_run import chaos_run
-from tests.faults.fault_stack import FaultStack, fault_stack
+from tests.faults.fault_stack import FaultProcess, FaultStack, fault_stack
 from tests.faults.log_probe import KafkaProbe, SqliteProbe
 from tests.faults.oracle import examine_and_show
 from tests.faults.report import show
@@ -62,7 +62,7 @@ def test_a_rolling_restart_with_rules_and_node_js_killed_meanwhile_repeats_no_de
         for turn in range(6):
             stack.feed(250)
             process = processes[turn % 3]
-            stack.until(partial(stack.is_calling, process), "it makes calls", within=60)
+            stack.until(partial(_calls, stack, process), "it makes calls", within=60)
             rules.kill(process.child.pid)
             assert process.stop(within=20) == 0
             processes[turn % 3] = stack.start("consume")
@@ -78,6 +78,14 @@ def test_a_rolling_restart_with_rules_and_node_js_killed_meanwhile_repeats_no_de
         assert ended.keys() <= {("effect", "kept"), ("effect", "crashed")}
         assert ended["effect", "crashed"] <= 6 < ended["effect", "kept"]
         assert rules.processes() == []
+
+
+def _calls(stack: FaultStack, process: FaultProcess) -> bool:
+    """Whether it makes calls; there is always something to deliver until it does."""
+    if not stack.is_calling(process):
+        stack.feed(2)
+        return False
+    return True
 
 
 def _ran_on_each(stack: FaultStack, rules: FaultRules, *, restarts: int) -> None:
@@ -126,7 +134,7 @@ def test_a_loop_an_exit_and_what_else_a_rule_can_do_hold_up_no_other_user(
     for name, source in {**BAD_RULES, "g-effect": EFFECT}.items():
         rules.write(name, source)
     (rules.folder / "rules.yaml").write_text(POLICIES)
-    settings = {"RULES_TIMEOUT": "1", **rules.settings(THINK=1, OPENS_AT=round((time.time() + 15) * 1000))}
+    settings = {"RULES_TIMEOUT": "4", **rules.settings(THINK=1, OPENS_AT=round((time.time() + 15) * 1000))}
     with fault_stack(SqliteProbe(tmp_path / "log.db"), tmp_path, seed, fork_server=fork_server, **settings) as stack:
         users = [f"auth0|{number}" for number in range(OTHERS)]
         for turn in range(4):
@@ -186,6 +194,7 @@ def test_a_slow_rule_on_one_key_leaves_the_rate_of_the_others_as_it_was(
         for stack in (slow, usual):
             for _ in range(10):
                 stack.feed_logins([SLOW, *others])
+            stack.receiver.latency = 0.008  # else all is over before the first slow chain is
             stack.start("run")
         usual.wait_delivered(10 * (len(others) + 1), within=90)
         by_then = Counter(user_of(slow.expected[log_id]) == SLOW for log_id in slow.receiver.journal.delivered)
