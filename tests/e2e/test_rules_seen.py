@@ -230,8 +230,9 @@ def _hash_of(seen: Any, process: Process) -> str:
 
 @on_sqlite
 def test_a_start_says_how_many_logins_of_the_past_wait_and_where_it_begins_in_the_past(stack_of: StackOf, tmp_path: Path) -> None:
-    old = datetime.now(UTC) - timedelta(days=1)
-    stack = stack_of(ListedLog([*(_login(number, "a", old) for number in range(7)), _login(8, "b")]))
+    now = datetime.now(UTC)
+    past = [_login(number, "a", now - timedelta(days=1)) for number in range(7)]
+    stack = stack_of(ListedLog([*past, _login(8, "b", now)]))
     _write(tmp_path / "rules", counts=COUNTS)
 
     def said(**settings: str) -> tuple[bool, bool]:
@@ -248,6 +249,6 @@ def test_a_start_says_how_many_logins_of_the_past_wait_and_where_it_begins_in_th
     assert said(SQLITE_PATH="two.db") == (True, False)
     assert said(SQLITE_PATH="three.db", START_FROM="now") == (False, False)
     assert said(SQLITE_PATH="four.db", RULES_DIR="") == (False, False)
-    _write(tmp_path / "rules", rules_yaml=f"since: {_NOW - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}\n")
+    _write(tmp_path / "rules", rules_yaml=f"since: {now - timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}\n")
     assert said(SQLITE_PATH="five.db") == (False, False)
     assert ["rules" in json.loads(body) for body in stack.receiver.journal.bodies.values()].count(True) > 0

@@ -262,8 +262,14 @@ def test_a_stop_before_there_is_anything_to_drain_ends_it_quietly(
     fifo = stack.folder / "secret"
     os.mkfifo(fifo)
     process = stack.start("run", AUTH0_CLIENT_SECRET="", AUTH0_CLIENT_SECRET_FILE=str(fifo))
-    writer = os.open(fifo, os.O_WRONLY)  # once it reads
-    assert process.stop(number, within=3) == 0
+    writer = os.open(fifo, os.O_WRONLY)  # once it has opened it
+
+    def has_ended() -> bool:
+        process.send(number)  # one that comes in the moment before it reads is seen at the next
+        return not process.alive
+
+    stack.until(has_ended, within=10)
+    assert process.wait() == 0
     os.close(writer)
     assert process.text == ""
 
