@@ -57,16 +57,18 @@ def document(before: Mapping[str, Any], run: ChainRun) -> dict[str, Any]:
         "claims": {name: run.context.get(member) or {} for name, member in _CLAIMS.items()},
         "user": patch_between(before, run.user),
         "decision": _decision(run),
-        "rules": [
-            {
-                "rule": step.rule,
-                "outcome": step.outcome.value,
-                "milliseconds": step.milliseconds,
-                "error": step.error,
-                "console": [{"level": line.level, "text": line.text} for line in step.console],
-            }
-            for step in run.steps
-        ],
+        "rules": list(map(step_document, run.steps)),
+    }
+
+
+def step_document(step: Step) -> dict[str, Any]:
+    """Returns what is said of one rule of a chain."""
+    return {
+        "rule": step.rule,
+        "outcome": step.outcome.value,
+        "milliseconds": step.milliseconds,
+        "error": step.error,
+        "console": [{"level": line.level, "text": line.text} for line in step.console],
     }
 
 

@@ -143,6 +143,13 @@ class Stack:
                 process.kill()
 
 
+def ends(process: Process, code: int = 0) -> str:
+    """Waits for its end with that exit code. Returns what it printed."""
+    assert process.wait() == code, process.text
+    assert "Traceback" not in process.text
+    return process.text
+
+
 @contextmanager
 def stacked(folder: Path, log_environ: Mapping[str, str], log: TenantLog | None = None) -> Iterator[Stack]:
     tenant = Tenant(log or ListedLog(), application=Application(client_id="client", client_secret=SECRET))

@@ -12,7 +12,7 @@ from jsonschema import validate
 from kafka import KafkaAdminClient
 
 from shared.transport.kafka.topics import topics
-from tests.e2e.stack import Process, Stack, simple, stacked
+from tests.e2e.stack import Process, Stack, ends, simple, stacked
 from tests.e2e.test_pause import PAUSE
 from tests.e2e.test_show import DELIVERED, _entry
 from tests.support.kafka.principals import Principal
@@ -36,14 +36,8 @@ def stack(tmp_path: Path, principal: Create) -> Iterator[Stack]:
         yield stack
 
 
-def _ends(process: Process, code: int = 0) -> str:
-    assert process.wait(60) == code, process.text
-    assert "Traceback" not in process.text
-    return process.text
-
-
 def _json(process: Process) -> Any:
-    return json.loads(_ends(process))
+    return json.loads(ends(process))
 
 
 def test_a_viewer_looks_with_its_rights_and_is_told_what_it_may_not_see_without_them(stack: Stack, principal: Create) -> None:
@@ -54,8 +48,8 @@ def test_a_viewer_looks_with_its_rights_and_is_told_what_it_may_not_see_without_
     validate(seen, STATUS)
     assert (seen["unknown"], seen["dead_letters"], seen["gaps"]) == ([], 0, 0)
     assert _json(stack.start("show", DELIVERED, "--json", **environ))["state"] == "delivered"
-    assert DELIVERED in _ends(stack.start("tail", **environ))
-    refused = _ends(stack.start(*PAUSE, **environ), 3)
+    assert DELIVERED in ends(stack.start("tail", **environ))
+    refused = ends(stack.start(*PAUSE, **environ), 3)
     assert f"{viewer.name} has no right to WRITE on topic {viewer.settings.control_topic}" in refused
 
     for name in (viewer.settings.control_topic, viewer.settings.dead_topic):
@@ -72,8 +66,8 @@ def test_a_viewer_looks_with_its_rights_and_is_told_what_it_may_not_see_without_
 
     viewer.lose(viewer.right("READ", topic))
     for command in (("tail",), ("show", DELIVERED)):
-        assert f"{viewer.name} has no right to READ on topic {topic} in Kafka" in _ends(stack.start(*command, **environ), 3)
-    assert _ends(stack.start("status", **environ))
+        assert f"{viewer.name} has no right to READ on topic {topic} in Kafka" in ends(stack.start(*command, **environ), 3)
+    assert ends(stack.start("status", **environ))
 
 
 @pytest.mark.parametrize("log", ["kafka"], indirect=True)
@@ -91,6 +85,6 @@ def test_without_a_control_topic_delivery_goes_on_and_commands_say_what_to_do(tm
         validate(seen, STATUS)
         assert any("auth0-webhooks topics create" in sentence for sentence in seen["unknown"])
         assert (seen["members"], seen["gaps"]) == (1, None)
-        assert "auth0-webhooks topics create" in _ends(stack.start(*PAUSE), 3)
+        assert "auth0-webhooks topics create" in ends(stack.start(*PAUSE), 3)
         assert runs.stop() == 0
         assert len(stack.receiver.journal) == 20

@@ -14,7 +14,7 @@ from jsonschema import validate
 from kafka import KafkaProducer
 
 from simulator.tenant_log import TenantLog
-from tests.e2e.stack import Process, Stack, simple
+from tests.e2e.stack import Process, Stack, ends, simple
 from tests.support import faults
 from tests.support.listed_log import ListedLog
 from tests.support.schemas import CHECKPOINT
@@ -32,14 +32,8 @@ def stack(stack_of: StackOf) -> Stack:
     return stack
 
 
-def _ends(process: Process, code: int = 0) -> str:
-    assert process.wait(40) == code, process.text
-    assert "Traceback" not in process.text
-    return process.text
-
-
 def _json(process: Process) -> Any:
-    return json.loads(_ends(process))
+    return json.loads(ends(process))
 
 
 def _dead_letters(stack: Stack) -> list[dict[str, Any]]:
@@ -53,14 +47,14 @@ def test_a_dead_letter_is_listed_shown_and_sent_again(stack: Stack) -> None:
     consumer.wait_for_log("set aside as a dead letter")
     (letter,) = _dead_letters(stack)
     assert (letter["log_id"], letter["type"], letter["attempts"], letter["status"]) == (POISON, "s", 2, 422)
-    shown = _ends(stack.start("dead-letters", "show", POISON, VERBOSITY="error"))
+    shown = ends(stack.start("dead-letters", "show", POISON, VERBOSITY="error"))
     assert json.loads(json.loads(shown)["event"])["log_id"] == POISON
-    assert "--yes" in _ends(stack.start("dead-letters", "retry", "--all"), 2)
+    assert "--yes" in ends(stack.start("dead-letters", "retry", "--all"), 2)
     stack.receiver.script.clear()
-    assert "1 of 1 dead letter sent again" in _ends(stack.start("dead-letters", "retry", "--all", "--yes"))
+    assert "1 of 1 dead letter sent again" in ends(stack.start("dead-letters", "retry", "--all", "--yes"))
     stack.wait_delivered(30)
     assert _dead_letters(stack) == []
-    assert "is no dead letter" in _ends(stack.start("dead-letters", "retry", POISON, "--yes"), 2)
+    assert "is no dead letter" in ends(stack.start("dead-letters", "retry", POISON, "--yes"), 2)
     assert consumer.stop() == 0
     assert [delivery.call.log_id for delivery in stack.receiver.journal.duplicates] == []
 
@@ -69,10 +63,10 @@ def test_dead_letters_are_chosen_by_type_time_and_reason_and_removed(stack: Stac
     consumer = stack.start("run", WEBHOOK_MAX_ATTEMPTS="1")
     consumer.wait_for_log("set aside as a dead letter")
     for no_match in (("--type", "limit_wc"), ("--since", "2100-01-01"), ("--until", "2000-01-01"), ("--reason", "skipped")):
-        assert "no dead letter matches" in _ends(stack.start("dead-letters", "purge", *no_match, "--yes"))
-    assert "say which" in _ends(stack.start("dead-letters", "purge", "--yes"), 2)
+        assert "no dead letter matches" in ends(stack.start("dead-letters", "purge", *no_match, "--yes"))
+    assert "say which" in ends(stack.start("dead-letters", "purge", "--yes"), 2)
     chosen = ("--type", "s", "--since", "2020-01-01", "--reason", "attempts failed")
-    assert "1 of 1 dead letter removed" in _ends(stack.start("dead-letters", "purge", *chosen, "--yes"))
+    assert "1 of 1 dead letter removed" in ends(stack.start("dead-letters", "purge", *chosen, "--yes"))
     assert _dead_letters(stack) == []
     assert consumer.stop() == 0
 
@@ -83,13 +77,13 @@ def test_a_blocking_event_is_skipped_while_the_consumer_runs(stack: Stack) -> No
     consumer.wait_for_log("answered 422")
     stack.until(lambda: bool(_json(stack.start("status", "--json", VERBOSITY="error"))["undelivered"] == 3))  # once committed
     skip = ("skip", POISON, "--reason", "malformed", "--by", "kim")
-    assert "--yes" in _ends(stack.start(*skip), 2)
-    assert f"begins 3 log ids: {POISON}" in _ends(stack.start("skip", POISON[:50], *skip[2:], "--yes"), 2)
-    assert f"{POISON} is a dead letter now" in _ends(stack.start("skip", POISON[:-1], *skip[2:], "--yes"))
+    assert "--yes" in ends(stack.start(*skip), 2)
+    assert f"begins 3 log ids: {POISON}" in ends(stack.start("skip", POISON[:50], *skip[2:], "--yes"), 2)
+    assert f"{POISON} is a dead letter now" in ends(stack.start("skip", POISON[:-1], *skip[2:], "--yes"))
     stack.wait_delivered(29)
     (letter,) = _dead_letters(stack)
     assert letter["reason"] == "skipped by kim: malformed"
-    assert "is a dead letter already" in _ends(stack.start(*skip, "--yes"), 2)
+    assert "is a dead letter already" in ends(stack.start(*skip, "--yes"), 2)
     assert consumer.stop() == 0
     rows = _json(stack.start("status", "--json", VERBOSITY="error"))["partitions"]
     assert sum(row["lag"] for row in rows) == 0
@@ -98,7 +92,7 @@ def test_a_blocking_event_is_skipped_while_the_consumer_runs(stack: Stack) -> No
 def test_skipping_an_unknown_event_says_so_and_does_nothing(stack: Stack) -> None:
     consumer = stack.start("run")
     stack.wait_delivered(27)
-    text = _ends(stack.start("skip", "900111", "--reason", "typo", "--timeout", "5", "--yes"), 3)
+    text = ends(stack.start("skip", "900111", "--reason", "typo", "--timeout", "5", "--yes"), 3)
     assert "no consumer has taken 900111" in text
     assert "Nothing was done" in text
     assert _dead_letters(stack) == []
@@ -127,7 +121,7 @@ def test_a_skip_outlives_its_killed_command_and_another_operator_is_told_the_tru
     first.kill()
     second = stack.start("skip", POISON, "--reason", "malformed", "--by", "ann", "--yes")
     _refuse_from_now_on(stack)
-    assert "is a dead letter now" in _ends(second)
+    assert "is a dead letter now" in ends(second)
     stack.wait_delivered(29)
     (letter,) = _dead_letters(stack)
     assert letter["reason"] == "skipped by kim: malformed"
@@ -141,7 +135,7 @@ def test_a_skip_is_taken_up_by_the_consumer_that_gets_the_partition(stack: Stack
     _refuse_from_now_on(stack)
     consumer.stop(end)
     following = stack.start("run")
-    assert "is a dead letter now" in _ends(skip)
+    assert "is a dead letter now" in ends(skip)
     stack.wait_delivered(29)
     assert following.stop() == 0
     assert [letter["log_id"] for letter in _dead_letters(stack)] == [POISON]
@@ -154,7 +148,7 @@ def test_a_skip_survives_a_rebalance(stack: Stack) -> None:
     _refuse_from_now_on(stack)
     joining = stack.start("run")
     joining.wait_for_log("partition assigned", within=40)
-    assert "is a dead letter now" in _ends(skip)
+    assert "is a dead letter now" in ends(skip)
     stack.wait_delivered(29)
     assert [process.stop() for process in (joining, consumer)] == [0, 0]
     assert [letter["log_id"] for letter in _dead_letters(stack)] == [POISON]
@@ -216,16 +210,16 @@ def test_a_dead_letter_costs_its_position_and_nothing_else_after_a_restart(stack
 def test_a_checkpoint_is_shown(stack_of: StackOf) -> None:
     stack = stack_of(ListedLog(simple(range(30))))
     assert stack.start("run", "--once").wait(40) == 0
-    shown = json.loads(_ends(stack.start("checkpoint", "show", "--json", VERBOSITY="error")))
+    shown = json.loads(ends(stack.start("checkpoint", "show", "--json", VERBOSITY="error")))
     validate(shown, CHECKPOINT)
     assert (shown["log_id"], shown["gaps"]) == (f"900{29:053d}", 0)
     assert shown["caught_up"] is not None
-    assert "say where to" in _ends(stack.start("checkpoint", "set"), 2)
+    assert "say where to" in ends(stack.start("checkpoint", "set"), 2)
 
 
 @pytest.mark.parametrize("log", ["sqlite"], indirect=True)
 def test_the_embedded_log_cannot_lose_its_checkpoint(stack: Stack) -> None:
-    assert "one transaction" in _ends(stack.start("checkpoint", "set", "--from-topic"), 2)
+    assert "one transaction" in ends(stack.start("checkpoint", "set", "--from-topic"), 2)
 
 
 @pytest.mark.parametrize("log", ["kafka"], indirect=True)
@@ -235,10 +229,10 @@ def test_a_poller_whose_checkpoint_is_lost_goes_on_from_the_topic(stack_of: Stac
     producer = KafkaProducer(bootstrap_servers=log.environ["KAFKA_BOOTSTRAP_SERVERS"])
     producer.send(f"{log.environ['KAFKA_TOPIC']}.checkpoint", None, b"checkpoint").get(10)
     producer.close(timeout=5)
-    assert "There is no checkpoint" in _ends(stack.start("checkpoint", "show"))
-    assert "checkpoint set --from-topic" in _ends(stack.start("run", "--once"), 3)
-    assert "Nothing was done" in _ends(stack.start("checkpoint", "set", "--from-topic"), 2)
-    assert f"The checkpoint is 900{1_099:053d}" in _ends(stack.start("checkpoint", "set", "--from-topic", "--yes"))
+    assert "There is no checkpoint" in ends(stack.start("checkpoint", "show"))
+    assert "checkpoint set --from-topic" in ends(stack.start("run", "--once"), 3)
+    assert "Nothing was done" in ends(stack.start("checkpoint", "set", "--from-topic"), 2)
+    assert f"The checkpoint is 900{1_099:053d}" in ends(stack.start("checkpoint", "set", "--from-topic", "--yes"))
     for raw in simple(range(1_200, 1_220)):
         tenant.append(raw)
     assert stack.start("run", "--once").wait(40) == 0
@@ -250,15 +244,15 @@ def test_a_reset_is_refused_while_a_poller_is_active_and_says_how_many_may_come_
     stack = stack_of(ListedLog(simple(range(60))))
     poller = stack.start("run")
     stack.wait_delivered(60)
-    refused = _ends(stack.start("checkpoint", "reset", "--yes"), 3)
+    refused = ends(stack.start("checkpoint", "reset", "--yes"), 3)
     assert "poller" in refused
     assert poller.stop() == 0
-    assert "confirm with --yes" in _ends(stack.start("checkpoint", "reset"), 2)
+    assert "confirm with --yes" in ends(stack.start("checkpoint", "reset"), 2)
     on_kafka = "KAFKA_TOPIC" in log.environ
-    said = _ends(stack.start("checkpoint", "reset", "--yes"))
+    said = ends(stack.start("checkpoint", "reset", "--yes"))
     assert ("At most 60 events may be published again" if on_kafka else "No event will be published again") in said
-    assert "was reset" in _ends(stack.start("checkpoint", "show"))
-    shown = json.loads(_ends(stack.start("checkpoint", "show", "--json", VERBOSITY="error")))
+    assert "was reset" in ends(stack.start("checkpoint", "show"))
+    shown = json.loads(ends(stack.start("checkpoint", "show", "--json", VERBOSITY="error")))
     validate(shown, CHECKPOINT)
     assert shown["reset"]
     assert stack.start("run", "--once").wait(40) == 0
@@ -271,11 +265,11 @@ def test_a_group_that_no_consumer_uses_is_said_to_be_none(stack_of: StackOf, log
     consumer = stack.start("run")
     stack.wait_delivered(30)
     group = log.environ["KAFKA_GROUP"]
-    assert f"{group}, 1 members" in _ends(stack.start("status"))
+    assert f"{group}, 1 members" in ends(stack.start("status"))
     assert consumer.stop() == 0
-    ended = _ends(stack.start("status"))
+    ended = ends(stack.start("status"))
     assert f"No consumer is running: the group {group} has no member; everything is delivered.\n" in ended
-    typo = _ends(stack.start("status", KAFKA_GROUP="typo"))
+    typo = ends(stack.start("status", KAFKA_GROUP="typo"))
     assert "No consumer has joined the group typo (KAFKA_GROUP) yet; 30 waiting" in typo
     assert "where consumers run, they use another group" in typo
     assert _json(stack.start("status", "--json", KAFKA_GROUP="typo", VERBOSITY="error"))["undelivered"] == 30

@@ -10,7 +10,7 @@ import pytest
 
 from shared.documents import audit, desired
 from simulator.tenant_log import TenantLog
-from tests.e2e.stack import Process, Stack, simple
+from tests.e2e.stack import Stack, ends, simple
 from tests.support.listed_log import ListedLog
 from tests.support.transports import Log
 
@@ -24,12 +24,6 @@ def stack(stack_of: StackOf) -> Stack:
     stack = stack_of(ListedLog(simple(range(30))))
     assert stack.start("run", "--once").wait(40) == 0
     return stack
-
-
-def _ends(process: Process, code: int = 0) -> str:
-    assert process.wait(40) == code, process.text
-    assert "Traceback" not in process.text
-    return process.text
 
 
 async def _control(log: Log, documents: Mapping[str, bytes]) -> Mapping[str, bytes]:
@@ -50,13 +44,13 @@ def control(log: Log, **documents: bytes) -> Mapping[str, bytes]:
 
 
 def test_without_consumers_the_wish_is_stored_and_said_and_written_down(stack: Stack, log: Log) -> None:
-    assert "No consumer runs at the moment; those that start will follow" in _ends(stack.start(*PAUSE))
-    again = _ends(stack.start("pause", "--reason", "another", "--by", "kim", "--yes"))
+    assert "No consumer runs at the moment; those that start will follow" in ends(stack.start(*PAUSE))
+    again = ends(stack.start("pause", "--reason", "another", "--by", "kim", "--yes"))
     assert "Delivery is already paused, by ada since " in again
     assert ": migration." in again
-    assert "Paused by ada since " in _ends(stack.start("status"))
-    assert "Delivery is not paused, by kim since" in _ends(stack.start("resume", "--by", "kim", "--yes"))
-    assert "already not paused, by kim" in _ends(stack.start("resume", "--yes"))
+    assert "Paused by ada since " in ends(stack.start("status"))
+    assert "Delivery is not paused, by kim since" in ends(stack.start("resume", "--by", "kim", "--yes"))
+    assert "already not paused, by kim" in ends(stack.start("resume", "--yes"))
     entries = audit.entries(control(log))
     assert [(one.by, one.what, one.why, one.result) for one in entries] == [
         ("ada", "pause", "migration", "0 follow, 0 do not"),
@@ -66,25 +60,25 @@ def test_without_consumers_the_wish_is_stored_and_said_and_written_down(stack: S
 
 @pytest.mark.parametrize("log", ["sqlite"], indirect=True)
 def test_a_question_is_not_asked_where_there_is_no_log(stack: Stack) -> None:
-    assert "there is no log at " in _ends(stack.start(*PAUSE[:-1], SQLITE_PATH="nothing.db"), 3)
+    assert "there is no log at " in ends(stack.start(*PAUSE[:-1], SQLITE_PATH="nothing.db"), 3)
 
 
 @pytest.mark.parametrize("log", ["sqlite"], indirect=True)
 def test_what_it_cannot_do_it_refuses_in_one_line_and_does_nothing(stack: Stack, log: Log) -> None:
-    assert "Nothing was done: without a terminal to ask on, confirm with --yes" in _ends(stack.start(*PAUSE[:-1]), 2)
-    assert "--reason must say why" in _ends(stack.start("pause", "--reason", " ", "--yes"), 2)
-    assert "--reason" in _ends(stack.start("pause", "--yes"), 2)
-    assert "Delivery is not paused; nothing was changed" in _ends(stack.start("resume", "--yes"))
+    assert "Nothing was done: without a terminal to ask on, confirm with --yes" in ends(stack.start(*PAUSE[:-1]), 2)
+    assert "--reason must say why" in ends(stack.start("pause", "--reason", " ", "--yes"), 2)
+    assert "--reason" in ends(stack.start("pause", "--yes"), 2)
+    assert "Delivery is not paused; nothing was changed" in ends(stack.start("resume", "--yes"))
     assert not [key for key in control(log) if key.startswith(("desired/", "audit/"))]
     control(log, desired__delivery=b'{"v": 99}')
-    assert "its version is 99, this release knows 1: upgrade auth0-webhooks. Nothing was done" in _ends(stack.start(*PAUSE), 3)
-    assert "desired/delivery in the control table is left alone: its version is 99" in _ends(stack.start("status"))
+    assert "its version is 99, this release knows 1: upgrade auth0-webhooks. Nothing was done" in ends(stack.start(*PAUSE), 3)
+    assert "desired/delivery in the control table is left alone: its version is 99" in ends(stack.start("status"))
 
 
 @pytest.mark.parametrize("log", ["sqlite"], indirect=True)
 def test_a_damaged_wish_is_written_anew(stack: Stack, log: Log) -> None:
     control(log, desired__delivery=b"\x00rubbish")
-    assert "Delivery is paused, by ada" in _ends(stack.start(*PAUSE))
+    assert "Delivery is paused, by ada" in ends(stack.start(*PAUSE))
     found = desired.desired(control(log))
     assert found is not None
     assert (found.paused, found.by, found.why) == (True, "ada", "migration")
@@ -92,7 +86,7 @@ def test_a_damaged_wish_is_written_anew(stack: Stack, log: Log) -> None:
 
 def test_of_two_operators_at_once_one_state_holds_and_both_are_told_the_truth(stack: Stack, log: Log) -> None:
     both = [stack.start("pause", "--reason", name, "--by", name, "--yes") for name in ("ada", "kim")]
-    said = [_ends(process) for process in both]
+    said = [ends(process) for process in both]
     found = desired.desired(control(log))
     assert found is not None
     assert found.paused
@@ -104,13 +98,13 @@ def test_of_two_operators_at_once_one_state_holds_and_both_are_told_the_truth(st
 def test_a_consumer_that_does_not_follow_in_time_is_named_and_follows_later(stack: Stack, log: Log) -> None:
     runs = stack.start("run")
     runs.wait_for_log("partition assigned")
-    stack.until(lambda: "1 consumer begins no call any more" in _ends(stack.start(*PAUSE)))
-    _ends(stack.start("resume", "--yes"))
+    stack.until(lambda: "1 consumer begins no call any more" in ends(stack.start(*PAUSE)))
+    ends(stack.start("resume", "--yes"))
     runs.send(signal.SIGSTOP)
-    text = _ends(stack.start(*PAUSE), 3)
+    text = ends(stack.start(*PAUSE), 3)
     assert "0 consumers reported it, and within 5 s not: " in text
     assert f":{runs.pid}:" in text
     assert "It is stored: each follows as soon as it reads it" in text
     runs.send(signal.SIGCONT)
-    assert "1 consumer begins no call any more" in _ends(stack.start(*PAUSE))
+    assert "1 consumer begins no call any more" in ends(stack.start(*PAUSE))
     assert runs.stop() == 0

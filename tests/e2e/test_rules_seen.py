@@ -15,7 +15,7 @@ from jsonschema import validate
 
 from rules.outcome import RuleOutcome
 from simulator.tenant_log import TenantLog
-from tests.e2e.stack import Process, Stack
+from tests.e2e.stack import Process, Stack, ends
 from tests.support import faults
 from tests.support.listed_log import ListedLog
 from tests.support.schemas import SHOWN, STATUS
@@ -63,26 +63,20 @@ def _write(folder: Path, **sources: str) -> None:
         (folder / ("rules.yaml" if name == "rules_yaml" else f"{name}.js")).write_text(source)
 
 
-def _ends(process: Process, code: int = 0) -> str:
-    assert process.wait(60) == code, process.text
-    assert "Traceback" not in process.text
-    return process.text
-
-
 def _status(stack: Stack) -> Any:
-    seen: Any = json.loads(_ends(stack.start("status", "--json", VERBOSITY="error")))
+    seen: Any = json.loads(ends(stack.start("status", "--json", VERBOSITY="error")))
     validate(seen, STATUS)
     return seen
 
 
 def _shown(stack: Stack, of: str) -> Any:
-    shown: Any = json.loads(_ends(stack.start("show", of, "--json", VERBOSITY="error")))
+    shown: Any = json.loads(ends(stack.start("show", of, "--json", VERBOSITY="error")))
     validate(shown, SHOWN)
     return shown
 
 
 def _hash(stack: Stack, **settings: str) -> str:
-    return _ends(stack.start("rules", "list", VERBOSITY="error", **settings)).split("hash: ")[1].strip()
+    return ends(stack.start("rules", "list", VERBOSITY="error", **settings)).split("hash: ")[1].strip()
 
 
 def _members(stack: Stack) -> list[Any]:
@@ -114,7 +108,7 @@ def test_a_rule_under_way_is_the_reason_for_which_an_event_waits_and_counters_ag
     assert replica["rules"] == _hash(stack, **settings) != _hash(stack, **{**settings, "RULES_ON_ERROR": "hold"})
     assert seen["rules"] == {"differ": False, "switched_off": {}}
     assert [row["oldest"]["reason"] for row in seen["partitions"]] == ["rule b_acts is running"]
-    text = _ends(stack.start("status"))
+    text = ends(stack.start("status"))
     assert f"rules       {replica['rules']} on {replica['id']}" in text
     assert "differ" not in text
 
@@ -148,7 +142,7 @@ def test_a_rule_that_is_switched_off_and_one_that_holds_a_key_are_named(stack_of
     (replica,) = seen["replicas"]
     assert seen["rules"] == {"differ": False, "switched_off": {"acts": [replica["id"]]}}
     assert f"the rule acts is switched off on {replica['id']}" in seen["sentence"]
-    assert f"acts is switched off on {replica['id']}, until they are started again" in _ends(stack.start("status"))
+    assert f"acts is switched off on {replica['id']}, until they are started again" in ends(stack.start("status"))
     tenant.append(_login(len(users), "c"))
     stack.wait_delivered(6)
     samples = asyncio.run(scrape(port))
@@ -161,8 +155,8 @@ def test_a_rule_that_is_switched_off_and_one_that_holds_a_key_are_named(stack_of
     assert samples["auth0_webhooks_rules_switched_off"] == 1
     assert "rule holds" not in seen["sentence"]
 
-    assert "is a dead letter now" in _ends(stack.start("skip", log_id(4), "--reason", "broken", "--yes"))
-    assert json.loads(_ends(stack.start("dead-letters", "show", log_id(4), VERBOSITY="error")))["rules_ran"] is False
+    assert "is a dead letter now" in ends(stack.start("skip", log_id(4), "--reason", "broken", "--yes"))
+    assert json.loads(ends(stack.start("dead-letters", "show", log_id(4), VERBOSITY="error")))["rules_ran"] is False
     assert runs.stop() == 0
 
 
@@ -175,24 +169,24 @@ def test_a_dead_letter_goes_out_again_as_it_was_and_rules_run_again_only_where_t
     stack.receiver.script.add(faults.status(422))
     runs = stack.start("run", **ALONE, WEBHOOK_MAX_ATTEMPTS="1")
     stack.until(lambda: runs.text.count("set aside as a dead letter") == 2)
-    listed = {row["log_id"]: row for row in json.loads(_ends(stack.start("dead-letters", "list", "--json", VERBOSITY="error")))}
+    listed = {row["log_id"]: row for row in json.loads(ends(stack.start("dead-letters", "list", "--json", VERBOSITY="error")))}
     assert {of: row["rules_ran"] for of, row in listed.items()} == {log_id(0): True, log_id(1): False}
     assert "rule 'acts' failed: " in listed[log_id(1)]["reason"]
     (sent,) = (call.body for call in stack.receiver.journal.all)
     said = json.loads(sent)["rules"]
-    shown = json.loads(_ends(stack.start("dead-letters", "show", log_id(0), VERBOSITY="error")))
+    shown = json.loads(ends(stack.start("dead-letters", "show", log_id(0), VERBOSITY="error")))
     assert (shown["rules"], shown["event"]) == (said, _login(0, "a").decode())
 
     def again(*arguments: str) -> None:
         count = runs.text.count("set aside as a dead letter")
-        assert "1 of 1 dead letter sent again" in _ends(stack.start("dead-letters", "retry", *arguments, "--yes"))
+        assert "1 of 1 dead letter sent again" in ends(stack.start("dead-letters", "retry", *arguments, "--yes"))
         stack.until(lambda: runs.text.count("set aside as a dead letter") > count)
 
     again(log_id(0))
     again(log_id(1))
     assert [call.body for call in stack.receiver.journal.all] == [sent, sent], "the other one's rules ran, and failed again"
     stack.receiver.script.clear()
-    assert "1 of 1 dead letter sent again" in _ends(stack.start("dead-letters", "retry", log_id(0), "--rules", "--yes"))
+    assert "1 of 1 dead letter sent again" in ends(stack.start("dead-letters", "retry", log_id(0), "--rules", "--yes"))
     stack.wait_delivered(1)
     (body,) = stack.receiver.journal.bodies.values()
     was, now = said["user"]["runs"], json.loads(body)["rules"]["user"]["runs"]
@@ -213,7 +207,7 @@ def test_consumers_of_a_group_that_run_other_rules_are_named(stack_of: StackOf, 
     }
     assert seen["rules"]["differ"]
     assert "consumers differ in their rules" in seen["sentence"]
-    text = _ends(stack.start("status"))
+    text = ends(stack.start("status"))
     for row in seen["replicas"]:
         assert f"{row['rules']} on {row['id']}" in text
     consumers[1].stop()
@@ -237,7 +231,7 @@ def test_a_start_says_how_many_logins_of_the_past_wait_and_where_it_begins_in_th
 
     def said(**settings: str) -> tuple[bool, bool]:
         """Whether it speaks of a beginning in the past, and of logins that wait."""
-        text = _ends(stack.start("run", "--once", **{**ALONE, **settings}))
+        text = ends(stack.start("run", "--once", **{**ALONE, **settings}))
         return "rules will run on logins of the past" in text, "logins of the past wait" in text
 
     produces = stack.start("produce", SQLITE_PATH="one.db")

@@ -15,7 +15,7 @@ from shared.documents import audit
 from shared.documents.replica import BreakerReport, ConsumerReport, EventState, PendingEvent, ReplicaDocument, ReplicaRole
 from shared.words import BreakerState
 from simulator.tenant_log import TenantLog
-from tests.e2e.stack import Process, Stack
+from tests.e2e.stack import Stack, ends
 from tests.e2e.test_pause import PAUSE, control
 from tests.support import faults
 from tests.support.listed_log import ListedLog
@@ -57,14 +57,8 @@ def stack(stack_of: StackOf) -> Stack:
     return stack
 
 
-def _ends(process: Process, code: int = 0) -> str:
-    assert process.wait(40) == code, process.text
-    assert "Traceback" not in process.text
-    return process.text
-
-
 def _shown(stack: Stack, of: str, **settings: str) -> Any:
-    shown: Any = json.loads(_ends(stack.start("show", of, "--json", **{"VERBOSITY": "error", **settings})))
+    shown: Any = json.loads(ends(stack.start("show", of, "--json", **{"VERBOSITY": "error", **settings})))
     validate(shown, SHOWN)
     return shown
 
@@ -93,10 +87,10 @@ def test_each_state_of_an_event_is_shown_while_a_consumer_runs(stack: Stack, log
     assert unasked["state"] == "unknown"
     assert "AUTH0_CLIENT_ID is not set" in unasked["why"]
 
-    assert "is a dead letter now" in _ends(stack.start("skip", RETRYING, "--reason", "malformed", "--by", "kim", "--yes"))
+    assert "is a dead letter now" in ends(stack.start("skip", RETRYING, "--reason", "malformed", "--by", "kim", "--yes"))
     dead = _shown(stack, RETRYING)
     assert (dead["state"], "skipped by kim: malformed" in dead["why"]) == ("dead", True)
-    assert f"{RETRYING}: dead" in _ends(stack.start("show", RETRYING))
+    assert f"{RETRYING}: dead" in ends(stack.start("show", RETRYING))
     stack.receiver.script.clear()
     runs.kill()
     control(log, **{f"gap__{log_id(99)}": b"{}"})
@@ -115,19 +109,19 @@ def test_what_is_not_known_is_not_invented(stack: Stack) -> None:
         shown = _shown(stack, of)
         assert (shown["state"], shown["partition"], shown["behind"]) == ("unknown", None, None)
         assert words in shown["why"]
-    assert f"{LAST}: delivered" in _ends(stack.start("show", LAST))
-    assert "begins 5 log ids" in _ends(stack.start("show", LAST[:30]), 2)
+    assert f"{LAST}: delivered" in ends(stack.start("show", LAST))
+    assert "begins 5 log ids" in ends(stack.start("show", LAST[:30]), 2)
 
 
 def test_an_event_waits_for_a_consumer_or_for_the_end_of_a_pause(stack: Stack) -> None:
     produces = stack.start("produce")
     produces.wait_for_log("polling Auth0")
-    stack.until(lambda: LAST in _ends(stack.start("tail")))
+    stack.until(lambda: LAST in ends(stack.start("tail")))
     waiting = _shown(stack, LAST)
     assert waiting["state"] == "waiting"
     assert "No consumer says that it works on this partition" in waiting["why"]
     assert _shown(stack, BEHIND)["behind"] == RETRYING
-    _ends(stack.start(*PAUSE))
+    ends(stack.start(*PAUSE))
     assert "Delivery is paused by ada since" in _shown(stack, LAST)["why"]
     assert produces.stop() == 0
 
@@ -136,7 +130,7 @@ def test_an_event_waits_for_a_consumer_or_for_the_end_of_a_pause(stack: Stack) -
 def test_of_an_event_that_rules_hold_it_says_what_they_do(stack: Stack, log: Log) -> None:
     produces = stack.start("produce")
     produces.wait_for_log("polling Auth0")
-    stack.until(lambda: LAST in _ends(stack.start("tail")))
+    stack.until(lambda: LAST in ends(stack.start("tail")))
     held = {LAST: ("slack", "rule slack is running", None), OPEN: ("", "rule 'slack' failed: no", time.time() + 60)}
     for of, (rule, reason, next_try) in held.items():
         shown = _shown(stack, of)
@@ -197,7 +191,7 @@ def test_what_operators_did_to_dead_letters_and_the_checkpoint_is_written_down_a
     assert _shown(stack, RETRYING)["state"] == "dead"
     assert "answered 422" in _shown(stack, RETRYING)["last_outcome"]
     stack.receiver.script.clear()
-    assert "1 of 1 dead letter sent again" in _ends(stack.start("dead-letters", "retry", RETRYING, "--yes"))
+    assert "1 of 1 dead letter sent again" in ends(stack.start("dead-letters", "retry", RETRYING, "--yes"))
     stack.until(lambda: _shown(stack, RETRYING)["state"] == "delivered")
     stack.receiver.script.add(faults.status(422), when=lambda call: call.log_id == RETRYING)
     runs.kill()
@@ -217,7 +211,7 @@ def test_a_dead_letter_that_was_removed_is_not_said_to_be_delivered(stack: Stack
     runs = stack.start("run", WEBHOOK_MAX_ATTEMPTS="1")
     runs.wait_for_log("set aside as a dead letter")
     assert _shown(stack, RETRYING)["state"] == "dead"
-    assert "1 of 1 dead letter removed" in _ends(stack.start("dead-letters", "purge", RETRYING, "--yes"))
+    assert "1 of 1 dead letter removed" in ends(stack.start("dead-letters", "purge", RETRYING, "--yes"))
     removed = _shown(stack, RETRYING)
     assert (removed["state"], "removed it at" in removed["why"]) == ("dead", True)
     assert runs.stop() == 0

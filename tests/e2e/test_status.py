@@ -13,7 +13,7 @@ from jsonschema import validate
 
 from shared.documents.replica import FORGOTTEN, STALE, ReplicaDocument, ReplicaRole
 from simulator.tenant_log import TenantLog
-from tests.e2e.stack import Process, Stack, simple
+from tests.e2e.stack import Stack, ends, simple
 from tests.e2e.test_pause import PAUSE, control
 from tests.support import faults
 from tests.support.listed_log import ListedLog
@@ -24,14 +24,8 @@ StackOf = Callable[[TenantLog], Stack]
 on_kafka = pytest.mark.parametrize("log", ["kafka"], indirect=True)
 
 
-def _ends(process: Process, code: int = 0) -> str:
-    assert process.wait(40) == code, process.text
-    assert "Traceback" not in process.text
-    return process.text
-
-
 def _status(stack: Stack) -> Any:
-    seen: Any = json.loads(_ends(stack.start("status", "--json", VERBOSITY="error")))
+    seen: Any = json.loads(ends(stack.start("status", "--json", VERBOSITY="error")))
     validate(seen, STATUS)
     return seen
 
@@ -54,7 +48,7 @@ def test_each_state_is_the_first_that_fits_and_check_tells_by_its_exit_code(stac
     poller = stack.start("produce")
     poller.wait_for_log("polling Auth0")
     seen = _until(stack, "no_consumer")
-    assert "No consumer" in _ends(stack.start("status", "--check"), 3)
+    assert "No consumer" in ends(stack.start("status", "--check"), 3)
 
     consumer = stack.start("consume", WEBHOOK_BREAKER_FAILURES="2", WEBHOOK_PROBE_INTERVAL="60")
     stack.wait_delivered(30)
@@ -69,7 +63,7 @@ def test_each_state_is_the_first_that_fits_and_check_tells_by_its_exit_code(stac
     assert {row["owner"] for row in seen["partitions"]} == {seen["replicas"][0]["id"], seen["replicas"][1]["id"]} & {
         row["id"] for row in seen["replicas"] if row["role"] == "consume"
     }
-    assert "Idle; everything is delivered." in _ends(stack.start("status", "--check"))
+    assert "Idle; everything is delivered." in ends(stack.start("status", "--check"))
 
     stack.receiver.script.add(faults.status(503))
     for raw in simple(range(30, 40)):
@@ -78,12 +72,12 @@ def test_each_state_is_the_first_that_fits_and_check_tells_by_its_exit_code(stac
     assert seen["sentence"].startswith("Down: the webhook answered 503 since ")
     assert (seen["breaker"]["state"], seen["undelivered"]) == ("open", 10)
     stack.until(lambda: any((row["oldest"] or {}).get("attempts") for row in _status(stack)["partitions"]))
-    assert "10 waiting, the oldest" in _ends(stack.start("status", "--check"), 3)
+    assert "10 waiting, the oldest" in ends(stack.start("status", "--check"), 3)
 
-    _ends(stack.start(*PAUSE))
+    ends(stack.start(*PAUSE))
     seen = _status(stack)
     assert (seen["state"], seen["paused"]["by"], seen["paused"]["why"]) == ("paused", "ada", "migration")
-    _ends(stack.start("resume", "--yes"))
+    ends(stack.start("resume", "--yes"))
     assert poller.stop() == 0
     assert _until(stack, "no_poller")["poller"] is None
     stack.receiver.script.clear()
@@ -99,7 +93,7 @@ def test_it_watches_until_it_is_stopped(stack_of: StackOf) -> None:
     assert watch.stop(signal.SIGINT) == 0
     for line in watch.text.splitlines():
         validate(json.loads(line), STATUS)
-    assert "give one of them" in _ends(stack.start("status", "--watch", "--check"), 2)
+    assert "give one of them" in ends(stack.start("status", "--watch", "--check"), 2)
 
 
 def test_a_replica_that_was_not_heard_of_is_stale_and_one_of_long_ago_is_removed(stack_of: StackOf, log: Log) -> None:
@@ -161,7 +155,7 @@ def test_a_pause_under_load_holds_for_three_replicas_and_one_that_joins_and_lose
     stack.receiver.latency = 0.05
     replicas = [stack.start("run") for _ in range(3)]
     stack.wait_delivered(60)
-    said = _ends(stack.start(*PAUSE))
+    said = ends(stack.start(*PAUSE))
     assert "consumers begin no call any more" in said
     time.sleep(1.5)  # open calls end
     calls = len(stack.receiver.journal.all)
@@ -176,7 +170,7 @@ def test_a_pause_under_load_holds_for_three_replicas_and_one_that_joins_and_lose
     assert (seen["state"], seen["members"]) == ("paused", 4)
     assert sum(row["committed"] or 0 for row in seen["partitions"]) >= sum(at or 0 for at in committed)
     assert sum(row["undelivered"] for row in seen["partitions"]) == 650 - calls
-    assert "4 consumers may begin calls again" in _ends(stack.start("resume", "--yes"))
+    assert "4 consumers may begin calls again" in ends(stack.start("resume", "--yes"))
     stack.wait_delivered(650, within=60)
     assert [process.stop() for process in (*replicas, joins)] == [0, 0, 0, 0]
     assert len(stack.receiver.journal.all) == 650

@@ -10,18 +10,12 @@ import pytest
 from jsonschema import validate
 
 from simulator.tenant_log import TenantLog
-from tests.e2e.stack import Process, Stack, simple
+from tests.e2e.stack import Stack, ends, simple
 from tests.support.listed_log import ListedLog
 from tests.support.schemas import TAILED
 from tests.support.transports import Log
 
 StackOf = Callable[[TenantLog], Stack]
-
-
-def _ends(process: Process, code: int = 0) -> str:
-    assert process.wait(40) == code, process.text
-    assert "Traceback" not in process.text
-    return process.text
 
 
 def _id(number: int) -> str:
@@ -33,17 +27,17 @@ def test_the_newest_events_are_shown_and_chosen_and_as_json_they_are_whole(stack
     stack = stack_of(ListedLog([*simple(range(90)), *others]))
     assert stack.start("run", "--once").wait(40) == 0
     quiet = {"VERBOSITY": "error"}
-    assert len(_ends(stack.start("tail", **quiet)).splitlines()) == 10
-    blocked = _ends(stack.start("tail", "--level", "critical", "--number", "2", **quiet)).splitlines()
+    assert len(ends(stack.start("tail", **quiet)).splitlines()) == 10
+    blocked = ends(stack.start("tail", "--level", "critical", "--number", "2", **quiet)).splitlines()
     assert [line.split()[-1] for line in blocked] == [_id(91), _id(92)]
-    lines = _ends(stack.start("tail", "--user", "auth0|3", "--type", "s", "--number", "500", "--json", **quiet)).splitlines()
+    lines = ends(stack.start("tail", "--user", "auth0|3", "--type", "s", "--number", "500", "--json", **quiet)).splitlines()
     found = [json.loads(line) for line in lines]
     for one in found:
         validate(one, TAILED)
     assert [one["log_id"] for one in found] == [_id(number) for number in range(3, 90, 9)]
     assert [one["event"].encode() for one in found] == simple(range(3, 90, 9))
-    assert "no event in the log matches" in _ends(stack.start("tail", "--user", "auth0|none"))
-    assert "did you mean" in _ends(stack.start("tail", "--type", "limit_wcc"), 2)
+    assert "no event in the log matches" in ends(stack.start("tail", "--user", "auth0|none"))
+    assert "did you mean" in ends(stack.start("tail", "--type", "limit_wcc"), 2)
     assert len(stack.receiver.journal) == 93
 
 
@@ -68,5 +62,5 @@ def test_it_follows_what_is_published_until_it_is_stopped(stack_of: StackOf, sto
 def test_it_needs_no_group_and_shows_none(stack_of: StackOf, log: Log) -> None:
     stack = stack_of(ListedLog(simple(range(9))))
     assert stack.start("run", "--once").wait(40) == 0
-    assert len(_ends(stack.start("tail", VERBOSITY="error")).splitlines()) == 9
-    assert "no member" in _ends(stack.start("status"))
+    assert len(ends(stack.start("tail", VERBOSITY="error")).splitlines()) == 9
+    assert "no member" in ends(stack.start("status"))

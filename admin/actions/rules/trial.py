@@ -17,6 +17,7 @@ from rules.outcome import ChainRun
 from rules.pipeline.broken import compile_problems
 from rules.pipeline.chains import chain_for
 from rules.pipeline.login_run import run_login
+from rules.pipeline.member import step_document
 from rules.rule import Rule, RuleSet
 from rules.runner import RuleRunner
 from rules.tenant.lookup import TenantLookup
@@ -121,14 +122,8 @@ def document(trial: Trial) -> dict[str, Any]:
         "context": trial.run.context,
         "member": trial.member,
         "rules": [
-            {
-                "rule": step.rule,
-                "outcome": step.outcome.value,
-                "milliseconds": step.milliseconds,
-                "error": step.error,
-                "console": [{"level": line.level, "text": line.text} for line in step.console],
-                "calls": [{"method": call.method, "url": call.url, "status": call.status} for call in step.calls],
-            }
+            step_document(step)
+            | {"calls": [{"method": call.method, "url": call.url, "status": call.status} for call in step.calls]}
             for step in trial.run.steps
         ],
     }
