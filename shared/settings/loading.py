@@ -12,12 +12,12 @@ from pydantic_core import ErrorDetails
 from shared.errors import ConfigurationError
 from shared.logging import LogFormat
 from shared.parsers import InvalidValue, choice
-from shared.settings.groups import Auth0Settings
 from shared.settings.names import name_errors, unknown_names
 from shared.settings.option import ConflictsFound, Group, Role
 from shared.settings.rules import RulesSettings
 from shared.settings.settings import GROUPS, OptionRow, Settings, conflict_errors
 from shared.settings.sources import Entry, OptionSource, SettingError, Variables, read_variables
+from shared.settings.tenant import Auth0Settings
 
 DOTENV: Final = Path(".env")
 #: A command that only looks at what they do does not repeat the warning.

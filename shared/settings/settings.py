@@ -8,20 +8,14 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from shared.parsers import InvalidValue, text_of
-from shared.settings.groups import (
-    Auth0Settings,
-    DeliverySettings,
-    FilterSettings,
-    LoopSettings,
-    ObservabilitySettings,
-    PollingSettings,
-    PrivacySettings,
-    WebhookSettings,
-)
+from shared.settings.events import FilterSettings, PrivacySettings
 from shared.settings.option import Conflict, Group, Option, Role
+from shared.settings.process import LoopSettings, ObservabilitySettings
 from shared.settings.rules import RulesSettings
 from shared.settings.sources import Entry, SettingError, SourceValue
+from shared.settings.tenant import Auth0Settings, PollingSettings
 from shared.settings.transport import KAFKA_DRAIN_BOUND, TransportSettings
+from shared.settings.webhook import DeliverySettings, WebhookSettings
 
 #: All groups, in the order of the flow.
 GROUPS: Final[tuple[type[Group], ...]] = (
