@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from rules.outcome import ChainRun
 from rules.processes import results
+from rules.processes.patient_timers import PatientTimers
 from rules.processes.probe import probe_server
 from rules.processes.process import ProcessCommand, RuleProcess
 from rules.processes.protocol import FrameBroken
@@ -207,17 +208,15 @@ class RuleSession:
         under_way = _UnderWay(job=job, result=loop.create_future(), until=now + job.timeout, since=now)
         self._under_way[number] = under_way
         # Its own timers speak before both of these: else no turn of its loop has come.
-        timers = [
-            loop.call_later(job.timeout + _LEAST_GRACE, self._kill_if_silent),
-            loop.call_later(job.timeout + GRACE, self._kill),
-        ]
+        timers = PatientTimers(GRACE)
+        timers.call_later(job.timeout + _LEAST_GRACE, self._kill_if_silent)
+        timers.call_later(job.timeout + GRACE, self._kill)
         try:
             self._send_run(number, job)
             self._keep_watching()
             return await under_way.result
         finally:
-            for timer in timers:
-                timer.cancel()
+            timers.cancel()
             self._under_way.pop(number, None)
             self._on_change()
 

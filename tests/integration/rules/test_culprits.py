@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -252,3 +253,15 @@ async def test_a_rule_that_writes_into_the_socket_crashes_its_own_process_alone(
     for name in sources:
         assert (await runner.run([name], USER, CONTEXT, event=name)).outcome in (CRASHED, TIMED_OUT)
         assert (await runner.run(["keep"], USER, CONTEXT, event="2", timeout=10.0)).outcome is KEPT
+
+
+async def test_a_machine_that_stood_still_is_no_fault_of_a_rule(start: StartRunner) -> None:
+    runner = await start({"slow": rule("setTimeout(() => callback(), 300)")}, timeout=1)
+    (pid,) = runner.pids
+    run = asyncio.ensure_future(runner.run(["slow"], USER, CONTEXT, event="1"))
+    await asyncio.sleep(0.1)
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(2.5)  # noqa: ASYNC251  the whole of this process, its timers too
+    asyncio.get_running_loop().call_later(0.1, os.kill, pid, signal.SIGCONT)
+    assert (await run).outcome in (KEPT, TIMED_OUT)
+    assert runner.pids == [pid]
