@@ -23,7 +23,7 @@ on_sqlite = pytest.mark.parametrize("log", ["sqlite"], indirect=True)
 def test_a_terminal_shows_a_bar_below_whole_lines_and_takes_it_away_at_the_end(stack_of: StackOf) -> None:
     stack = stack_of(ListedLog(simple(range(200))))
     stack.tenant.faults.add(faults.slow(0.1))
-    stack.receiver.latency = 0.02
+    stack.receiver.latency = 0.1  # so that delivering takes seconds longer than fetching
     terminal = Terminal([COMMAND, "run", "--once"], folder=stack.folder, environ=stack.environ(BATCH_SIZE="20"))
     try:
         terminal.wait_for("fetching [")
