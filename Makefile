@@ -34,7 +34,7 @@ check: ## all that must pass before a change lands: lint and all kinds of tests;
 
 # Four at a time, also on two cores: most of a test is waiting. The broker's jars are fetched first, since that may take longer
 # than a test may; without them Kafka tests say what is missing.
-test: $(DEV) ## the tests, about 7 minutes
+test: $(DEV) ## the tests, about 9 minutes
 	@$(BIN)/python -m tests.support.kafka.broker >/dev/null 2>&1 || true
 	$(BIN)/pytest -n 4 --dist worksteal
 
