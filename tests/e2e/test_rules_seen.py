@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -237,8 +238,10 @@ def test_a_start_says_how_many_logins_of_the_past_wait_and_where_it_begins_in_th
     produces = stack.start("produce", SQLITE_PATH="one.db")
     produces.wait_for_log("caught up with Auth0's log")
     assert produces.stop() == 0
+    stack.receiver.latency = 0.5  # they are counted while they are delivered
     assert said(SQLITE_PATH="one.db") == (False, True)
-    assert '"logins": "7"' in stack.processes[-1].text
+    assert re.search('"logins": "[1-7]"', stack.processes[-1].text)
+    stack.receiver.latency = 0.0
     assert said(SQLITE_PATH="one.db") == (False, False), "nothing waits any more"
     assert said(SQLITE_PATH="two.db") == (True, False)
     assert said(SQLITE_PATH="three.db", START_FROM="now") == (False, False)
