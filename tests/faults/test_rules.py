@@ -134,7 +134,7 @@ def test_a_loop_an_exit_and_what_else_a_rule_can_do_hold_up_no_other_user(
     for name, source in {**BAD_RULES, "g-effect": EFFECT}.items():
         rules.write(name, source)
     (rules.folder / "rules.yaml").write_text(POLICIES)
-    settings = {"RULES_TIMEOUT": "4", **rules.settings(THINK=1, OPENS_AT=round((time.time() + 15) * 1000))}
+    settings = {"RULES_TIMEOUT": "6", **rules.settings(THINK=1, OPENS_AT=round((time.time() + 15) * 1000))}
     with fault_stack(SqliteProbe(tmp_path / "log.db"), tmp_path, seed, fork_server=fork_server, **settings) as stack:
         users = [f"auth0|{number}" for number in range(OTHERS)]
         for turn in range(4):
