@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from admin.actions.past_logins import PastStart
 from admin.actions.reports import shown_webhook
 from admin.compose_auth0 import auth0_logs, trust
-from admin.compose_rules import event_rules
 from admin.replica import ReplicaReporter
 from consumer.http.client import HttpWebhook
 from consumer.http.response import Response
@@ -28,13 +27,12 @@ from producer.observer import Auth0Requests, ProducerObserver
 from producer.poller import Poller
 from producer.privacy.entry import Privacy
 from producer.selection import Selection
-from rules.metrics import RulesMetrics
-from rules.observer import RulesObserver
 from shared import descriptors, logging
 from shared.backoff import Backoff
 from shared.documents.replica import ReplicaRole
 from shared.errors import ConfigurationError, EnvironmentUnusable
 from shared.event import Event
+from shared.event_rules import EventRules
 from shared.log_types import table
 from shared.settings import Auth0Settings, DeliverySettings, Role, Settings, TransportSettings, WebhookSettings
 from shared.transport.port import Transport
@@ -43,6 +41,7 @@ from shared.words import BatchForm, PiiMode
 
 if TYPE_CHECKING:
     from admin.monitoring import Monitoring
+    from rules.observer import RulesObserver
 
 #: Seconds to wait for Kafka at the start: longer than a broker takes to come up beside us, shorter than a person's patience.
 _PATIENCE: Final = 60.0
@@ -168,6 +167,7 @@ def reporter(settings: Settings, loops: Sequence[Poller | Worker]) -> ReplicaRep
 def monitored(settings: Settings) -> tuple[Monitoring, tuple[Poller | Worker, ...]]:
     """Returns what a process of this role runs, and what serves its metrics."""
     from admin.monitoring import Monitoring  # importing prometheus_client takes a moment
+    from rules.metrics import RulesMetrics
 
     consumer = None if settings.role is Role.PRODUCE else ConsumerMetrics()
     producer = None if settings.role is Role.CONSUME else ProducerMetrics(settings.polling.batch_size)
@@ -235,9 +235,17 @@ def worker(
         window_bytes=loop.window_bytes,
         commit_interval=loop.commit_interval,
         drain_timeout=loop.drain_timeout,
-        rules=event_rules(settings, rules_observers),
+        rules=_event_rules(settings, rules_observers),
         observers=observers,
     )
+
+
+def _event_rules(settings: Settings, observers: Sequence[RulesObserver]) -> EventRules | None:
+    if settings.rules.folder is None:
+        return None
+    from admin.compose_rules import event_rules  # what reads rules takes a tenth of a second to import
+
+    return event_rules(settings, observers)
 
 
 def webhook(webhook: WebhookSettings, *, one_request: bool, new_response: Callable[[], Response] = Response) -> HttpWebhook:

@@ -9,8 +9,6 @@ from producer.auth0.budget import RequestBudget
 from producer.auth0.client import Auth0Logs
 from producer.auth0.management import ManagementApi
 from producer.observer import Auth0Requests
-from rules.tenant.management import SCOPES, ManagementHost
-from rules.tenant.profiles import UserProfiles
 from shared.settings import Auth0Settings, Settings
 
 
@@ -42,11 +40,6 @@ def management_api(auth0: Auth0Settings, scope: str = "", budget: RequestBudget 
         proxy=auth0.proxy,
         tls=trust(auth0.ca_file),
     )
-
-
-def rule_host(auth0: Auth0Settings, profiles: UserProfiles | None = None, budget: RequestBudget | None = None) -> ManagementHost:
-    """Returns what is behind the global `auth0` of rules; `profiles` hear what rules write."""
-    return ManagementHost(management_api(auth0, SCOPES, budget), base_url=auth0.base_url, profiles=profiles)
 
 
 def trust(ca_file: Path | None) -> ssl.SSLContext | None:

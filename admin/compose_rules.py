@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from admin.actions.rules.install import manifest_of
-from admin.compose_auth0 import management_api, rule_host
+from admin.compose_auth0 import management_api
 from producer.auth0.budget import RequestBudget
 from rules.analysis.needs import needs
 from rules.check import check_rule
 from rules.loading.folder import load_folder
 from rules.login import Logins
 from rules.modules.installed import InstalledModules
+from rules.modules.manifest import manifest_of
 from rules.observer import RulesObserver
 from rules.pipeline.broken import usable_rules
 from rules.pipeline.pipeline import RulePipeline
@@ -21,6 +21,7 @@ from rules.rule import RuleSet
 from rules.runner import RuleRunner
 from rules.tenant.host import RuleHost
 from rules.tenant.lookup import TenantLookup
+from rules.tenant.management import SCOPES, ManagementHost
 from rules.tenant.profiles import UserProfiles
 from shared.logging import get_logger
 from shared.settings import Auth0Settings, RulesSettings, Settings
@@ -67,6 +68,11 @@ def _tell_what_is_missing(rules: RuleSet, modules: Path) -> None:
         for one in check_rule(rule, manifest, installed, rules.configuration, None).problems:
             where = f"{rule.path}:{one.line}" if one.line else str(rule.path)
             log.warning("a rule lacks something that it needs", reason=f"{where}: {one.text}")
+
+
+def rule_host(auth0: Auth0Settings, profiles: UserProfiles | None = None, budget: RequestBudget | None = None) -> ManagementHost:
+    """Returns what is behind the global `auth0` of rules; `profiles` hear what rules write."""
+    return ManagementHost(management_api(auth0, SCOPES, budget), base_url=auth0.base_url, profiles=profiles)
 
 
 def rule_runner(options: RulesSettings, folder: Path, *, host: RuleHost | None = None, dry_run: bool = False) -> RuleRunner:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -89,6 +89,11 @@ def known_modules() -> ModuleManifest:
         stand_ins=content["standIns"],
         not_offered=content["notOffered"],
     )
+
+
+def manifest_of(own: Mapping[str, str]) -> ModuleManifest:
+    """Returns the manifest with the pins of `rules.yaml`."""
+    return replace(known_modules(), own=own)
 
 
 def _known(entry: Mapping[str, Any]) -> KnownModule:

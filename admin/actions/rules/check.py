@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from admin.actions.rules.folder import folder_of
-from admin.actions.rules.install import manifest_of
 from admin.compose_rules import rule_runner
 from rules.analysis.needs import Use
 from rules.check import Finding, RuleCheck, check_rule
 from rules.loading.files import RejectedFile
 from rules.loading.folder import RuleFolder, load_folder
 from rules.modules.installed import InstalledModules
+from rules.modules.manifest import manifest_of
 from rules.rule import Rule, RuleKind
 from shared.settings import RulesSettings
 

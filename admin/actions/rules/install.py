@@ -11,7 +11,7 @@ from rules.analysis.needs import needs
 from rules.loading.folder import load_folder
 from rules.modules.install import install
 from rules.modules.installed import InstalledModules, wanted_version
-from rules.modules.manifest import Module, ModuleManifest, known_modules
+from rules.modules.manifest import Module, ModuleManifest, manifest_of
 from rules.modules.required import ModuleState, NeededModule, needed_modules, state, to_install, why_unknown
 from rules.rule import Rule
 from shared.settings import RulesSettings
@@ -37,11 +37,6 @@ class Installation:
     present: Sequence[ModuleRow]
     #: In neither the manifest nor `modules:` of `rules.yaml`, or not served by the registry.
     left_out: Sequence[ModuleRow]
-
-
-def manifest_of(own: Mapping[str, str]) -> ModuleManifest:
-    """Returns the manifest with the pins of `rules.yaml`."""
-    return replace(known_modules(), own=own)
 
 
 def install_modules(settings: RulesSettings, given: Path | None = None) -> Installation:

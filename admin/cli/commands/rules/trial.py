@@ -70,7 +70,7 @@ def try_rules(
     for line in actions.missing_configuration(rules):
         say(f"note: {line}", to_person=True)
     asks = settings.has(Auth0Settings)
-    host = compose_auth0.rule_host(settings.auth0) if asks and compose_rules.uses_auth0(rules) else None
+    host = compose_rules.rule_host(settings.auth0) if asks and compose_rules.uses_auth0(rules) else None
     folder = settings.rules.folder or rules.rules[0].path.parent
     runner = compose_rules.rule_runner(settings.rules, folder, host=host, dry_run=dry_run)
     api = compose_auth0.management_api(settings.auth0) if asks else None
