@@ -88,8 +88,7 @@ def check_rule(
     """Returns what was found. `compiles`: what the rule process said against it."""
     found = needs(rule.source)
     modules = [(one, state(one, manifest, installed)) for one in needed_modules(found, manifest)]
-    absent = [use for use in found.configuration if use.name != "*" and use.name not in configuration]
-    missing = [use for use in absent if use.name not in found.optional]
+    missing = missing_configuration(found, configuration)
     methods = [use for use in found.auth0 if use.name not in OFFERED]
     context = list(_empty_context(found))
     problems = [
@@ -108,8 +107,8 @@ def check_rule(
         ),
         *(
             _finding(use, f"configuration.{use.name} is not set: the rule has a default for it")
-            for use in absent
-            if use not in missing
+            for use in found.configuration
+            if use.name in found.optional and use.name not in (*configuration, "*")
         ),
         *(_finding(use, _STAR) for use in found.configuration if use.name == "*"),
         *(Finding(text=f"context.{one.path}: {_WHY[one.given]}{_because(one)}", line=one.line) for one in context),
@@ -124,6 +123,11 @@ def check_rule(
         problems=problems,
         notes=notes,
     )
+
+
+def missing_configuration(found: Needs, configuration: Mapping[str, Any]) -> list[Use]:
+    """Returns the keys that a rule reads, has no default for, and that are not there."""
+    return [use for use in found.configuration if use.name not in (*configuration, *found.optional, "*")]
 
 
 _STAR: Final = "configuration is read as a whole or by a computed name: which keys it needs, the text does not say"

@@ -80,8 +80,12 @@ def member_of(record: Record) -> bytes | None:
 
 def with_member(record: Record, member: bytes) -> Record:
     """Returns the record with this member in its header."""
-    others = [header for header in record.headers if header[0] != HEADER]
-    return record._replace(headers=[*others, (HEADER, member)])
+    return record._replace(headers=[*without_member(record).headers, (HEADER, member)])
+
+
+def without_member(record: Record) -> Record:
+    """Returns the record without that header: rules run on it again."""
+    return record._replace(headers=[header for header in record.headers if header[0] != HEADER])
 
 
 def _verified(member: bytes) -> bytes:

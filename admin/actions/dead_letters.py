@@ -10,7 +10,7 @@ from datetime import datetime
 from admin.actions.looking.log_ids import SHORTEST, may_mean, resolve
 from shared.documents import dead_letter as documents
 from shared.errors import ConfigurationError
-from shared.event_rules import HEADER
+from shared.event_rules import HEADER, without_member
 from shared.text import visible
 from shared.transport.port import DeadLetter, Transport
 
@@ -111,11 +111,6 @@ def rules_of(dead_letter: DeadLetter) -> bytes | None:
     return dict(dead_letter.record.headers).get(HEADER)
 
 
-def _without_rules(dead_letter: DeadLetter) -> DeadLetter:
-    headers = [(name, value) for name, value in dead_letter.record.headers if name != HEADER]
-    return replace(dead_letter, record=dead_letter.record._replace(headers=headers))
-
-
 async def retry(
     transport: Transport, which: Sequence[DeadLetter], *, rate: float, rules: bool = False
 ) -> AsyncIterator[DeadLetter]:
@@ -128,7 +123,8 @@ async def retry(
     for number, dead_letter in enumerate(which):
         if number:
             await asyncio.sleep(1 / rate)
-        if await transport.retry_dead_letter(_without_rules(dead_letter) if rules else dead_letter):
+        again = replace(dead_letter, record=without_member(dead_letter.record)) if rules else dead_letter
+        if await transport.retry_dead_letter(again):
             yield dead_letter
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from tree_sitter import Node
@@ -49,6 +50,7 @@ class Needs:
     user_writes: tuple[Use, ...] = ()
 
 
+@lru_cache(maxsize=256)
 def needs(source: str) -> Needs:
     """Returns what can be read from the text of a rule; of a text that is no JavaScript, what looks like it. Raises nothing."""
     names = ScopedNames(f"{_PREFIX}{source}\n;")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from rules.loading.folder import RuleFolder
@@ -20,13 +21,7 @@ log = get_logger(__name__)
 def usable_rules(folder: RuleFolder, on_broken: OnBroken) -> RuleSet:
     """Returns the rules of a folder that are to run. Raises `ConfigurationError` for those that cannot, where that stops."""
     handle_broken([one.problem for one in folder.broken], on_broken)
-    rules = folder.rule_set
-    return RuleSet(
-        rules=tuple(rule for rule in rules.rules if rule.enabled),
-        configuration=rules.configuration,
-        modules=rules.modules,
-        since=rules.since,
-    )
+    return replace(folder.rule_set, rules=tuple(rule for rule in folder.rule_set.rules if rule.enabled))
 
 
 def compile_problems(broken: Sequence[UncompiledRule], rules: Sequence[Rule]) -> list[str]:

@@ -16,7 +16,7 @@ class Chains:
     """`rules` in their order; `since`: on older events none of them runs."""
 
     def __init__(self, rules: Iterable[Rule], since: datetime | None = None) -> None:
-        rules = [rule for rule in rules if rule.enabled]
+        rules = tuple(rules)
         types = {code for rule in rules for code in rule.events or DEFAULT_EVENTS}
         self._by_type: dict[bytes, Chain] = {code.encode(): chain_for(code, rules) for code in types}
         self._since = since

@@ -10,6 +10,7 @@ from typing import Any
 from admin.actions.rules.given import GivenLogin
 from producer.auth0.management import ManagementApi
 from rules.analysis.needs import needs
+from rules.check import missing_configuration
 from rules.difference import Change, changes
 from rules.loading.folder import load_configuration, load_files, load_folder, read_manifest, rule_names
 from rules.login import Login, Logins
@@ -103,14 +104,12 @@ async def run_chain(
     return Trial(login=done.login, run=done.run, member=done.said, chain=[rule.name for rule in rules.rules])
 
 
-def missing_configuration(rules: RuleSet) -> list[str]:
+def missing_keys(rules: RuleSet) -> list[str]:
     """Returns a line for each value of `configuration` that a rule reads, has no default for, and that is not there."""
     return [
         f"{rule.path}:{use.line}: configuration.{use.name} is not set; write it into the file that RULES_CONFIGURATION names"
         for rule in rules.rules
-        for found in [needs(rule.source)]
-        for use in found.configuration
-        if use.name.partition(".")[0] not in (*rules.configuration, *found.optional, "", "*")
+        for use in missing_configuration(needs(rule.source), rules.configuration)
     ]
 
 

@@ -67,7 +67,7 @@ def try_rules(
     settings = rules_test_settings(ask_tenant=not dry_run)
     given = read_given(event=event, sample=sample, user=user, context=context)
     rules = actions.chain_of(settings.rules, files or (), configuration, given.type)
-    for line in actions.missing_configuration(rules):
+    for line in actions.missing_keys(rules):
         say(f"note: {line}", to_person=True)
     asks = settings.has(Auth0Settings)
     host = compose_rules.rule_host(settings.auth0) if asks and compose_rules.uses_auth0(rules) else None
