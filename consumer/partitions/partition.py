@@ -115,6 +115,12 @@ class Partition:
         self.pending[delivery.record.offset] = delivery
         self.bytes += delivery.size
 
+    def add_rules(self, delivery: Delivery, member: bytes) -> None:
+        """Rules have run on an event that is taken."""
+        self.bytes -= delivery.size
+        delivery.add_rules(member)
+        self.bytes += delivery.size
+
     def complete(self, delivery: Delivery) -> Delivery | None:
         """The event is delivered or dead. Returns the new head of its key's queue, if there is one."""
         offset = delivery.record.offset

@@ -159,9 +159,7 @@ class RuleStage(Stage):
         self._failures.pop(delivery, None)
         delivery.awaits_rules = False
         if result is not None:
-            before = delivery.size
-            delivery.add_rules(result.member)
-            delivery.partition.bytes += delivery.size - before
+            delivery.partition.add_rules(delivery, result.member)
         if delivery.partition.live:
             self.ready(delivery)
         elif self._launcher.may_begin():
