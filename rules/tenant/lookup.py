@@ -23,8 +23,9 @@ from shared.logging import get_logger
 _KEPT: Final = 300.0  # seconds
 _KEPT_UNKNOWN: Final = 10.0  # seconds, after a failure
 _MOST: Final = 2000
-_FORBIDDEN: Final = (401, 403)
-_ASK_AGAIN: Final = 300.0  # seconds after the application was refused; a person who grants a scope can wait so long
+#: Statuses by which the tenant refuses the application.
+REFUSED: Final = (401, 403)
+ASK_AGAIN: Final = 300.0  # seconds after that; a person who grants a scope can wait so long
 
 log = get_logger(__name__)
 
@@ -121,7 +122,7 @@ class TenantLookup:
                 log.warning("Auth0 could not be asked what a rule reads; it gets an empty value", reason=str(error), scope=scope)
             self._forget_soon(path)
             return None
-        if status in _FORBIDDEN:
+        if status in REFUSED:
             self._refuse(scope, status)
             self._known.pop(path, None)
         return found if status == 200 else None
@@ -129,7 +130,7 @@ class TenantLookup:
     def _refuse(self, scope: str, status: int) -> None:
         if scope not in self._refused:
             log.warning("the application may not read what a rule reads; it gets an empty value", scope=scope, status=status)
-        self._refused[scope] = self._clock() + _ASK_AGAIN
+        self._refused[scope] = self._clock() + ASK_AGAIN
 
     def _forget_soon(self, path: str) -> None:
         if path in self._known:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -14,14 +13,13 @@ from rules.tenant.host import METHODS, HostCallFailed, RuleHost
 from rules.tenant.ids import is_hashed, path_part
 from rules.tenant.lookup import TenantApi
 from rules.tenant.profiles import UserProfiles
-from shared.backoff import Backoff
-from shared.errors import Auth0Unavailable, RateLimited, WebhooksError
+from rules.tenant.retries import until_answered
+from shared.errors import WebhooksError
 from shared.logging import get_logger
 from shared.masking import excerpt
 
 #: The token goes to the rules too, as `auth0.accessToken`: these scopes, as in the rules of Auth0, and no others.
 SCOPES: Final = "read:users update:users"
-_BACKOFF: Final = Backoff(base=0.25, cap=5.0)
 _ASK_AGAIN: Final = 60.0  # seconds after a token was refused
 
 log = get_logger(__name__)
@@ -90,18 +88,11 @@ class ManagementHost(RuleHost):
 
     async def _patch(self, path: str, changes: Mapping[str, Any]) -> Any:
         """Returns the user. Tries again for as long as its caller lets it."""
-        attempts = 0
-        while True:
-            attempts += 1
-            try:
-                return _user(*await self._api.request("PATCH", path, changes), path)
-            except RateLimited as error:
-                wait = _BACKOFF.delay(attempts, random.random(), retry_after=error.wait)
-            except Auth0Unavailable:
-                wait = _BACKOFF.delay(attempts, random.random())
-            except WebhooksError as error:
-                raise HostCallFailed(str(error)) from None
-            await asyncio.sleep(wait)
+        try:
+            status, found = await until_answered(lambda: self._api.request("PATCH", path, changes))
+        except WebhooksError as error:
+            raise HostCallFailed(str(error)) from None
+        return _user(status, found, path)
 
 
 def _user(status: int, found: Any, path: str) -> Any:

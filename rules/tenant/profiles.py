@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -19,18 +18,15 @@ from typing import Any, Final, TypeGuard
 from rules.tenant.host import METHODS
 from rules.tenant.ids import is_hashed, path_part
 from rules.tenant.kept_users import KeptUser, KeptUsers
-from rules.tenant.lookup import TenantApi
-from shared.backoff import Backoff
-from shared.errors import Auth0Unavailable, RateLimited, Transient, WebhooksError
+from rules.tenant.lookup import ASK_AGAIN, REFUSED, TenantApi
+from rules.tenant.retries import until_answered
+from shared.errors import Auth0Unavailable, Transient, WebhooksError
 from shared.logging import get_logger
 
 _KEPT: Final = 60.0  # seconds: a burst of events of one user; what others change is seen after it
 _MOST: Final = 10_000
 _MOST_BYTES: Final = 32 * 1024 * 1024
-_ASK_AGAIN: Final = 300.0  # seconds after the application was refused; a person who grants a scope can wait so long
-_REFUSED: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _SILENCE: Final = "no response yet, or no room beside the half of its rate limit that is left to others"
-_BACKOFF: Final = Backoff(base=0.25, cap=5.0)
 
 log = get_logger(__name__)
 
@@ -78,23 +74,15 @@ class UserProfiles:
 
         Raises `ProfileUnavailable` where `within` seconds of trying gave neither.
         """
-        path = path_part(user_id)
-        if self._api is None or path is None or self._is_hashed(user_id):
+        api, path = self._api, path_part(user_id)
+        if api is None or path is None or self._is_hashed(user_id):
             return None
-        last: Transient | None = None
-        attempts = 0
+        heard: list[Transient] = []
         try:
             async with asyncio.timeout(within):
-                while True:
-                    attempts += 1
-                    try:
-                        return await self._once(self._api, user_id, f"/users/{path}")
-                    except Transient as error:
-                        last = error
-                    floor = last.wait if isinstance(last, RateLimited) else None
-                    await asyncio.sleep(_BACKOFF.delay(attempts, random.random(), retry_after=floor))
+                return await until_answered(lambda: self._once(api, user_id, f"/users/{path}"), heard.append)
         except TimeoutError:
-            why = str(last or _SILENCE).replace(f"/users/{path}", "/users/…")  # no log line has the id of a user
+            why = str(heard[-1] if heard else _SILENCE).replace(f"/users/{path}", "/users/…")  # no log line has the id of a user
             raise ProfileUnavailable(f"Auth0 did not give the user within {within:.1f} s: {why}") from None
 
     def written(self, user_id: str, user: object) -> None:
@@ -154,7 +142,7 @@ class UserProfiles:
         except WebhooksError as error:
             self._refuse(str(error))
             return None
-        if status in _REFUSED:
+        if status in REFUSED:
             self._refuse(f"GET /api/v2/users/… returned {status}: the application needs the scope read:users")
             return None
         self._refused = None
@@ -172,8 +160,8 @@ class UserProfiles:
 
     def _refuse(self, reason: str) -> None:
         if self._refused is None:
-            log.error("rules get no profiles of users, only what events say of them", reason=reason, asked_again_in=_ASK_AGAIN)
-        self._refused = self._clock() + _ASK_AGAIN
+            log.error("rules get no profiles of users, only what events say of them", reason=reason, asked_again_in=ASK_AGAIN)
+        self._refused = self._clock() + ASK_AGAIN
 
 
 def _encoded(user: Mapping[str, Any]) -> bytes:
