@@ -24,7 +24,7 @@ PER_PAGE: Final = 100
 #: The most pages of a search: Auth0 shows 1,000 of its entries.
 MOST_PAGES: Final = 10
 #: An id's time is cut to the second, and the clock that dates an entry may be another one.
-_LEEWAY: Final = timedelta(seconds=2)
+LEEWAY: Final = timedelta(seconds=2)
 
 
 class SearchableLog(PageSource, Protocol):
@@ -80,7 +80,7 @@ async def _surely_before(moment: datetime, source: SearchableLog) -> Checkpoint:
 def _arrived_before(moment: datetime, event: Event) -> bool:
     """What arrived before a moment stands before everything that happened later."""
     arrived = log_id_time(event.log_id)
-    return arrived is not None and moment - arrived > _LEEWAY
+    return arrived is not None and moment - arrived > LEEWAY
 
 
 async def _last_before(moment: datetime, before: Checkpoint, source: SearchableLog) -> Checkpoint:

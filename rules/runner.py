@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from rules.outcome import ChainRun, RuleOutcome, Step
+from rules.processes.job import Job, LoginUnsendable, Loss, ProcessLost, SessionSetup, UncompiledRule
 from rules.processes.pool import Quarantine, SessionPool
 from rules.processes.process import ProcessCommand
-from rules.processes.session import Job, LoginUnsendable, Loss, ProcessLost, SessionSetup, UncompiledRule
 from rules.processes.strikes import Strikes
 from rules.rule import Rule, RuleSet
 from rules.tenant.host import DryHost, NoHost, RuleHost

@@ -12,25 +12,24 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import httpx
 
+from producer.auth0.first_entry import FirstEntrySearch
 from producer.auth0.response import BODY_CAP, DEADLINE, BoundedClient, error_text, json_object, rate_limit_of, without_query
 from producer.auth0.token import Token
 from producer.cursor import Page
 from producer.observer import Auth0Requests
 from producer.pacing import Pacing
-from producer.start import MOST_PAGES, PER_PAGE, SearchableLog
+from producer.start import PER_PAGE, SearchableLog
 from shared.errors import Auth0Unavailable, CheckpointUnknown, CredentialsRefused, PageInvalid, RateLimited, ScopeMissing
-from shared.event import Event, log_id_time, moment_of, slice_page
+from shared.event import Event, slice_page
 from shared.logging import get_logger
 from shared.masking import excerpt
 
-#: An id's moment is cut to the second; the clock that dates an entry may be another one than that of the log.
-_LEEWAY: Final = timedelta(seconds=2)
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?(?=[\s;,]|$)', re.IGNORECASE)
 
 log = get_logger(__name__)
@@ -204,41 +203,6 @@ class Auth0Logs(SearchableLog):
         first = oddity not in self._warned
         self._warned.add(oddity)
         return first
-
-
-class FirstEntrySearch:
-    """Finds where a tenant's log begins, among the results of a search by date. Pure.
-
-    Auth0 gives a log in the order of ids, but does not tell its first id; the oldest entries by date can be asked for. An entry
-    that reached the log late has a later id and an earlier date, and a busy tenant has more than a page of them. So the search
-    goes on until no entry with a smaller id can be left: such a one came into the log, and therefore happened, before the moment
-    that the smallest id so far carries.
-    """
-
-    def __init__(self) -> None:
-        #: The page to ask for next, from 0.
-        self.page = 0
-        #: The smallest id so far; None in an empty log.
-        self.event: Event | None = None
-        #: `event` is the first one of the log.
-        self.found = False
-
-    @property
-    def exhausted(self) -> bool:
-        """There are no more pages to ask for; an older entry than `event` cannot be ruled out."""
-        return not self.found and self.page == MOST_PAGES
-
-    def add(self, events: Sequence[Event]) -> None:
-        """Takes the next page of the oldest entries by date."""
-        self.page += 1
-        known = [self.event] if self.event else []
-        self.event = min((*known, *events), key=lambda event: event.log_id, default=None)
-        self.found = len(events) < PER_PAGE or self._nothing_smaller_follows(events[-1])
-
-    def _nothing_smaller_follows(self, last: Event) -> bool:
-        arrived, happened = log_id_time(self.event.log_id) if self.event else None, moment_of(last.date)
-        # Ids or dates of another form: the first page is the best there is.
-        return arrived is None or happened is None or happened - arrived > _LEEWAY
 
 
 def next_url(asked: httpx.URL, link: str) -> httpx.URL | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from rules.loading.folder import RuleFolder
-from rules.processes.session import UncompiledRule
+from rules.processes.job import UncompiledRule
 from rules.rule import Rule, RuleSet
 from shared.errors import ConfigurationError
 from shared.logging import get_logger

@@ -7,7 +7,8 @@ from collections.abc import Coroutine
 from typing import Any, Final
 
 from rules.outcome import ChainRun
-from rules.processes.session import Job, ProcessLost, RuleSession, SessionSetup, UncompiledRule
+from rules.processes.job import Job, ProcessLost, SessionSetup, UncompiledRule
+from rules.processes.session import RuleSession
 from shared.backoff import Doubling
 from shared.errors import EnvironmentUnusable
 from shared.logging import get_logger

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.auth0.client import FirstEntrySearch
+from producer.auth0.first_entry import FirstEntrySearch
 from producer.start import MOST_PAGES, PER_PAGE
 from shared.event import Event
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from admin.actions.looking.wording import counted
 from admin.cli.commands.rules.show import DIRECTORY, Json
 from admin.cli.options import argument
 from admin.cli.output import say, show_json, show_table
@@ -49,7 +50,7 @@ def _show(files: Sequence[CheckedFile]) -> None:
             for note in file.check.notes:
                 say(f"  line {note.line}: {note.text}")
     count = sum(1 for file in files if file.problems)
-    say(f"\n{len(files)} rule{'' if len(files) == 1 else 's'} checked; {count or 'none'} would fail")
+    say(f"\n{counted(len(files), 'rule')} checked; {count or 'none'} would fail")
 
 
 def _cells(file: CheckedFile) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from admin.actions.looking.wording import counted
 from admin.cli.options import Value, argument, words
 from admin.cli.output import say, show_json, show_table
 from shared.parsers import Parser
@@ -88,7 +89,7 @@ def _cells(row: RuleRow) -> tuple[object, ...]:
 def _count(rows: list[RuleRow]) -> str:
     states = [row.state for row in rows]
     parts = [f"{states.count(state)} {word}" for state, word in _WORDS.items() if state in states]
-    return f"{len(rows)} rule{'' if len(rows) == 1 else 's'}: {', '.join(parts)}"
+    return f"{counted(len(rows), 'rule')}: {', '.join(parts)}"
 
 
 _WORDS = {"runs": "run", "disabled": "disabled", "broken": "cannot run"}
