@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Final
 
@@ -46,6 +47,25 @@ class BreakerHistory(ConsumerObserver):
         self.since, self.last_outcome = None, ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerState:
+    """One moment of a worker."""
+
+    breaker: BreakerState
+    #: By an operator: no call begins.
+    paused: bool
+    #: This member's part of the concurrency limit.
+    share: int
+    #: Events that are taken and not yet completed.
+    in_window: int
+    #: Open calls.
+    in_flight: int
+    #: Calls that wait for their next attempt.
+    waiting_for_retry: int
+    #: Events that are completed while an earlier one of their partition is not.
+    done_beyond: int
+
+
 class WorkerReporter:
     """Reads the parts of a worker, changes nothing."""
 
@@ -68,18 +88,31 @@ class WorkerReporter:
         self._concurrent_calls = concurrent_calls
         self._rules = rules
 
+    @property
+    def state(self) -> WorkerState:
+        return WorkerState(
+            breaker=self._breaker.state,
+            paused=self._desired.paused,
+            share=self._dispatcher.share,
+            in_window=self._window.taken,
+            in_flight=len(self._dispatcher.open_calls),
+            waiting_for_retry=self._dispatcher.ready_queue.waiting_for_retry,
+            done_beyond=self._window.beyond,
+        )
+
     def report(self, webhook: str) -> ConsumerReport:
         """`webhook`: what may be shown of its URL. To be called in the event loop."""
+        state = self.state
         return ConsumerReport(
             webhook=webhook,
-            share=self._dispatcher.share,
+            share=state.share,
             concurrent_calls=self._concurrent_calls,
-            in_flight=len(self._dispatcher.open_calls),
-            window_events=self._window.taken,
-            waiting_retry_events=self._dispatcher.ready_queue.waiting_for_retry,
-            done_beyond=self._window.beyond,
+            in_flight=state.in_flight,
+            window_events=state.in_window,
+            waiting_retry_events=state.waiting_for_retry,
+            done_beyond=state.done_beyond,
             breaker=self._breaker_report(),
-            paused=self._desired.paused,
+            paused=state.paused,
             desired=self._desired.known.id if self._desired.known else "",
             partitions=tuple(sorted(self._window.owned)),
             events=tuple(islice(self._events(), EVENTS)),

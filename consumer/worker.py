@@ -10,7 +10,6 @@ import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from consumer.control import SkipRequests
@@ -23,8 +22,8 @@ from consumer.partitions.partition import Partition
 from consumer.partitions.window import MOST_BYTES, Window
 from consumer.policy import Policy
 from consumer.record_gaps import RecordGaps
-from consumer.report import BreakerHistory, WorkerReporter
-from consumer.scheduling.circuit_breaker import Breaker, BreakerState
+from consumer.report import BreakerHistory, WorkerReporter, WorkerState
+from consumer.scheduling.circuit_breaker import Breaker
 from consumer.webhook import Webhook
 from shared import failpoints
 from shared.control import ControlReader
@@ -44,25 +43,6 @@ _POLL_LIMIT: Final = 200  # records; larger polls make the calls uneven
 _ROOM_WAIT: Final = 0.25
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerState:
-    """One moment of a worker."""
-
-    breaker: BreakerState
-    #: By an operator: no call begins.
-    paused: bool
-    #: This member's part of the concurrency limit.
-    share: int
-    #: Events that are taken and not yet completed.
-    in_window: int
-    #: Open calls.
-    in_flight: int
-    #: Calls that wait for their next attempt.
-    waiting_for_retry: int
-    #: Events that are completed while an earlier one of their partition is not.
-    done_beyond: int
 
 
 class Worker(RebalanceListener):
@@ -121,7 +101,7 @@ class Worker(RebalanceListener):
         #: What acts on the control table, and what is set for it to look at once.
         self.control_readers: Sequence[ControlReader] = (self.desired, skips, self.gaps)
         self.control_wake = self._dispatcher.skip_progress
-        self.report = WorkerReporter(
+        self._reporter = WorkerReporter(
             window=self._window,
             dispatcher=self._dispatcher,
             breaker=breaker,
@@ -129,7 +109,8 @@ class Worker(RebalanceListener):
             desired=self.desired,
             concurrent_calls=policy.concurrent_calls,
             rules=rules,
-        ).report
+        )
+        self.report = self._reporter.report
         self._transport: Transport | None = None
         self._share: int | None = None
         self._running = self._joined = False
@@ -233,15 +214,7 @@ class Worker(RebalanceListener):
 
     @property
     def state(self) -> WorkerState:
-        return WorkerState(
-            breaker=self._breaker.state,
-            paused=self.desired.paused,
-            share=self._share or 0,
-            in_window=self._window.taken,
-            in_flight=len(self._dispatcher.open_calls),
-            waiting_for_retry=self._dispatcher.ready_queue.waiting_for_retry,
-            done_beyond=self._window.beyond,
-        )
+        return self._reporter.state
 
     @property
     def joined(self) -> bool:
