@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-import threading
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
@@ -34,17 +32,13 @@ from shared.errors import ConfigurationError, EnvironmentUnusable
 from shared.event import Event
 from shared.event_rules import EventRules
 from shared.log_types import table
-from shared.settings import Auth0Settings, DeliverySettings, Role, Settings, TransportSettings, WebhookSettings
-from shared.transport.port import Transport
-from shared.waiting import Stopped, unless_stopped
+from shared.settings import Auth0Settings, DeliverySettings, Role, Settings, WebhookSettings
 from shared.words import BatchForm, PiiMode
 
 if TYPE_CHECKING:
     from admin.monitoring import Monitoring
     from rules.observer import RulesObserver
 
-#: Seconds to wait for Kafka at the start: longer than a broker takes to come up beside us, shorter than a person's patience.
-_PATIENCE: Final = 60.0
 _LONGEST_PROBE_INTERVAL: Final = 60.0  # seconds
 
 our_log = logging.get_logger(__name__)
@@ -73,53 +67,6 @@ def require_descriptors(settings: Settings) -> None:
         )
     what = f"the limit of {limit} open files is below the {needed} that this process needs"
     raise EnvironmentUnusable(f"{what} ({descriptors.RESERVE}, and one for each of {calls} calls): {descriptors.REMEDY}")
-
-
-def transport(settings: Settings, *, concurrent_calls: int | None = None) -> Transport:
-    """Returns Kafka if `KAFKA_BOOTSTRAP_SERVERS` is set, else SQLite.
-
-    `concurrent_calls`: the limit over the whole group, if not the one of the settings.
-    """
-    serves = settings.role in (Role.RUN, Role.PRODUCE, Role.CONSUME)
-    if concurrent_calls is None:
-        concurrent_calls = settings.delivery.concurrent_calls if settings.role in (Role.RUN, Role.CONSUME) else 1
-    if settings.transport.bootstrap_servers:
-        from shared.transport.kafka.transport import KafkaTransport  # importing kafka takes up to a second
-
-        return KafkaTransport(settings.transport, concurrent_calls=concurrent_calls, patience=_PATIENCE if serves else 0.0)
-    from shared.transport.sqlite.transport import SqliteTransport
-
-    return SqliteTransport(
-        settings.transport.sqlite_path,
-        retention_days=settings.transport.sqlite_retention_days,
-        concurrent_calls=concurrent_calls,
-    )
-
-
-def require_broker(kafka: TransportSettings) -> None:
-    """Blocks until one broker answers as it must. Raises `TransportUnusable` after the first try."""
-    from shared.transport.kafka.client.preflight import wait_for_broker
-
-    wait_for_broker(kafka, 0.0, our_log)
-
-
-async def wait_for_transport(settings: Settings, stop: asyncio.Event, *, patience: float = _PATIENCE) -> bool:
-    """Wait until Kafka can be reached. Returns False if `stop` came first. Raises `TransportUnusable` when waiting is no use."""
-    if not settings.transport.bootstrap_servers:
-        return True
-    from shared.transport.kafka.client.preflight import wait_for_broker
-    from shared.transport.kafka.client.thread import ClientThread
-
-    # The thread is abandoned at a stop: a DNS look-up may take it a minute.
-    halt, thread = threading.Event(), ClientThread("kafka-preflight")
-    try:
-        return await unless_stopped(stop, thread.run(wait_for_broker, settings.transport, patience, our_log, halt))
-    except Stopped:
-        our_log.info("stopped before Kafka could be reached; nothing was read or sent")
-        return False
-    finally:
-        halt.set()
-        thread.stop()
 
 
 def selection(settings: Settings) -> Selection:

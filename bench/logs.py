@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from admin import compose
+from admin import compose_transport
 from shared.event import Event
 from shared.settings import Role, TransportSettings, load
 from shared.transport.kafka.publish.page_producer import PageProducer
@@ -62,7 +62,7 @@ class SqliteLog:
         return {"SQLITE_PATH": str(copy)}
 
     async def _fill(self, events: Iterable[Event]) -> None:
-        transport = compose.transport(load(Role.LOG, {"SQLITE_PATH": str(self._file)}, None))
+        transport = compose_transport.transport(load(Role.LOG, {"SQLITE_PATH": str(self._file)}, None))
         publisher = await transport.publisher()
         await publisher.acquire()
         for page in _pages(events):

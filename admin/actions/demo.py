@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from admin import compose
+from admin import compose, compose_transport
 from admin.actions.run import serve
 from consumer.scheduling.circuit_breaker import BreakerState
 from consumer.worker import Worker
@@ -128,7 +128,7 @@ async def play(stop: asyncio.Event, show: Callable[[Snapshot], None], *, plan: P
             watch = asyncio.create_task(scene.watch(lambda: scene.snapshot(poller, worker), stop, show, every))
             watch.add_done_callback(lambda _: stop.set())  # also if `show` raises
             try:
-                await serve(compose.transport(settings), (poller, worker), stop)
+                await serve(compose_transport.transport(settings), (poller, worker), stop)
             finally:
                 stop.set()
                 interrupted = await watch

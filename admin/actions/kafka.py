@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from admin import compose
+from admin import compose_transport
 from shared.errors import EnvironmentUnusable, PublishFailed
 from shared.settings import TransportSettings
 from shared.transport.kafka.topics import checkpoints, topics
@@ -17,13 +17,13 @@ __all__ = ["commands", "create_topics", "describe_topics", "recover_checkpoint"]
 
 def create_topics(settings: TransportSettings, partitions: int | None) -> topics.Report:
     """Make the topics that are missing. Raises `TransportUnusable`, also if one that is there differs."""
-    compose.require_broker(settings)
+    compose_transport.require_broker(settings)
     return topics.create(settings, partitions)
 
 
 def describe_topics(settings: TransportSettings) -> list[dict[str, Any]]:
     """Returns every topic of ours as it is on the cluster; a missing one has only its name. Raises `TransportUnusable`."""
-    compose.require_broker(settings)
+    compose_transport.require_broker(settings)
     return [
         {
             "topic": name,
@@ -40,7 +40,7 @@ def recover_checkpoint(settings: TransportSettings, confirm: Callable[[Checkpoin
 
     Returns what was stored. Raises `EnvironmentUnusable`.
     """
-    compose.require_broker(settings)
+    compose_transport.require_broker(settings)
     checkpoint, ends = checkpoints.derive(settings)
     if not confirm(checkpoint):
         return None

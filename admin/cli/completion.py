@@ -22,7 +22,7 @@ def dead_letter_ids(incomplete: str) -> Iterator[tuple[str, str]]:
 
 
 async def _dead_letter_ids() -> Collection[str]:
-    from admin import compose
+    from admin import compose_transport
     from shared import logging
     from shared.settings import Role, load
 
@@ -30,8 +30,8 @@ async def _dead_letter_ids() -> Collection[str]:
     logging.configure(verbosity="error", log_format="console", secrets=settings.secrets())
     if not (settings.transport.bootstrap_servers or settings.transport.sqlite_path.exists()):
         return ()
-    await compose.wait_for_transport(settings, asyncio.Event(), patience=0.0)
-    transport = compose.transport(settings)
+    await compose_transport.wait_for_transport(settings, asyncio.Event(), patience=0.0)
+    transport = compose_transport.transport(settings)
     try:
         table = await transport.dead_letters()
         try:

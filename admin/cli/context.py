@@ -40,7 +40,7 @@ def with_tenant(work: Callable[[Settings, Transport], Coroutine[Any, Any, T]]) -
 
 
 def _run(settings: Settings, work: Callable[[Settings, Transport], Coroutine[Any, Any, T]]) -> T:
-    from admin import compose
+    from admin import compose_transport
 
     path = settings.transport.sqlite_path
     if not settings.transport.bootstrap_servers and not path.exists():
@@ -51,8 +51,8 @@ def _run(settings: Settings, work: Callable[[Settings, Transport], Coroutine[Any
         )
 
     async def run() -> T:
-        await compose.wait_for_transport(settings, asyncio.Event(), patience=0.0)
-        transport = compose.transport(settings)
+        await compose_transport.wait_for_transport(settings, asyncio.Event(), patience=0.0)
+        transport = compose_transport.transport(settings)
         try:
             return await work(settings, transport)
         except (PublishFailed, Transient) as error:

@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from admin import compose
+from admin import compose_transport
 from shared.settings import Role, load
 from shared.transport.port import Position
 from tests.contract.harness import ContractListener, checkpoint_of, events
@@ -25,7 +25,7 @@ def _say(word: str) -> None:
 
 
 async def publish(first: int, last: int, size: int) -> None:
-    transport = compose.transport(load(Role.LOG), concurrent_calls=1)
+    transport = compose_transport.transport(load(Role.LOG), concurrent_calls=1)
     publisher = await transport.publisher()
     checkpoint = await publisher.acquire()
     _say("acquired")
@@ -39,7 +39,7 @@ async def publish(first: int, last: int, size: int) -> None:
 
 
 async def consume(journal: Path) -> None:
-    transport = compose.transport(load(Role.LOG), concurrent_calls=1)
+    transport = compose_transport.transport(load(Role.LOG), concurrent_calls=1)
     listener = ContractListener()
     member = await transport.member(listener)
     file = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from admin import compose
+from admin import compose_transport
 from shared.settings import Role, load
 from shared.transport.kafka.topics import topics
 from shared.transport.port import Transport
@@ -38,7 +38,7 @@ class LogProbe(ABC):
     environ: Mapping[str, str]
 
     def transport(self) -> Transport:
-        return compose.transport(load(Role.LOG, self.environ, None), concurrent_calls=1)
+        return compose_transport.transport(load(Role.LOG, self.environ, None), concurrent_calls=1)
 
     @abstractmethod
     def records(self) -> Records:

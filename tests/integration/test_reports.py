@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from admin import compose
+from admin import compose, compose_transport
 from admin.actions.reports import log_each_minute, log_start, log_totals, totals
 from consumer.worker import Worker
 from producer.poller import Poller
@@ -43,7 +43,7 @@ async def _reports(
     await receiver.start()
     where = {"AUTH0_DOMAIN": tenant.url, "WEBHOOK_URL": receiver.url, "SQLITE_PATH": str(folder / "log.db")}
     settings = load(Role.RUN, {**ENVIRON, **where}, None)
-    poller, worker, transport = compose.poller(settings), compose.worker(settings), compose.transport(settings)
+    poller, worker, transport = compose.poller(settings), compose.worker(settings), compose_transport.transport(settings)
     stop = asyncio.Event()
     with capture_logs() as lines:
         works = asyncio.gather(

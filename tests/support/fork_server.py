@@ -47,6 +47,7 @@ _MODULES = (
     "admin.actions.run",
     "admin.compose",
     "admin.compose_rules",
+    "admin.compose_transport",
     "admin.supervisor",
     "shared.transport.kafka.transport",
     "shared.transport.kafka.client.preflight",

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from admin import compose
+from admin import compose_transport
 from shared.settings import Role, load
 from shared.transport.kafka.topics import topics
 from shared.transport.port import (
@@ -59,7 +59,7 @@ class Log:
         return _TransportByRole(self) if self.logins else self.transport_of("")
 
     def transport_of(self, role: str) -> Transport:
-        return compose.transport(load(Role.LOG, self.environ_of(role), None), concurrent_calls=5)
+        return compose_transport.transport(load(Role.LOG, self.environ_of(role), None), concurrent_calls=5)
 
     def environ_of(self, role: str) -> dict[str, str]:
         return {**self.environ, **self.logins.get(role, {})}

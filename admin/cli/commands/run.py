@@ -70,7 +70,7 @@ def _run(command: str, *, within: float | None = None) -> Leftover | None:
 
     Returns what is left; None without `within`, and if a stop came before the transport could be reached.
     """
-    from admin import compose, supervisor
+    from admin import compose, compose_transport, supervisor
     from admin.actions import run as actions
     from admin.actions.reports import log_start
     from admin.cli.run_progress import run_progress
@@ -95,17 +95,21 @@ def _run(command: str, *, within: float | None = None) -> Leftover | None:
                 await serve(stop, loops, monitoring.follow)
 
     async def serve(stop: asyncio.Event, loops: Loops, beside: Beside | None = None) -> None:
-        if await compose.wait_for_transport(settings, stop):
+        if await compose_transport.wait_for_transport(settings, stop):
             health, reporter = settings.observability.health_file, compose.reporter(settings, loops)
-            await actions.serve(compose.transport(settings), loops, stop, health=health, reporter=reporter, beside=beside)
+            await actions.serve(
+                compose_transport.transport(settings), loops, stop, health=health, reporter=reporter, beside=beside
+            )
 
     async def once(stop: asyncio.Event, within: float) -> None:
-        if await compose.wait_for_transport(settings, stop):
+        if await compose_transport.wait_for_transport(settings, stop):
             poller, worker = compose.poller_and_worker(settings)
             reporter = compose.reporter(settings, (poller, worker))
             async with run_progress(poller, worker):
                 left.append(
-                    await actions.once(compose.transport(settings), poller, worker, stop, within=within, reporter=reporter)
+                    await actions.once(
+                        compose_transport.transport(settings), poller, worker, stop, within=within, reporter=reporter
+                    )
                 )
 
     # A producer has nothing to drain, and no loop settings.
