@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from admin.cli.dead_letter_text import fields_of, how_many, named, none_found, show_dead_letters
 from admin.cli.help import Commands
 from admin.cli.options import COUNT, DEAD_LETTER, TIME, TYPE, Value, argument, option, rate, words
-from admin.cli.output import parsed, say, show_body, show_json, show_table
+from admin.cli.output import parsed, say, show_body, show_json
 from admin.cli.usage import quoted
 
 if TYPE_CHECKING:
@@ -20,21 +21,6 @@ if TYPE_CHECKING:
     from shared.transport.port import DeadLetter, Transport
 
     Action = Callable[[Transport, Sequence[DeadLetter]], AsyncIterator[DeadLetter]]
-
-#: Rows of a table without `--limit`.
-_SHOWN: Final = 100
-
-#: Of the table; `rules` only where they ran on one of its events.
-_HEADS: Final = {
-    "log_id": "log id",
-    "type": "type",
-    "user": "user",
-    "time": "set aside",
-    "attempts": "attempts",
-    "last_outcome": "last outcome",
-    "rules": "rules",
-    "reason": "reason",
-}
 
 #: Read after a look at the dead letters: a type that our table does not know yet may be among them.
 _ANY_TYPE: Final = Value("TYPE", words("TYPE").parser, TYPE.complete)
@@ -71,9 +57,9 @@ def list_dead_letters(
     choice = _choice(None, types, since, until, reason)
     found = with_transport(lambda transport: _chosen(transport, choice))
     if as_json:
-        show_json(list(map(_fields, found.dead_letters[:limit])))
+        show_json(list(map(fields_of, found.dead_letters[:limit])))
     else:
-        _print_table(found, choice, limit or _SHOWN)
+        show_dead_letters(found, choice, limit)
 
 
 @commands.command()
@@ -99,7 +85,7 @@ def show(
         show_body(body, indent=2)
     else:
         said = rules_of(found)
-        fields = {**_fields(found), "offset": found.record.offset, "rules": None if said is None else parsed(said)}
+        fields = {**fields_of(found), "offset": found.record.offset, "rules": None if said is None else parsed(said)}
         show_json({**fields, "event": body.decode("utf-8", "backslashreplace")})
 
 
@@ -168,8 +154,8 @@ def _act(command: str, choice: Choice, verb: str, how: str, done: str, *, yes: b
         found = await _chosen(transport, choice)
         which = found.dead_letters
         if not which:
-            say(f"{_none(found, choice)}; nothing was done")
-        elif confirm(f"{verb} {_named(which)} {how}?", yes=yes):
+            say(f"{none_found(found, choice)}; nothing was done")
+        elif confirm(f"{verb} {named(which)} {how}?", yes=yes):
             count = 0
             what = " ".join([f"dead-letters {command}", *(one.log_id for one in which)])
             async with noted(transport, by=operator(), what=what) as audit:
@@ -179,7 +165,7 @@ def _act(command: str, choice: Choice, verb: str, how: str, done: str, *, yes: b
                             count += 1
                             step()
                 finally:
-                    audit.result = f"{count} of {_count(which)} {done}"
+                    audit.result = f"{count} of {how_many(which)} {done}"
                     say(audit.result)
 
     with_transport(work)
@@ -215,54 +201,3 @@ def _narrowed(choice: Choice, *, everything: bool) -> Choice:
     if choice.everything and not everything:
         raise ConfigurationError(["say which: log ids, --type, --since, --until, --reason, or --all"])
     return choice
-
-
-def _count(found: Sequence[DeadLetter]) -> str:
-    return f"{len(found)} dead letter{'' if len(found) == 1 else 's'}"
-
-
-def _named(found: Sequence[DeadLetter]) -> str:
-    """For the question: a single one by its whole id, of which perhaps only the beginning was typed."""
-    return f"the dead letter {found[0].log_id}" if len(found) == 1 else _count(found)
-
-
-def _none(found: Chosen, choice: Choice) -> str:
-    if not found.others:
-        return "there is no dead letter"
-    others = "1 other" if found.others == 1 else f"{found.others} others"
-    return f"no dead letter matches {_options_of(choice)}; there {'is' if found.others == 1 else 'are'} {others}"
-
-
-def _options_of(choice: Choice) -> str:
-    moments = (("--since", choice.since), ("--until", choice.until))
-    given = [f"--type {code}" for code in choice.types]
-    given += [f"{name} {moment.isoformat(timespec='seconds')}" for name, moment in moments if moment]
-    return " ".join([*given, *([f"--reason {quoted(choice.reason)}"] if choice.reason else [])])
-
-
-def _fields(dead_letter: DeadLetter) -> dict[str, object]:
-    from admin.actions.dead_letters import outcome_of, rules_of, type_of, user_of
-
-    return {
-        "log_id": dead_letter.log_id,
-        "type": type_of(dead_letter),
-        "user": user_of(dead_letter),
-        "time": datetime.fromtimestamp(dead_letter.time, UTC).isoformat(timespec="seconds"),
-        "attempts": dead_letter.attempts,
-        "status": dead_letter.status,
-        "last_outcome": outcome_of(dead_letter),
-        "reason": dead_letter.reason,
-        "rules_ran": rules_of(dead_letter) is not None,
-        "partition": dead_letter.partition,
-    }
-
-
-def _print_table(found: Chosen, choice: Choice, limit: int) -> None:
-    if not found.dead_letters:
-        say(_none(found, choice))
-        return
-    rows = [{**fields, "rules": "ran" if fields["rules_ran"] else ""} for fields in map(_fields, found.dead_letters[:limit])]
-    heads = {name: head for name, head in _HEADS.items() if name != "rules" or any(fields["rules"] for fields in rows)}
-    show_table(list(heads.values()), ([fields[name] or "-" for name in heads] for fields in rows), whole=("log id", "user"))
-    more = len(found.dead_letters) - limit
-    say(_count(found.dead_letters) if more <= 0 else f"and {more} more; --limit {limit + more} lists all")
