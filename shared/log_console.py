@@ -1,6 +1,7 @@
 """A line of our log for a person to read: time, level, outcome, what happened, event type, and then the other fields.
 
-Rows end before column 100 and continue below, indented. The content of a field cannot move the cursor.
+Rows end before column 100 and continue below, indented; only a longer word makes a longer row: it stays whole, so that it can
+be copied. The content of a field cannot move the cursor.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def test_every_client_comes_through_every_door(kind: type, secured_kafka: Secure
     doors = [
         secured_kafka.environment,
         secured_kafka.sasl_environment(*secured_kafka.create_user()),
-        secured_kafka.mutual_environment("somebody"),
+        secured_kafka.mutual_environment("stranger"),
     ]
     for environment in doors:
         build(kind, log_settings(environment)).close()

@@ -39,7 +39,7 @@ def sasl(secured_kafka: SecuredBroker) -> Environment:
 
 def test_a_known_user_comes_through_each_listener(secured_kafka: SecuredBroker, sasl: Environment) -> None:
     by_plain = secured_kafka.sasl_environment(*PLAIN_USER, mechanism="PLAIN")
-    for environment in (secured_kafka.environment, sasl, by_plain, secured_kafka.mutual_environment("somebody")):
+    for environment in (secured_kafka.environment, sasl, by_plain, secured_kafka.mutual_environment("stranger")):
         assert check(log_settings(environment)) == []
 
 
@@ -49,7 +49,7 @@ def test_a_user_with_a_comma_and_an_equals_sign_comes_through_too(secured_kafka:
 
 
 def test_a_token_comes_through_too(secured_kafka: SecuredBroker) -> None:
-    environment = secured_kafka.sasl_environment("", unsigned_token("somebody"), mechanism="OAUTHBEARER")
+    environment = secured_kafka.sasl_environment("", unsigned_token("stranger"), mechanism="OAUTHBEARER")
     assert check(log_settings(environment)) == []
 
 
@@ -60,7 +60,7 @@ def test_a_token_that_is_none(secured_kafka: SecuredBroker) -> None:
     assert not fault.heals
 
 
-@pytest.mark.parametrize("change", [{"KAFKA_SASL_PASSWORD": "not-the-password"}, {"KAFKA_SASL_USERNAME": "nobody"}])
+@pytest.mark.parametrize("change", [{"KAFKA_SASL_PASSWORD": "not-the-password"}, {"KAFKA_SASL_USERNAME": "stranger"}])
 def test_wrong_credentials_name_the_user_and_never_the_password(sasl: Environment, change: Environment) -> None:
     fault = _fault({**sasl, **change})
     assert f"refuses the login of User:{ {**sasl, **change}['KAFKA_SASL_USERNAME'] }" in str(fault)
@@ -136,7 +136,7 @@ def test_no_client_certificate_where_one_is_wanted(secured_kafka: SecuredBroker)
 
 
 def test_a_client_certificate_of_a_foreign_authority(secured_kafka: SecuredBroker, tmp_path: Path) -> None:
-    certificate, key = Authority(tmp_path, "foreign").client("somebody")
+    certificate, key = Authority(tmp_path, "foreign").client("stranger")
     own = {"KAFKA_SSL_CERTFILE": certificate, "KAFKA_SSL_KEYFILE": key}
     fault = _fault(_bare(secured_kafka.mutual, "SSL", KAFKA_SSL_CAFILE=secured_kafka.authority.cafile, **own))
     assert "refuses our client certificate" in fault.what

@@ -48,9 +48,9 @@ def test_after_its_patience_it_says_what_was_wrong_to_the_end() -> None:
 
 
 def test_wrong_credentials_do_not_wait(secured_kafka: SecuredBroker) -> None:
-    environment = secured_kafka.sasl_environment("nobody", "not-the-password")
+    environment = secured_kafka.sasl_environment("stranger", "not-the-password")
     started = time.monotonic()
-    with pytest.raises(TransportUnusable, match="refuses the login of User:nobody") as raised:
+    with pytest.raises(TransportUnusable, match="refuses the login of User:stranger") as raised:
         wait_for_broker(log_settings(environment), 60, log)
     assert time.monotonic() - started < 10
     assert "not-the-password" not in str(raised.value)

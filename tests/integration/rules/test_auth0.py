@@ -142,7 +142,7 @@ async def test_many_chains_want_one_token(tenant: Tenant, host: ManagementHost) 
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["auth0|nobody", {}], r"returned 404 \(The user does not exist.\)"),
+        (["auth0|unknown", {}], r"returned 404 \(The user does not exist.\)"),
         ([ADA, {}], ""),
         ([ADA, {"a": 1}, 2], "needs a user's id and an object"),
         ([{}, {}], "needs a user's id and an object"),

@@ -149,7 +149,7 @@ async def test_a_process_that_grows_is_replaced_before_it_breaks(start: StartRun
             if runner.pids not in ([before], []):
                 break
         async with asyncio.timeout(20):
-            while _runs(before):  # noqa: ASYNC110  it tells nobody
+            while _runs(before):  # noqa: ASYNC110  nothing tells of it
                 await asyncio.sleep(0.05)
     assert "a rule process is replaced" in [line["event"] for line in lines]
     assert "a rule process was lost" not in [line["event"] for line in lines]
@@ -160,11 +160,11 @@ async def test_a_process_that_grows_is_replaced_before_it_breaks(start: StartRun
 async def test_a_process_that_is_lost_takes_no_idle_one_with_it(start: StartRunner) -> None:
     runner = await start({"keep": KEEP}, processes=4)
     async with asyncio.timeout(30):
-        while len(runner.pids) < 4:  # noqa: ASYNC110  it tells nobody
+        while len(runner.pids) < 4:  # noqa: ASYNC110  nothing tells of it
             await asyncio.sleep(0.05)
         lost, *others = runner.pids
         os.kill(lost, signal.SIGKILL)
-        while lost in runner.pids or len(runner.pids) < 4:  # noqa: ASYNC110  it tells nobody
+        while lost in runner.pids or len(runner.pids) < 4:  # noqa: ASYNC110  nothing tells of it
             await asyncio.sleep(0.05)
     assert set(others) < set(runner.pids)
 
@@ -193,7 +193,7 @@ async def test_while_a_process_is_silent_new_chains_run_in_another(start: StartR
     runner = await start({"loop": LOOP, "keep": KEEP}, timeout=6.0)
     looping = asyncio.create_task(runner.run(["loop"], {**USER, "loop": True}, CONTEXT, event="1"))
     before = runner.pids
-    while runner.pids == before:  # noqa: ASYNC110  it tells nobody
+    while runner.pids == before:  # noqa: ASYNC110  nothing tells of it
         await asyncio.sleep(0.05)
     assert (await runner.run(["keep"], USER, CONTEXT, event="2")).outcome is KEPT
     assert not looping.done()

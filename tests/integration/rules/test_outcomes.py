@@ -34,7 +34,7 @@ CASES = {
     "throws nothing": Case("throw undefined", FAILED, "undefined"),
     "throws later": Case("setTimeout(() => { throw new Error('later') }, 5)", FAILED, "later"),
     "rejects": Case("return Promise.reject(new TypeError('rejected'))", FAILED, "TypeError: rejected"),
-    "rejects a promise nobody has": Case("(async () => { await null; throw new Error('lost') })()", FAILED, "lost"),
+    "rejects a promise that nothing holds": Case("(async () => { await null; throw new Error('lost') })()", FAILED, "lost"),
     "calls back twice": Case("callback(null, user, context); callback(new Error('again'))", KEPT, None),
     "throws after its callback": Case("callback(null, user, context); throw new Error('late')", KEPT, "after its callback: late"),
     "throws long after its callback": Case(

@@ -109,7 +109,7 @@ async def test_a_process_that_is_killed_from_outside_is_replaced(node: Node) -> 
         await runner.start(rule_set({"keep": KEEP}))
         (pid,) = runner.pids
         os.kill(pid, signal.SIGKILL)
-        while runner.pids in ([pid], []):  # noqa: ASYNC110  it tells nobody
+        while runner.pids in ([pid], []):  # noqa: ASYNC110  nothing tells of it
             await asyncio.sleep(0.02)
         assert (await runner.run(["keep"], USER, CONTEXT, event="1")).outcome == "kept"
     finally:
@@ -144,13 +144,13 @@ async def test_an_interpreter_that_goes_away_is_a_crash_that_says_so(node: Node,
         await runner.start(rule_set({"keep": KEEP}))
         link.unlink()
         os.kill(runner.pids[0], signal.SIGKILL)
-        while runner.pids:  # noqa: ASYNC110  it tells nobody
+        while runner.pids:  # noqa: ASYNC110  nothing tells of it
             await asyncio.sleep(0.02)
         run = await runner.run(["keep"], USER, CONTEXT, event="1")
         assert run.outcome == "crashed"
         assert f"a rule process ended at its start: {link} is gone" in (run.steps[0].error or "")
         link.symlink_to(node.path)
-        while not runner.pids:  # noqa: ASYNC110  it tells nobody
+        while not runner.pids:  # noqa: ASYNC110  nothing tells of it
             await asyncio.sleep(0.02)
         assert (await runner.run(["keep"], USER, CONTEXT, event="2")).outcome == "kept"
     finally:

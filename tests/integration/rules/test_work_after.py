@@ -47,7 +47,7 @@ KINDS = {
     "fetch": "fetch(URL + '/http', { method: 'POST', body: 'x' })",
     "fetch after fetch": "fetch(URL + '/first').then((response) => response.json()).then(() => fetch(URL + '/http'))",
     "a timer": "setTimeout(() => fetch(URL + '/http'), 40)",
-    "a promise that nobody waits for": (
+    "a promise that nothing waits for": (
         "(async () => { await new Promise((done) => setTimeout(done, 30)); await fetch(URL + '/http') })()"
     ),
     "a plain socket": (

@@ -38,7 +38,7 @@ def _ready(bootstrap: str) -> bool:
     except (OSError, KafkaError):
         return False
     try:
-        admin.describe_groups(["nobody"])
+        admin.describe_groups(["unknown"])
     except KafkaError:
         return False
     finally:

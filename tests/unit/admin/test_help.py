@@ -1,4 +1,4 @@
-"""The help of every command, whoever adds it: a group, a whole sentence, an example that is true, `-h`, plain names of values."""
+"""The help of each command, also of new ones: a group, a whole sentence, an example that is true, `-h`, plain names of values."""
 
 from __future__ import annotations
 

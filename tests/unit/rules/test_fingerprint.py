@@ -62,7 +62,7 @@ def test_it_does_not_change_with_the_machine_the_order_of_keys_or_a_secret(rules
 
 
 def test_every_part_of_a_set_and_of_a_rule_that_decides_is_in_it() -> None:
-    """A field that is added later fails here until somebody has thought about it."""
+    """A field that is added later fails here until it is decided whether it counts."""
     changed: dict[str, Any] = {
         "name": "c",
         "source": "function () {}",
