@@ -92,6 +92,8 @@ class Poller:
         self.gaps = GapWatch(source=source, policy=on_gap, retention=retention, observer=self._observer)
         self._stop = asyncio.Event()
         self._leading = self._joined = False
+        #: This leader knows where to go on: it read a checkpoint, or found out where to begin.
+        self._placed = False
         #: Auth0 has given a page since the start.
         self._reached = False
         self._cursor = Cursor()
@@ -155,6 +157,8 @@ class Poller:
         try:
             if not self._leading:
                 await self._acquire(publisher)
+            if not self._placed:
+                await self._begin(publisher)
             try:
                 direction = await self._page(publisher)
             except BaseException:
@@ -177,23 +181,30 @@ class Poller:
 
     async def _acquire(self, publisher: Publisher) -> None:
         checkpoint = await unless_stopped(self._stop, publisher.acquire())
-        self._leading = True
+        self._leading, self._placed = True, False
         if checkpoint is None:
-            checkpoint = await self._begin(publisher)
-        elif not self._start.is_beginning:
+            return
+        if not self._start.is_beginning:
             self._observer.start_ignored(self._start, checkpoint)
+        self._go_on_from(checkpoint)
+
+    async def _begin(self, publisher: Publisher) -> None:
+        """Finds out where to begin; Auth0 may not answer, then the next turn tries again.
+
+        Stores it before anything else: a restart must not resolve it again, later.
+        """
+        checkpoint = OLDEST
+        if not self._start.is_beginning:
+            checkpoint = await self._meanwhile(publisher, resolve(self._start, self._source))
+            await unless_stopped(self._stop, publisher.publish([], checkpoint), grace=_LAST_PAGE)
+            self._observer.started(self._start, checkpoint)
+        self._go_on_from(checkpoint)
+
+    def _go_on_from(self, checkpoint: Checkpoint) -> None:
+        self._placed = True
         self._cursor, self._stored, self._place = Cursor(checkpoint), checkpoint, checkpoint
         self.gaps.stored(checkpoint)
         self._observer.leading(checkpoint)
-
-    async def _begin(self, publisher: Publisher) -> Checkpoint:
-        """Returns where to begin. Stores it before anything else: a restart must not resolve it again, later."""
-        if self._start.is_beginning:
-            return OLDEST
-        checkpoint = await self._meanwhile(publisher, resolve(self._start, self._source))
-        await unless_stopped(self._stop, publisher.publish([], checkpoint), grace=_LAST_PAGE)
-        self._observer.started(self._start, checkpoint)
-        return checkpoint
 
     async def _page(self, publisher: Publisher) -> Direction:
         before = self._cursor

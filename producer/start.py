@@ -9,12 +9,11 @@ is passed over.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from producer.cursor import Cursor, PageSource
-from shared.errors import EnvironmentUnusable
+from producer.cursor import Cursor, Direction, PageSource
+from shared.errors import EnvironmentUnusable, PageInvalid
 from shared.event import Event, log_id_time, moment_of
 from shared.start_from import StartFrom
 from shared.transport.port import OLDEST, Checkpoint
@@ -89,10 +88,15 @@ async def _last_before(moment: datetime, before: Checkpoint, source: SearchableL
     while True:
         page = await cursor.read(source)
         passed = _older(page.events, moment)
-        if passed:
-            cursor = replace(cursor, checkpoint=_checkpoint(page.events[passed - 1]), following=page.following)
-        if passed < len(page.events) or not page.events:
+        if passed < len(page.events):
+            return _checkpoint(page.events[passed - 1]) if passed else cursor.checkpoint
+        doubted = cursor.doubted
+        cursor, direction = cursor.past(page)
+        if direction is Direction.NONE:
             return cursor.checkpoint
+        if direction is Direction.BACKWARD or (direction is Direction.UNSURE and doubted):
+            # Followed without a pause it could lead in a circle.
+            raise PageInvalid("Auth0's pages do not lead on to the date to begin at; looking for it anew")
 
 
 def _older(events: Sequence[Event], moment: datetime) -> int:

@@ -20,6 +20,7 @@ from producer.selection import Selection
 from shared.documents.gap import GapDocument, gaps
 from shared.event import Event, slice_page
 from shared.log_types import table
+from shared.start_from import BEGINNING, StartFrom
 from shared.transport.port import Checkpoint, Publisher
 from shared.transport.sqlite.publisher import SqlitePublisher
 from shared.transport.sqlite.transport import SqliteTransport
@@ -66,6 +67,7 @@ class PollerSetup:
         self,
         *,
         jitter: float = 1.0,
+        start: StartFrom = BEGINNING,
         on_gap: GapPolicy = GapPolicy.CONTINUE,
         retention: float = 86_400.0,
         hide: Callable[[Event], Event] = lambda event: event,
@@ -93,6 +95,7 @@ class PollerSetup:
             source=logs,
             selection=selection,
             poll_interval=60,
+            start=start,
             on_gap=on_gap,
             retention=retention,
             hide=hide,
