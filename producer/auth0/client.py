@@ -128,7 +128,10 @@ class Auth0Logs(SearchableLog):
             response, body = await self._get(url)
         except _NotAccepted:
             return None
-        return _events(response, b"[" + body + b"]", url)[0]
+        events = _events(response, b"[" + body + b"]", url)
+        if len(events) != 1 or log_id.encode() not in events[0].raw:
+            raise PageInvalid(f"{without_query(url)} returned 200, but not with this entry: a proxy in between?")
+        return events[0]
 
     async def close(self) -> None:
         await self._http.close()
@@ -191,8 +194,8 @@ class Auth0Logs(SearchableLog):
             if self._is_first("elsewhere"):
                 log.warning("Auth0's next page lies elsewhere; asking by checkpoint instead", url=without_query(str(url)))
             return None
-        since = url.params.get("from")
-        if since and events and since not in (events[-1].log_id, max(event.log_id for event in events)):
+        since = url.params.get("from", "nothing")
+        if events and since not in (events[-1].log_id, max(event.log_id for event in events)):
             if self._is_first("misleading"):
                 log.warning("Auth0's next page does not follow this one; asking by checkpoint instead", page_after=since)
             return None

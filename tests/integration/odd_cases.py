@@ -177,6 +177,12 @@ _PAGES: Final = (
         seen="Auth0's next page does not follow this one",
         fault=leading_to(50),
     ),
+    OddCase(
+        name="a `next` that does not say what it follows",
+        kind="taken",
+        seen="Auth0's next page does not follow this one",
+        fault=link(lambda text: re.sub(r"from=\d+&take=20", "sort=date:-1&page=0", text)),
+    ),
 )
 
 _TOKENS: Final = (
