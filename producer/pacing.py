@@ -97,6 +97,7 @@ class Pacing:
         seconds = lacking / self._rate(self._limit)
         if self._limit.full_in is not None:
             seconds = min(seconds, self._limit.full_in)  # all can be made again by then, whatever was learned of the rate
+        seconds = min(seconds, _LONGEST_INTERVAL)  # headers can be wrong: then one request finds out
         return max(0.0, self._at + seconds - now)
 
     def _rate(self, limit: RateLimit) -> float:
