@@ -75,7 +75,8 @@ class Cursor:
         return await source.after(self.checkpoint.log_id)
 
     def past(self, page: Page) -> tuple[Cursor, Direction]:
-        """Returns the cursor for what comes after `page`. Raises `PageInvalid` for a page that ends at the checkpoint.
+        """Returns the cursor for what comes after `page`. Raises `PageInvalid` for one that ends at the checkpoint, with nothing
+        newer before it.
 
         An empty page does not move the checkpoint. One that leads on is first asked for again, by the checkpoint: what it lacks
         may be late, and its link would pass over it. Only then its link is followed.
@@ -86,7 +87,10 @@ class Cursor:
             return Cursor(self.checkpoint, page.following), Direction.NONE
         last, before = page.events[-1], self.checkpoint.log_id
         if last.log_id == before:
-            raise PageInvalid("Auth0 gave the page that ends at the checkpoint once more: nothing in it is newer")
+            newer = [event for event in page.events if event.log_id > before]
+            if not newer:
+                raise PageInvalid("Auth0 gave the page that ends at the checkpoint once more: nothing in it is newer")
+            return Cursor(Checkpoint(log_id=newer[-1].log_id, date=newer[-1].date)), Direction.FORWARD
         checkpoint = Checkpoint(log_id=last.log_id, date=last.date)
         if last.log_id < before:
             return Cursor(checkpoint), Direction.BACKWARD

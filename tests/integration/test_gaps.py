@@ -22,6 +22,7 @@ from shared.transport.port import Checkpoint, Publisher, Table
 from shared.transport.sqlite.transport import SqliteTransport
 from shared.words import GapPolicy
 from simulator.tenant import Tenant
+from tests.integration.odd_cases import entries_of
 from tests.integration.pollers import APPLICATION, PollerSetup, WatchedPublisher
 from tests.support import faults
 from tests.support.listed_log import ListedLog
@@ -274,6 +275,23 @@ async def test_no_entry_is_asked_for_page_by_page_in_a_catch_up(setup_of: SetupO
         await setup.to_the_end(publisher)
     assert list(await setup.stored()) == ids(setup)
     assert [seen.path for seen in setup.tenant.requests if seen.path.startswith("/api/v2/logs/")] == []
+
+
+async def test_no_entry_is_asked_for_where_every_page_begins_with_the_checkpoint(setup_of: SetupOf) -> None:
+    setup = await setup_of([HOUR - number for number in range(100)])
+    last: list[bytes] = []
+
+    def overlapping(raws: list[bytes]) -> list[bytes]:
+        page = [*last, *raws]
+        last[:] = raws[-1:] or last
+        return page
+
+    setup.tenant.faults.add(entries_of(overlapping), when=lambda request: "from=" in request.target, times=5)
+    async with setup.publishing() as publisher:
+        await setup.to_the_end(publisher)
+    assert list(await setup.stored()) == ids(setup)
+    assert [seen.path for seen in setup.tenant.requests if seen.path.startswith("/api/v2/logs/")] == []
+    assert await setup.gaps() == []
 
 
 async def test_an_old_checkpoint_that_auth0_still_has_is_asked_for_once(setup_of: SetupOf) -> None:

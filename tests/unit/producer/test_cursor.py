@@ -132,6 +132,13 @@ def test_a_page_that_ends_at_the_checkpoint_is_no_page() -> None:
         Cursor(Checkpoint(log_id=_event(2).log_id), "2").past(Page([_event(1), _event(2)], "2"))
 
 
+def test_a_page_that_ends_at_the_checkpoint_after_newer_entries_moves_it_to_the_last_of_those() -> None:
+    page = Page([_event(4), _event(3), _event(1), _event(2)], "2")
+    cursor, direction = Cursor(Checkpoint(log_id=_event(2).log_id), "2").past(page)
+    assert direction is Direction.FORWARD
+    assert cursor == Cursor(Checkpoint(log_id=_event(3).log_id, date="day 3"))
+
+
 def test_the_link_of_a_page_that_goes_back_is_not_followed() -> None:
     cursor, direction = Cursor(Checkpoint(log_id=_event(5).log_id), "5").past(Page([_event(1), _event(2)], "2"))
     assert direction is Direction.BACKWARD
