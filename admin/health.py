@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from consumer.metrics import ConsumerMetrics
 from consumer.worker import Worker
 from producer.poller import Poller
 
@@ -21,16 +19,12 @@ def stuck(loops: Sequence[Poller | Worker]) -> list[str]:
     return [f"{_name(loop)} makes no progress: {loop.idle_for:.0f} s" for loop in loops if loop.idle_for > STUCK]
 
 
-def not_ready(loops: Sequence[Poller | Worker], metrics: ConsumerMetrics | None) -> list[str]:
+def not_ready(loops: Sequence[Poller | Worker]) -> list[str]:
     """Returns why the process cannot work at the moment, one line each.
 
     A pause, an open breaker and a webhook that is down are no reasons: events wait, and other metrics tell.
     """
-    reasons = [reason for loop in loops for reason in _reasons(loop)]
-    since = metrics.commits_fail_since if metrics else None
-    if since is not None and (seconds := time.monotonic() - since) > _SLOW:
-        reasons.append(f"positions cannot be committed: {seconds:.0f} s")
-    return reasons
+    return [reason for loop in loops for reason in _reasons(loop)]
 
 
 def _reasons(loop: Poller | Worker) -> Iterator[str]:
@@ -38,6 +32,8 @@ def _reasons(loop: Poller | Worker) -> Iterator[str]:
         yield "the consumer has no part in its group yet" if isinstance(loop, Worker) else "the poller has not begun"
     elif loop.idle_for > _SLOW:
         yield f"{_name(loop)} is slow: {loop.idle_for:.0f} s"
+    if isinstance(loop, Worker) and loop.commits_fail_for > _SLOW:
+        yield f"positions cannot be committed: {loop.commits_fail_for:.0f} s"
 
 
 def _name(loop: Poller | Worker) -> str:

@@ -36,7 +36,6 @@ class Monitoring:
         rules: RulesMetrics | None = None,
     ) -> None:
         self._loops = loops
-        self._consumer = consumer
         self._metrics = LoopMetrics(loops, consumer=consumer, producer=producer, rules=rules)
 
     def serving(self, host: str, port: int) -> AbstractAsyncContextManager[None]:
@@ -62,7 +61,7 @@ class Monitoring:
         return _verdict(stuck(self._loops))
 
     def _ready(self) -> ServedPage:
-        return _verdict(not_ready(self._loops, self._consumer))
+        return _verdict(not_ready(self._loops))
 
 
 def _verdict(reasons: Sequence[str]) -> ServedPage:

@@ -82,7 +82,7 @@ def _letter(delivery: Delivery, reason: str) -> DeadLetter:
         record=delivery.record if delivery.rules is None else with_member(delivery.record, delivery.rules),
         log_id=delivery.log_id,
         partition=delivery.partition.number,
-        attempts=delivery.attempt - 1,
+        attempts=delivery.spent,
         status=delivery.status,
         reason=masked(reason),
         time=time.time(),

@@ -127,7 +127,7 @@ class ConsumerLog(ConsumerObserver):
         log.warning("the webhook is back: breaker closed", log_id=call.log_id)
 
     def dead_letter_written(self, delivery: Delivery, reason: str) -> None:
-        log.error("set aside as a dead letter", log_id=delivery.log_id, reason=reason, attempts=delivery.attempt - 1)
+        log.error("set aside as a dead letter", log_id=delivery.log_id, reason=reason, attempts=delivery.spent)
 
     def dead_letter_failed(self, delivery: Delivery, error: Exception) -> None:
         log.error("a dead letter could not be written; the position stays", log_id=delivery.log_id, reason=str(error))

@@ -227,10 +227,10 @@ class Dispatcher:
         if outcome is Outcome.GONE and self._breaker.state is BreakerState.CLOSED:
             self._breaker.open(now)
         delay = self._policy.backoff.delay(
-            call.attempt, self._jitter(), busy=outcome is Outcome.BUSY, retry_after=attempt.retry_after
+            call.spent + 1, self._jitter(), busy=outcome is Outcome.BUSY, retry_after=attempt.retry_after
         )
         limit = self._policy.max_attempts
-        fate = _fate_of(call, exhausted=spent and limit is not None and call.attempt >= limit)
+        fate = _fate_of(call, exhausted=spent and limit is not None and call.spent + 1 >= limit)
         self._observer.call_failed(call, attempt, outcome, fate, delay)
         if before is BreakerState.CLOSED and self._breaker.state is BreakerState.OPEN:
             self._observer.breaker_opened(attempt, self._breaker.probe_at - now)
@@ -240,7 +240,8 @@ class Dispatcher:
             delivery.failed = True
             delivery.not_before = not_before
         call.failed, call.not_before = True, not_before
-        call.attempt += spent
+        call.attempt += 1
+        call.spent += spent
         self._go_on(call, fate, delay)
 
     def _on_no_descriptor(self, call: Delivery | Batch, attempt: Attempt) -> None:

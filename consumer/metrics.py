@@ -44,8 +44,6 @@ class ConsumerMetrics(ConsumerObserver):
         self._others = 0
         self.attempts = dict.fromkeys(OUTCOMES, 0)
         self.retries = self.commits = self.failed_commits = 0
-        #: By the steady clock; None: the last commit worked.
-        self.commits_fail_since: float | None = None
         self.webhook_seconds = Histogram(CALL_BOUNDS)
         #: From the topic to the 200, and from the event to the 200.
         self.deliver, self.total = Histogram(LAG_BOUNDS), Histogram(LAG_BOUNDS)
@@ -76,12 +74,9 @@ class ConsumerMetrics(ConsumerObserver):
 
     def positions_committed(self, _positions: Mapping[int, Position]) -> None:
         self.commits += 1
-        self.commits_fail_since = None
 
     def commit_failed(self, _positions: Mapping[int, Position]) -> None:
         self.failed_commits += 1
-        if self.commits_fail_since is None:
-            self.commits_fail_since = self._steady()
 
     def fold(self) -> None:
         """Counts what was delivered since the last time."""

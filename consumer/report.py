@@ -137,13 +137,13 @@ class WorkerReporter:
         """The oldest of each partition, then half of the room for those in flight, the stage, those that are retried soonest."""
         oldest = [next(iter(one.pending.values())) for one in self._window.owned.values() if one.pending]
         oldest.sort(key=lambda delivery: delivery.record.timestamp)
-        in_flight = dict.fromkeys(part for call in self._dispatcher.open_calls for part in parts_of(call))
+        in_flight = {part: call for call in self._dispatcher.open_calls for part in parts_of(call)}
         staged = {one.delivery: one for one in self._dispatcher.stage.held()}
-        due = dict(self._dispatcher.ready_queue.due())
+        due = {part: one for one in self._dispatcher.ready_queue.due() for part in parts_of(one[0])}
         first = dict.fromkeys(oldest)
         for delivery in dict.fromkeys(chain(oldest, islice(in_flight, EVENTS // 2), staged, due)):
             by_rules = staged.get(delivery, HeldEvent(delivery))
-            next_try = due.get(delivery, by_rules.next_try)
+            call, next_try = due.get(delivery, (in_flight.get(delivery, delivery), by_rules.next_try))
             state = _state(delivery, in_flight=delivery in in_flight, waits=delivery in due)
             yield PendingEvent(
                 partition=delivery.partition.number,
@@ -153,7 +153,7 @@ class WorkerReporter:
                 since=min(max(delivery.record.timestamp, 0.0), _LAST_MOMENT),
                 state=state,
                 oldest=delivery in first,
-                attempts=delivery.attempt - 1,
+                attempts=call.spent,  # of a batch: its events have none of their own
                 last_outcome=excerpt(delivery.last_attempt.summary, _LONGEST_OUTCOME) if delivery.last_attempt else "",
                 next_try=None if next_try is None else _moment(next_try),
                 rule=by_rules.rule,

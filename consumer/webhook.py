@@ -11,7 +11,7 @@ from typing import Any, Protocol
 class Call:
     """One request that may be retried. The client reads it and changes nothing."""
 
-    __slots__ = ("attempt", "body", "failed", "log_id", "not_before", "sent_at")
+    __slots__ = ("attempt", "body", "failed", "log_id", "not_before", "sent_at", "spent")
 
     def __init__(self, log_id: str, body: bytes) -> None:
         #: What `webhook-id` says: the same on every attempt.
@@ -19,6 +19,8 @@ class Call:
         self.body = body
         #: The number of the attempt that is under way or comes next, from 1. Counts from 1 after a restart or rebalance.
         self.attempt = 1
+        #: How many of those that failed count against the limit of attempts.
+        self.spent = 0
         #: An attempt failed, spent or not.
         self.failed = False
         #: The moment, by the event loop's clock, that the receiver asked us to wait for with this one (`Retry-After`).

@@ -237,6 +237,12 @@ class Worker(RebalanceListener):
         """Seconds since the last poll returned: a few tenths while all is well. 0 before there is a member."""
         return self._clock() - self._polled if self._running else 0.0
 
+    @property
+    def commits_fail_for(self) -> float:
+        """Seconds since a commit failed, and none worked after it; 0 while all is well, or there is nothing to commit."""
+        since = self._commits.fails_since
+        return 0.0 if since is None else self._clock() - since
+
     # -- the rebalance listener
 
     def assigned(self, partition: int, position: Position) -> None:

@@ -30,8 +30,8 @@ class Commits:
         self._observer = observer
         self._clock = clock
         self._began = clock()
-        #: The last commit worked.
-        self._works = True
+        #: By the clock; None: the last commit worked, or there is nothing to commit any more.
+        self.fails_since: float | None = None
         self._member: Member | None = None
         self._under_way: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
@@ -67,9 +67,9 @@ class Commits:
     def _wait(self) -> float:
         """Seconds until the next commit is due."""
         since = self._clock() - self._began
-        if self._works and self._window.commit_needed:
+        if self.fails_since is None and self._window.commit_needed:
             return 0.0
-        return (_SPACING if self._works and self._window.many else self._interval) - since
+        return (_SPACING if self.fails_since is None and self._window.many else self._interval) - since
 
     def _begin(self, member: Member) -> None:
         self._look_in(None)
@@ -81,10 +81,11 @@ class Commits:
         # Taken here, not in `_begin`: that may be in the middle of a batch, with half of it completed.
         now = self._window.snapshot()
         moved = {owned.number: position for owned, (position, _) in now.items() if position != owned.committed}
-        self._works = not moved or await member.commit(moved)
-        if not self._works:
+        if moved and not await member.commit(moved):
+            self.fails_since = self._clock() if self.fails_since is None else self.fails_since
             self._observer.commit_failed(moved)
             return
+        self.fails_since = None
         if moved:
             failpoints.at("after-commit")
             self._observer.positions_committed(moved)

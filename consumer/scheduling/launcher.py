@@ -115,6 +115,7 @@ class Launcher:
         self.open.discard(call)
         sent = self._webhook.cancel(call)
         self._observer.call_cancelled(call, sent)
+        call.attempt += sent
         self._breaker.cancelled(call, self._clock())
 
     async def close(self) -> None:

@@ -88,11 +88,9 @@ class ReadyQueue:
         """Seconds until its next attempt; 0 if it does not wait for one."""
         return self._retries.due_in(call)
 
-    def due(self) -> Iterator[tuple[Delivery, float]]:
-        """Yields the events that wait for their next attempt, the soonest first, and the moment by the loop's clock."""
-        for call, moment in self._retries.in_order():
-            for part in parts_of(call):
-                yield part, moment
+    def due(self) -> Iterator[tuple[Delivery | Batch, float]]:
+        """Yields the calls that wait for their next attempt, the soonest first, and the moment by the loop's clock."""
+        yield from self._retries.in_order()
 
     def remove(self, delivery: Delivery) -> Delivery | Batch | None:
         """Takes an event out. Returns the call that carried it; None if it is not here (behind another, or in an open call)."""
@@ -135,7 +133,7 @@ class ReadyQueue:
         self._ending = self._limited and not self._ending
         alone = (call for call in (*self._ready, *self._retries) if isinstance(call, Delivery))
         rejected = (call for call in alone if is_about_the_event(call.status) and is_free(call))
-        call = max(rejected, key=lambda call: call.attempt, default=None) if self._ending else None
+        call = max(rejected, key=lambda call: call.spent, default=None) if self._ending else None
         if call is not None:
             self.remove(call)
         return call

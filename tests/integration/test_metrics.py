@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -76,6 +75,19 @@ async def test_counters_agree_to_the_event_with_what_a_nasty_receiver_saw(tmp_pa
     for gauge in ("in_flight", "window_events", "waiting_retry_events", "breaker_open", "paused"):
         assert samples[f"auth0_webhooks_{gauge}"] == 0
     assert samples["auth0_webhooks_concurrency_share"] == 5
+
+
+async def test_each_try_of_an_outage_has_a_number_of_its_own_and_counts_once(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.script.add(faults.status(503), times=12)
+    await publish(log_in(tmp_path), [event(number, user=f"auth0|{number}") for number in range(3)])
+    metrics = ConsumerMetrics()
+    one = worker(receiver.url, breaker_failures=2, probe_interval=0.01, observers=[metrics])
+    async with running(one, log_in(tmp_path)):
+        await until(lambda: one.counts.delivered == 3, within=30)
+    metrics.fold()
+    tries = {(call.call.webhook_id, call.call.attempt) for call in receiver.journal.all}
+    assert len(tries) == len(receiver.journal) == sum(metrics.attempts.values()) == 15
+    assert metrics.retries == 12
 
 
 async def test_a_batch_is_one_attempt_and_delivers_all_of_its_events(tmp_path: Path, receiver: Receiver) -> None:
@@ -166,16 +178,7 @@ async def test_a_loop_that_does_not_come_round_is_first_not_ready_and_then_not_a
         await until(lambda: one.joined)
     for seconds, expected in ((5, (0, 0)), (40, (0, 1)), (100, (1, 1))):
         one._polled = one._clock() - seconds
-        assert (len(stuck([one])), len(not_ready([one], None))) == expected
-
-
-async def test_commits_that_fail_for_long_make_it_not_ready() -> None:
-    now = time.monotonic()
-    metrics = ConsumerMetrics(steady=lambda: now - 40)
-    metrics.commit_failed({})
-    assert not_ready([], metrics) == ["positions cannot be committed: 40 s"]
-    metrics.positions_committed({})
-    assert not_ready([], metrics) == []
+        assert (len(stuck([one])), len(not_ready([one]))) == expected
 
 
 async def test_undelivered_events_are_told_for_the_partitions_that_are_owned(tmp_path: Path, receiver: Receiver) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 from structlog.testing import capture_logs
 
+from admin.health import not_ready
 from consumer.policy import Policy
 from consumer.scheduling.circuit_breaker import Breaker
 from consumer.webhook import Attempt, Call
@@ -158,6 +159,27 @@ def test_where_nothing_can_be_stored_it_is_tried_once_an_interval(loop: ManualLo
     for _ in setup.milliseconds(1_200):
         pass
     assert setup.repeats <= 60
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_commits_that_fail_for_long_make_it_not_ready_until_one_works_or_their_partition_is_gone(
+    loop: ManualLoop, gone: bool
+) -> None:
+    setup = WorkerSetup(loop, calls=5, latency=0.010, rate=3)
+    setup.works = False
+    for _ in setup.milliseconds(2_000):
+        assert not_ready([setup.worker]) == []
+    loop.now += 30
+    for _ in setup.milliseconds(10):
+        assert not_ready([setup.worker]) == [f"positions cannot be committed: {setup.worker.commits_fail_for:.0f} s"]
+    setup.works = not gone
+    if gone:
+        loop.settle(lambda: setup.worker.lost([0]))
+        setup.due.clear()
+        loop.settle(lambda: setup.worker.share(0))  # another member has them all
+    for _ in setup.milliseconds(1_100):
+        pass
+    assert not_ready([setup.worker]) == []
 
 
 def test_what_a_commit_raises_ends_the_loop(loop: ManualLoop) -> None:

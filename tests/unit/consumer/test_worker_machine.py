@@ -184,6 +184,7 @@ class WorkerMachine(RuleBasedStateMachine):
         self.polled = now
         self.spent: Counter[Delivery] = Counter()
         self.failed: set[Call] = set()
+        self.tries: set[tuple[Call, int]] = set()
         self.probe: Call | None = None
         #: What the receiver asked for by `Retry-After`, for each event, and of the failures since the last success the latest.
         self.not_before: dict[Delivery, float] = {}
@@ -216,6 +217,8 @@ class WorkerMachine(RuleBasedStateMachine):
             assert self.loop.now >= self.floor, "a probe sooner than the receiver asked for"
         else:
             assert self.has_room(), "more calls than the ramp allows"
+        assert (call, call.attempt) not in self.tries, "the number of an attempt that was made before"
+        self.tries.add((call, call.attempt))
         self.current.add(call)
         taken = {(one.partition, self.queue_key(one.record)) for other in self.webhook.open for one in self.parts(other)}
         before: set[Place] = set()
@@ -418,17 +421,18 @@ class WorkerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def find_no_descriptor(self, data: st.DataObject) -> None:
         call = data.draw(st.sampled_from(list(self.webhook.open)))
-        before, attempt, failed = self.worker.state.breaker, call.attempt, call.failed
+        before, attempts, failed = self.worker.state.breaker, (call.attempt, call.spent), call.failed
         self.short_until = self.loop.now + 1.0
         self.room = len(self.webhook.open) - 1
+        self.tries.discard((call, call.attempt))
         self.respond(call, Attempt(None, "no file descriptor is left", sent=False))
-        assert (call.attempt, call.failed) == (attempt, failed), "no request went out, so there was no attempt"
+        assert ((call.attempt, call.spent), call.failed) == (attempts, failed), "no request went out, so there was no attempt"
         assert self.worker.state.breaker in (before, BreakerState.OPEN), "it says nothing about the webhook"
         assert self.worker.state.breaker is before or before is BreakerState.HALF_OPEN
 
     def fail(self, call: Call, attempt: Attempt) -> None:
         self.current &= set(self.webhook.open)
-        closed, before = self.worker.state.breaker is BreakerState.CLOSED and call in self.current, call.attempt
+        closed, before = self.worker.state.breaker is BreakerState.CLOSED and call in self.current, call.spent
         refused_again = call is self.probe and call in self.failed and attempt.status in (422, 500)
         spent = closed or (self.worker.state.breaker is BreakerState.HALF_OPEN and refused_again)
         self.failed |= {call, *self.parts(call)}
@@ -439,7 +443,7 @@ class WorkerMachine(RuleBasedStateMachine):
             self.not_before.update(dict.fromkeys(self.parts(call), moment))
             self.floor = max(self.floor, moment)
         self.respond(call, attempt)
-        assert call.attempt == before + spent, "attempts are spent while the breaker is closed, or by the only ones who are left"
+        assert call.spent == before + spent, "attempts are spent while the breaker is closed, or by the only ones who are left"
 
     def respond(self, call: Call, attempt: Attempt) -> None:
         before = self.worker.state.breaker
