@@ -15,12 +15,13 @@ from admin.actions.reports import totals
 from consumer.worker import Worker
 from producer.poller import Poller
 from shared.control import ControlReader
-from shared.documents.replica import EVERY, FORGOTTEN, ReplicaDocument, ReplicaRole, replicas
+from shared.documents.replica import EVERY, FORGOTTEN, PREFIX, STALE, ReplicaDocument, ReplicaRole, replicas
 from shared.transport.port import Table
 
 _SOONEST: Final = 1.0  # seconds between two documents, when something has changed
 _AFTER_A_FAILURE: Final = 30.0  # seconds: without the right to write, each try makes a new client
 _PRUNE_EVERY: Final = 60.0  # seconds
+_PRUNED_AT_ONCE: Final = 50  # documents: each is a write, and the desired state is looked at in between
 _RATES_OVER: Final = 60.0  # seconds
 
 
@@ -52,10 +53,14 @@ class ReplicaReporter(ControlReader):
         #: When the next document is written: whatever has changed, and when something that matters has.
         self._due, self._may, self._prune_at = -inf, -inf, -inf
         self._written: object = None
+        #: What other processes wrote, and since when it stands there as it is, as far as this process could see.
+        self._standing: dict[str, tuple[bytes, float]] = {}
+        self._looked = -inf
 
     async def read(self, table: Table, documents: Mapping[str, bytes]) -> bool:
         now = self._steady()
         self._remember(now)
+        self._watch(documents, now)
         document = self.document()
         if now >= self._due or (now >= self._may and _matters(document) != self._written):
             self._due = self._may = now + _AFTER_A_FAILURE
@@ -63,7 +68,8 @@ class ReplicaReporter(ControlReader):
             self._due, self._may, self._written = now + EVERY, now + _SOONEST, _matters(document)
         if now >= self._prune_at:
             self._prune_at = now + _PRUNE_EVERY
-            await self._prune(table, documents)
+            for key in self._left_behind(documents, now)[:_PRUNED_AT_ONCE]:
+                await table.delete(key)
         return False
 
     def missed(self) -> None:
@@ -98,11 +104,23 @@ class ReplicaReporter(ControlReader):
         seconds = ended - began
         return {name: round((after[name] - before[name]) / seconds, 3) if seconds > 0 else 0.0 for name in after}
 
-    async def _prune(self, table: Table, documents: Mapping[str, bytes]) -> None:
-        """Removes what processes left behind that were killed long ago; any replica does."""
-        for document in replicas(documents).values():
-            if self._clock() - document.seen > FORGOTTEN:
-                await table.delete(document.key)
+    def _watch(self, documents: Mapping[str, bytes], now: float) -> None:
+        # After an outage, or a sleep of this machine, the others have had no time to write.
+        before = self._standing if now - self._looked < STALE else {}
+        self._looked = now
+        self._standing = {
+            key: before[key] if key in before and before[key][0] == text else (text, now)
+            for key, text in documents.items()
+            if key.startswith(PREFIX)
+        }
+
+    def _left_behind(self, documents: Mapping[str, bytes], now: float) -> list[str]:
+        """Returns the keys of processes that were killed long ago: any replica removes them.
+
+        By their own clock, and whatever clocks say, or whatever is written there, what nobody has written anew for as long.
+        """
+        old = {one.key for one in replicas(documents).values() if self._clock() - one.seen > FORGOTTEN}
+        return [key for key, (_, since) in self._standing.items() if key in old or now - since > FORGOTTEN]
 
 
 def _matters(document: ReplicaDocument) -> object:

@@ -22,7 +22,7 @@ from consumer.webhook import Attempt
 from shared.documents.replica import EVENTS, RULES, BreakerReport, ConsumerReport, EventState, PendingEvent, RulesReport
 from shared.event_rules import EventRules
 from shared.masking import excerpt
-from shared.words import BreakerState
+from shared.words import BreakerState, Ordering
 
 _LAST_MOMENT: Final = 253402300799.0  # of the year 9999
 _LONGEST_OUTCOME: Final = 200  # characters
@@ -78,6 +78,7 @@ class WorkerReporter:
         history: BreakerHistory,
         desired: DesiredState,
         concurrent_calls: int,
+        ordering: Ordering,
         rules: EventRules | None = None,
     ) -> None:
         self._window = window
@@ -86,6 +87,7 @@ class WorkerReporter:
         self._history = history
         self._desired = desired
         self._concurrent_calls = concurrent_calls
+        self._ordering = ordering
         self._rules = rules
 
     @property
@@ -117,6 +119,7 @@ class WorkerReporter:
             partitions=tuple(sorted(self._window.owned)),
             events=tuple(islice(self._events(), EVENTS)),
             rules=self._rules_report(),
+            ordering=self._ordering.value,
         )
 
     def _rules_report(self) -> RulesReport | None:

@@ -108,6 +108,7 @@ class Worker(RebalanceListener):
             history=history,
             desired=self.desired,
             concurrent_calls=policy.concurrent_calls,
+            ordering=policy.ordering,
             rules=rules,
         )
         self.report = self._reporter.report

@@ -27,7 +27,7 @@ class PublishedPage:
     fetched: int
     #: The events that passed.
     passed: Sequence[Event]
-    #: Events that are new in the transport; those that a page cut short had left there already are not published again.
+    #: Events that this poller has put into the transport, also those of a publish of its own that failed in between.
     published: int
     #: Events that did not pass, by reason.
     filtered: Mapping[str, int]

@@ -52,6 +52,8 @@ class ControlFollower:
         self._wake = wake
         self._table: Table | None = None
         self._throttle = LogThrottle(_SAID_EVERY)
+        #: The table could not be read the last time.
+        self._unread = False
         #: The table was read, or it is known that it cannot be.
         self.looked = asyncio.Event()
 
@@ -105,10 +107,14 @@ class ControlFollower:
         try:
             documents = await table.snapshot()
         except TransportUnusable as error:
+            self._unread = True
             self._failed(error)
             for reader in self._readers:
                 reader.missed()
             return False
+        if self._unread:  # said, and the next outage is told again however soon it comes
+            self._unread, self._throttle = False, LogThrottle(_SAID_EVERY)
+            log.info("the control table can be read again")
         again = False
         for reader in self._readers:
             try:

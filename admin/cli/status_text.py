@@ -9,10 +9,11 @@ from admin.actions.looking.status_rules import named
 from admin.actions.looking.wording import age, since
 from admin.cli.output import say, show_table
 from shared.documents.replica import ReplicaDocument
+from shared.text import visible
 
 
 def show(seen: Overview) -> None:
-    say(f"{seen.sentence}\n")
+    say(f"{visible(seen.sentence)}\n")
     for line in _lines(seen):
         say(line)
     say("")
@@ -34,7 +35,7 @@ def show(seen: Overview) -> None:
     if seen.unknown:
         say("\nNot known:")
         for sentence in seen.unknown:
-            say(f"  {sentence}")
+            say(f"  {visible(sentence)}")
 
 
 def _lines(seen: Overview) -> Iterator[str]:

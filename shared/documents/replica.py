@@ -119,6 +119,8 @@ class ConsumerReport:
     events: Annotated[tuple[PendingEvent, ...], Field(max_length=EVENTS)]
     #: None: it runs none, or the release that wrote this knows none.
     rules: RulesReport | None = None
+    #: What `WEBHOOK_ORDERING` says; empty: the release that wrote this does not tell.
+    ordering: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

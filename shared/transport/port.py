@@ -119,7 +119,8 @@ class Publisher(Protocol):
     async def publish(self, events: Sequence[Event], checkpoint: Checkpoint) -> int:
         """Publishes a page, waits for every acknowledgement, then stores the checkpoint. An empty page moves the checkpoint.
 
-        Returns how many events were new: those that an interrupted page left in the log are not published again.
+        Returns how many of them this publisher has put into the log: what an interrupted page left there is not published again,
+        and counts here if that page was its own.
         Raises `LeaseLost` and `PublishFailed`: the checkpoint did not move, call `acquire` again.
         """
 

@@ -210,8 +210,11 @@ def test_a_dead_letter_that_was_removed_is_not_said_to_be_delivered(stack: Stack
     stack.receiver.script.add(faults.status(422), when=lambda call: call.log_id == RETRYING)
     runs = stack.start("run", WEBHOOK_MAX_ATTEMPTS="1")
     runs.wait_for_log("set aside as a dead letter")
-    assert _shown(stack, RETRYING)["state"] == "dead"
+    dead = _shown(stack, RETRYING)
+    place = f"{dead['partition']}:{dead['offset']}"
+    assert [_shown(stack, of)["state"] for of in (RETRYING, place)] == ["dead", "dead"]
     assert "1 of 1 dead letter removed" in ends(stack.start("dead-letters", "purge", RETRYING, "--yes"))
-    removed = _shown(stack, RETRYING)
-    assert (removed["state"], "removed it at" in removed["why"]) == ("dead", True)
+    for of in (RETRYING, place):
+        removed = _shown(stack, of)
+        assert (removed["state"], "removed it at" in removed["why"]) == ("dead", True)
     assert runs.stop() == 0

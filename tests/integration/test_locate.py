@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,10 +13,15 @@ from admin.actions.looking.locate import Search, locate
 from admin.actions.looking.show import FilterAtHand, show
 from admin.actions.looking.tail import Wanted, newest
 from admin.actions.looking.where import WhereState
+from admin.replica import ReplicaReporter
 from producer.selection import Selection
+from shared.documents.replica import ReplicaRole
 from shared.errors import ConfigurationError
 from shared.event import Event, slice_page
+from shared.words import Ordering
+from simulator.receiver import Receiver
 from tests.contract.harness import publish
+from tests.integration.workers import worker
 from tests.support.transports import Log
 
 NOW = datetime.now(UTC)
@@ -104,6 +110,29 @@ async def test_the_newest_events_of_all_partitions_are_found_by_growing_steps(lo
     finally:
         await reader.close()
         await transport.close()
+
+
+@pytest.mark.parametrize("log", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ordering", ["", *Ordering, "of a later release"])
+async def test_what_an_event_waits_behind_is_told_by_the_order_that_its_consumer_keeps(
+    log: Log, receiver: Receiver, ordering: str
+) -> None:
+    first, second, third = (_event(number, timedelta(minutes=1), user) for number, user in enumerate("abb"))
+    transport = log.transport()
+    await publish(log.transport(), [first, second, third])
+    reporter = ReplicaReporter([worker(receiver.url)], role=ReplicaRole.CONSUME, version="1", tenant="", webhook="")
+    document = reporter.document()
+    assert document.consumer is not None
+    assert document.consumer.ordering == Ordering.KEY, "as the worker was told"
+    control = await transport.control()
+    consumer = replace(document.consumer, partitions=(0,), ordering=ordering)
+    await control.put(document.key, replace(document, consumer=consumer).encode())
+    where = await show(transport, third.log_id, "not at hand")
+    await control.close()
+    await transport.close()
+    behind = {Ordering.PARTITION: first.log_id, Ordering.NONE: None}.get(ordering, second.log_id)  # type: ignore[call-overload]
+    assert (where.state, where.behind) == (WhereState.WAITING, behind)
+    assert ("WEBHOOK_ORDERING=none" in where.why) == (ordering not in (Ordering.KEY, Ordering.PARTITION))
 
 
 async def test_a_place_without_a_record_is_unknown_and_auth0_is_not_asked_for_it(log: Log) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from admin.actions.run import serve
 from admin.replica import ReplicaReporter
 from consumer.worker import Worker
 from shared.control import ControlFollower
 from shared.documents.replica import FORGOTTEN, EventState, ReplicaDocument, ReplicaRole, replicas
-from shared.errors import PublishFailed
+from shared.errors import PublishFailed, TransportUnusable
 from shared.transport.port import Table
 from shared.transport.sqlite.file import File
 from shared.transport.sqlite.tables import CONTROL, SqliteTable
@@ -90,7 +91,12 @@ async def test_a_replica_tells_what_it_owns_what_is_under_way_and_what_came_of_i
 
 class _CountingTable(SqliteTable):
     puts = 0
-    refuses = False
+    refuses = away = False
+
+    async def snapshot(self) -> Mapping[str, bytes]:
+        if self.away:
+            raise TransportUnusable("it is away")
+        return await super().snapshot()
 
     async def put(self, key: str, document: bytes) -> None:
         self.puts += 1
@@ -124,3 +130,44 @@ async def test_a_document_is_written_each_five_seconds_and_when_something_change
     assert [await after(1) for _ in range(30)] == [*[0] * 29, 1]
     await table.close()
     await one._dispatcher.close()
+
+
+async def test_what_nobody_writes_anew_for_ten_minutes_goes_whatever_it_says(tmp_path: Path) -> None:
+    """Rubbish, documents of another release, and those of a process whose clock is ahead."""
+    now = 1000.0
+    follower = ControlFollower([_reporter(steady=lambda: now)], asyncio.Event())
+    table = SqliteTable(await File.open(tmp_path / "log.db"), CONTROL)
+    ahead, alive = (replace(_reporter().document(), id=name, seen=time.time() + 5000) for name in ("ahead", "alive"))
+    left = {"replica/rubbish": b"rubbish", "replica/newer": b'{"v": 99}', ahead.key: ahead.encode()}
+    for key, document in {**left, "gap/rubbish": b"rubbish"}.items():
+        await table.put(key, document)
+
+    async def after(seconds: int) -> set[str]:
+        nonlocal now
+        for second in range(seconds):
+            now += 1
+            await table.put(alive.key, replace(alive, seen=alive.seen + second).encode())
+            await follower.look(table)
+        return set(await table.keys())
+
+    assert await after(500) > left.keys()
+    now += 700  # an outage, or the machine slept
+    assert await after(599) > left.keys()
+    kept = await after(65)
+    assert not kept & left.keys()
+    assert kept >= {alive.key, "gap/rubbish"}
+    await table.close()
+
+
+async def test_each_outage_of_the_control_table_is_told_once_and_so_is_its_end(
+    tmp_path: Path,
+) -> None:
+    follower = ControlFollower([], asyncio.Event())
+    table = _CountingTable(await File.open(tmp_path / "log.db"), CONTROL)
+    with capture_logs() as lines:
+        for away in (True, True, False, False, True, True, False):
+            table.away = away
+            await follower.look(table)
+    away, back = "the control table cannot be read or written at the moment", "the control table can be read again"
+    assert [line["event"] for line in lines] == [away, back, away, back]
+    await table.close()

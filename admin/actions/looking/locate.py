@@ -83,8 +83,10 @@ async def locate(reader: Reader, log_id: str, since: float | None = None) -> Sea
     return Search(found=meant[whole] if whole else None, looked_at=looked_at, complete=complete)
 
 
-async def head_of_key(reader: Reader, at: Located, undone: Callable[[int], bool], begin: int) -> Search:
-    """Finds the first undelivered record before this one that has its key. `begin`: nothing below it is undelivered.
+async def first_before(
+    reader: Reader, at: Located, undone: Callable[[int], bool], begin: int, *, any_key: bool = False
+) -> Search:
+    """Finds the first undelivered record before this one, of its key unless `any_key`. Nothing below `begin` is undelivered.
 
     Raises `TransportUnusable`.
     """
@@ -92,7 +94,7 @@ async def head_of_key(reader: Reader, at: Located, undone: Callable[[int], bool]
     async with aclosing(_records(reader, at.partition, before[:MOST])) as records:
         async for other in records:
             looked_at += 1
-            if other.key == at.record.key and undone(other.offset):
+            if (any_key or other.key == at.record.key) and undone(other.offset):
                 return Search(found=Located(at.partition, other))
     return Search(looked_at=looked_at, complete=len(before) <= MOST)
 

@@ -7,18 +7,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from admin.actions.looking import log_ids
-from admin.actions.looking.locate import MOST, Located, Search, head_of_key, is_place, locate
+from admin.actions.looking.locate import MOST, Located, Search, first_before, is_place, locate
 from admin.actions.looking.where import Where, WhereState, dead, purged, undone, was_read
 from admin.actions.looking.wording import age, counted, since
 from admin.actions.operator_state import ControlView, OperatorState
 from producer.selection import Selection
 from shared.documents import dead_letter as documents
 from shared.documents import gap
-from shared.documents.replica import EventState, PendingEvent, ReplicaDocument
+from shared.documents.replica import ConsumerReport, EventState, PendingEvent, ReplicaDocument
 from shared.errors import EnvironmentUnusable, TransportUnusable
 from shared.event import Event
 from shared.transport.port import DeadLetter, Progress, Reader, Transport
-from shared.words import BreakerState
+from shared.words import BreakerState, Ordering
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +52,18 @@ class _Inquiry:
         self._operator = operator
         self._now = now
 
-    async def answer(self, log_id: str, at_hand: FilterAtHand | str) -> Where:
+    async def answer(self, log_id: str, at_hand: FilterAtHand | str, known: Search | None = None) -> Where:
+        """`known`: where its record was found by something else than its whole id."""
         letter, hidden = await self._dead_letter(log_id)
         if letter:
             return dead(letter, self._now)
         if gap.PREFIX + log_id in self._operator.gaps:
             return Where(log_id=log_id, state=WhereState.GAP, why="a gap report names it: Auth0 had it, and the log never did")
-        acts = [entry for entry in self._operator.audit if log_id in entry.what.split()]
+        acts = [entry for entry in self._operator.audit if entry.is_about(log_id)]
         if acts and acts[-1].what.startswith("dead-letters purge"):
             return purged(log_id, acts[-1], self._now)
         again = acts[-1].time if acts and acts[-1].what.startswith("dead-letters retry") else None
-        search = await locate(self._reader, log_id, again)
+        search = known or await locate(self._reader, log_id, again)
         if search is None:
             why = "no time can be read from this id, so it is not looked for in the log; no dead letter and no gap has it either"
             return Where(log_id=log_id, state=WhereState.UNKNOWN, why=f"{why}{hidden}")
@@ -71,6 +72,8 @@ class _Inquiry:
             return Where(log_id=log_id, state=WhereState.UNKNOWN, why=f"{why}{hidden}")
         if search.found is None:
             return await self._absent(log_id, search, at_hand, hidden)
+        if search.found.log_id not in ("", log_id) and not known:
+            return await self.answer(search.found.log_id, at_hand, search)  # dead letters and the audit know the whole id only
         return await self._present(search.found, hidden)
 
     async def _dead_letter(self, log_id: str) -> tuple[DeadLetter | None, str]:
@@ -150,17 +153,25 @@ class _Inquiry:
 
     async def _waiting(self, where: Where, at: Located, progress: Progress) -> Where:
         begin = progress.end - progress.lag
-        ahead = await head_of_key(self._reader, at, undone(progress), begin)
-        waiting = replace(where, state=WhereState.WAITING)
+        before = f"{counted(at.record.offset - begin, 'record')} of its partition come before it"
+        waiting, obstacle = replace(where, state=WhereState.WAITING), self._obstacle(at.partition)
+        owner = self._owner(at.partition)
+        ordering = owner.ordering if owner else ""
+        if ordering == Ordering.NONE:
+            return replace(waiting, why=f"{before}, and it waits for none of them (WEBHOOK_ORDERING=none){obstacle}")
+        whole = ordering == Ordering.PARTITION
+        ahead = await first_before(self._reader, at, undone(progress), begin, any_key=whole)
         if ahead.found:
-            why = "an earlier event of the same user is not delivered yet, and order is kept for each user"
             behind = ahead.found.log_id or f"{at.partition}:{ahead.found.record.offset}"
-            return replace(waiting, why=f"{why} (unless WEBHOOK_ORDERING=none){self._obstacle(at.partition)}", behind=behind)
+            return replace(waiting, why=f"{_IN_ORDER.get(ordering, _IN_ORDER[''])}{obstacle}", behind=behind)
         if not ahead.complete:
             why = f"more than {MOST:,} records of its partition come before it, too many to look for one of the same user"
-            return replace(waiting, why=f"{why}{self._obstacle(at.partition)}")
-        why = f"{counted(at.record.offset - begin, 'record')} of its partition come before it, none of the same user"
-        return replace(waiting, why=f"{why}{self._obstacle(at.partition)}")
+            return replace(waiting, why=f"{why}{obstacle}")
+        return replace(waiting, why=f"{before}, {'all of them done' if whole else 'none of the same user'}{obstacle}")
+
+    def _owner(self, partition: int) -> ConsumerReport | None:
+        owners = [one.consumer for one in self._operator.live(self._now) if one.consumer and partition in one.consumer.partitions]
+        return next(iter(owners), None)
 
     def _obstacle(self, partition: int) -> str:
         """What holds up every event of this partition, as far as it is known."""
@@ -169,11 +180,11 @@ class _Inquiry:
             return f". Delivery is paused by {desired.by} since {since(desired.since, self._now)}: {desired.why}"
         if not self._operator.readable:
             return ". What consumers say of it cannot be read"
-        owners = [one.consumer for one in self._operator.live(self._now) if one.consumer and partition in one.consumer.partitions]
-        if not owners:
+        owner = self._owner(partition)
+        if owner is None:
             return ". No consumer says that it works on this partition"
-        if owners[0].breaker.state is not BreakerState.CLOSED:
-            return f". The webhook is down: {owners[0].breaker.last_outcome or 'the breaker is not closed'}"
+        if owner.breaker.state is not BreakerState.CLOSED:
+            return f". The webhook is down: {owner.breaker.last_outcome or 'the breaker is not closed'}"
         return ". Its consumer names no call and no retry of it"
 
 
@@ -183,6 +194,13 @@ def _by_rules(event: PendingEvent) -> str:
     return f"its rules failed and run again, and the events of its user wait: {event.reason}"
 
 
+_OF_ITS_USER = "an earlier event of the same user is not delivered yet, and order is kept for each user"
+#: Why an event waits behind another one, by what its consumer says of WEBHOOK_ORDERING; empty: no consumer says.
+_IN_ORDER = {
+    "": f"{_OF_ITS_USER} (unless WEBHOOK_ORDERING=none)",
+    Ordering.KEY: _OF_ITS_USER,
+    Ordering.PARTITION: "an earlier event of its partition is not delivered yet, and order is kept (WEBHOOK_ORDERING=partition)",
+}
 #: What consumers say of an event that they name, and that no offset tells.
 _SAID = {
     EventState.IN_FLIGHT: (WhereState.IN_FLIGHT, "its call is open"),

@@ -157,8 +157,8 @@ def _act(command: str, choice: Choice, verb: str, how: str, done: str, *, yes: b
             say(f"{none_found(found, choice)}; nothing was done")
         elif confirm(f"{verb} {named(which)} {how}?", yes=yes):
             count = 0
-            what = " ".join([f"dead-letters {command}", *(one.log_id for one in which)])
-            async with noted(transport, by=operator(), what=what) as audit:
+            log_ids = [one.log_id for one in which]
+            async with noted(transport, by=operator(), what=f"dead-letters {command}", log_ids=log_ids) as audit:
                 try:
                     with progress(len(which)) as step:
                         async for _ in action(transport, which):

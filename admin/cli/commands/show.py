@@ -8,6 +8,7 @@ import typer
 
 from admin.cli.options import LOG_ID, argument
 from admin.cli.output import say, show_json
+from shared.text import visible
 
 if TYPE_CHECKING:
     from admin.actions.looking.show import FilterAtHand
@@ -67,8 +68,8 @@ def _fields(where: Where) -> dict[str, Any]:
 
 
 def _print(where: Where) -> None:
-    say(f"{where.log_id}: {where.state.replace('_', ' ')}")
-    say(where.why)
+    say(visible(f"{where.log_id}: {where.state.replace('_', ' ')}"))
+    say(visible(where.why))
     if where.partition is not None:
         say(f"  at            partition {where.partition}, offset {where.offset}")
     if where.attempts:

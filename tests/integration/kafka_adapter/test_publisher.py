@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaProducer
+from kafka.errors import KafkaTimeoutError
 
-from shared.errors import LeaseLost, TransportUnusable
+from shared.errors import LeaseLost, PublishFailed, TransportUnusable
 from shared.record import headers_of, key_of
 from shared.settings import TransportSettings
+from shared.transport.kafka.publish.page_producer import PageProducer
 from shared.transport.kafka.topics import checkpoints
 from shared.transport.kafka.topics.checkpoints import KEY
 from shared.transport.kafka.topics.producer import RecordProducer
@@ -86,6 +88,29 @@ async def test_a_page_that_a_kill_cut_short_is_completed_and_nothing_is_in_the_t
     assert await publisher.publish(page := events(30, 70), checkpoint_of(page)) == 40 - max(sent - 10, 0)
     await publisher.close()
     assert in_topic(settings) == once(ids(0, 70))
+
+
+async def test_what_a_failed_publish_left_in_the_topic_counts_as_published_once_its_page_is_done(
+    settings: TransportSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def times_out(*_: object) -> int:
+        raise KafkaTimeoutError
+
+    publisher = await leading(settings)
+    page = events(0, 30)
+    for _ in range(2):
+        with monkeypatch.context() as broken:
+            broken.setattr(PageProducer, "write", times_out)  # the records are there, their checkpoint is not
+            with pytest.raises(PublishFailed):
+                await publisher.publish(page, checkpoint_of(page))
+        assert await publisher.acquire() is None
+    # It comes cut otherwise this time.
+    assert await publisher.publish(page[:10], checkpoint_of(page[:10])) == 10
+    assert await publisher.publish(page[10:], checkpoint_of(page)) == 20
+    later = events(30, 40)
+    assert await publisher.publish(later, checkpoint_of(later)) == 10
+    await publisher.close()
+    assert in_topic(settings) == once(ids(0, 40))
 
 
 async def test_the_first_page_of_all_can_be_cut_short_too(settings: TransportSettings, child: Start) -> None:

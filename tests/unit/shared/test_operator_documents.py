@@ -103,7 +103,7 @@ def test_a_release_without_rules_reads_what_this_one_writes_since_no_field_of_it
     (document,) = _replicas(1)
     fields = json.loads(document.encode())
     assert fields["v"] == 1
-    assert set(fields["consumer"]) - {"rules"} == _KNOWN_BEFORE
+    assert set(fields["consumer"]) - {"rules", "ordering"} == _KNOWN_BEFORE
     assert [state.value for state in replica.EventState] == ["waiting", "in_flight", "retrying", "held"], "others are refused"
 
 
@@ -280,3 +280,13 @@ def _replicas(count: int, events: tuple[replica.PendingEvent, ...] = ()) -> list
         )
         for number in range(count)
     ]
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 200, audit.MOST_EVENTS])
+def test_an_audit_entry_tells_of_every_event_that_it_was_about_however_many(count: int) -> None:
+    log_ids = [f"90020261130{number:045d}" for number in range(count)]
+    written = AuditEntry.new(by="kim", what="dead-letters purge", why="", now=1.0, log_ids=log_ids)
+    (entry,) = audit.entries({written.key: written.encode()})
+    assert all(map(entry.is_about, log_ids))
+    assert not any(map(entry.is_about, ("", log_ids[0][:-1], f"90020261130{count:045d}")))
+    assert len(written.encode()) < 100_000

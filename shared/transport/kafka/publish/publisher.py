@@ -77,6 +77,8 @@ class BlockingPublisher:
         self._recovery: Recovery | None = None
         #: Of the next checkpoint.
         self._offset = 0
+        #: Log ids that we sent in a publish that failed: where the topic has them, we have published them.
+        self._unsure: set[str] = set()
         #: A page was rejected because a record is too large: send one by one, to find out which.
         self._one_by_one = False
         #: Kafka has served us once; what is missing later may come back.
@@ -111,7 +113,7 @@ class BlockingPublisher:
             self._election.renew()
 
     def publish(self, events: Sequence[Event], checkpoint: Checkpoint) -> int:
-        """Returns how many were new. Raises `LeaseLost`, `PublishFailed`."""
+        """Returns how many of them we have published, now or in a publish that failed. Raises `LeaseLost`, `PublishFailed`."""
         recovery, producer = self._recovery, self._producer
         if recovery is None or producer is None:
             raise LeaseLost("this poller does not lead")
@@ -119,6 +121,8 @@ class BlockingPublisher:
             self._verify_lease()  # a poller that slept must not even begin
         fresh = {event.log_id: event for event in events if event.log_id not in recovery.present}
         new = self._oversize.without(list(fresh.values()))
+        left = self._unsure.intersection(recovery.present, (event.log_id for event in events))
+        self._unsure.update(event.log_id for event in new)
         with self._failing("publishing", Access("WRITE", f"topic {self._settings.topic}")):
             failpoints.at("before-publish")
             self._send(producer, new, recovery)
@@ -128,7 +132,8 @@ class BlockingPublisher:
         with self._failing("storing the checkpoint", Access("WRITE", f"topic {self._settings.checkpoint_topic}")):
             document = documents.dump(checkpoint, recovery.resume_offsets())
             self._offset = producer.write(self._settings.checkpoint_topic, checkpoints.KEY, document) + 1
-        return len(new)
+        self._unsure.intersection_update(recovery.present)  # it has forgotten what this page brought
+        return len(new) + len(left)
 
     def too_large(self, events: Sequence[Event]) -> Sequence[Event]:
         """Pure but for what was rejected; not to be called during a `publish`."""
