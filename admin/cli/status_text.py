@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from admin.actions.looking.status import Overview, PartitionStatus
 from admin.actions.looking.status_rules import named
-from admin.actions.looking.wording import age, since
+from admin.actions.looking.wording import age, counted, since
 from admin.cli.output import say, show_table
 from shared.documents.replica import ReplicaDocument
 from shared.text import visible
@@ -46,12 +46,13 @@ def _lines(seen: Overview) -> Iterator[str]:
         yield f"from        {tenant or 'a tenant that no process names'} to {webhook or 'a webhook that no process names'}"
     yield f"log         {', '.join(value for name, value in seen.log.items() if name != 'group')}"
     if seen.consumers and seen.consumers.group:
-        yield f"group       {seen.consumers.group}, {seen.consumers.members} members"
+        yield f"group       {seen.consumers.group}, {counted(seen.consumers.members or 0, 'member')}"
+    standby = sum(not one.leading for one in pollers.values())
     for name, poller in pollers.items():
         if poller.leading:
             polled = f"asked Auth0 {age(seen.now - poller.last_poll)} ago" if poller.last_poll else "has not asked Auth0 yet"
-            trouble = f"; failed {poller.failures} times: {poller.last_error}" if poller.failures else ""
-            yield f"poller      {name}, {polled}{trouble}; {len(pollers) - 1} on standby"
+            trouble = f"; failed {counted(poller.failures, 'time')}: {poller.last_error}" if poller.failures else ""
+            yield f"poller      {name}, {polled}{trouble}; {standby} on standby"
     if seen.checkpoint:
         read = "" if seen.checkpoint_age is None else f", read to the end {age(seen.checkpoint_age)} ago"
         entry = f"{seen.checkpoint.log_id or 'reset: the oldest entry that Auth0 has'} {seen.checkpoint.date}".rstrip()
@@ -80,7 +81,7 @@ def _partition_cells(row: PartitionStatus, seen: Overview) -> tuple[object, ...]
     oldest = "-"
     if row.oldest:
         event = row.oldest
-        tried = f", {event.attempts} attempts: {event.last_outcome}" if event.attempts else ""
+        tried = f", {counted(event.attempts, 'attempt')}: {event.last_outcome}" if event.attempts else ""
         tried += f", {event.reason}" if event.reason else ""
         oldest = f"{event.log_id or 'no record of ours'} {event.type} {age(seen.now - event.since)}{tried}"
     committed = "-" if row.committed is None else row.committed

@@ -265,7 +265,7 @@ def test_a_group_that_no_consumer_uses_is_said_to_be_none(stack_of: StackOf, log
     consumer = stack.start("run")
     stack.wait_delivered(30)
     group = log.environ["KAFKA_GROUP"]
-    assert f"{group}, 1 members" in ends(stack.start("status"))
+    assert f"{group}, 1 member\n" in ends(stack.start("status"))
     assert consumer.stop() == 0
     ended = ends(stack.start("status"))
     assert f"No consumer is running: the group {group} has no member; everything is delivered.\n" in ended

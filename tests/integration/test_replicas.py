@@ -168,6 +168,6 @@ async def test_each_outage_of_the_control_table_is_told_once_and_so_is_its_end(
         for away in (True, True, False, False, True, True, False):
             table.away = away
             await follower.look(table)
-    away, back = "the control table cannot be read or written at the moment", "the control table can be read again"
-    assert [line["event"] for line in lines] == [away, back, away, back]
+    gone, back = "the control table cannot be read or written at the moment", "the control table can be read again"
+    assert [line["event"] for line in lines] == [gone, back, gone, back]
     await table.close()

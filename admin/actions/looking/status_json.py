@@ -59,13 +59,14 @@ def _checkpoint(seen: Overview) -> dict[str, Any] | None:
 
 
 def _poller(seen: Overview) -> dict[str, Any] | None:
-    leading = next(((name, one) for name, one in seen.poller_reports.items() if one.leading), None)
-    if leading is None:
+    pollers = seen.poller_reports
+    name = next((name for name, one in pollers.items() if one.leading), None)
+    if name is None:
         return None
-    name, poller = leading
+    poller = pollers[name]
     return {
         "replica": name,
-        "standby": [other for other in seen.poller_reports if other != name],
+        "standby": [other for other, one in pollers.items() if not one.leading],
         "last_poll": moment(poller.last_poll),
         "caught_up": poller.caught_up,
         "failures": poller.failures,

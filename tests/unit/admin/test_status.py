@@ -185,6 +185,14 @@ def test_its_json_has_the_documented_form_whatever_is_seen(seen: Overview) -> No
 
 
 @given(overviews)
+def test_of_two_pollers_that_say_that_they_lead_none_stands_by(seen: Overview) -> None:
+    """One that was frozen says so until it wakes."""
+    poller = document(seen)["poller"]
+    standing_by = {name for name, one in seen.poller_reports.items() if not one.leading}
+    assert poller is None or set(poller["standby"]) == standing_by
+
+
+@given(overviews)
 def test_consumers_that_run_other_rules_are_named_and_a_rule_that_runs_no_more(seen: Overview) -> None:
     reports = [one.rules for one in seen.consumer_reports]
     hashes = {rules.hash if rules else None for rules in reports}
