@@ -12,7 +12,7 @@ INSTALL = $(or $(FOUND),$(error Python 3.11 or newer is needed, and not found as
 # Where it is set, each of hundreds of processes compiles all that it imports anew, and pytest every test module in every worker.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test test-outages test-stack faults soak mutants lint bench clean
+.PHONY: help demo check test test-outages test-stack faults search soak mutants lint bench clean
 .DEFAULT_GOAL := demo
 
 help: ## this list
@@ -51,6 +51,10 @@ faults: $(DEV) ## kills, freezes and outages with real processes: minutes
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -n 2 --dist worksteal -o timeout=900 -o faulthandler_timeout=890 \
 	  tests/unit/consumer tests/unit/shared/test_commit_metadata.py tests/unit/kafka_adapter/test_fast_records.py
 	$(BIN)/pytest -n 2 --dist worksteal -o faulthandler_timeout=290 -m faults tests/faults
+
+# New examples at each run; without what needs a broker.
+search: $(DEV) ## all properties of tests/unit once more, with new random examples: about 8 minutes
+	HYPOTHESIS_PROFILE=search $(BIN)/pytest -n 2 --dist worksteal -o timeout=900 -o faulthandler_timeout=890 tests/unit
 
 # The same for SOAK_MINUTES (10), everything at once; its sum becomes a row of docs/faults.md.
 soak: $(DEV) ## the same for SOAK_MINUTES (10)

@@ -139,7 +139,7 @@ def _no_tenant(missing: list[ErrorDetails], entries: Mapping[str, Entry], variab
         yield SettingError(
             f"{names} or RULES_FETCH_USER",
             f"RULES_DIR is set ({variables['RULES_DIR'].source}), and rules get the user of an event from Auth0, but {names} "
-            f"{'is' if len(options) == 1 else 'are'} not set: set what the producer has (its application then needs the scope "
+            f"{'is' if len(options) == 1 else 'are'} not set; set what the producer has (its application then needs the scope "
             "read:users too), or set RULES_FETCH_USER=false, and rules get only what the event says of its user",
         )
 

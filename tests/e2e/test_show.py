@@ -52,7 +52,8 @@ def stack(stack_of: StackOf) -> Stack:
             ]
         )
     )
-    stack.receiver.script.add(faults.status(422), when=lambda call: call.log_id == RETRYING)
+    not_yet = faults.status(422, headers=(("Retry-After", "300"),))
+    stack.receiver.script.add(not_yet, when=lambda call: call.log_id == RETRYING)
     stack.receiver.script.add(faults.hang_before_headers(), when=lambda call: call.log_id == OPEN)
     return stack
 
@@ -64,7 +65,7 @@ def _shown(stack: Stack, of: str, **settings: str) -> Any:
 
 
 def test_each_state_of_an_event_is_shown_while_a_consumer_runs(stack: Stack, log: Log) -> None:
-    runs = stack.start("run", WEBHOOK_BACKOFF_BASE="100", WEBHOOK_BACKOFF_CAP="300", WEBHOOK_TIMEOUT="60", DRAIN_TIMEOUT="1")
+    runs = stack.start("run", WEBHOOK_BACKOFF_CAP="300", WEBHOOK_TIMEOUT="60", DRAIN_TIMEOUT="1")
     stack.wait_delivered(2)
     stack.until(lambda: stack.receiver.open_calls.now == 1)
 
@@ -193,7 +194,8 @@ def test_what_operators_did_to_dead_letters_and_the_checkpoint_is_written_down_a
     stack.receiver.script.clear()
     assert "1 of 1 dead letter sent again" in ends(stack.start("dead-letters", "retry", RETRYING, "--yes"))
     stack.until(lambda: _shown(stack, RETRYING)["state"] == "delivered")
-    stack.receiver.script.add(faults.status(422), when=lambda call: call.log_id == RETRYING)
+    not_yet = faults.status(422, headers=(("Retry-After", "300"),))
+    stack.receiver.script.add(not_yet, when=lambda call: call.log_id == RETRYING)
     runs.kill()
     assert stack.start("checkpoint", "reset", "--yes", "--force").wait(40) == 0
     entries = audit.entries(control(log))
@@ -207,7 +209,8 @@ def test_what_operators_did_to_dead_letters_and_the_checkpoint_is_written_down_a
 
 def test_a_dead_letter_that_was_removed_is_not_said_to_be_delivered(stack: Stack) -> None:
     stack.receiver.script.clear()
-    stack.receiver.script.add(faults.status(422), when=lambda call: call.log_id == RETRYING)
+    not_yet = faults.status(422, headers=(("Retry-After", "300"),))
+    stack.receiver.script.add(not_yet, when=lambda call: call.log_id == RETRYING)
     runs = stack.start("run", WEBHOOK_MAX_ATTEMPTS="1")
     runs.wait_for_log("set aside as a dead letter")
     dead = _shown(stack, RETRYING)

@@ -13,8 +13,8 @@ from shared.transport.kafka.topics import topics
 from tests.support.kafka.broker import Broker
 from tests.support.kafka.fixtures import Names
 
-#: Time is compressed: the group's other bounds follow from this one.
-SESSION = 1.5
+#: Time is compressed: the group's other bounds follow from this one. Below three seconds a busy machine ends sessions by itself.
+SESSION = 3.0
 #: Returns the logged lines whose sentence contains a text.
 Lines = Callable[[str], list[EventDict]]
 

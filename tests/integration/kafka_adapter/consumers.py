@@ -96,7 +96,7 @@ async def running(*consumers: RunningConsumer) -> AsyncIterator[list[RunningCons
             await consumer.leave()
 
 
-async def until(condition: Callable[[], bool], *, within: float = 10.0) -> float:
+async def until(condition: Callable[[], bool], *, within: float = 30.0) -> float:
     """Waits until it holds. Returns the seconds that took. Raises TimeoutError."""
     loop = asyncio.get_running_loop()
     began = loop.time()
