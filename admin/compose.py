@@ -105,6 +105,7 @@ def reporter(settings: Settings, loops: Sequence[Poller | Worker]) -> ReplicaRep
         version=version("auth0-webhooks"),
         tenant=settings.auth0.domain if Auth0Settings in settings.groups else "",
         webhook=shown_webhook(settings.webhook.url) if WebhookSettings in settings.groups else "",
+        group=settings.transport.group if settings.transport.bootstrap_servers else "",
     )
     for loop in loops:
         loop.gaps.replica = reporter.id

@@ -36,6 +36,7 @@ class ReplicaReporter(ControlReader):
         version: str,
         tenant: str,
         webhook: str,
+        group: str = "",
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -44,6 +45,7 @@ class ReplicaReporter(ControlReader):
         self._version = version
         self._tenant = tenant
         self._webhook = webhook
+        self._group = group
         self._clock = clock
         self._steady = steady
         self.id = f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -90,7 +92,7 @@ class ReplicaReporter(ControlReader):
             seen=self._clock(),
             counts=totals(self._loops),
             rates=self._rates(),
-            consumer=workers[0].report(self._webhook) if workers else None,
+            consumer=workers[0].report(self._webhook, self._group) if workers else None,
             poller=pollers[0].report(self._tenant) if pollers else None,
         )
 

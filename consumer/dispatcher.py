@@ -143,9 +143,10 @@ class Dispatcher:
         self.launch()  # what waited in a batch with it goes by itself now
 
     def set_aside(self, delivery: Delivery, reason: str) -> None:
-        """Writes its dead letter. Does nothing unless it is withheld."""
-        if self._withheld.set_aside(delivery):
-            self._dead_letters.write(delivery, reason)
+        """Writes its dead letter, which says also why rules held it. Does nothing unless it is withheld."""
+        held = self._withheld.set_aside(delivery)
+        if held is not None:
+            self._dead_letters.write(delivery, f"{reason}; {held}" if held else reason)
 
     def keep(self, delivery: Delivery) -> bool:
         """It goes on as if no skip had been asked for. Returns False where it is too late for that."""

@@ -102,8 +102,8 @@ class WorkerReporter:
             done_beyond=self._window.beyond,
         )
 
-    def report(self, webhook: str) -> ConsumerReport:
-        """`webhook`: what may be shown of its URL. To be called in the event loop."""
+    def report(self, webhook: str, group: str = "") -> ConsumerReport:
+        """`webhook`: what may be shown of its URL; `group`: its consumer group in Kafka. To be called in the event loop."""
         state = self.state
         return ConsumerReport(
             webhook=webhook,
@@ -120,6 +120,7 @@ class WorkerReporter:
             events=tuple(islice(self._events(), EVENTS)),
             rules=self._rules_report(),
             ordering=self._ordering.value,
+            group=group,
         )
 
     def _rules_report(self) -> RulesReport | None:

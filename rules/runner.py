@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rules.outcome import ChainRun, RuleOutcome, Step
-from rules.processes.job import Job, LoginUnsendable, Loss, ProcessLost, SessionSetup, UncompiledRule
+from rules.processes.job import ChainOverdue, Job, LoginUnsendable, Loss, ProcessLost, SessionSetup, UncompiledRule
 from rules.processes.pool import Quarantine, SessionPool
 from rules.processes.process import ProcessCommand
 from rules.processes.strikes import Strikes
@@ -97,8 +97,10 @@ class RuleRunner:
         *,
         event: str,
         timeout: float | None = None,
+        wanted: Sequence[str] | None = None,
     ) -> ChainRun:
-        """Returns what came of it. `event` is the log id, by which one that comes again is known; `timeout` in seconds.
+        """Returns what came of it. `event` is the log id, by which one that comes again is known; `timeout` in seconds;
+        `wanted`: the members of `context` that the run has to have at the end; None: all.
 
         Raises `ValueError` for a rule that was not loaded.
         """
@@ -111,6 +113,7 @@ class RuleRunner:
             context=context,
             event=event,
             timeout=self._timeout if timeout is None else timeout,
+            wanted=wanted,
         )
         run = await self._outcome(job) if job.chain else ChainRun(outcome=RuleOutcome.KEPT, user=user, context=context, steps=())
         return _with_switched_off(run, chain, off) if off else run
@@ -127,6 +130,8 @@ class RuleRunner:
             return await self._run(job)
         except EnvironmentUnusable as error:
             return _failed(job, 0, RuleOutcome.CRASHED, str(error))
+        except ChainOverdue as error:
+            return _failed(job, 0, RuleOutcome.TIMED_OUT, str(error))
         except LoginUnsendable as error:
             return _failed(job, 0, RuleOutcome.FAILED, str(error))
 

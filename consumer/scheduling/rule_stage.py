@@ -94,13 +94,18 @@ class RuleStage(Stage):
             task.add_done_callback(partial(self._on_end, delivery))
             failpoints.at("chain-started")
 
-    def remove(self, delivery: Delivery) -> bool:
+    def remove(self, delivery: Delivery) -> str | None:
         self._ahead.events.discard(delivery)
-        self._failures.pop(delivery, None)
+        _, failure = self._failures.pop(delivery, (0, None))
+        reason = failure.reason if failure else ""
         if delivery in self._waiting:
             del self._waiting[delivery]
-            return True
-        return self._cancel(delivery) or bool(self._holds.remove(lambda one: one is delivery))
+            return reason
+        if delivery in self._under_way:
+            reason = reason or self._progress(delivery).reason
+            self._cancel(delivery)
+            return reason
+        return reason if self._holds.remove(lambda one: one is delivery) else None
 
     def drop_leaving(self) -> None:
         """What is under way goes on until `cancel`."""
@@ -118,9 +123,7 @@ class RuleStage(Stage):
         return sum(map(self._cancel, going))
 
     def held(self) -> Iterator[HeldEvent]:
-        for delivery in self._under_way:
-            rule = self._rules.under_way(delivery.log_id) or ""
-            yield HeldEvent(delivery, rule, f"rule {rule} is running" if rule else "its rules are starting")
+        yield from map(self._progress, self._under_way)
         for delivery, moment in self._holds.in_order():
             yield HeldEvent(delivery, "", self._failures[delivery][1].reason, moment)
 
@@ -129,6 +132,10 @@ class RuleStage(Stage):
             self._cancel(delivery)
         self._holds.pop_all()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _progress(self, delivery: Delivery) -> HeldEvent:
+        rule = self._rules.under_way(delivery.log_id) or ""
+        return HeldEvent(delivery, rule, f"rule {rule} is running" if rule else "its rules are starting")
 
     # -- chains
 

@@ -37,9 +37,9 @@ class Stage:
         """`head` is now the head of its key's queue, and its partition is not about to go."""
         self.ready(head)
 
-    def remove(self, _delivery: Delivery) -> bool:
-        """Takes an event out of its turn. Returns whether it was here."""
-        return False
+    def remove(self, _delivery: Delivery) -> str | None:
+        """Takes an event out of its turn. Returns why rules kept it, in a few words, or empty; None: it was not here."""
+        return None
 
     def drop_leaving(self) -> None:
         """Drops the events of partitions that are about to go."""

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 from consumer.partitions.partition import Delivery, SkipState
 from consumer.scheduling.batch import Batch
 from consumer.scheduling.ready_queue import ReadyQueue
 from consumer.scheduling.stage import Stage
+
+
+class _Withheld(NamedTuple):
+    #: When its next attempt would have been.
+    due: float
+    #: Why rules kept it; empty: they did not.
+    reason: str
 
 
 class WithheldEvents:
@@ -32,8 +40,7 @@ class WithheldEvents:
         self._take_apart = take_apart
         self._make_ready = make_ready
         self._clock = clock
-        #: When the next attempt of each would have been.
-        self._due: dict[Delivery, float] = {}
+        self._withheld: dict[Delivery, _Withheld] = {}
         #: Set when an event has become WITHHELD or DEAD.
         self.progress = asyncio.Event()
 
@@ -48,35 +55,38 @@ class WithheldEvents:
         if delivery.skip is not SkipState.REQUESTED:
             return
         delay = self._ready_queue.retry_due_in(delivery)
-        if not delivery.valid or self._stage.remove(delivery):
+        if not delivery.valid:
             self.withhold(delivery)
+        elif (reason := self._stage.remove(delivery)) is not None:
+            self.withhold(delivery, reason=reason)
         elif isinstance(call := self._ready_queue.remove(delivery), Batch):
             self._take_apart(call)
         elif call is not None:
             self.withhold(delivery, delay)
 
-    def withhold(self, delivery: Delivery, delay: float = 0.0) -> None:
-        """`delay`: seconds until its next attempt would have been."""
+    def withhold(self, delivery: Delivery, delay: float = 0.0, reason: str = "") -> None:
+        """`delay`: seconds until its next attempt would have been; `reason`: why rules kept it, where they did."""
         if delivery.partition.live:
-            self._due[delivery] = self._clock() + delay
+            self._withheld[delivery] = _Withheld(self._clock() + delay, reason)
             delivery.skip = SkipState.WITHHELD
             self.progress.set()
 
-    def set_aside(self, delivery: Delivery) -> bool:
-        """Returns whether its dead letter is to be written: only of an event that is withheld."""
-        if self._due.pop(delivery, None) is None:
-            return False
+    def set_aside(self, delivery: Delivery) -> str | None:
+        """Its dead letter is to be written. Returns why rules kept it, or empty; None: no, since it is not withheld."""
+        withheld = self._withheld.pop(delivery, None)
+        if withheld is None:
+            return None
         delivery.skip = SkipState.WRITING
-        return True
+        return withheld.reason
 
     def keep(self, delivery: Delivery) -> bool:
         """It goes on. Returns False if its dead letter is being written already, or its partition is gone."""
-        if delivery.skip is not SkipState.REQUESTED and delivery not in self._due:
+        if delivery.skip is not SkipState.REQUESTED and delivery not in self._withheld:
             return False
         delivery.skip = None
-        due = self._due.pop(delivery, None)
-        if due is not None and delivery.valid:
-            delay = due - self._clock()
+        withheld = self._withheld.pop(delivery, None)
+        if withheld is not None and delivery.valid:
+            delay = withheld.due - self._clock()
             if delay > 0:
                 self._ready_queue.retry_in(delivery, delay)
             else:
@@ -86,10 +96,10 @@ class WithheldEvents:
     def on_dead_letter(self, delivery: Delivery) -> None:
         """Its dead letter is acknowledged."""
         if delivery.skip is not None:
-            self._due.pop(delivery, None)
+            self._withheld.pop(delivery, None)
             delivery.skip = SkipState.DEAD
             self.progress.set()
 
     def drop_leaving(self) -> None:
         """Drops the events of partitions that are about to go."""
-        self._due = {delivery: due for delivery, due in self._due.items() if delivery.partition.live}
+        self._withheld = {delivery: one for delivery, one in self._withheld.items() if delivery.partition.live}

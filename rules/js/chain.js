@@ -55,6 +55,8 @@ class Chain {
     this.id = message.id;
     this.user = message.user;
     this.context = message.context;
+    this.wanted = message.wanted || null;
+    this.given = this.wanted && stringify(message.user); // sent back only if it is another one at the end
     this.rules = message.chain.map((name) => rules.get(name));
     this.onStep = onStep;
     this.onDone = onDone;
@@ -184,7 +186,7 @@ class Chain {
 
   /** Returns the message for the parent, as JSON. */
   text() {
-    let sent = results.texts(this.user, this.context);
+    let sent = results.texts(this.user, this.context, this.wanted);
     if (sent.problem) {
       const step = this.steps[this.steps.length - 1];
       if (this.outcome === 'kept' && step) {
@@ -193,7 +195,7 @@ class Chain {
       sent = { user: 'null', context: 'null' };
     }
     const rest = stringify({ is: 'result', id: this.id, outcome: this.outcome, left: this.left, steps: this.steps.map((step) => step.wire()) });
-    return `${rest.slice(0, -1)},"user":${sent.user},"context":${sent.context}}`;
+    return `${rest.slice(0, -1)},"user":${sent.user === this.given ? 'null' : sent.user},"context":${sent.context}}`;
   }
 }
 

@@ -1,7 +1,9 @@
 // What may cross to the parent: JSON of a bounded size. Anything else is named by its path, where JSON.stringify would drop or throw.
 'use strict';
 
+// Kept from before any rule runs: rules may replace the global ones.
 const { stringify } = JSON;
+const { hasOwn, fromEntries } = Object;
 const CAP = 256 * 1000; // bytes of user and context together
 const DEPTH = 200;
 
@@ -15,18 +17,24 @@ exports.problem = function problem(user, context) {
   }
 };
 
-/** Returns `{user, context}` as texts of JSON, or `{problem}`. */
-exports.texts = function texts(user, context) {
+/** Returns `{user, context}` as texts of JSON, or `{problem}`. `wanted`: the names of the members of `context`; null: all. */
+exports.texts = function texts(user, context, wanted) {
   const found = exports.problem(user, context); // a text of shared parts may have no end
   if (found) return { problem: found };
   try {
-    const [userText, contextText] = [stringify(user), stringify(context)];
+    const [userText, contextText] = [stringify(user), stringify(wanted ? part(context, wanted) : context)];
     const size = Buffer.byteLength(userText) + Buffer.byteLength(contextText);
     return size > CAP ? { problem: tooLarge(size) } : { user: userText, context: contextText };
   } catch (error) {
     return { problem: `the result cannot be sent: ${error && error.message}` };
   }
 };
+
+/** What makes its own text is that text's. */
+function part(context, names) {
+  if (typeof context.toJSON === 'function') return context;
+  return fromEntries(names.filter((name) => hasOwn(context, name)).map((name) => [name, context[name]]));
+}
 
 function tooLarge(size) {
   return `user and context are larger than ${CAP / 1000} kB (${size} bytes)`;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,11 +29,15 @@ async def run_login(
     within: float,
     profile: Mapping[str, Any] | None = None,
     over: Mapping[str, Any] | None = None,
+    wanted: Sequence[str] | None = None,
 ) -> LoginRun:
-    """`within` in seconds, for all of it; `profile` and `over` as for `Logins.of`. Raises `ProfileUnavailable`."""
+    """`within` in seconds, for all of it; `profile` and `over` as for `Logins.of`, `wanted` as for `RuleRunner.run`.
+
+    Raises `ProfileUnavailable`.
+    """
     deadline = time.monotonic() + within
     login = await logins.of(entry, log_id, chain, within=within, profile=profile, over=over)
     left = max(0.0, deadline - time.monotonic())
-    run = await runner.run([rule.name for rule in chain], login.user, login.context, event=log_id, timeout=left)
+    run = await runner.run([rule.name for rule in chain], login.user, login.context, event=log_id, timeout=left, wanted=wanted)
     report = reported(login.user, run)
     return LoginRun(login=login, run=report.run, member=report.member)

@@ -15,7 +15,10 @@ from rules.difference import patch_between
 from rules.outcome import ChainRun, ConsoleLine, RuleOutcome, Step
 from shared.event_rules import LARGEST
 
+#: All of a context that the member tells of.
+REPORTED: Final = ("idToken", "accessToken", "multifactor", "redirect")
 _CLAIMS: Final = {"id_token": "idToken", "access_token": "accessToken"}
+_encode: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, ensure_ascii=True).encode
 _LEFT_OUT: Final = ConsoleLine(level="warn", text="what it printed is left out: the result would be too large with it")
 #: Steps that are listed where the result is too large: a name has at most 255 bytes.
 _MOST_STEPS: Final = 100
@@ -86,7 +89,7 @@ def _decision(run: ChainRun) -> dict[str, Any] | None:
 
 
 def _encoded(before: Mapping[str, Any], run: ChainRun) -> bytes:
-    return json.dumps(document(before, run), separators=(",", ":"), allow_nan=False, ensure_ascii=True).encode("ascii")
+    return _encode(document(before, run)).encode("ascii")
 
 
 def _claims_problem(context: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from rules.fingerprint import fingerprint
 from rules.login import Logins
@@ -20,7 +20,7 @@ from rules.outcome import ChainRun, RuleOutcome, Step
 from rules.pipeline.broken import compile_problems, handle_broken
 from rules.pipeline.chains import Chain, Chains
 from rules.pipeline.login_run import run_login
-from rules.pipeline.member import ReportedRun, reported
+from rules.pipeline.member import REPORTED, ReportedRun, reported
 from rules.pipeline.policy import culprit, failure_of, reason_of
 from rules.rule import Rule, RuleSet
 from rules.runner import RuleRunner
@@ -31,6 +31,9 @@ from shared.logging import get_logger
 from shared.observers import all_of
 from shared.record import Record
 from shared.words import OnBroken, OnError
+
+#: Line breaks in texts too: other programs write to the topic.
+_decode: Final = json.JSONDecoder(strict=False).decode
 
 log = get_logger(__name__)
 
@@ -119,7 +122,7 @@ class RulePipeline(EventRules):
         if entry is None:
             return reported({}, _not_run(chain, "the event is no JSON object"))
         try:
-            return await run_login(self._runner, self._logins, chain, entry, log_id, within=self._timeout)
+            return await run_login(self._runner, self._logins, chain, entry, log_id, within=self._timeout, wanted=REPORTED)
         except ProfileUnavailable as error:
             return reported({}, _not_run(chain, str(error)))
         except Exception as error:
@@ -139,7 +142,7 @@ class RulePipeline(EventRules):
 def _entry(record: Record) -> Mapping[str, Any] | None:
     """Returns the log entry; None where it is none. Bytes that are no UTF-8 are replaced: rules get text."""
     try:
-        entry = json.loads((record.value or b"").decode("utf-8", "replace"), strict=False)
+        entry = _decode((record.value or b"").decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
     return entry if isinstance(entry, dict) else None

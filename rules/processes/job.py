@@ -36,13 +36,14 @@ class SessionSetup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A chain to run. `timeout` in seconds."""
+    """A chain to run. `timeout` in seconds; `wanted`: the members of `context` that are to come back; None: all."""
 
     chain: Sequence[str]
     user: Mapping[str, Any]
     context: Mapping[str, Any]
     event: str
     timeout: float
+    wanted: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,10 @@ class Loss(Enum):
     HUNG = auto()
     #: It ended by itself.
     DIED = auto()
+
+
+class ChainOverdue(Exception):
+    """Its time was over before it could be sent to a process."""
 
 
 class LoginUnsendable(Exception):

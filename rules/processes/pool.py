@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Coroutine
 from typing import Any, Final
 
 from rules.outcome import ChainRun
-from rules.processes.job import Job, ProcessLost, SessionSetup, UncompiledRule
-from rules.processes.session import RuleSession
+from rules.processes.job import ChainOverdue, Job, ProcessLost, SessionSetup, UncompiledRule
+from rules.processes.session import RuleSession, StartFailed
 from shared.backoff import Doubling
 from shared.errors import EnvironmentUnusable
 from shared.logging import get_logger
@@ -16,8 +17,8 @@ from shared.logging import get_logger
 #: Chains in one process at once; the others wait.
 CHAINS: Final = 64
 _PAUSES: Final = Doubling(0.1, 5.0)  # seconds between starts that fail
-#: Starts that fail in a row before chains fail with them. A machine that is short of something for a moment fails one or two, and
-#: without a wait all events of that moment would go out without their rules.
+#: Starts that fail in a row before the start of a runner fails, or chains fail with them. A machine that is short of something
+#: for a moment fails one or two, and without a wait all events of that moment would go out without their rules.
 _STARTS: Final = 3
 
 log = get_logger(__name__)
@@ -30,10 +31,13 @@ class SessionPool:
         self._setup = setup
         self._size = size
         self._sessions: list[RuleSession] = []
-        self._room = asyncio.Semaphore(size * CHAINS)
+        #: Held by the first of those that wait for a place: what changes wakes that one.
+        self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
         self._refill: asyncio.Task[None] | None = None
         self._error: EnvironmentUnusable | None = None
+        #: One was started: what is lost is replaced from then on.
+        self._begun = False
         self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -47,42 +51,67 @@ class SessionPool:
         return next(filter(None, (session.under_way(event) for session in self._sessions)), None)
 
     async def start(self) -> tuple[UncompiledRule, ...]:
-        """Starts one process, and the others behind it. Returns the rules that do not compile. Raises `EnvironmentUnusable`."""
-        session = RuleSession(self._setup, self._on_change)
-        try:
-            await session.start(probe=True)
-        except BaseException:
-            await session.close()
-            raise
+        """Starts one process, and the others behind it. Returns the rules that do not compile.
+
+        Raises `EnvironmentUnusable`, where processes ended at their start when several in a row did.
+        """
+        for failures in itertools.count(1):
+            try:
+                session = await self._started(probe=True)
+                break
+            except StartFailed as error:
+                if failures >= _STARTS:
+                    raise
+                log.warning("no rule process can be started; trying again", error=str(error))
+            await asyncio.sleep(_PAUSES.after(failures))
         self._sessions.append(session)
+        self._begun = True
         self._on_change()
         return session.broken
 
     async def run(self, job: Job) -> ChainRun:
-        """Waits for room. Raises `ProcessLost`, and `EnvironmentUnusable` where no process can be started."""
-        async with self._room:
-            return await (await self._session()).run(job)
+        """Waits for a process, and then, in the time of the chain, for a place in one.
+
+        Raises `ChainOverdue`, `LoginUnsendable` and `ProcessLost`, and `EnvironmentUnusable` where no process can be started.
+        """
+        while not self._takers():
+            await self._change()
+        until = asyncio.get_running_loop().time() + job.timeout
+        session = None if self._turn.locked() else self._free()
+        return await (session or await self._place(until)).run(job, until)
 
     async def close(self) -> None:
         """End every process."""
         self._closed = True
-        tasks = [*self._tasks, *filter(None, [self._refill])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(session.close() for session in self._sessions))
+        if self._refill is not None:
+            self._refill.cancel()
+            await asyncio.gather(self._refill, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *(session.close() for session in self._sessions), return_exceptions=True)
         self._changed.set()
 
-    async def _session(self) -> RuleSession:
-        """Returns the process with the fewest chains under way."""
-        while not (usable := [session for session in self._takers() if session.load < CHAINS]):
-            if self._closed:
-                raise EnvironmentUnusable("the rule runner is closed")
-            if self._error is not None:
-                raise self._error
-            self._changed.clear()
-            await self._changed.wait()
-        return min(usable, key=lambda session: session.load)
+    async def _place(self, until: float) -> RuleSession:
+        """Returns a process with a place, in turn. What is returned takes it before anything else is awaited."""
+        try:
+            async with asyncio.timeout_at(until), self._turn:
+                while (session := self._free()) is None:
+                    await self._change()
+                return session
+        except TimeoutError:
+            raise ChainOverdue("no rule process had a place for it in its time") from None
+
+    async def _change(self) -> None:
+        """Waits until something may have changed. Raises `EnvironmentUnusable` where nothing will."""
+        if self._closed:
+            raise EnvironmentUnusable("the rule runner is closed")
+        if self._error is not None:
+            raise self._error
+        self._changed.clear()
+        await self._changed.wait()
+
+    def _free(self) -> RuleSession | None:
+        """Returns the process with the fewest chains under way; None: there is none with a place."""
+        usable = [session for session in self._takers() if session.load < CHAINS]
+        return min(usable, key=lambda session: session.load) if usable else None
 
     def _usable(self) -> list[RuleSession]:
         return [session for session in self._sessions if not (session.lost or session.silent or session.worn)]
@@ -97,7 +126,7 @@ class SessionPool:
 
     def _on_change(self) -> None:
         self._changed.set()
-        if self._closed:
+        if self._closed or not self._begun:
             return
         for session in [session for session in self._sessions if session.lost]:
             self._end(session)
@@ -111,24 +140,28 @@ class SessionPool:
     async def _fill(self) -> None:
         failures = 0
         while len(self._usable()) < self._size and len(self._sessions) < 2 * self._size:
-            session = RuleSession(self._setup, self._on_change)
             try:
-                await session.start()
+                session = await self._started()
             except EnvironmentUnusable as error:
                 log.error("no rule process can be started; trying again", error=str(error))
                 failures += 1
                 if failures >= _STARTS:
                     self._error = error
                     self._changed.set()
-                await session.close()
                 await asyncio.sleep(_PAUSES.after(failures))
-            except asyncio.CancelledError:
-                await session.close()
-                raise
             else:
                 failures, self._error = 0, None
                 self._sessions.append(session)
                 self._on_change()
+
+    async def _started(self, *, probe: bool = False) -> RuleSession:
+        session = RuleSession(self._setup, self._on_change)
+        try:
+            await session.start(probe=probe)
+        except BaseException:
+            await session.close()
+            raise
+        return session
 
     def _end(self, session: RuleSession) -> None:
         self._sessions.remove(session)
@@ -173,7 +206,7 @@ class Quarantine:
         failures = 0
         while True:
             try:
-                return await (await self._clean()).run(job)
+                return await (await self._clean()).run(job, asyncio.get_running_loop().time() + job.timeout)
             except EnvironmentUnusable:
                 await self._end()  # one that never ran would pass for clean
                 failures += 1

@@ -6,7 +6,8 @@ frame that is broken or too large is the fault of the process that sent it: `Fra
 To a rule process:
     init    {"rules": [{"name", "path", "source", "timeout"}], "configuration", "auth0": {"domain", "baseUrl", "accessToken"},
              "modules", "dryRun"}
-    run     {"id", "chain": [name …], "user", "context", "timeout"}      timeout in milliseconds
+    run     {"id", "chain": [name …], "user", "context", "timeout", "wanted"}      timeout in milliseconds; wanted: the members of
+             `context` that are to come back, and the user only if it was changed; null: all of both
     return  {"call", "value"} or {"call", "error": {"message", "status"}}
     facts   {"auth0": {"domain", "baseUrl", "accessToken"}}
     ping    {}
@@ -15,7 +16,8 @@ From it:
     ready   {"broken": [{"name", "message", "line"}]}
     at      {"id", "rule"}                    the rule that is about to run, where only one chain is under way
     call    {"call", "id", "method", "args"}  a call of `auth0`, to be made here
-    result  {"id", "outcome", "user", "context", "steps", "left"}        user and context are null where they cannot be sent
+    result  {"id", "outcome", "user", "context", "steps", "left"}        user and context are null where they cannot be sent,
+             the user also where it is not wanted
     late    {"rule", "text"}                  an exception of a rule whose chain is over
     pong    {"heap", "buffers", "at"}         bytes in use; `at`: [id, rule] of the chains that went on since they were told of
     probed  {"problems": [line …]}
@@ -34,6 +36,7 @@ from shared.masking import excerpt
 #: Bytes of one frame from a rule process: a result of at most 256 kB, twice, its console and its calls.
 FRAME_CAP: Final = 4 * 1024 * 1024
 _LENGTH: Final = 4
+_encoded: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, ensure_ascii=True).encode
 
 
 class FrameBroken(Exception):
@@ -42,7 +45,7 @@ class FrameBroken(Exception):
 
 def encode(message: Mapping[str, Any]) -> bytes:
     """Returns the frame. Raises `ValueError` for what JSON cannot say, and `TypeError`."""
-    body = json.dumps(message, separators=(",", ":"), allow_nan=False, ensure_ascii=True).encode()
+    body = _encoded(message).encode()
     return len(body).to_bytes(_LENGTH, "big") + body
 
 

@@ -32,6 +32,10 @@ _PING_EVERY: Final = 0.25
 _SILENCE: Final = 1.0
 #: Seconds for a call of `auth0` that a chain makes after its end.
 _LATE_CALL: Final = 20.0
+#: Of the time of a chain, what it waits for a token: a rule that needs none runs all the same.
+_SHARE_OF_TOKEN: Final = 0.25
+#: Seconds for a token at the start of a process; a chain asks again.
+_TOKEN_AT_START: Final = 2.0
 
 #: Chains that left work behind, and bytes of V8's heap and of buffers in use, from which on a process is worn out. The heap ends
 #: at 128 MB, the address space at 2 GB.
@@ -44,6 +48,10 @@ _WORN_AFTER: Final = 100
 log = get_logger(__name__)
 
 T = TypeVar("T")
+
+
+class StartFailed(EnvironmentUnusable):
+    """It could not be started, or ended at its start: the next one may do better."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,13 +119,13 @@ class RuleSession:
             self._process = await RuleProcess.start(setup.command, on_message=self._on_message, on_end=self._on_end)
             if probe:
                 await self._probe()
-            self._facts = await setup.host.facts()
+            self._facts = await setup.host.facts(_TOKEN_AT_START)
             self._send(setup.message(self._facts))
             ready = await self._within(READY_TIMEOUT, self._ready, "did not get ready")
         except (OSError, RuntimeError) as error:  # RuntimeError: the limit of threads or processes is reached
-            raise EnvironmentUnusable(f"no rule process can be started: {error}") from None
+            raise StartFailed(f"no rule process can be started: {error}") from None
         except ProcessLost as lost:
-            raise EnvironmentUnusable(f"a rule process ended at its start: {setup.command.gone or lost}") from None
+            raise StartFailed(f"a rule process ended at its start: {setup.command.gone or lost}") from None
         self.broken = tuple(
             UncompiledRule(name=one["name"], message=excerpt(one["message"], 500), line=one["line"]) for one in ready["broken"]
         )
@@ -129,19 +137,24 @@ class RuleSession:
         if problems:
             raise EnvironmentUnusable(f"rules cannot run here, under the limits of a rule process: {'; '.join(problems)}")
 
-    async def run(self, job: Job) -> ChainRun:
-        """Returns what came of it, at the latest `GRACE` after its time is over. Raises `ProcessLost` and `LoginUnsendable`."""
-        await self._renew_token()
+    async def run(self, job: Job, until: float) -> ChainRun:
+        """Returns what came of it, at the latest `GRACE` after `until`, by the loop's clock. It takes its place at once.
+
+        Raises `ProcessLost` and `LoginUnsendable`.
+        """
         loop = asyncio.get_running_loop()
         number, now = next(self._numbers), loop.time()
-        under_way = _UnderWay(job=job, result=loop.create_future(), until=now + job.timeout, since=now)
+        under_way = _UnderWay(job=job, result=loop.create_future(), until=until, since=now)
         self._under_way[number] = under_way
-        # Its own timers speak before both of these: else no turn of its loop has come.
         timers = PatientTimers(GRACE)
-        timers.call_later(job.timeout + _LEAST_GRACE, self._kill_if_silent)
-        timers.call_later(job.timeout + GRACE, self._kill)
         try:
-            self._send_run(number, job)
+            await self._renew_token((until - now) * _SHARE_OF_TOKEN)
+            under_way.since = loop.time()
+            left = max(0.0, until - under_way.since)
+            # Its own timers speak before both of these: else no turn of its loop has come.
+            timers.call_later(left + _LEAST_GRACE, self._kill_if_silent)
+            timers.call_later(left + GRACE, self._kill)
+            self._send_run(number, job, left)
             self._keep_watching()
             return await under_way.result
         finally:
@@ -169,15 +182,15 @@ class RuleSession:
             raise ProcessLost(Loss.DIED, "the process was gone before", began=False)
         self._process.send(message)
 
-    def _send_run(self, number: int, job: Job) -> None:
-        milliseconds = round(job.timeout * 1000)
+    def _send_run(self, number: int, job: Job, timeout: float) -> None:
         message = {
             "is": "run",
             "id": number,
             "chain": job.chain,
             "user": job.user,
             "context": job.context,
-            "timeout": milliseconds,
+            "timeout": round(timeout * 1000),
+            "wanted": job.wanted,
         }
         try:
             self._send(message)
@@ -199,8 +212,8 @@ class RuleSession:
                 self._on_change()
         self.silent = False
 
-    async def _renew_token(self) -> None:
-        facts = await self._setup.host.facts()
+    async def _renew_token(self, within: float) -> None:
+        facts = await self._setup.host.facts(within)
         if facts != self._facts:
             self._facts = facts
             self._send({"is": "facts", "auth0": facts})

@@ -18,8 +18,9 @@ class HostCallFailed(Exception):
 
 
 class RuleHost(Protocol):
-    async def facts(self) -> Mapping[str, str]:
-        """Returns `domain`, `baseUrl` and `accessToken` as they are good now; what is not known is left out. Raises nothing."""
+    async def facts(self, within: float) -> Mapping[str, str]:
+        """Returns `domain`, `baseUrl` and `accessToken` as they are good now; what is not known within so many seconds is left
+        out. Raises nothing."""
 
     async def call(self, method: str, args: Sequence[Any], timeout: float) -> Any:
         """Returns what the method returns, as JSON, within `timeout` seconds. Raises `HostCallFailed`."""
@@ -30,7 +31,7 @@ class RuleHost(Protocol):
 class NoHost(RuleHost):
     """Without credentials: rules that want Auth0 get an error that says so."""
 
-    async def facts(self) -> Mapping[str, str]:
+    async def facts(self, within: float) -> Mapping[str, str]:  # noqa: ARG002
         return {}
 
     async def call(self, method: str, args: Sequence[Any], timeout: float) -> Any:  # noqa: ARG002
@@ -43,7 +44,7 @@ class NoHost(RuleHost):
 class DryHost(RuleHost):
     """Nothing leaves: every call is answered by an empty object, and the token is made up."""
 
-    async def facts(self) -> Mapping[str, str]:
+    async def facts(self, within: float) -> Mapping[str, str]:  # noqa: ARG002
         domain = "dry-run.invalid"
         return {"domain": domain, "baseUrl": f"https://{domain}/api/v2", "accessToken": "dry-run"}
 

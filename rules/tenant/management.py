@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 from weakref import WeakValueDictionary
@@ -53,17 +54,28 @@ class ManagementHost(RuleHost):
         self._domain = base_url.partition("://")[2]
         self._clock = clock
         self._ask_at = 0.0
+        self._asking: asyncio.Task[str | None] | None = None
 
-    async def facts(self) -> Mapping[str, str]:
+    async def facts(self, within: float) -> Mapping[str, str]:
         facts = {"domain": self._domain, "baseUrl": self._url}
         if self._clock() < self._ask_at:
             return facts
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(self._token())
+        # What is asked for goes on: the next chain, and not another request, gets what comes of it.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                token = await asyncio.shield(self._asking)
+            return {**facts, "accessToken": token} if token else facts
+        return facts
+
+    async def _token(self) -> str | None:
         try:
-            return {**facts, "accessToken": await self._api.token()}
+            return await self._api.token()
         except WebhooksError as error:
             self._ask_at = self._clock() + _ASK_AGAIN
             log.warning("rules get no token for Auth0's Management API", error=str(error))
-            return facts
+            return None
 
     async def call(self, method: str, args: Sequence[Any], timeout: float) -> Any:
         user_id, path, data = _arguments(method, args)
@@ -75,6 +87,8 @@ class ManagementHost(RuleHost):
             raise HostCallFailed(f"auth0.users.{method}: Auth0 did not serve it in the time of its chain") from None
 
     async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
         await self._api.close()
 
     async def _write(self, user_id: str, path: str, changes: Mapping[str, Any]) -> Any:

@@ -121,6 +121,8 @@ class ConsumerReport:
     rules: RulesReport | None = None
     #: What `WEBHOOK_ORDERING` says; empty: the release that wrote this does not tell.
     ordering: str = ""
+    #: Its consumer group in Kafka; empty on the embedded log, and where the release that wrote this does not say.
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -224,12 +224,13 @@ class FaultStack:
         """Waits until every event that passes the filter got a 200, whole or not. Raises TimeoutError like `until`."""
         self.until(lambda: self.receiver.journal.maybe_delivered >= self.expected.keys(), "all events", within=within)
 
-    def until(self, condition: Callable[[], bool], what: str, *, within: float = 30) -> None:
+    def until(self, condition: Callable[[], bool], what: str, *, within: float = 30, every: float = 0.02) -> None:
+        """`every`: seconds between two looks. The tenant and the receivers run in this process: what is costly holds them up."""
         deadline = time.monotonic() + within
         while not condition():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{what}: not within {within:g} s\n{self.last_output()}")
-            time.sleep(0.02)
+            time.sleep(every)
 
     def is_calling(self, process: FaultProcess, seconds: float = 0.5) -> bool:
         """Whether a call of this process got a response within the last `seconds`."""

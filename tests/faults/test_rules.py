@@ -126,7 +126,7 @@ WORST: Final[Mapping[str, Collection[tuple[str, str]]]] = {
 OTHERS: Final = 300
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_a_loop_an_exit_and_what_else_a_rule_can_do_hold_up_no_other_user(
     tmp_path: Path, fork_server: ForkServer, seed: int, rules: FaultRules
 ) -> None:
@@ -141,7 +141,8 @@ def test_a_loop_an_exit_and_what_else_a_rule_can_do_hold_up_no_other_user(
             stack.feed_logins([*users[:100], "auth0|loop", "auth0|late", *users[100:200], "auth0|exit", "auth0|dead"])
             stack.feed_logins([*(["auth0|bomb"] if turn < 2 else []), *users[200:], "auth0|deny"])
         process = stack.start("run")
-        stack.until(lambda: _completed(stack) == stack.expected.keys(), "everything is delivered or dead", within=120)
+        # Three loops of six seconds, each twice: once among others, once alone. Six times that on a busy machine.
+        stack.until(lambda: _completed(stack) == stack.expected.keys(), "everything is delivered or dead", within=300, every=0.5)
         assert process.stop() == 0
         report = examine_and_show(stack)
         assert report.wrong == []

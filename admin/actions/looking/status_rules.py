@@ -16,17 +16,14 @@ _NAMED = 3
 class RulesSeen:
     #: Names of consumers, by the hash of their rules; those without rules by an empty one.
     by_hash: Mapping[str, tuple[str, ...]]
+    #: Consumers of one group run other rules: what becomes of an event depends on the one that owns its partition.
+    differ: bool
     #: Names of consumers on which a rule is switched off, by the rule.
     switched_off: Mapping[str, tuple[str, ...]]
 
     @property
     def any(self) -> bool:
         return any(self.by_hash)
-
-    @property
-    def differ(self) -> bool:
-        """What becomes of an event depends on the consumer that owns its partition."""
-        return len(self.by_hash) > 1
 
     @property
     def warnings(self) -> Iterator[str]:
@@ -40,13 +37,17 @@ class RulesSeen:
 def rules_seen(replicas: Iterable[ReplicaDocument]) -> RulesSeen:
     """`replicas`: live ones."""
     by_hash, switched_off = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
+    by_group = defaultdict[str, set[str]](set)
     for one in replicas:
         if one.consumer:
             rules = one.consumer.rules
-            by_hash[rules.hash if rules else ""].append(one.id)
+            found = rules.hash if rules else ""
+            by_hash[found].append(one.id)
+            by_group[one.consumer.group].add(found)
             for rule in rules.switched_off if rules else ():
                 switched_off[rule].append(one.id)
-    return RulesSeen(by_hash=_sorted(by_hash), switched_off=_sorted(switched_off))
+    differ = any(len(hashes) > 1 for hashes in by_group.values())
+    return RulesSeen(by_hash=_sorted(by_hash), differ=differ, switched_off=_sorted(switched_off))
 
 
 def named(replicas: tuple[str, ...]) -> str:

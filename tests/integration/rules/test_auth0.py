@@ -39,13 +39,14 @@ async def host(tenant: Tenant) -> AsyncIterator[ManagementHost]:
     await host.close()
 
 
-def _host(tenant: Tenant, secret: str = APPLICATION.client_secret) -> ManagementHost:
+def _host(tenant: Tenant, secret: str = APPLICATION.client_secret, deadline: float = 10.0) -> ManagementHost:
     api = ManagementApi(
         base_url=tenant.url,
         client_id=APPLICATION.client_id,
         client_secret=secret,
         audience=f"{tenant.url}/api/v2/",
         scope=SCOPES,
+        deadline=deadline,
     )
     return ManagementHost(api, base_url=tenant.url)
 
@@ -175,6 +176,24 @@ async def test_without_a_token_rules_run_and_only_calls_fail(start: StartRunner,
         run = await _run(start, host, body)
         assert run.outcome is RuleOutcome.FAILED
         assert "AUTH0_CLIENT_ID or AUTH0_CLIENT_SECRET is wrong" in (run.steps[0].error or "")
+    finally:
+        await host.close()
+
+
+async def test_a_token_that_does_not_come_leaves_chains_most_of_their_time_and_is_asked_for_once(
+    start: StartRunner, tenant: Tenant
+) -> None:
+    tenant.token_faults.sometimes(1.0, slow(600.0))
+    host = _host(tenant, deadline=600.0)
+    try:
+        async with asyncio.timeout(60):
+            runner = await start(
+                {"free": rule("context.token = typeof auth0.accessToken; callback(null, user, context)")}, host=host
+            )
+            runs = await asyncio.gather(*(runner.run(["free"], {}, CONTEXT, event=str(n)) for n in range(3)))
+            runs.append(await runner.run(["free"], {}, CONTEXT, event="3"))
+        assert [run.context["token"] for run in runs] == ["undefined"] * 4
+        assert tenant.count("/oauth/token") == 1
     finally:
         await host.close()
 

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from rules.outcome import ChainRun, RuleOutcome
 from rules.processes.node import Node
+from rules.processes.pool import CHAINS
 from rules.processes.process import ProcessCommand
 from rules.runner import RuleRunner
 from tests.integration.rules.rule_runners import CONTEXT, KEEP, USER, StartRunner, rule, rule_set
@@ -67,6 +68,37 @@ async def test_innocent_chains_run_again_and_the_culprit_is_known(start: StartRu
     assert [run.outcome for run in runs] == [KEPT, KEPT, TIMED_OUT, KEPT, KEPT]
     assert [(step.rule, step.outcome) for step in runs[2].steps] == [("keep", KEPT), ("loop", TIMED_OUT)]
     assert runs[2].steps[1].milliseconds > 900
+
+
+async def test_a_place_in_a_process_is_waited_for_in_the_time_of_the_chain(start: StartRunner) -> None:
+    """Its rule is not to blame: nothing of it ran."""
+    runner = await start({"never": rule(""), "keep": KEEP}, timeout=60.0)
+    under_way = [asyncio.create_task(runner.run(["never"], USER, CONTEXT, event=str(number))) for number in range(CHAINS)]
+    async with asyncio.timeout(30):
+        runs = await asyncio.gather(*(runner.run(["keep"], USER, CONTEXT, event=f"w{n}", timeout=0.3) for n in range(3)))
+    assert [run.outcome for run in runs] == [TIMED_OUT] * 3
+    assert {run.steps[0].error for run in runs} == {"no rule process had a place for it in its time"}
+    waits = [asyncio.create_task(runner.run(["keep"], USER, CONTEXT, event=f"v{n}")) for n in range(3)]
+    await asyncio.sleep(0.05)
+    under_way[0].cancel()
+    async with asyncio.timeout(30):
+        assert {run.outcome for run in await asyncio.gather(*waits)} == {KEPT}
+    assert not runner.switched_off
+    for task in under_way:
+        task.cancel()
+
+
+async def test_a_process_that_hangs_with_all_its_places_taken_leaves_the_others_a_new_one(start: StartRunner) -> None:
+    runner = await start({"loop": LOOP, "keep": KEEP}, timeout=120.0)
+    looping = [
+        asyncio.create_task(runner.run(["loop"], {**USER, "loop": True}, CONTEXT, event=str(number))) for number in range(CHAINS)
+    ]
+    await asyncio.sleep(0)  # they take their places
+    async with asyncio.timeout(60):
+        assert (await runner.run(["keep"], USER, CONTEXT, event="w")).outcome is KEPT
+    assert not any(task.done() for task in looping)
+    for task in looping:
+        task.cancel()
 
 
 #: Starts what follows, but for the second and third time; its first argument names a folder for what it remembers.

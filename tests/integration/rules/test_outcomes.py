@@ -170,3 +170,15 @@ async def test_buffers_without_end_are_bounded_too(start: StartRunner) -> None:
     run = await runner.run(["buffers"], USER, CONTEXT, event="1")
     assert run.outcome in (FAILED, RuleOutcome.CRASHED)
     assert (await runner.run(["keep"], USER, CONTEXT, event="2")).outcome is KEPT
+
+
+async def test_of_the_context_only_what_is_wanted_comes_back_and_the_user_only_where_it_was_changed(start: StartRunner) -> None:
+    changes = "user.name = 'Ada'; context.idToken.plan = 'gold'; callback(null, user, context)"
+    runner = await start({"keep": KEEP, "change": rule(changes)})
+    context = {**CONTEXT, "request": {"ip": "203.0.113.7"}}
+    same, changed = [
+        await runner.run([name], USER, context, event="1", wanted=["idToken", "redirect"]) for name in ("keep", "change")
+    ]
+    assert same.user is USER
+    assert same.context == {"idToken": {}}
+    assert (changed.user, changed.context) == ({**USER, "name": "Ada"}, {"idToken": {"plan": "gold"}})

@@ -139,7 +139,7 @@ async def test_a_rule_whose_file_loops_as_it_is_loaded_is_broken_and_the_others_
 async def test_an_interpreter_that_goes_away_is_a_crash_that_says_so(node: Node, tmp_path: Path) -> None:
     link = tmp_path / "node"
     link.symlink_to(node.path)
-    runner = RuleRunner(replace(node, path=link).command(None), timeout=2.0)
+    runner = RuleRunner(replace(node, path=link).command(None))
     try:
         await runner.start(rule_set({"keep": KEEP}))
         link.unlink()
@@ -153,6 +153,27 @@ async def test_an_interpreter_that_goes_away_is_a_crash_that_says_so(node: Node,
         while not runner.pids:  # noqa: ASYNC110  nothing tells of it
             await asyncio.sleep(0.02)
         assert (await runner.run(["keep"], USER, CONTEXT, event="2")).outcome == "kept"
+    finally:
+        await runner.close()
+
+
+@pytest.mark.parametrize(("killed", "starts"), [(2, True), (3, False)])
+async def test_a_process_that_is_killed_at_the_first_start_is_started_again(
+    node: Node, tmp_path: Path, killed: int, *, starts: bool
+) -> None:
+    command = node.command(None)
+    # Its arguments are the counter and the command; the kernel kills the first ones, as where memory is short.
+    script = f'echo >> "$0"; [ "$(wc -l < "$0")" -gt {killed} ] || kill -KILL $$; exec "$@"'
+    counter = tmp_path / "starts"
+    runner = RuleRunner(replace(command, arguments=["/bin/sh", "-c", script, str(counter), *command.arguments]))
+    try:
+        if starts:
+            assert await runner.start(rule_set({"keep": KEEP})) == ()
+            assert (await runner.run(["keep"], USER, CONTEXT, event="1")).outcome == "kept"
+        else:
+            with pytest.raises(EnvironmentUnusable, match="a rule process ended at its start: it was ended by SIGKILL"):
+                await runner.start(rule_set({"keep": KEEP}))
+        assert len(counter.read_text().splitlines()) == 3
     finally:
         await runner.close()
 

@@ -214,6 +214,20 @@ def test_a_group_in_which_only_one_consumer_has_rules_differs_and_one_without_an
     assert document(_seen())["rules"] is None
 
 
+def test_consumers_of_two_groups_on_one_topic_may_have_rules_of_their_own() -> None:
+    (one,) = _seen().operator.replicas
+    found = consumer_report(CLOSED, rules=RulesReport(hash="aa", switched_off=()))
+    of_groups = [replace(one, id=f"host:{group}", consumer=replace(found, group=group)) for group in ("a", "b")]
+    seen = replace(_seen(), operator=replace(_seen().operator, replicas=(replace(one, consumer=found), *of_groups)))
+    other = replace(of_groups[1], consumer=replace(found, group="b", rules=None))
+    assert not seen.rules.differ
+    alone = replace(seen, operator=replace(seen.operator, replicas=(of_groups[0], other)))
+    assert (alone.rules.differ, alone.sentence) == (False, "Idle; everything is delivered.")
+    assert document(alone)["rules"] == {"differ": False, "switched_off": {}}
+    together = replace(seen, operator=replace(seen.operator, replicas=(*of_groups, other)))
+    assert together.rules.differ
+
+
 CLOSED: Final = BreakerReport(state=BreakerState.CLOSED, since=None, last_outcome="", probe_at=None)
 OPEN: Final = BreakerReport(state=BreakerState.OPEN, since=NOW - 3600, last_outcome="answered 503", probe_at=NOW + 5)
 HELD: Final = "Paused: consumers hold to a pause that is gone from the control table"

@@ -135,6 +135,16 @@ def test_a_skip_ends_the_rules_and_when_it_is_withdrawn_they_begin_anew(setup: R
     assert list(setup.dead_letters.open) == ["a"]
 
 
+def test_the_letter_of_a_skip_says_which_rule_held_its_event(setup: RulesSetup) -> None:
+    held, running = setup.ruled("a"), setup.ruled("b")
+    setup.end("a", HELD)
+    for event in (held, running):
+        setup.loop.settle(lambda event=event: setup.dispatcher.skip(event))  # type: ignore[misc]
+        setup.loop.settle(lambda event=event: setup.dispatcher.set_aside(event, "skipped by kim: it"))  # type: ignore[misc]
+    reasons = {log_id: letter.reason for log_id, (letter, _) in setup.dead_letters.open.items()}
+    assert reasons == {"a": "skipped by kim: it; rule slack failed: no", "b": "skipped by kim: it; rule slack is running"}
+
+
 def test_a_skip_that_is_withdrawn_runs_nothing_again_of_an_event_whose_rules_have_run(setup: RulesSetup) -> None:
     event = setup.ruled("a")
     setup.loop.settle(lambda: setup.dispatcher.pause(paused=True))

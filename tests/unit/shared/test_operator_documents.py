@@ -103,7 +103,7 @@ def test_a_release_without_rules_reads_what_this_one_writes_since_no_field_of_it
     (document,) = _replicas(1)
     fields = json.loads(document.encode())
     assert fields["v"] == 1
-    assert set(fields["consumer"]) - {"rules", "ordering"} == _KNOWN_BEFORE
+    assert set(fields["consumer"]) - {"rules", "ordering", "group"} == _KNOWN_BEFORE
     assert [state.value for state in replica.EventState] == ["waiting", "in_flight", "retrying", "held"], "others are refused"
 
 
