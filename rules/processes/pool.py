@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -55,15 +54,7 @@ class SessionPool:
 
         Raises `EnvironmentUnusable`, where processes ended at their start when several in a row did.
         """
-        for failures in itertools.count(1):
-            try:
-                session = await self._started(probe=True)
-                break
-            except StartFailed as error:
-                if failures >= _STARTS:
-                    raise
-                log.warning("no rule process can be started; trying again", error=str(error))
-            await asyncio.sleep(_PAUSES.after(failures))
+        session = await self._first()
         self._sessions.append(session)
         self._begun = True
         self._on_change()
@@ -153,6 +144,18 @@ class SessionPool:
                 failures, self._error = 0, None
                 self._sessions.append(session)
                 self._on_change()
+
+    async def _first(self) -> RuleSession:
+        failures = 0
+        while True:
+            try:
+                return await self._started(probe=True)
+            except StartFailed as error:
+                failures += 1
+                if failures >= _STARTS:
+                    raise
+                log.warning("no rule process can be started; trying again", error=str(error))
+            await asyncio.sleep(_PAUSES.after(failures))
 
     async def _started(self, *, probe: bool = False) -> RuleSession:
         session = RuleSession(self._setup, self._on_change)

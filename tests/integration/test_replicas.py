@@ -35,7 +35,7 @@ def log(request: pytest.FixtureRequest) -> Log:
 
 def _reporter(loops: tuple[Worker, ...] = (), **clocks: Callable[[], float]) -> ReplicaReporter:
     role, webhook = ReplicaRole.CONSUME, "https://example.com"
-    return ReplicaReporter(loops, role=role, version="1.2", tenant="", webhook=webhook, **clocks)
+    return ReplicaReporter(loops, role=role, version="1.2", tenant="", webhook=webhook, group="", **clocks)
 
 
 async def _when(control: Table, condition: Callable[[list[ReplicaDocument]], bool]) -> list[ReplicaDocument]:
