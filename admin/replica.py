@@ -36,7 +36,7 @@ class ReplicaReporter(ControlReader):
         version: str,
         tenant: str,
         webhook: str,
-        group: str,
+        group: str = "",
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -119,7 +119,7 @@ async def test_ten_thousand_documents_of_replicas_stay_a_small_topic_that_no_gro
 
 
 def _replica() -> ReplicaDocument:
-    reporter = ReplicaReporter((), role=ReplicaRole.CONSUME, version="1", tenant="", webhook="https://example.com", group="g")
+    reporter = ReplicaReporter((), role=ReplicaRole.CONSUME, version="1", tenant="", webhook="https://example.com")
     return replace(reporter.document(), counts={f"count_{number}": 10**9 for number in range(30)})
 
 
