@@ -136,19 +136,16 @@ class Privacy:
     def _hidden(self, texts: Sequence[Text]) -> Hidden:
         values = {one.text: self._hide for one in texts if one.field and one.field is not PiiField.USER_ID and one.text}
         hidden = Hidden(values, otherwise=self._hide, emails=PiiField.EMAIL in self._fields)
-        for one in texts:
-            if not one.is_key and one.key in KEYS[PiiField.USER_ID] and one.text:
-                self._hide_user_id(one, hidden)
+        self._hide_user_ids([one for one in texts if not one.is_key and one.key in KEYS[PiiField.USER_ID] and one.text], hidden)
         return hidden
 
-    def _hide_user_id(self, user_id: Text, hidden: Hidden) -> None:
+    def _hide_user_ids(self, user_ids: Sequence[Text], hidden: Hidden) -> None:
         """Always as a hash of the whole: masked, different people would share a queue."""
-        forms = [form.fullmatch(user_id.text) for field, form in _PASSWORDLESS.items() if field in self._fields]
-        parts = [match[1] for match in forms if match]
-        if parts or user_id.field or hidden.stands_in(user_id.text):
-            hidden.add(user_id.text, self._hash)
-        for part in parts:
+        forms = [form for field, form in _PASSWORDLESS.items() if field in self._fields]
+        for part in [match[1] for one in user_ids for form in forms if (match := form.fullmatch(one.text))]:
             hidden.add(part, self._hide)
+        for told in [one.text for one in user_ids if one.field or hidden.stands_in(one.text)]:
+            hidden.add(told, self._hash)
 
 
 def _between(raw: str, texts: Sequence[Text]) -> str:
