@@ -28,6 +28,7 @@ _DECODER: Final = json.JSONDecoder(parse_int=_Number, parse_float=_Number, stric
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 # Fit for an HTTP header and for a key of a table: printable ASCII without spaces. Auth0's own ids are ~56 digits.
 _LOG_ID: Final = re.compile(r"[!-~]{1,1024}")
+_FIRST_KEY: Final = re.compile(r'\{\s*"\w+"')
 _ID_TIME: Final = re.compile(r"900(\d{14})\d+")
 
 
@@ -114,13 +115,18 @@ def _event(entry: object, raw: str, index: int) -> Event:
         log_id=_text(log_id),
         type=_text(entry.get("type")),
         date=_date(entry.get("date")),
-        user_id=_text(entry.get("user_id")),
+        user_id=_user_id(entry.get("user_id")),
         tenant=_text(entry.get("tenant_name")),
     )
 
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) and not isinstance(value, _Number) else ""
+
+
+def _user_id(value: object) -> str:
+    """A number is one, too; Auth0's own are texts."""
+    return str(value) if isinstance(value, _Number) else _text(value)
 
 
 def _date(value: object) -> str:
@@ -146,8 +152,8 @@ def _decode_deep(text: str, position: int) -> tuple[object, int]:
         key, value, bracket = token.groups()
         if depth == 1 and key:
             member = decoded(key)
-        if depth == 1 and value and value[0] == '"':
-            entry[member] = decoded(value)
+        if depth == 1 and value:
+            entry[member] = decoded(value) if value[0] == '"' else _Number(value)
         if bracket:
             depth += 1 if bracket in "{[" else -1
             if depth == 0:
@@ -161,7 +167,7 @@ def _skip_space(text: str, position: int) -> int:
 
 
 def _describe(text: str) -> str:
-    """Describes what was found instead of a page, without quoting personal data at length."""
+    """Describes what was found instead of a page, without quoting what may be personal data."""
     start = excerpt(text.lstrip(), 40)
     if not start:
         return "nothing (an empty body)"
@@ -169,5 +175,8 @@ def _describe(text: str) -> str:
         return "a byte order mark"
     if start.lower().startswith(("<!doctype", "<html", "<?xml")):
         return "an HTML page (a proxy or a login page in between?)"
-    kinds = {"{": "a JSON object", "[": "a JSON array", '"': "a JSON string"}
-    return f"{kinds.get(start[0], 'text')} that begins with {start!r}"
+    if start[0] == "{":
+        first = _FIRST_KEY.match(start)
+        return f"a JSON object that begins with {first[0]}" if first else "a JSON object"
+    kinds = {"[": "a JSON array", '"': "a JSON string"}
+    return kinds.get(start[0]) or f"text that begins with {start!r}"

@@ -107,10 +107,11 @@ class Privacy:
                 elif every and not untouched:
                     texts.append(Text(*token.span(KEY), text, is_key=True, key="", field=None))
             if value:
-                if not untouched and (field or (value[0] == '"' and (every or key in _LOOKED_AT))):
+                is_text = value[0] == '"'
+                if not untouched and (field or key in _LOOKED_AT or (every and is_text)):
                     text = decoded(value)
                     place = field or self._field_by_value(key, text)
-                    if place or every or key in KEYS[PiiField.USER_ID]:
+                    if place or (every and is_text) or key in KEYS[PiiField.USER_ID]:
                         texts.append(Text(*token.span(VALUE), text, is_key=False, key=key, field=place))
             elif bracket:
                 if bracket in "{[":

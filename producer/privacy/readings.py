@@ -6,12 +6,13 @@ Each form of the text knows where its characters stood: what is found in it is r
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 from unicodedata import normalize
+
+from shared.json_tokens import decoded
 
 #: Of a URL (UTF-8, else Latin-1; `%u0040` is of old scripts), of HTML, and of JSON or code inside a string.
 _ESCAPE: Final = re.compile(
@@ -100,7 +101,7 @@ def _unescaped(escape: str) -> str:
     if escape[0] == "&":
         return html.unescape(escape)
     if escape[1] in "uU":
-        return str(json.loads(f'"{escape.replace("%", chr(92)).lower()}"'))
+        return decoded(f'"{escape.lower().replace("%", chr(92))}"')
     if escape[0] == "\\":
         return {"n": "\n", "r": "\r", "t": "\t"}.get(escape[1], escape[1])
     octets = bytes.fromhex(escape.replace("%", ""))

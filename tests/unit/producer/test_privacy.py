@@ -235,6 +235,19 @@ def test_a_user_id_that_tells_something_is_hashed_whole_in_both_modes(mode: PiiM
     assert dict(headers_of(after))["pii"] == f"{mode}; user_id=hashed".encode()
 
 
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [
+        ([PiiField.USER_ID], hashed("4915112345678")),
+        ([PiiField.PHONE], hashed("4915112345678")),
+        ([PiiField.EMAIL], "4915112345678"),
+    ],
+)
+def test_a_user_id_that_is_a_number_is_the_key_as_it_then_stands_in_the_entry(fields: list[PiiField], key: str) -> None:
+    after = privacy(PiiMode.MASK, *fields).apply(event_of({"log_id": "1", "user_id": 4915112345678, "phone": "4915112345678"}))
+    assert str(json.loads(after.raw)["user_id"]) == key_of(after).decode() == key
+
+
 def test_a_user_id_that_tells_nothing_stays_and_the_header_says_so() -> None:
     after = privacy(PiiMode.MASK, PiiField.EMAIL).apply(event_of({"log_id": "1", "user_id": "auth0|5f7c", "email": "a@b.c"}))
     assert (after.user_id, dict(headers_of(after))["pii"]) == ("auth0|5f7c", b"mask")

@@ -127,6 +127,30 @@ def test_the_key_is_the_user_and_without_one_the_event_itself() -> None:
     assert [event.key for event in (user, without, null)] == ["auth0|7", "2", "3"]
 
 
+@pytest.mark.parametrize("around", [b"", b"[" * 50_000 + b"]" * 50_000])
+def test_a_user_id_that_is_a_number_is_a_key_too(around: bytes) -> None:
+    (event,) = slice_page(b'[{"log_id":"9001","user_id":12345,"x":[' + around + b"]}]")
+    assert (event.key, event.user_id) == ("12345", "12345")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"user_name":"ann@example.com"}',
+        b'{"ann@example.com":1}',
+        b'["ann@example.com"]',
+        b'[["ann@example.com"]]',
+        b'"ann@example.com"',
+        b'[{"log_id":"1"}] {"x":"ann@example.com"}',
+        b'[{"log_id":"1"} "ann@example.com"',
+    ],
+)
+def test_what_is_said_of_a_page_that_is_none_quotes_no_personal_data(body: bytes) -> None:
+    with pytest.raises(PageInvalid) as refused:
+        slice_page(body)
+    assert "ann" not in str(refused.value)
+
+
 def test_log_id_comes_before_the_older_id() -> None:
     assert slice_page(b'[{"_id":"old","log_id":"new"}]')[0].log_id == "new"
 

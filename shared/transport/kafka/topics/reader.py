@@ -77,13 +77,20 @@ def reading(settings: TransportSettings, topic: str, doing: str) -> Iterator[Kaf
 
 
 def extents(consumer: KafkaConsumer, topic: str) -> dict[int, Extent]:
-    """Returns the extent of every partition. Raises `KafkaError`."""
+    """Returns the extent of every partition. Raises `KafkaError`, which names the topic where no response comes."""
     found = internals.partitions(consumer, topic, BOUND)
     if not found:
         raise UnknownTopicOrPartitionError(f"topic {topic} is not there, or not readable")
     partitions = [TopicPartition(topic, number) for number in sorted(found)]
-    begins = consumer.beginning_offsets(partitions, timeout_ms=BOUND * 1000)
-    ends = consumer.end_offsets(partitions, timeout_ms=BOUND * 1000)
+    try:
+        begins = consumer.beginning_offsets(partitions, timeout_ms=BOUND * 1000)
+        ends = consumer.end_offsets(partitions, timeout_ms=BOUND * 1000)
+    except KafkaTimeoutError as error:
+        # The library's own text names neither the topic nor what to look at.
+        raise KafkaTimeoutError(
+            f"the brokers did not say within {BOUND:g} s where '{topic}' ends: a partition has no leader, or a new one waits "
+            "for replicas. Look at the cluster's replicas and at min.insync.replicas"
+        ) from error
     return {partition.partition: Extent(begins[partition], ends[partition]) for partition in partitions}
 
 
