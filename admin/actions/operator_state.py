@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from shared.documents import audit, desired, gap, replica
 from shared.documents.audit import AuditEntry
 from shared.documents.desired import DesiredDelivery
-from shared.documents.replica import ReplicaDocument
+from shared.documents.replica import STALE, ReplicaDocument
 from shared.errors import RecordInvalid, TransportUnusable
 from shared.transport.port import Table, Transport
 
@@ -31,10 +32,33 @@ class OperatorState:
     unknown: tuple[str, ...]
     #: False: the table cannot be read, so nothing of this is known.
     readable: bool = True
+    #: By replica, whether it writes; only of those that were watched for long enough. Of the others their own clock tells.
+    writes: Mapping[str, bool] = field(default_factory=dict)
+
+    def is_stale(self, one: ReplicaDocument, now: float) -> bool:
+        """`now`: seconds since the epoch."""
+        writes = self.writes.get(one.id)
+        return one.is_stale(now) if writes is None else not writes
 
     def live(self, now: float) -> tuple[ReplicaDocument, ...]:
-        """`now`: seconds since the epoch."""
-        return tuple(one for one in self.replicas if not one.is_stale(now))
+        return tuple(one for one in self.replicas if not self.is_stale(one, now))
+
+
+class Arrivals:
+    """Which replicas write new documents before our eyes: that needs no clock of theirs. Pure: the time is handed in."""
+
+    def __init__(self) -> None:
+        #: By replica the moment that its document says, since when that stands there, and whether it was another one before.
+        self._known: dict[str, tuple[float, float, bool]] = {}
+
+    def writes(self, replicas: Iterable[ReplicaDocument], now: float) -> dict[str, bool]:
+        """To be called at each look. `now`: seconds that never go back. Returns nothing of those of which it cannot tell yet."""
+        before, self._known = self._known, {}
+        for one in replicas:
+            seen, since, changed = before.get(one.id, (one.seen, now, False))
+            self._known[one.id] = (seen, since, changed) if seen == one.seen else (one.seen, now, True)
+        told = {name: (now - since, changed) for name, (_, since, changed) in self._known.items()}
+        return {name: unchanged <= STALE for name, (unchanged, changed) in told.items() if changed or unchanged > STALE}
 
 
 def parse(documents: Mapping[str, bytes]) -> OperatorState:
@@ -71,12 +95,14 @@ class ControlView:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._table: Table | None = None
+        self._arrivals = Arrivals()
 
     async def look(self) -> OperatorState:
         """Raises nothing: a table that cannot be read is one of the things that are unknown."""
         try:
             self._table = self._table or await self._transport.control()
-            return parse(await self._table.snapshot())
+            state = parse(await self._table.snapshot())
+            return replace(state, writes=self._arrivals.writes(state.replicas, time.monotonic()))
         except TransportUnusable as error:
             await self.close()
             return OperatorState(

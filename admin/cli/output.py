@@ -119,7 +119,7 @@ def _show_grid(
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for head, width in zip(heads, fixed, strict=True):
-        table.add_column(head, justify="right" if right else "left", width=width, no_wrap=width is not None)
+        table.add_column(head, justify="right" if right else "left", width=width, no_wrap=width is not None, overflow="fold")
     for row, dimmed in zip(cells, chain(dim, repeat(False)), strict=False):
         table.add_row(*(Text(cell, style="dim" if dimmed else "", overflow="fold") for cell in row))
     Console(highlight=False, markup=False, width=columns).print(table)

@@ -90,7 +90,7 @@ def _partition_cells(row: PartitionStatus, seen: Overview) -> tuple[object, ...]
 
 
 def _replica_cells(one: ReplicaDocument, seen: Overview) -> tuple[object, ...]:
-    last = f"{age(seen.now - one.seen)} ago{', stale' if one.is_stale(seen.now) else ''}"
+    last = f"{age(seen.now - one.seen)} ago{', stale' if seen.operator.is_stale(one, seen.now) else ''}"
     consumer = one.consumer
     work = (consumer.share, consumer.in_flight, consumer.window_events) if consumer else ("-", "-", "-")
     role = f"{one.role}{', leads' if one.poller and one.poller.leading else ''}"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from admin.actions.looking.status_view import StatusView
 from admin.actions.run import serve
 from admin.replica import ReplicaReporter
 from consumer.worker import Worker
@@ -87,6 +88,25 @@ async def test_a_replica_tells_what_it_owns_what_is_under_way_and_what_came_of_i
     assert [document.id for document in replicas(await control.snapshot()).values()] == ["stale"]
     await control.close()
     await transport.close()
+
+
+@pytest.mark.parametrize("log", ["kafka"], indirect=True)
+@pytest.mark.parametrize("off", [-40.0, -400.0])
+async def test_a_process_whose_clock_is_off_is_not_stale_while_it_writes(log: Log, receiver: Receiver, off: float) -> None:
+    one, stop, transport = worker(receiver.url), asyncio.Event(), log.transport()
+    reporter = _reporter((one,), clock=lambda: time.time() + off)
+    serving = asyncio.create_task(serve(log.transport(), [one], stop, reporter=reporter))
+    control = await transport.control()
+    await _when(control, lambda found: any(r.consumer.partitions for r in found if r.consumer))
+    view = StatusView(transport, {"transport": "Kafka"})
+    assert (await view.look()).doubtful
+    seen = await view.look_for_sure()
+    assert [row.owner for row in seen.partitions] == [reporter.id] * len(seen.partitions)
+    assert (len(seen.consumer_reports), seen.unknown) == (1, ())
+    stop.set()
+    await serving
+    for opened in (view, control, transport):
+        await opened.close()
 
 
 class _CountingTable(SqliteTable):

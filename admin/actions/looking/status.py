@@ -10,7 +10,7 @@ from admin.actions.looking.status_rules import RulesSeen, rules_seen
 from admin.actions.looking.wording import age, counted, since
 from admin.actions.operator_state import OperatorState
 from consumer.partitions.ledger import Ledger
-from shared.documents.replica import ConsumerReport, PollerReport, ReplicaDocument
+from shared.documents.replica import FORGOTTEN, ConsumerReport, PollerReport, ReplicaDocument
 from shared.transport.port import Checkpoint, Consumers, Progress
 from shared.words import BreakerState
 
@@ -149,6 +149,19 @@ class Overview:
         """The group has members, and all that consumers wrote is too old to count: it may be the clock of this machine."""
         wrote = any(one.consumer for one in self.operator.replicas)
         return bool(self.consumers and self.consumers.members) and wrote and not self.consumer_reports
+
+    @property
+    def doubtful(self) -> bool:
+        """A process counts as stale though the group may have it as a member, or though it was the active poller a moment ago.
+
+        Replicas write every few seconds: who looks again for so long knows it whatever the clocks say.
+        """
+        if not (self.consumers and self.consumers.members):
+            return False
+        stale = [one for one in self.operator.replicas if self.operator.is_stale(one, self.now)]
+        missing = self.consumers.members > len(self.consumer_reports) and any(one.consumer for one in stale)
+        led = [one for one in stale if one.poller and one.poller.leading and self.now - one.seen < FORGOTTEN]
+        return missing or (bool(led) and not any(one.leading for one in self.poller_reports.values()))
 
     @property
     def used(self) -> bool:

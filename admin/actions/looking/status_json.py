@@ -107,7 +107,7 @@ def _replica(one: ReplicaDocument, seen: Overview) -> dict[str, Any]:
         "version": one.version,
         "started": moment(one.started),
         "seen": moment(one.seen),
-        "stale": one.is_stale(seen.now),
+        "stale": seen.operator.is_stale(one, seen.now),
         "leading": poller.leading if poller else None,
         "share": consumer.share if consumer else None,
         "in_flight": consumer.in_flight if consumer else None,

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from admin.actions.looking.status import OldestEvent, Overview, PartitionStatus, partition_status
 from admin.actions.looking.tail import header
 from admin.actions.looking.wording import age
 from admin.actions.operator_state import ControlView, OperatorState
-from shared.documents.replica import PendingEvent, ReplicaDocument
+from shared.documents.replica import EVERY, PendingEvent, ReplicaDocument
 from shared.errors import TransportUnusable
 from shared.record import Record
 from shared.transport.port import Progress, Reader, Table, Transport
 
 T = TypeVar("T")
+
+#: Seconds in which each replica has written, and between two looks meanwhile.
+_UNTIL_WRITTEN: Final = EVERY + 1.5
+_AGAIN: Final = 0.5
 
 
 async def partitions(transport: Transport) -> list[PartitionStatus]:
@@ -52,6 +57,15 @@ class StatusView:
             operator=operator,
         )
         return replace(seen, unknown=(*operator.unknown, *self._unknown, *_clocks(seen)))
+
+    async def look_for_sure(self) -> Overview:
+        """As `look`; where clocks may differ it looks until those that run have written again. Raises as `look` does."""
+        deadline = time.monotonic() + _UNTIL_WRITTEN
+        seen = await self.look()
+        while seen.doubtful and time.monotonic() < deadline:
+            await asyncio.sleep(_AGAIN)
+            seen = await self.look()
+        return seen
 
     async def close(self) -> None:
         """Idempotent."""

@@ -55,7 +55,7 @@ def status(
 async def _look(settings: Settings, transport: Transport) -> Overview:
     view = _view(settings, transport)
     try:
-        return await view.look()
+        return await view.look_for_sure()
     finally:
         await view.close()
 

@@ -53,7 +53,7 @@ async def _tail(transport: Transport, wanted: Wanted, count: int, *, follow: boo
         found = await newest(reader, wanted, count)
         if not found.complete:
             say(f"only the newest {MOST} records of each partition were looked at", to_person=True)
-        if not (found.events or follow):
+        if count and not (found.events or follow):
             say("no event in the log matches; `auth0-webhooks explain` says what the filter leaves out", to_person=True)
         for passing in found.events:
             _print(passing, as_json=as_json)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from admin.cli import output
 from admin.cli.output import escaped, format_event, parsed
 from shared.log_types import table
 
@@ -65,3 +66,15 @@ def test_in_a_narrow_terminal_the_name_gives_way_and_code_and_user_stay_whole(co
 
 def test_a_code_of_a_log_type_is_never_cut() -> None:
     assert all(f" {code} " in format_event(json.dumps({"_id": "1", "type": code}).encode()) for code in table())
+
+
+def test_the_heads_of_a_table_are_folded_and_never_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At 80 columns two heads of `status` were both "undeliver…"."""
+    monkeypatch.setattr(output, "columns_of", lambda _descriptor: 80)
+    heads = ("partition", "begin", "end", "committed", "lag", "done beyond", "undelivered", "oldest undelivered", "owner")
+    output.show_table(heads, [["0", "1", "41", "41", "0", "0", "0", "9" * 56, "host:1:abcdef01"]])
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    assert max(map(len, printed.splitlines())) <= 80

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from admin.actions.looking.status import DeliveryState, OldestEvent, Overview, PartitionStatus
 from admin.actions.looking.status_json import document
-from admin.actions.operator_state import OperatorState, parse
+from admin.actions.operator_state import Arrivals, OperatorState, parse
 from shared.documents import desired
 from shared.documents.desired import DesiredDelivery
 from shared.documents.replica import (
@@ -319,3 +319,40 @@ def test_members_of_whom_all_is_old_hint_at_a_clock() -> None:
     assert not seen.clocks_differ
     assert replace(seen, now=NOW + 40).clocks_differ
     assert not replace(_seen(members=0), now=NOW + 40).clocks_differ
+
+
+@given(st.lists(st.tuples(st.floats(0, 20), st.booleans()), max_size=20), st.floats(-1e5, 1e5))
+def test_by_what_arrives_a_replica_lives_while_it_writes_whatever_its_clock_says(
+    looks: list[tuple[float, bool]], off: float
+) -> None:
+    arrivals, now = Arrivals(), 500.0
+    (one,) = _seen().operator.replicas
+    one = replace(one, seen=NOW + off)
+    assert arrivals.writes([one], now) == {}, "its clock is all there is"
+    wrote, changed = now, False
+    for seconds, writes in looks:
+        now += seconds
+        if writes:
+            one, wrote, changed = replace(one, seen=one.seen + 5), now, True
+        found = arrivals.writes([one], now)
+        stale = now - wrote > STALE
+        assert found == ({one.id: not stale} if changed or stale else {})
+        operator = replace(_seen().operator, replicas=(one,), writes=found)
+        assert bool(operator.live(NOW)) == (not stale if found else not one.is_stale(NOW))
+    assert arrivals.writes([], now) == {}
+
+
+def test_it_is_doubtful_who_runs_where_members_or_the_active_poller_are_missing() -> None:
+    assert not _seen(members=1).doubtful
+    assert replace(_seen(members=1), now=NOW + 40).doubtful
+    assert not replace(_seen(members=0), now=NOW + 40).doubtful, "nobody runs"
+    assert not replace(_seen(members=None), now=NOW + 40).doubtful, "one machine has one clock"
+    two = replace(_seen(members=2), now=NOW)
+    assert not two.doubtful, "one that says nothing cannot be waited for"
+    (one,) = two.operator.replicas
+    produces = replace(one, id="b", consumer=None, seen=NOW - 40)
+    alone = replace(one, poller=None)
+    seen = replace(_seen(members=1), operator=replace(two.operator, replicas=(alone, produces)))
+    assert seen.doubtful, "the active poller's clock may be behind"
+    assert not replace(seen, operator=replace(seen.operator, replicas=(alone, replace(produces, seen=NOW - 700)))).doubtful
+    assert not replace(seen, operator=replace(seen.operator, writes={"b": True})).doubtful
