@@ -52,7 +52,7 @@ async def consume(journal: Path) -> None:
                 _say("committed")
 
 
-if __name__ == "__main__":
+def main() -> None:
     match sys.argv[1:]:
         case ["publish", first, last, size]:
             asyncio.run(publish(int(first), int(last), int(size)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import subprocess
+import signal
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,9 +14,10 @@ import pytest
 from shared.transport.port import Transport
 from tests.contract.conftest import SESSION
 from tests.contract.harness import ContractListener, events, joined, log_ids, poll_for, read
+from tests.support.forked_program import ForkedProgram
 from tests.support.transports import Log, make
 
-#: A dozen interpreters start one after the other, and a thousand commits follow each other: on a busy disk that takes minutes.
+#: A dozen processes come one after the other, and a thousand commits follow each other: on a busy disk that takes minutes.
 pytestmark = [pytest.mark.outages, pytest.mark.timeout(600)]
 COUNT = 2_000
 KILLS = 5
@@ -27,17 +28,13 @@ def log(request: pytest.FixtureRequest) -> Log:
     return make(request.param, request, session=SESSION)
 
 
-def _kill_at_work(child: subprocess.Popen[str], steps: int, pause: float) -> bool:
+def _kill_at_work(child: ForkedProgram, steps: int, pause: float) -> bool:
     """Kills it after `steps` lines and a moment. Returns whether it was still at work then."""
-    assert child.stdout is not None
     for _ in range(steps):
-        if not child.stdout.readline():
+        if not child.line():
             break
     time.sleep(pause)  # a random moment inside the next step: the kill must not always hit the same place
-    at_work = child.poll() is None
-    child.kill()
-    child.communicate()
-    return at_work
+    return child.kill() == -signal.SIGKILL
 
 
 async def _all_committed(transport: Transport) -> None:
@@ -59,9 +56,7 @@ async def test_each_event_is_in_the_log_once_though_the_publisher_is_killed(log:
     arguments = ("publish", "0", str(COUNT), "7")
     hits = sum(_kill_at_work(log.child(*arguments), chance.randint(3, 20), chance.uniform(0, 0.01)) for _ in range(KILLS))
     assert hits >= KILLS - 1, "the kills did not hit a publisher at work"
-    last = log.child(*arguments)
-    last.communicate(timeout=300)
-    assert last.returncode == 0
+    assert log.child(*arguments).wait() == 0
     async with joined(log, ContractListener()) as member:
         found = await read(member, COUNT)
         assert await poll_for(member, 0.5) == []
@@ -73,8 +68,7 @@ async def test_each_event_is_in_the_log_once_though_the_publisher_is_killed(log:
 
 async def test_nothing_is_skipped_though_the_consumer_is_killed(log: Log, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
-    publisher = log.child("publish", "0", "600", "50")
-    publisher.communicate(timeout=300)
+    assert log.child("publish", "0", "600", "50").wait() == 0
     chance = random.Random(7)
     hits = sum(
         _kill_at_work(log.child("consume", str(journal)), chance.randint(20, 60), chance.uniform(0, 0.01)) for _ in range(KILLS)
@@ -82,12 +76,12 @@ async def test_nothing_is_skipped_though_the_consumer_is_killed(log: Log, tmp_pa
     assert hits == KILLS, "the kills did not hit a consumer at work"
     before = Counter(journal.read_text().split())
     child = log.child("consume", str(journal))
-    reading = asyncio.create_task(asyncio.to_thread(child.communicate))
+    reading = asyncio.create_task(asyncio.to_thread(child.wait))
     transport = log.transport()
     try:
         await _all_committed(transport)
     finally:
-        child.kill()
+        child.signal(signal.SIGKILL)
         await reading
         await transport.close()
     after = Counter(journal.read_text().split())

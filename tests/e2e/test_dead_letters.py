@@ -9,7 +9,6 @@ import os
 import pty
 import re
 import struct
-import subprocess
 import termios
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,7 +24,8 @@ from shared.event_rules import HEADER
 from shared.record import Record, headers_of, key_of
 from shared.transport.port import Checkpoint, DeadLetter
 from shared.transport.sqlite.transport import SqliteTransport
-from tests.e2e.stack import COMMAND, Stack, stacked
+from tests.e2e.stack import Stack, stacked
+from tests.support.fork_server import fork_server
 from tests.support.listed_log import ListedLog
 from tests.support.process_guard import guarded
 
@@ -88,10 +88,13 @@ def _on_terminal(stack: Stack, columns: int, *arguments: str) -> str:
     """Returns what it writes to a terminal of this width."""
     main, side = pty.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen(
-        [COMMAND, "dead-letters", *arguments],
-        env=guarded({**stack.environ(), "TERM": "xterm"}),
-        cwd=stack.folder,
+    environ = guarded({**stack.environ(), "TERM": "xterm"})
+    process = fork_server().start(
+        "dead-letters",
+        *arguments,
+        environ=environ,
+        folder=stack.folder,
+        output=Path(os.devnull),
         stdin=side,
         stdout=side,
         stderr=side,

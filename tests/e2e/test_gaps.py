@@ -78,6 +78,7 @@ def test_a_gap_is_told_and_on_record_and_what_is_left_is_delivered_once(stack: S
     assert LINE not in ends(stack.start("run", "--once"))
 
 
+@pytest.mark.parametrize("log", ["sqlite"], indirect=True)  # the poller decides, whatever the log is
 def test_on_gap_stop_ends_each_start_until_one_of_the_two_ways_on_is_taken(stack: Stack) -> None:
     for _ in range(2):
         text = ends(stack.start("run", "--once", ON_GAP="stop"), 3)
@@ -92,6 +93,7 @@ def test_on_gap_stop_ends_each_start_until_one_of_the_two_ways_on_is_taken(stack
     assert len(delivered(stack)) == 16
 
 
+@pytest.mark.parametrize("log", ["sqlite"], indirect=True)
 def test_there_is_no_gap_yet_and_an_id_that_is_none_is_refused(stack_of: StackOf) -> None:
     stack = stack_of(ListedLog([entry(1)]))
     ends(stack.start("run", "--once"))

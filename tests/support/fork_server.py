@@ -126,16 +126,22 @@ class ForkServer:
         environ: Mapping[str, str],
         folder: Path,
         output: Path,
+        stdin: int | None = None,
         stdout: int | None = None,
+        stderr: int | None = None,
         patches: Mapping[str, object] | None = None,
+        program: str = "admin.cli.main",
     ) -> ForkedProcess:
-        """Standard error goes to the file `output`, and standard output too unless a descriptor is named.
+        """Standard output and standard error go to the file `output` unless a descriptor is named; nothing is to be read.
 
         `patches`: module constants to set in the child, by dotted name, where a test cannot wait for the real value.
+        `program`: another module whose `main()` reads the command line, in place of `auth0-webhooks`.
         """
         request = {"arguments": arguments, "environ": dict(environ), "folder": str(folder), "patches": dict(patches or {})}
+        request["program"] = program
         with self._condition, output.open("ab") as file, Path(os.devnull).open("rb") as nothing:
-            streams = [nothing.fileno(), file.fileno() if stdout is None else stdout, file.fileno()]
+            named = (stdin, nothing), (stdout, file), (stderr, file)
+            streams = [default.fileno() if stream is None else stream for stream, default in named]
             socket.send_fds(self._requests, [json.dumps(request).encode()], streams)
             # The first one waits until the server has imported everything: on a busy machine that takes half a minute.
             if not self._condition.wait_for(lambda: self._started, 100):
@@ -289,9 +295,7 @@ def _main() -> None:
     if request is None:
         return
     sys.argv = ["auth0-webhooks", *_apply(request)]
-    from admin.cli.main import main
-
-    main()
+    importlib.import_module(request["program"]).main()
 
 
 if __name__ == "__main__":

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -31,13 +27,12 @@ from shared.transport.port import (
     Table,
     Transport,
 )
+from tests.support.forked_program import ForkedProgram
 from tests.support.kafka.broker import Broker
 from tests.support.kafka.fixtures import Names
 from tests.support.kafka.principals import Door, create_principal
 from tests.support.kafka.secured import SecuredBroker
-from tests.support.process_guard import guarded
 
-ROOT = Path(__file__).parents[2]
 _ROLES: Final = {"publish": "producer", "consume": "consumer"}
 
 
@@ -52,7 +47,7 @@ class Log:
     #: The variables of each role (producer, consumer, viewer) that has a login of its own, on top of `environ`.
     logins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: Started by `child`.
-    children: list[subprocess.Popen[str]] = field(default_factory=list)
+    children: list[ForkedProgram] = field(default_factory=list)
 
     def transport(self) -> Transport:
         """Returns a new transport, as another process would open it."""
@@ -64,24 +59,15 @@ class Log:
     def environ_of(self, role: str) -> dict[str, str]:
         return {**self.environ, **self.logins.get(role, {})}
 
-    def child(self, *arguments: str) -> subprocess.Popen[str]:
+    def child(self, *arguments: str) -> ForkedProgram:
         """Starts one of the programs in `tests/contract/children.py`, on this log; the end of the test kills it."""
-        child = subprocess.Popen(
-            [sys.executable, "-m", "tests.contract.children", *arguments],
-            cwd=ROOT,
-            env=guarded({"PATH": os.environ["PATH"], "PYTHONWARNINGS": "ignore", **self.environ_of(_ROLES[arguments[0]])}),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        child = ForkedProgram("tests.contract.children", *arguments, environ=self.environ_of(_ROLES[arguments[0]]))
         self.children.append(child)
         return child
 
     def end_children(self) -> None:
         for child in self.children:
-            child.kill()
-            child.wait()
-            if child.stdout is not None:
-                child.stdout.close()
+            child.close()
 
     def dump(self) -> dict[tuple[int, int], str]:
         """Returns every record's log id by partition and offset, read without our own code."""

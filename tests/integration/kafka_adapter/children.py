@@ -64,7 +64,7 @@ async def lead(settings: TransportSettings) -> None:
     await publisher.close()
 
 
-if __name__ == "__main__":
+def main() -> None:
     match sys.argv[1:]:
         case ["die", first, last, sent]:
             asyncio.run(die(load(Role.LOG).transport, int(first), int(last), int(sent)))

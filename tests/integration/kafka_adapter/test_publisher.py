@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import ExitStack, closing
 
 import pytest
 from kafka import KafkaProducer
@@ -27,34 +24,25 @@ from shared.transport.port import OLDEST, Repeats
 from tests.contract.harness import checkpoint_of, events
 from tests.integration.kafka_adapter.conftest import Lines
 from tests.integration.kafka_adapter.pages import fill, ids, in_topic, leading, once
-from tests.support.process_guard import guarded
+from tests.support.forked_program import ForkedProgram
 
-Start = Callable[..., subprocess.Popen[str]]
-ROOT = Path(__file__).parents[3]
+Start = Callable[..., ForkedProgram]
 
 
 @pytest.fixture
 def child(settings: TransportSettings) -> Iterator[Start]:
     """Starts a program of `children`; whatever of them still runs at the end is killed."""
-    children: list[subprocess.Popen[str]] = []
+    with ExitStack() as ends:
 
-    def start(command: str, *numbers: int) -> subprocess.Popen[str]:
-        arguments = [sys.executable, "-W", "ignore", "-m", "tests.integration.kafka_adapter.children", command]
-        arguments += map(str, numbers)
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(arguments, cwd=ROOT, env=guarded(_environment(settings)), stdin=pipe, stdout=pipe, text=True)
-        children.append(process)
-        return process
+        def start(*command: object) -> ForkedProgram:
+            words = map(str, command)
+            return ends.enter_context(closing(ForkedProgram(f"{__package__}.children", *words, environ=_environment(settings))))
 
-    yield start
-    for process in children:
-        process.kill()
-        process.communicate()
+        yield start
 
 
 def _environment(settings: TransportSettings) -> dict[str, str]:
     return {
-        "PATH": os.environ["PATH"],
         "KAFKA_BOOTSTRAP_SERVERS": ",".join(settings.bootstrap_servers),
         "KAFKA_TOPIC": settings.topic,
         "KAFKA_GROUP": settings.group,
@@ -62,23 +50,12 @@ def _environment(settings: TransportSettings) -> dict[str, str]:
     }
 
 
-def _line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-def _order(process: subprocess.Popen[str], line: str) -> None:
-    assert process.stdin is not None
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-
-
 @pytest.mark.parametrize("sent", [13, 40])
 async def test_a_page_that_a_kill_cut_short_is_completed_and_nothing_is_in_the_topic_twice(
     settings: TransportSettings, child: Start, sent: int
 ) -> None:
     await fill(settings, 20)
-    assert child("die", 20, 60, sent).wait(60) == -9
+    assert child("die", 20, 60, sent).wait() == -9
     publisher = await leading(settings)
     # The next pages are cut otherwise than the one that died.
     assert await publisher.publish(page := events(20, 30), checkpoint_of(page)) == 10 - min(sent, 10)
@@ -113,7 +90,7 @@ async def test_what_a_failed_publish_left_in_the_topic_counts_as_published_once_
 
 
 async def test_the_first_page_of_all_can_be_cut_short_too(settings: TransportSettings, child: Start) -> None:
-    assert child("die", 0, 40, 13).wait(60) == -9
+    assert child("die", 0, 40, 13).wait() == -9
     publisher = await KafkaTransport(settings).publisher()
     assert await publisher.acquire() is None
     assert await publisher.publish(page := events(0, 40), checkpoint_of(page)) == 27
@@ -133,7 +110,7 @@ async def test_after_a_reset_a_page_that_a_kill_cut_short_is_completed_and_no_mo
 
     transport = KafkaTransport(settings)
     assert await transport.set_checkpoint(OLDEST, confirmed)
-    assert child("die", 10, 30, 7).wait(60) == -9  # the tenant forgot the first ten
+    assert child("die", 10, 30, 7).wait() == -9  # the tenant forgot the first ten
     publisher = await transport.publisher()
     assert await publisher.acquire() == OLDEST
     assert await publisher.publish(page := events(10, 40), checkpoint_of(page)) == 30 - 7
@@ -145,9 +122,9 @@ async def test_after_a_reset_a_page_that_a_kill_cut_short_is_completed_and_no_mo
 
 async def test_a_standby_takes_over_after_a_kill(settings: TransportSettings, child: Start, lines: Lines) -> None:
     active = child("lead")
-    assert _line(active) == "leading"
-    _order(active, "30")
-    assert _line(active) == "published 30"
+    assert active.line() == "leading"
+    active.order("30")
+    assert active.line() == "published 30"
     standby = await KafkaTransport(settings).publisher()
     waiting = asyncio.create_task(standby.acquire())
     await asyncio.sleep(1)
@@ -174,15 +151,15 @@ async def test_a_standby_takes_over_at_once_when_the_active_one_leaves(settings:
 
 async def test_a_poller_that_was_frozen_steps_down_and_writes_nothing(settings: TransportSettings, child: Start) -> None:
     frozen = child("lead")
-    assert _line(frozen) == "leading"
-    _order(frozen, "10")  # its lease is verified, as between two pages of a catch-up
-    assert _line(frozen) == "published 10"
-    frozen.send_signal(19)
+    assert frozen.line() == "leading"
+    frozen.order("10")  # its lease is verified, as between two pages of a catch-up
+    assert frozen.line() == "published 10"
+    frozen.signal(19)
     publisher = await leading(settings)
     await publisher.publish(page := events(10, 20), checkpoint_of(page))
-    _order(frozen, "10")  # the first thing that it reads when it thaws: it would publish the same page
-    frozen.send_signal(18)
-    assert _line(frozen) == "lost"
+    frozen.order("10")  # the first thing that it reads when it thaws: it would publish the same page
+    frozen.signal(18)
+    assert frozen.line() == "lost"
     await publisher.publish(page := events(20, 30), checkpoint_of(page))
     await publisher.close()
     assert in_topic(settings) == once(ids(0, 30))
@@ -245,7 +222,7 @@ async def test_a_checkpoint_from_the_topic_passes_nothing_over_and_publishes_not
 ) -> None:
     await fill(settings, 1200, 100)
     # A page that is cut short, so that the newest record does not say what is before it.
-    assert child("die", 1200, 1260, sent).wait(60) == -9
+    assert child("die", 1200, 1260, sent).wait() == -9
     _put(settings, KEY, damaged)
     checkpoint, ends = checkpoints.derive(settings)
     checkpoints.store(settings, checkpoint, ends)

@@ -103,7 +103,8 @@ def test_the_printed_commands_make_what_create_would_make(settings: TransportSet
     for command in topics.commands(settings, 3):
         program, *arguments = shlex.split(command)
         assert program == "kafka-topics.sh"
-        tool = jars.command("org.apache.kafka.tools.TopicCommand", *arguments)
+        classes = f"-XX:SharedArchiveFile={jars.archive}"
+        tool = jars.command("org.apache.kafka.tools.TopicCommand", *arguments, extra=(classes,))
         subprocess.run(tool, env=guarded(), check=True, timeout=30, capture_output=True)
     assert topics.create(settings, 3).created == ()
     with capture_logs() as lines:

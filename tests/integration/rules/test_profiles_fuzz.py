@@ -58,7 +58,7 @@ def _after_a_token(response: bytes) -> Play:
     return play
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(responses)
 def test_no_response_makes_anything_but_a_user_or_none_or_an_error(response: bytes) -> None:
     async def play() -> None:
@@ -78,7 +78,7 @@ def test_no_response_makes_anything_but_a_user_or_none_or_an_error(response: byt
     asyncio.run(play())
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(users)
 def test_a_user_of_any_shape_makes_a_user_for_rules(user: dict[str, Any]) -> None:
     async def play() -> None:

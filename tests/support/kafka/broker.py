@@ -56,8 +56,13 @@ BASICS: Final = {
     "broker.session.timeout.ms": "1000",
     "broker.heartbeat.interval.ms": "300",
 }
-#: On top of them for a broker that is not killed: on a busy machine heartbeats come late, and no group must suffer for it.
-PATIENT: Final = {"broker.session.timeout.ms": "10000"}
+#: On top of them for a broker that is not killed: on a busy machine heartbeats come late, and no group must suffer for it. The
+#: last two halve what it does while nothing is asked of it: for the minutes of a test run that is several seconds of CPU.
+PATIENT: Final = {
+    "broker.session.timeout.ms": "10000",
+    "broker.heartbeat.interval.ms": "2000",
+    "metadata.max.idle.interval.ms": "0",
+}
 
 
 class Broker(ABC):

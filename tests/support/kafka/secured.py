@@ -13,7 +13,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from kafka import KafkaAdminClient
-from kafka.admin import ACL, ACLFilter, UserScramCredentialUpsertion
+from kafka.admin import (
+    ACL,
+    ACLFilter,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ResourcePatternFilter,
+    ResourceType,
+    UserScramCredentialUpsertion,
+)
 
 from tests.support.kafka.broker import PATIENT, JarsBroker, free_port
 from tests.support.kafka.certificates import Authority
@@ -106,19 +115,21 @@ class SecuredBroker(JarsBroker):
         """In force when it returns."""
         failed = self.admin.create_acls(list(acls))["failed"]
         assert not failed, failed
-        for acl in acls:
-            self._settle(acl, there=True)
+        for principal in {acl.principal for acl in acls}:
+            self._settle(principal, {_key(acl) for acl in acls if acl.principal == principal}, there=True)
 
     def take_away(self, acl: ACL) -> None:
         """Out of force when it returns."""
         self.admin.delete_acls([_exactly(acl)])
-        self._settle(acl, there=False)
+        self._settle(acl.principal, {_key(acl)}, there=False)
 
-    def _settle(self, acl: ACL, *, there: bool) -> None:
+    def _settle(self, principal: str, keys: set[tuple[object, ...]], *, there: bool) -> None:
         """Waits for the broker: the controller responds before the broker knows."""
         deadline = time.monotonic() + 5
-        while bool(self.admin.describe_acls(_exactly(acl))[0]) != there:
-            assert time.monotonic() < deadline, f"{acl} does not change"
+        while (known := keys & {_key(acl) for acl in self.admin.describe_acls(_all_of(principal))[0]}) != (
+            keys if there else set()
+        ):
+            assert time.monotonic() < deadline, f"of {keys} the broker knows {known}"
             time.sleep(0.01)
 
     def sasl_environment(self, name: str, password: str, *, mechanism: str = SCRAM) -> dict[str, str]:
@@ -167,6 +178,16 @@ def _logins() -> dict[str, str]:
     }
     configs = {f"{door}.{mechanism.lower()}.sasl.jaas.config": f"{security}.{module};" for mechanism, module in modules.items()}
     return {"sasl.enabled.mechanisms": ",".join(modules), **configs}
+
+
+def _key(acl: ACL) -> tuple[object, ...]:
+    on = acl.resource_pattern
+    return acl.principal, acl.operation, on.resource_type, on.resource_name, on.pattern_type
+
+
+def _all_of(principal: str) -> ACLFilter:
+    anything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
+    return ACLFilter(principal, None, ACLOperation.ANY, ACLPermissionType.ANY, anything)
 
 
 def _exactly(acl: ACL) -> ACLFilter:

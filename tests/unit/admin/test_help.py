@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from contextlib import redirect_stdout
+from functools import cache
 from io import StringIO
 from typing import Any
 
@@ -20,6 +21,7 @@ LEAVES = {path: command for path, command in ALL.items() if not hasattr(command,
 VALUES = [(path, param) for path, command in LEAVES.items() for param in command.params if not getattr(param, "is_flag", False)]
 
 
+@cache
 def _help(*path: str) -> str:
     shown = StringIO()
     with redirect_stdout(shown):

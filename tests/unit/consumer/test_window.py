@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.partitions.partition import Delivery
@@ -121,6 +121,7 @@ def test_the_bytes_of_large_events_are_bounded_and_leave_room_for_every_partitio
     assert not setup.window.full()
 
 
+@settings(max_examples=settings().max_examples // 2)  # up to thirty rounds each
 @given(
     partitions=st.integers(1, 20),
     window=st.integers(1, 300),

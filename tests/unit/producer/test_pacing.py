@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from producer.pacing import Pacing, RateLimit
@@ -52,6 +52,7 @@ class PacedReader:
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=str)
+@settings(max_examples=settings().max_examples // 4)  # for each plan; one is a minute of requests
 @given(way=st.floats(0, 0.03), late=st.floats(0, 0.02), phase=st.floats(0, 1))
 def test_a_catch_up_is_never_refused_nor_warned_and_uses_what_is_allowed(
     plan: RatePlan, way: float, late: float, phase: float
@@ -78,6 +79,7 @@ def test_without_hurry_no_more_than_the_share_is_spent(plan: RatePlan, share: fl
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=str)
+@settings(max_examples=settings().max_examples // 4)
 @given(phase=st.floats(0, 1))
 def test_the_second_request_of_a_start_waits_no_longer_than_until_the_burst_is_whole_again(plan: RatePlan, phase: float) -> None:
     """On the smallest plan it waited for 30 s: nothing was learned of the rate, and one request was to stay unspent."""
