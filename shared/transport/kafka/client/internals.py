@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from kafka.errors import IllegalStateError, KafkaConnectionError, KafkaError, KafkaTimeoutError
 from kafka.future import Future
+from kafka.producer.producer_batch import ProducerBatch
 from kafka.protocol.consumer.offsets import OffsetForLeaderEpochRequest
+from kafka.record.memory_records import MemoryRecordsBuilder
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 #: Seconds; a request that the thread may be waiting for ends before.
@@ -48,6 +50,33 @@ def abandon(producer: KafkaProducer) -> bool:
     return not producer._sender.is_alive()  # noqa: SLF001
 
 
+def enqueue(
+    producer: KafkaProducer, partition: TopicPartition, records: Iterable[tuple[int, bytes, bytes, list[tuple[str, bytes]]]]
+) -> list[Any]:
+    """Queues records as batches that hold nothing else, as `send` would one by one. Returns the library's future for each.
+
+    A record is its timestamp in milliseconds, key, value and headers. Unlike `send` this neither wakes the sender nor compares
+    a record with `max_request_size`.
+    """
+    accumulator = producer._accumulator  # noqa: SLF001
+    given = [accumulator.config[name] for name in ("message_version", "compression_attrs", "batch_size")]
+    batches: list[ProducerBatch] = []
+    futures: list[Any] = []
+    for record in records:
+        future = batches[-1].try_append(*record) if batches else None
+        if future is None:
+            batches.append(ProducerBatch(partition, MemoryRecordsBuilder(*given)))
+            future = batches[-1].try_append(*record)  # the first record of a batch always has room
+        futures.append(future)
+    with accumulator._tp_lock(partition):  # noqa: SLF001
+        if accumulator._closed:  # noqa: SLF001
+            raise IllegalStateError("the producer is closed")
+        for batch in batches:
+            accumulator._batches[partition].append(batch)  # noqa: SLF001
+            accumulator._incomplete.add(batch)  # noqa: SLF001
+    return futures
+
+
 @contextmanager
 def without_linger(producer: KafkaProducer) -> Iterator[None]:
     """What was sent before goes out at once, and what is sent meanwhile too.
@@ -74,7 +103,8 @@ def close(consumer: KafkaConsumer, bound: float) -> None:
         consumer._net.run(consumer._cluster.close)  # noqa: SLF001
         consumer._net.run(consumer._manager.close)  # noqa: SLF001
     finally:
-        consumer._metrics.close()  # noqa: SLF001
+        if consumer._metrics is not None:  # noqa: SLF001
+            consumer._metrics.close()  # noqa: SLF001
         consumer._client.close()  # noqa: SLF001
 
 

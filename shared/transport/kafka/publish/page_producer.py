@@ -12,6 +12,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
+from kafka.errors import MessageSizeTooLargeError
+
 from shared import failpoints
 from shared.event import Event
 from shared.logging import get_logger
@@ -19,6 +21,7 @@ from shared.record import MAX_RECORD, headers_of, key_of
 from shared.settings import TransportSettings
 from shared.transport.kafka.client.clients import idempotent_producer
 from shared.transport.kafka.client.internals import abandon, without_linger
+from shared.transport.kafka.publish.page_batches import send_page
 from shared.transport.kafka.topics.sizes import packed_room, plain_size, room
 
 #: Seconds. A broker that is away for less than the first is waited for by the client itself. The second, longer one bounds a
@@ -50,7 +53,9 @@ class PageProducer:
         Raises `KafkaError`, and ValueError for a topic that is gone; then the outcome of all of them is unknown.
         """
         deadline = time.monotonic() + PAGE_BOUND
-        futures = [self._producer.send(topic, event.raw, key_of(event), headers_of(event)) for event in events]
+        for event in events:
+            _check_size(event)
+        futures = send_page(self._producer, topic, events)
         with without_linger(self._producer):
             acknowledged = [_acknowledgement(future, deadline) for future in futures]
         return [(record.partition, record.offset) for record in acknowledged]
@@ -115,9 +120,19 @@ class OversizeFilter:
         return False
 
 
+def _check_size(event: Event) -> None:
+    """The client compares it, too, but only for records that it is given one by one."""
+    if not _surely_fits(event, MAX_RECORD) and plain_size(key_of(event), event.raw, headers_of(event)) > MAX_RECORD:
+        raise MessageSizeTooLargeError(f"the record of {event.log_id} is larger than {MAX_RECORD} bytes")
+
+
+def _surely_fits(event: Event, bound: int) -> bool:
+    """Key and headers are parts of the entry: nearly every one is seen to fit without a look at them."""
+    return _MOST_TIMES * len(event.raw) + _BESIDE <= bound
+
+
 def fits(event: Event, bound: int) -> bool:
-    # Key and headers are parts of the entry: nearly every one is seen to fit without a look at them.
-    if _MOST_TIMES * len(event.raw) + _BESIDE <= bound:
+    if _surely_fits(event, bound):
         return True
     record = (key_of(event), event.raw, headers_of(event))
     return room(*record) <= bound or (plain_size(*record) <= MAX_RECORD and packed_room(*record) <= bound)
