@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import MemberToRemove
 from kafka.errors import KafkaTimeoutError
 
 from shared.errors import LeaseLost, PublishFailed, TransportUnusable
@@ -165,6 +166,21 @@ async def test_a_poller_that_was_frozen_steps_down_and_writes_nothing(settings: 
     assert in_topic(settings) == once(ids(0, 30))
 
 
+async def test_a_lease_that_the_group_took_away_a_moment_ago_is_noticed_before_the_checkpoint(
+    settings: TransportSettings,
+) -> None:
+    """The poll that would tell of it is due within a second only; the commit that proves the lease is refused at once."""
+    publisher = await leading(settings)
+    await publisher.publish(page := events(0, 10), checkpoint_of(page))
+    _remove_members(settings, settings.poller_group)
+    with pytest.raises(LeaseLost):
+        await publisher.publish(lost := events(10, 20), checkpoint_of(lost))
+    assert await publisher.acquire() == checkpoint_of(page)
+    assert await publisher.publish(lost, checkpoint_of(lost)) == 10
+    await publisher.close()
+    assert in_topic(settings) == once(ids(0, 20))
+
+
 async def test_publishing_without_the_lease_is_refused(settings: TransportSettings) -> None:
     publisher = await KafkaTransport(settings).publisher()
     with pytest.raises(LeaseLost):
@@ -240,6 +256,14 @@ async def test_a_topic_with_no_more_than_a_page_needs_no_checkpoint(settings: Tr
     await fill(settings, 100)
     with pytest.raises(TransportUnusable, match=r"holds 100 different events, no more than one page.*Nothing was done"):
         checkpoints.derive(settings)
+
+
+def _remove_members(settings: TransportSettings, group: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=list(settings.bootstrap_servers))
+    members = admin.describe_groups([group])[group]["members"]
+    admin.remove_group_members(group, [MemberToRemove(member_id=member["member_id"]) for member in members])
+    admin.close()
+    assert len(members) == 1
 
 
 def _put(settings: TransportSettings, key: bytes, value: bytes | None) -> None:

@@ -26,6 +26,8 @@ from shared.transport.kafka.topics.checkpoints import PARTITION
 STANDBY_WAIT: Final = 0.2
 _LEADER_WAIT: Final = 0.001
 _VERIFY_BOUND: Final = 10_000  # milliseconds
+#: Seconds after a `renew` in which `verify` does without another: each costs a page a poll, which waits.
+_RENEW_EVERY: Final = 1.0
 _SETTLE_BOUND: Final = MAX_POLL_INTERVAL
 
 
@@ -50,12 +52,13 @@ class Election:
             listener=self._listener,
             watchdog=self._watchdog,
             auto_offset_reset="earliest",
+            metrics_enabled=False,
         )
         self._term = 0
         #: For how long after a `verify`, in seconds, the group cannot have given the lease to another poller.
         self._trusted = settings.session_timeout / 3
-        #: When the group last knew us as the holder, by `time.monotonic`.
-        self._verified = -math.inf
+        #: When the group last knew us as the holder, and when the last `renew` was over, by `time.monotonic`.
+        self._verified = self._renewed = -math.inf
 
     def open(self) -> None:
         """Raises `TransportUnusable`."""
@@ -77,28 +80,34 @@ class Election:
         lease = self.campaign(_LEADER_WAIT)
         while lease is Lease.OPEN and time.monotonic() < deadline:
             lease = self.campaign(STANDBY_WAIT)
-        if lease is not Lease.HELD or self._listener.term != self._term:
+        if not self._held:
             raise LeaseLost("another poller may have been active meanwhile")
+        self._renewed = time.monotonic()
 
     def verify(self, offset: int) -> None:
         """Verifies that the group still knows us as the holder, by committing `offset`: a poller that was frozen is refused here.
 
         Raises `LeaseLost`, and `KafkaError` when no response comes.
         """
-        position = {self._partition: OffsetAndMetadata(offset, "", -1)}
-        while True:
+        # The commit is the proof. Between two renewals the client does not poll, and so does not join the group anew.
+        if not self._held or time.monotonic() - self._renewed > min(_RENEW_EVERY, self._trusted):
             self.renew()
-            asked = time.monotonic()
-            try:
-                self._client.open().commit(position, timeout_ms=_VERIFY_BOUND)
-            except RebalanceInProgressError:
-                continue
-            except CommitFailedError as error:
-                if not any(isinstance(cause, RebalanceInProgressError) for cause in error.args):
-                    raise LeaseLost("the poller group went on without this poller") from error
-                continue
-            self._verified = asked
-            return
+        while not self._confirmed(offset):
+            self.renew()
+
+    def _confirmed(self, offset: int) -> bool:
+        """Returns False while a rebalance is under way: renew, and ask again. Raises like `verify`."""
+        asked = time.monotonic()
+        try:
+            self._client.open().commit({self._partition: OffsetAndMetadata(offset, "", -1)}, timeout_ms=_VERIFY_BOUND)
+        except RebalanceInProgressError:
+            return False
+        except CommitFailedError as error:
+            if not any(isinstance(cause, RebalanceInProgressError) for cause in error.args):
+                raise LeaseLost("the poller group went on without this poller") from error
+            return False
+        self._verified = asked
+        return True
 
     @property
     def just_verified(self) -> bool:
@@ -106,8 +115,12 @@ class Election:
 
         Spares one round trip to the brokers a page. A poller that was frozen for longer sees it by the clock.
         """
-        held = self._listener.lease is Lease.HELD and self._listener.term == self._term
-        return held and time.monotonic() - self._verified < self._trusted
+        return self._held and time.monotonic() - self._verified < self._trusted
+
+    @property
+    def _held(self) -> bool:
+        """As of the last poll, without an interruption since `acquire`."""
+        return self._listener.lease is Lease.HELD and self._listener.term == self._term
 
     def resign(self) -> None:
         self._client.close()
