@@ -126,6 +126,8 @@ class RuleStage(Stage):
         yield from map(self._progress, self._under_way)
         for delivery, moment in self._holds.in_order():
             yield HeldEvent(delivery, "", self._failures[delivery][1].reason, moment)
+        for delivery in filter(self._failures.__contains__, self._waiting):
+            yield HeldEvent(delivery, "", self._failures[delivery][1].reason)
 
     async def close(self) -> None:
         for delivery in list(self._under_way):

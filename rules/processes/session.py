@@ -151,10 +151,10 @@ class RuleSession:
             await self._renew_token((until - now) * _SHARE_OF_TOKEN)
             under_way.since = loop.time()
             left = max(0.0, until - under_way.since)
+            self._send_run(number, job, left)
             # Its own timers speak before both of these: else no turn of its loop has come.
             timers.call_later(left + _LEAST_GRACE, self._kill_if_silent)
             timers.call_later(left + GRACE, self._kill)
-            self._send_run(number, job, left)
             self._keep_watching()
             return await under_way.result
         finally:

@@ -6,6 +6,7 @@ import pytest
 
 from consumer.partitions.partition import Delivery
 from consumer.scheduling.batch import Batching
+from consumer.scheduling.stage import HeldEvent
 from consumer.webhook import Attempt
 from shared.event_rules import HEADER, RulesFailure, RulesResult
 from shared.words import BatchForm, OnError
@@ -114,6 +115,18 @@ def test_an_event_is_held_and_its_rules_run_again_after_the_backoff_of_a_failed_
     assert setup.running == ["a"]
     setup.end("a")
     assert setup.sent == ["a"]
+
+
+def test_an_event_whose_rules_are_to_run_again_says_why_also_while_they_may_not_begin(setup: RulesSetup) -> None:
+    event, other = setup.ruled("a"), setup.ruled("b")
+    setup.end("a", HELD)
+    ((at, *_), (_, _, reason, moment)) = setup.dispatcher.stage.held()
+    assert (at, reason, moment is not None) == (other, "rule slack failed: no", True)
+    setup.loop.settle(lambda: setup.dispatcher.pause(paused=True))
+    setup.loop.now += 8.1
+    setup.loop.settle()
+    assert setup.running == ["b"]
+    assert list(setup.dispatcher.stage.held())[1:] == [HeldEvent(event, "", "rule slack failed: no")]
 
 
 def test_no_event_goes_along_in_a_batch_whose_rules_have_not_run(loop: ManualLoop) -> None:
