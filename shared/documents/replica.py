@@ -124,6 +124,10 @@ class ConsumerReport:
     #: Its consumer group in Kafka; empty on the embedded log, and where the release that wrote this does not say.
     group: str = ""
 
+    def works_in(self, group: str) -> bool:
+        """Whether its partitions are those of this consumer group, as far as it says; "" is any."""
+        return group in ("", self.group) or not self.group
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollerReport:

@@ -11,11 +11,12 @@ import pytest
 from admin.actions.looking import locate as locating
 from admin.actions.looking.locate import Search, locate
 from admin.actions.looking.show import FilterAtHand, show
+from admin.actions.looking.status_view import StatusView
 from admin.actions.looking.tail import Wanted, newest
 from admin.actions.looking.where import WhereState
 from admin.replica import ReplicaReporter
 from producer.selection import Selection
-from shared.documents.replica import ReplicaRole
+from shared.documents.replica import EventState, PendingEvent, ReplicaRole
 from shared.errors import ConfigurationError
 from shared.event import Event, slice_page
 from shared.words import Ordering
@@ -133,6 +134,45 @@ async def test_what_an_event_waits_behind_is_told_by_the_order_that_its_consumer
     behind = {Ordering.PARTITION: first.log_id, Ordering.NONE: None}.get(ordering, second.log_id)  # type: ignore[call-overload]
     assert (where.state, where.behind) == (WhereState.WAITING, behind)
     assert ("WEBHOOK_ORDERING=none" in where.why) == (ordering not in (Ordering.KEY, Ordering.PARTITION))
+
+
+@pytest.mark.parametrize("log", ["kafka"], indirect=True)
+@pytest.mark.parametrize("ours", [True, False])
+async def test_only_consumers_of_the_group_are_asked_about_an_event_and_its_partition(
+    log: Log, receiver: Receiver, ours: bool
+) -> None:
+    event = _event(1, timedelta(minutes=1))
+    transport = log.transport()
+    await publish(log.transport(), [event])
+    at = await _locate(log, event.log_id)
+    assert at is not None
+    assert at.found is not None
+    group = log.environ["KAFKA_GROUP"] if ours else "another"
+    document = ReplicaReporter([worker(receiver.url)], role=ReplicaRole.CONSUME, version="1", tenant="", webhook="").document()
+    assert document.consumer is not None
+    pending = PendingEvent(
+        partition=at.found.partition,
+        offset=at.found.record.offset,
+        log_id=event.log_id,
+        type="s",
+        since=0,
+        state=EventState.RETRYING,
+        oldest=True,
+        attempts=3,
+        last_outcome="answered 503",
+        next_try=None,
+    )
+    consumer = replace(document.consumer, group=group, partitions=(at.found.partition,), events=(pending,))
+    control = await transport.control()
+    await control.put(document.key, replace(document, consumer=consumer).encode())
+    where = await show(transport, event.log_id, "not at hand")
+    view = StatusView(transport, {"transport": "Kafka"})
+    row = (await view.look()).partitions[at.found.partition]
+    for opened in (view, control, transport):
+        await opened.close()
+    assert (where.state is WhereState.RETRYING, "No consumer says" in where.why) == (ours, not ours)
+    assert row.oldest is not None
+    assert (row.owner, row.oldest.attempts) == ((document.id, 3) if ours else (None, None))
 
 
 async def test_a_place_without_a_record_is_unknown_and_auth0_is_not_asked_for_it(log: Log) -> None:

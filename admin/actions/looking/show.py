@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from admin.actions.looking import log_ids
@@ -39,17 +40,27 @@ async def show(
     control = ControlView(transport)
     reader = await transport.reader()
     try:
-        return await _Inquiry(transport, reader, await control.look(), clock()).answer(log_id, at_hand)
+        operator = await control.look()
+        return await _Inquiry(transport, reader, operator, await _group(transport), clock()).answer(log_id, at_hand)
     finally:
         await reader.close()
         await control.close()
 
 
+async def _group(transport: Transport) -> str:
+    with suppress(TransportUnusable):
+        return (await transport.consumers()).group
+    return ""
+
+
 class _Inquiry:
-    def __init__(self, transport: Transport, reader: Reader, operator: OperatorState, now: float) -> None:
+    """`group`: whose offsets these are; consumers of another one deliver the same log to another webhook. Empty: any."""
+
+    def __init__(self, transport: Transport, reader: Reader, operator: OperatorState, group: str, now: float) -> None:
         self._transport = transport
         self._reader = reader
         self._operator = operator
+        self._live = [one for one in operator.live(now) if one.consumer and one.consumer.works_in(group)]
         self._now = now
 
     async def answer(self, log_id: str, at_hand: FilterAtHand | str, known: Search | None = None) -> Where:
@@ -132,7 +143,7 @@ class _Inquiry:
             if hidden:
                 return replace(where, why=f"{passed}, so it was delivered or is a dead letter{hidden}")
             return replace(where, state=WhereState.DELIVERED, why=f"{passed}, and no dead letter has it. When is not stored")
-        for replica in self._operator.live(self._now):
+        for replica in self._live:
             for event in replica.consumer.events if replica.consumer else ():
                 says = event.state in _SAID or event.reason
                 if says and (event.partition, event.offset) == (at.partition, at.record.offset):
@@ -170,8 +181,8 @@ class _Inquiry:
         return replace(waiting, why=f"{before}, {'all of them done' if whole else 'none of the same user'}{obstacle}")
 
     def _owner(self, partition: int) -> ConsumerReport | None:
-        owners = [one.consumer for one in self._operator.live(self._now) if one.consumer and partition in one.consumer.partitions]
-        return next(iter(owners), None)
+        consumers = (one.consumer for one in self._live if one.consumer)
+        return next((one for one in consumers if partition in one.partitions), None)
 
     def _obstacle(self, partition: int) -> str:
         """What holds up every event of this partition, as far as it is known."""

@@ -46,14 +46,15 @@ class StatusView:
         """Raises `TransportUnusable` where not even the progress can be read."""
         rows = _rows(await self._transport.progress())
         operator, self._unknown = await self._control.look(), []
+        consumers = await self._known(self._transport.consumers, "the members of the group")
         now = self._clock()
         seen = Overview(
             now=now,
             log=self._log,
-            consumers=await self._known(self._transport.consumers, "the members of the group"),
+            consumers=consumers,
             checkpoint=await self._known(self._transport.checkpoint, "the checkpoint"),
             dead_letters=await self._known(self._count_dead_letters, "the number of dead letters"),
-            partitions=tuple(await self._completed(rows, operator, now)),
+            partitions=tuple(await self._completed(rows, operator, now, consumers.group if consumers else "")),
             operator=operator,
         )
         return replace(seen, unknown=(*operator.unknown, *self._unknown, *_clocks(seen)))
@@ -85,9 +86,11 @@ class StatusView:
         self._dead_letters = self._dead_letters or await self._transport.dead_letters()
         return len(await self._dead_letters.keys())
 
-    async def _completed(self, rows: list[PartitionStatus], operator: OperatorState, now: float) -> list[PartitionStatus]:
+    async def _completed(
+        self, rows: list[PartitionStatus], operator: OperatorState, now: float, group: str
+    ) -> list[PartitionStatus]:
         """Adds the owner, and the oldest undelivered event: as its owner says, else as it stands in the log."""
-        owners = _owners(operator.live(now))
+        owners = _owners(operator.live(now), group)
         rows = [replace(row, owner=owners.get(row.partition, ("", []))[0] or None) for row in rows]
         said = {row.partition: _said(owners[row.partition][1], row) for row in rows if row.owner}
         unsaid = [row for row in rows if row.undelivered and not said.get(row.partition)]
@@ -117,12 +120,12 @@ def _rows(progress: Mapping[int, Progress]) -> list[PartitionStatus]:
     return [partition_status(partition, progress[partition]) for partition in sorted(progress)]
 
 
-def _owners(replicas: Iterable[ReplicaDocument]) -> dict[int, tuple[str, list[PendingEvent]]]:
+def _owners(replicas: Iterable[ReplicaDocument], group: str) -> dict[int, tuple[str, list[PendingEvent]]]:
     """Returns by partition the replica that owns it, as the newest document says, and the events that it names."""
     return {
         partition: (one.id, [event for event in one.consumer.events if event.partition == partition])
         for one in sorted(replicas, key=lambda one: one.seen)
-        if one.consumer
+        if one.consumer and one.consumer.works_in(group)
         for partition in one.consumer.partitions
     }
 

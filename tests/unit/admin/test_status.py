@@ -356,3 +356,14 @@ def test_it_is_doubtful_who_runs_where_members_or_the_active_poller_are_missing(
     assert seen.doubtful, "the active poller's clock may be behind"
     assert not replace(seen, operator=replace(seen.operator, replicas=(alone, replace(produces, seen=NOW - 700)))).doubtful
     assert not replace(seen, operator=replace(seen.operator, writes={"b": True})).doubtful
+
+
+def test_what_consumers_of_another_group_say_is_not_said_of_this_one() -> None:
+    """They deliver the same log to another webhook."""
+    seen = _seen(undelivered=3, breaker=replace(CLOSED, state=BreakerState.OPEN, last_outcome="answered 503"))
+    (one,) = seen.operator.replicas
+    assert (seen.state, one.consumer is not None) == (DeliveryState.WEBHOOK_DOWN, True)
+    for group, state in (("g", DeliveryState.WEBHOOK_DOWN), ("other", DeliveryState.DELIVERING)):
+        assert one.consumer is not None
+        moved = replace(one, consumer=replace(one.consumer, group=group))
+        assert replace(seen, operator=replace(seen.operator, replicas=(moved,))).state is state
