@@ -6,7 +6,9 @@ DEV := .venv/.installed-dev
 
 FOUND = $(shell for python in $(PYTHON); do \
   $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
-INSTALL = $(or $(FOUND),$(error Python 3.11 or newer is needed, and not found as $(PYTHON). Name yours: make PYTHON=/path/to/python3)) \
+# Ctrl-C while Python starts would be a traceback of its own: the signals wait until tools/install.py takes them. Only GNU env can.
+BLOCKED = $(shell env --block-signal=INT,TERM,HUP true 2>/dev/null && echo env --block-signal=INT,TERM,HUP)
+INSTALL = $(BLOCKED) $(or $(FOUND),$(error Python 3.11 or newer is needed, and not found as $(PYTHON). Name yours: make PYTHON=/path/to/python3)) \
   -I tools/install.py
 
 # Where it is set, each of hundreds of processes compiles all that it imports anew, and pytest every test module in every worker.

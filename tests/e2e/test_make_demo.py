@@ -47,6 +47,7 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
             wheel.writestr(path, text)
     return name
 """
+BLOCKS_SIGNALS = subprocess.run(["env", "--block-signal=INT", "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
 PROGRAM = """
 import sys
 
@@ -126,6 +127,16 @@ def test_a_stop_before_it_can_do_anything_is_no_traceback(clone: Path) -> None:
     terminal.press(CTRL_C)
     assert terminal.wait() == -signal.SIGINT
     assert terminal.text.endswith("Stopped after 0 s before it began.\nThe next run starts again.\n"), terminal.text
+
+
+@pytest.mark.skipif(not BLOCKS_SIGNALS, reason="only GNU env can block signals for what it starts")
+def test_a_stop_before_python_can_catch_it_is_heard_once_it_can(clone: Path) -> None:
+    python = clone.with_name("python")
+    python.write_text(f'#!/bin/sh\ncase "$*" in *install.py*) kill -INT 0;; esac\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    terminal = Terminal(["make", f"PYTHON={python}", "demo"], folder=clone, environ=environ())
+    assert terminal.wait() == -signal.SIGINT
+    assert terminal.text == "\nStopped after 0 s before it began.\nThe next run starts again.\n"
 
 
 def why_not(folder: Path, project: str) -> str:
