@@ -21,7 +21,7 @@ from shared.text import visible
 _WIDE: Final = 240
 #: Characters that a column gets at least, and between two columns.
 _NARROW: Final = 8
-_GAP: Final = 1
+_GAP: Final = 2
 #: Of a line about an event, all but the type's name, with a user id of the longest usual kind (`google-oauth2|` and 24 digits).
 _BESIDE_NAME: Final = 78
 
@@ -90,24 +90,35 @@ def show_table(
 ) -> None:
     """`right`: align right, for numbers. `dim`: for each row, whether to print it dimmed.
 
-    A cell that does not fit is folded, but never one below a head in `whole`, such as a log id. Where these leave no room for the
-    others, each row is printed as a paragraph.
+    A cell that does not fit is folded, but never one below a head in `whole`, such as a log id; heads are broken at words alone.
+    Where these leave no room for the others, each row is printed as a paragraph.
     """
     cells = [[visible(str(cell)) for cell in row] for row in rows]
     wide = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
-    fixed = [width if head in whole else None for head, width in zip(heads, wide, strict=True)]
+    least = [
+        width if head in whole else max(min(width, _NARROW), *map(len, head.split()), 0)
+        for head, width in zip(heads, wide, strict=True)
+    ]
     columns = columns_of(1) or _WIDE
-    needed = sum(min(width, _NARROW) if whole is None else whole for whole, width in zip(fixed, wide, strict=True))
-    if needed + _GAP * len(heads) > columns:
+    room = columns - _GAP * (len(heads) - 1)
+    if sum(least) > room:
         _show_paragraphs(heads, cells)
     else:
-        _show_grid(heads, cells, fixed, columns=columns, right=right, dim=dim)
+        _show_grid(heads, cells, widths(wide, least, room), columns=columns, right=right, dim=dim)
+
+
+def widths(wide: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Returns how wide each column becomes: the widest gives way, down to its least, until all fit. Pure."""
+    found = [min(width, room) for width in wide]
+    while sum(found) > room and (above := [index for index, width in enumerate(found) if width > least[index]]):
+        found[max(above, key=found.__getitem__)] -= 1
+    return found
 
 
 def _show_grid(
     heads: Sequence[str],
     cells: Iterable[Sequence[str]],
-    fixed: Iterable[int | None],
+    wide: Iterable[int],
     *,
     columns: int,
     right: bool,
@@ -118,8 +129,8 @@ def _show_grid(
     from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for head, width in zip(heads, fixed, strict=True):
-        table.add_column(head, justify="right" if right else "left", width=width, no_wrap=width is not None, overflow="fold")
+    for head, width in zip(heads, wide, strict=True):
+        table.add_column(head, justify="right" if right else "left", width=width)
     for row, dimmed in zip(cells, chain(dim, repeat(False)), strict=False):
         table.add_row(*(Text(cell, style="dim" if dimmed else "", overflow="fold") for cell in row))
     Console(highlight=False, markup=False, width=columns).print(table)

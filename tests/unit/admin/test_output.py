@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from admin.cli import output
-from admin.cli.output import escaped, format_event, parsed
+from admin.cli.output import escaped, format_event, parsed, show_table, widths
 from shared.log_types import table
 
 ANY = st.text(st.characters(codec=None))
@@ -68,13 +68,26 @@ def test_a_code_of_a_log_type_is_never_cut() -> None:
     assert all(f" {code} " in format_event(json.dumps({"_id": "1", "type": code}).encode()) for code in table())
 
 
-def test_the_heads_of_a_table_are_folded_and_never_cut(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@given(st.lists(st.tuples(st.integers(1, 200), st.integers(1, 200)), min_size=1, max_size=9), st.integers(0, 300))
+def test_columns_fit_and_none_is_narrower_than_its_least_or_wider_than_its_cells(
+    columns: list[tuple[int, int]], spare: int
+) -> None:
+    wide, least = [max(column) for column in columns], [min(column) for column in columns]
+    room = sum(least) + spare
+    found = widths(wide, least, room)
+    assert sum(found) == min(sum(wide), room)
+    assert all(at_least <= width <= at_most for at_least, width, at_most in zip(least, found, wide, strict=True))
+
+
+@pytest.mark.parametrize("columns", [20, 40, 79, 80, 81, 100, 120])
+@pytest.mark.parametrize(("end", "oldest", "owner"), [(207, "-", "-"), (41, "9" * 56, "host:1:abcdef01"), (12_345_690, "-", "-")])
+def test_the_heads_of_a_table_are_broken_at_words_and_never_cut(
+    columns: int, end: int, oldest: str, owner: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At 80 columns two heads of `status` were both "undeliver…"."""
-    monkeypatch.setattr(output, "columns_of", lambda _descriptor: 80)
+    monkeypatch.setattr(output, "columns_of", lambda _descriptor: columns)
     heads = ("partition", "begin", "end", "committed", "lag", "done beyond", "undelivered", "oldest undelivered", "owner")
-    output.show_table(heads, [["0", "1", "41", "41", "0", "0", "0", "9" * 56, "host:1:abcdef01"]])
+    show_table(heads, [(0, 1, end, end, 0, 0, 0, oldest, owner)])
     printed = capsys.readouterr().out
     assert "…" not in printed
-    assert max(map(len, printed.splitlines())) <= 80
+    assert set(" ".join(heads[1:]).split()) <= set(printed.split())
