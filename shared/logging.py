@@ -56,7 +56,7 @@ def configure(
     console = log_format == "console" or (log_format is None and terminal)
     colors = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     out = stream or _standard_error()
-    line = _LineFormatter(ConsoleRenderer(colors=colors) if console else _json)
+    line = _LineFormatter(ConsoleRenderer(colors=colors, descriptor=_STANDARD_ERROR) if console else _json)
     level = logging.getLevelNamesMapping()[verbosity.upper()]
     structlog.configure(
         processors=[line],
