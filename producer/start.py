@@ -96,7 +96,7 @@ async def _last_before(moment: datetime, before: Checkpoint, source: SearchableL
             return cursor.checkpoint
         if direction is Direction.BACKWARD or (direction is Direction.UNSURE and doubted):
             # Followed without a pause it could lead in a circle.
-            raise PageInvalid("Auth0's pages do not lead on to the date to begin at; looking for it anew")
+            raise PageInvalid("Auth0's pages do not lead on to the date to begin at; looking for it again")
 
 
 def _older(events: Sequence[Event], moment: datetime) -> int:
