@@ -37,6 +37,9 @@ class HelpfulCommand(TyperCommand):
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return ["[OPTIONS]", *(_usage_piece(param) for param in _arguments(self.get_params(ctx)))]
 
+    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002  a shell that completes shows it: whole, as the help does
+        return summary(self.help)
+
     def format_help_text(self, _ctx: Any, formatter: Any) -> None:
         _write_text(self.help, formatter)
 
@@ -64,6 +67,9 @@ class HelpfulGroup(TyperGroup):
         if args[0] not in self.commands and not ctx.resilient_parsing:
             raise usage.no_such_command(ctx, args[0])
         return super().resolve_command(ctx, args)
+
+    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002  a shell that completes shows it: whole, as the help does
+        return summary(self.help)
 
     def format_help_text(self, _ctx: Any, formatter: Any) -> None:
         _write_text(self.help, formatter)

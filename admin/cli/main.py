@@ -60,7 +60,7 @@ def _not_begun(_number: int, _frame: object) -> None:
         if sys.argv[1:2] == ["demo"]:
             os.write(2, b"Stopped before it began.\n")
             if "MAKELEVEL" in os.environ:
-                # make heeds the same Ctrl-C: if its child is gone by then, GNU make 4.3 may end with 2 and "wait: No child processes".
+                # make heeds the same Ctrl-C. If its child is gone by then, GNU make may end with 2: "wait: No child processes".
                 time.sleep(0.2)
     finally:  # also where the terminal is gone
         os._exit(Exit.FINE)

@@ -38,6 +38,7 @@ def test_its_first_sentence_stands_whole_on_one_row_of_80_columns(path: tuple[st
     sentence = summary(ALL[path].help)
     assert re.fullmatch(r"[A-Z].*[^.]\.", sentence), sentence
     assert re.search(rf"^  {path[-1]} +{re.escape(sentence)}$", _help(*path[:-1]), re.MULTILINE), sentence
+    assert ALL[path].get_short_help_str() == sentence  # what a shell shows that completes
 
 
 @pytest.mark.parametrize("path", ALL, ids=_named)
