@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import textwrap
 from typing import Final
 
@@ -48,7 +49,12 @@ def example() -> str:
 def _section(group: type[Group]) -> str:
     rows = "\n".join(map(_row, group.options.values()))
     head = "| name | value | default | |\n|---|---|---|---|"
-    return f"## {group.title}\n\n{group.__doc__}\n\nRead by {_roles(group)}.\n\n{head}\n{rows}\n"
+    return f"## {group.title}\n\n{_says(group)}\n\nRead by {_roles(group)}.\n\n{head}\n{rows}\n"
+
+
+def _says(group: type[Group]) -> str:
+    """Returns its docstring; Python 3.13 takes the indentation of further lines away, the ones before it do not."""
+    return inspect.cleandoc(group.__doc__ or "")
 
 
 def _row(option: Option) -> str:
@@ -83,7 +89,7 @@ def _later() -> str:
 
 def _block(group: type[Group]) -> str:
     lines = "\n".join(map(_assignment, group.options.values()))
-    return f"{_comment(f'--- {group.title}: {group.__doc__}')}\n\n{lines}"
+    return f"{_comment(f'--- {group.title}: {_says(group)}')}\n\n{lines}"
 
 
 def _assignment(option: Option) -> str:

@@ -35,6 +35,8 @@ def test_the_documentation_is_up_to_date() -> None:
 
 def test_the_example_is_up_to_date() -> None:
     assert (ROOT / ".env.example").read_text() == example(), "run: auth0-webhooks config example > .env.example"
+    assert "   " not in example()  # the indentation of a docstring
+    assert "\n    " not in document()
 
 
 def test_the_example_sets_nothing_and_names_everything(tmp_path: Path) -> None:
