@@ -8,7 +8,7 @@ import typer
 
 from admin.cli.context import with_transport
 from admin.cli.help import Commands
-from admin.cli.options import COUNT, argument, option, words
+from admin.cli.options import COUNT, argument, option, some
 from admin.cli.output import say, show_json, show_table
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def list_gaps(
 
 
 @commands.command()
-def show(gap_id: Annotated[str, argument(words("ID"), "Its id, or the beginning of it.")], as_json: Json = False) -> None:
+def show(gap_id: Annotated[str, argument(some("ID"), "Its id, or the beginning of it.")], as_json: Json = False) -> None:
     """Show one gap: what lies before and after it, and how it was found.
 
     Examples:

@@ -62,6 +62,11 @@ def words(metavar: str) -> Value:
     return Value(metavar, Parser("text", str))
 
 
+def some(metavar: str) -> Value:
+    """Any text but an empty one, such as that of a variable that the shell does not know."""
+    return Value(metavar, Parser("text", _some_text))
+
+
 def one_of(kind: type[StrEnum]) -> Value:
     """One of the values of an enumeration, all of which help shows."""
     names = choice(*kind)
@@ -70,6 +75,12 @@ def one_of(kind: type[StrEnum]) -> Value:
         return _beginning_with(dict.fromkeys(kind, ""), incomplete)
 
     return Value("|".join(kind), Parser(names.says, lambda text: kind(str(names.read(text)))), complete)
+
+
+def _some_text(text: str) -> str:
+    if not text.strip():
+        raise InvalidValue("must not be empty")
+    return text
 
 
 def _reading(value: Value) -> Callable[[Any], Any]:
@@ -168,7 +179,7 @@ COUNT: Final = number("COUNT", 1, 1_000_000)
 SHARE: Final = Value("SHARE", fraction(0, 1))
 PORT: Final = number("PORT", 0, 65535)
 FILE: Final = Value("FILE", _file)
-LOG_ID: Final = words("LOG_ID")
+LOG_ID: Final = some("LOG_ID")
 DEAD_LETTER: Final = Value("LOG_ID", LOG_ID.parser, dead_letter_ids)
 POSITION: Final = Value("POSITION", _position)
 TIME: Final = Value("TIME", _moment)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from admin.cli.options import argument, words
+from admin.cli.options import argument, some
 from admin.cli.output import say, show_json
 from shared.errors import ConfigurationError, PageInvalid
 from shared.text import visible
@@ -28,7 +28,7 @@ _LARGEST: Final = 64 << 20  # bytes
 
 
 def explain(
-    entry: Annotated[str, argument(words("ENTRY"), "A file of log entries (JSON), - for standard input, or a log id.")],
+    entry: Annotated[str, argument(some("ENTRY"), "A file of log entries (JSON), - for standard input, or a log id.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say whether the filter lets a log entry pass, and why.

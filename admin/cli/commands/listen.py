@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from admin.cli import serving
-from admin.cli.options import FILE, PORT, duration, number, option, words
+from admin.cli.options import FILE, PORT, duration, number, option, some, words
 from admin.cli.output import format_event, say, show_body, show_line
 from admin.cli.streams import reader_gone
 from shared.errors import ConfigurationError, EnvironmentUnusable, PageInvalid
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def listen(
     port: Annotated[int, option("--port", PORT, "Port to listen on; 0 takes a free one.")] = 8080,
-    host: Annotated[str, option("--host", words("ADDRESS"), "Address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, option("--host", some("ADDRESS"), "Address to listen on.")] = "127.0.0.1",
     secrets: Annotated[
         list[str] | None,
         option("--secret", words("SECRET"), "Verify signatures by this WEBHOOK_SECRET; may be given several times."),

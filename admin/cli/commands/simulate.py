@@ -8,7 +8,7 @@ from typing import Annotated
 
 from admin.cli import serving
 from admin.cli.help import Commands
-from admin.cli.options import PORT, SHARE, number, one_of, option, rate, words
+from admin.cli.options import PORT, SHARE, number, one_of, option, rate, some
 
 
 class UnknownFrom(StrEnum):
@@ -25,7 +25,7 @@ commands = Commands("simulate", "Simulate an Auth0 tenant, to try things without
 @commands.command()
 def tenant(
     port: Annotated[int, option("--port", PORT, "Port to listen on; 0 takes a free one.")] = 8090,
-    host: Annotated[str, option("--host", words("ADDRESS"), "Address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, option("--host", some("ADDRESS"), "Address to listen on.")] = "127.0.0.1",
     backlog: Annotated[int, option("--backlog", number("COUNT", 0, 1_000_000), "Entries in the log at the start.")] = 200,
     rate: Annotated[float, option("--rate", rate("entries"), "New entries a second.")] = 2,
     limit: Annotated[int | None, option("--limit", number("COUNT", 0, 1_000_000_000), "No more entries than this.")] = None,

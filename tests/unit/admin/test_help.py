@@ -74,3 +74,19 @@ def test_a_value_has_a_plain_name_and_is_read_by_a_parser_of_ours(path: tuple[st
     line = mistake(*path, *typed)
     assert "Input should" not in line
     assert not line or line.startswith((param.opts[-1], param.metavar)) or "is missing" in line, line
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "show ''",
+        "skip ' ' --reason x",
+        "dead-letters show ''",
+        "dead-letters purge ''",
+        "explain ''",
+        "gaps show ''",
+        "listen --host ''",
+    ],
+)
+def test_the_value_of_a_variable_that_the_shell_does_not_know_is_refused(typed: str) -> None:
+    assert mistake(*shlex.split(typed)).endswith("': must not be empty")

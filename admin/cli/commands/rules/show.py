@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from admin.actions.looking.wording import counted
-from admin.cli.options import Value, argument, words
+from admin.cli.options import Value, argument, some
 from admin.cli.output import say, show_json, show_table
 from shared.parsers import Parser
 
@@ -52,7 +52,7 @@ def list_rules(
 
 
 def show_rule(
-    name: Annotated[str, argument(words("RULE"), "Its file's name, without `.js`.")],
+    name: Annotated[str, argument(some("RULE"), "Its file's name, without `.js`.")],
     as_json: Json = False,
 ) -> None:
     """Show one rule: what is said about it, and its code.
