@@ -27,7 +27,7 @@ class RulesSettings(Group):
     title: ClassVar = "Rules"
     roles: ClassVar = frozenset({Role.RUN, Role.CONSUME, Role.RULES, Role.RULES_TEST})
 
-    folder: Annotated[Path | None, Option("RULES_DIR", _folder, example="rules", unset="off")] = None
+    folder: Annotated[Path | None, Option("RULES_DIR", _folder, example="acme-rules", unset="off")] = None
     """The folder with the rules: a file `NAME.js` each, and `rules.yaml` if they need one."""
     modules_given: Annotated[
         Path | None,

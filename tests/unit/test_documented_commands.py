@@ -54,12 +54,18 @@ EXTRAS: Final = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
 def resolve(words: list[str]) -> str:
     """Returns what is wrong with a command; empty if nothing is."""
     for index, word in enumerate(words):
-        name, assigned, _ = word.partition("=")
+        name, assigned, value = word.partition("=")
         if not assigned or not name.isupper():
             return _resolve(words[index:])
         if name not in NAMES | SECRETS | OTHERS:
             return f"{name} is no setting"
+        if name == "RULES_DIR" and _is_source(value):
+            return f"{value} is source code of ours in a clone, no folder of rules"
     return ""
+
+
+def _is_source(path: str) -> bool:
+    return bool(path) and (ROOT / path.split("/")[0]).is_dir() and not path.startswith(("/", "."))
 
 
 def _resolve(words: list[str]) -> str:
@@ -71,6 +77,8 @@ def _resolve(words: list[str]) -> str:
 def _ours(arguments: list[str]) -> str:
     if {"-h", "--help", "--install-completion", "--version"} & set(arguments):
         return _path([word for word in arguments if not word.startswith("-")])
+    if arguments[0] == "rules" and (source := [word for word in arguments[2:] if _is_source(word)]):
+        return f"{source} is source code of ours in a clone, no folder of rules"
     return mistake(*(MEANT.get(word.strip("[]."), word) for word in arguments))
 
 
@@ -209,7 +217,9 @@ def test_blocks_of_commands_are_marked_as_such(page: str) -> None:
         "auth0-webhooks statsu", "auth0-webhooks run --onec", "auth0-webhooks config show --help --nothing extra", "make tests",
         "docker compose --profile dmeo up", "docker compose up --scale consumers=5", "docker compose logs produce",
         "docker compose run --rm topics topics mend", "WEBHOOK_ULR=http://x auth0-webhooks run", "export AUTH0_DOMIAN=x",
-        "uv tool install '.[sped]'", "cp .env.exmaple .env", ". bin/activate", "wget x", "cd x && make demo2", "make DEMO=1 demo",
+        "uv tool install '.[sped]'", "cp .env.exmaple .env", ". bin/activate", "wget x",
+        "export RULES_DIR=rules", "auth0-webhooks rules check rules", "auth0-webhooks rules test rules/a.js",
+        "cd x && make demo2", "make DEMO=1 demo",
     ],
 )  # fmt: skip
 def test_a_command_that_does_not_work_is_noticed(script: str) -> None:

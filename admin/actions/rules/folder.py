@@ -37,7 +37,7 @@ def folder_of(settings: RulesSettings, given: Path | None = None) -> Path:
     """Returns the folder that was given, else RULES_DIR. Raises `ConfigurationError` for neither."""
     folder = given or settings.folder
     if folder is None:
-        raise ConfigurationError(["RULES_DIR is not set: the folder with the rules. For example RULES_DIR=rules"])
+        raise ConfigurationError(["RULES_DIR is not set: the folder with the rules. For example RULES_DIR=acme-rules"])
     return folder
 
 

@@ -28,7 +28,7 @@ def check_rules(
 
     Examples:
       auth0-webhooks rules check
-      auth0-webhooks rules check ./rules --json
+      auth0-webhooks rules check ./acme-rules --json
     """
     from admin.actions.rules.check import check_folder, document
     from admin.cli.context import rules_settings

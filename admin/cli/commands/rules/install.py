@@ -26,7 +26,7 @@ def install_modules(
 
     Examples:
       auth0-webhooks rules install
-      auth0-webhooks rules install ./rules --json
+      auth0-webhooks rules install ./acme-rules --json
     """
     from dataclasses import asdict
 

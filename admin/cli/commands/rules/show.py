@@ -32,7 +32,7 @@ def list_rules(
 
     Examples:
       auth0-webhooks rules list
-      auth0-webhooks rules list ./rules --json
+      auth0-webhooks rules list ./acme-rules --json
     """
     from dataclasses import asdict
 

@@ -52,7 +52,7 @@ def try_rules(
     came of it, also where they denied or failed; --expect makes that an error.
 
     Examples:
-      auth0-webhooks rules test rules/mixpanel.js --dry-run
+      auth0-webhooks rules test acme-rules/mixpanel.js --dry-run
       auth0-webhooks rules test a.js b.js --event login.json --user ada.json --json
       auth0-webhooks rules test --sample ssa --dry-run --expect kept
     """
