@@ -71,7 +71,7 @@ def _fields(checkpoint: Checkpoint, operator_state: OperatorState) -> dict[str, 
 
 @commands.command("set")
 def set_checkpoint(
-    position: Annotated[StartFrom | None, argument(POSITION, "now, a log id (go on after it), or a date.")] = None,
+    position: Annotated[StartFrom | None, argument(POSITION, "now, a whole log id (go on after it), or a date.")] = None,
     from_topic: Annotated[bool, typer.Option("--from-topic", help="Take it from the newest records in Kafka.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this it is only shown.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also while a poller seems to be active.")] = False,

@@ -28,7 +28,7 @@ _LARGEST: Final = 64 << 20  # bytes
 
 
 def explain(
-    entry: Annotated[str, argument(some("ENTRY"), "A file of log entries (JSON), - for standard input, or a log id.")],
+    entry: Annotated[str, argument(some("ENTRY"), "A file of log entries (JSON), - for standard input, or a whole log id.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say whether the filter lets a log entry pass, and why.

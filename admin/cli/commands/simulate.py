@@ -36,7 +36,7 @@ def tenant(
     per_second: Annotated[float, option("--per-second", rate("requests", 0.01), "Requests a second within the rate limit.")] = 16,
     unknown_from: Annotated[
         UnknownFrom,
-        option("--unknown-from", one_of(UnknownFrom), "Answer to an unknown log id: an error, or the oldest entries."),
+        option("--unknown-from", one_of(UnknownFrom), "Response to an unknown log id: an error, or the oldest entries."),
     ] = UnknownFrom.BAD_REQUEST,
 ) -> None:
     """Serve a fake Auth0 tenant, until Ctrl-C.
