@@ -45,7 +45,8 @@ async function intercept(t, answer) {
   const { port } = server.address();
   https.request = (url, options, callback) => {
     const { host, pathname, search } = new URL(url);
-    return http.request(`http://127.0.0.1:${port}${pathname}${search}`, { ...options, headers: { ...options.headers, host } }, callback);
+    const request = http.request(`http://127.0.0.1:${port}${pathname}${search}`, { ...options, headers: { ...options.headers, host } }, callback);
+    return request.on('socket', (socket) => (socket.authorized = true)); // as interceptors do
   };
   globalThis.fetch = (url, options) => real.fetch(String(url).replace('https://hooks.example.com', `http://127.0.0.1:${port}`), options);
   return seen;
@@ -148,6 +149,12 @@ test('HTTP requests of a rule are made in this process, where interceptors see t
   assert.equal(headers.authorization, 'Bearer secret');
   assert.deepEqual(Object.keys(headers).filter((name) => name.startsWith('x-')), []);
   assert.equal(crossed, ACROSS ? 1 : 0);
+});
+
+test('a response by https has a certificate that was checked', async (t) => {
+  const seen = await intercept(t, (response) => response.end());
+  assert.equal((await run(loadRule('strict-tls'))).error, null);
+  assert.equal(seen[0].path, '/strict');
 });
 
 test('an error of a request reaches the rule as it was', async (t) => {
