@@ -107,6 +107,30 @@ async def test_what_keeps_no_process_alive_is_not_waited_for(start: StartRunner,
     assert run.outcome is RuleOutcome.KEPT
 
 
+#: What Node.js' permission model refuses, by an exception or by an error handed to `done`.
+REFUSED = {
+    "a program": "require('child_process').exec('uname', done)",
+    "a file": "require('fs').readFile('/etc/passwd', done)",
+    "a file, by a stream": "require('fs').createReadStream('/etc/passwd').on('error', done)",
+    "a file, by a promise": "require('fs').promises.stat('/etc/passwd').catch(done)",
+    "a folder": "require('fs').mkdir('/etc/passwd/folder', done)",
+    "a link": "require('fs').readlink('/etc/passwd', done)",
+}
+
+
+async def test_what_is_refused_holds_no_chain(start: StartRunner) -> None:
+    sources = {
+        f"kind{n}": rule(
+            "const done = (error) => { context.why = error.code; callback(null, user, context); };"
+            f"try {{ {what} }} catch (error) {{ done(error); }}"
+        )
+        for n, what in enumerate(REFUSED.values())
+    }
+    runner = await start(sources, timeout=60.0)
+    runs = [await asyncio.wait_for(runner.run([name], USER, CONTEXT, event=name), 20) for name in sources]
+    assert [run.context["why"] for run in runs] == ["ERR_ACCESS_DENIED"] * len(REFUSED)
+
+
 async def test_a_refused_connection_after_the_callback_is_an_error_of_its_rule_and_no_more(start: StartRunner) -> None:
     body = (
         "callback(null, user, context); require('http').request({ port: 1, method: 'POST', host: '127.0.0.1', path: '/a' }).end()"
