@@ -17,7 +17,7 @@ const { setTimeout } = globalThis;
 
 const CALLS = 100; // recorded of one step
 const UNREAD = 250; // milliseconds until a response that its rule does not read is let go
-const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}';
+const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n';
 
 /** Returns the URL as text; masked are its password, and values of `configuration` behind its host, where keys of services stand. */
 function shown(url) {
@@ -130,7 +130,8 @@ class DryAgent extends http.Agent {
   }
 
   addRequest(request, ...rest) {
-    request.once('finish', () => request.socket && request.socket.answer());
+    if (/100-continue/i.test(request.getHeader('expect'))) request.once('socket', (socket) => socket.push('HTTP/1.1 100 Continue\r\n\r\n'));
+    request.once('finish', () => request.socket && request.socket.answer(request.method === 'HEAD' ? '' : '{}'));
     return super.addRequest(request, ...rest);
   }
 }
@@ -145,8 +146,8 @@ class DrySocket extends Duplex {
   _write(_chunk, _encoding, done) {
     done();
   }
-  answer() {
-    this.push(ANSWER);
+  answer(body) {
+    this.push(ANSWER + body);
     this.push(null);
   }
 }
@@ -162,7 +163,7 @@ function recordedFetch(fetch, dryRun) {
     const given = input && typeof input === 'object' && 'url' in input ? input : { url: String(input), method: 'GET' };
     const method = String((options && options.method) || given.method).toUpperCase();
     const call = exports.begin(current(), method, given.url);
-    const answer = dryRun ? Promise.resolve(dryResponse(given.url)) : fetch(input, options);
+    const answer = dryRun ? dryFetch(input, options) : fetch(input, options);
     answer.then(
       (response) => call.end(response.status),
       (error) => call.end(null, error.cause || error),
@@ -191,10 +192,11 @@ function countBodies() {
   diagnostics.subscribe('undici:request:error', ended);
 }
 
-function dryResponse(url) {
+/** A promise that is rejected for what the real one does not take: no URL, a body with GET. */
+async function dryFetch(input, options) {
+  const { url } = new Request(input, options);
   const response = new Response('{}', { status: 200, headers: { 'content-type': 'application/json' } });
-  Object.defineProperty(response, 'url', { value: String(url) });
-  return response;
+  return Object.defineProperty(response, 'url', { value: url });
 }
 
 /** Everything else that would leave this process fails, and says why. */
@@ -209,8 +211,8 @@ function closeTheDoors() {
     if (typeof done === 'function') process.nextTick(done, error('a datagram'));
   };
   const refuse = (...args) => process.nextTick(args[args.length - 1], error('a look-up of a name'));
-  for (const name of Object.keys(dns)) {
-    if (/^(lookup|resolve|reverse)/.test(name)) dns[name] = refuse;
-    if (/^(lookup|resolve|reverse)/.test(name) && dns.promises[name]) dns.promises[name] = () => Promise.reject(error('a look-up of a name'));
+  const reject = () => Promise.reject(error('a look-up of a name'));
+  for (const [doors, refused] of [[dns, refuse], [dns.Resolver.prototype, refuse], [dns.promises, reject], [dns.promises.Resolver.prototype, reject]]) {
+    for (const name of Object.getOwnPropertyNames(doors)) if (/^(lookup|resolve|reverse)/.test(name)) doors[name] = refused;
   }
 }

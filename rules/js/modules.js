@@ -4,7 +4,9 @@
 // RULES_MODULES is an npm project. `axios@0.21.1` lies there under an alias, because npm wants one version a name. What npm put
 // beside the wanted modules as a dependency of theirs is not offered: its version is chance.
 
+const { EventEmitter } = require('events');
 const fs = require('fs');
+const http = require('http');
 const path = require('path');
 const { createRequire, isBuiltin } = require('module');
 const manifest = require('./manifest.json');
@@ -14,6 +16,9 @@ const SPECIFIER = /^((?:@[^/@\s\0]+\/)?[^/@\s\0]+)(?:@([^/@\s\0]+))?(\/[^\s\0]+)
 const PATH = /^[./\\]|^[a-zA-Z]:|^file:|\\|(^|\/)\.\.(\/|$)/;
 
 const ONE_FILE = 'a rule is one file: it cannot load others by a path, only modules by their names';
+
+// What Node.js had there until 10, and `pubnub` of that time reads.
+http.Agent.super_ ||= EventEmitter;
 
 /** Returns {name, version, subpath} of `name`, `@scope/name@1.2.3` or `name/file`; null for anything else. */
 function parse(specifier) {

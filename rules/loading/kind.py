@@ -18,7 +18,7 @@ from rules.rule import RuleKind
 _EXPORTS: Final = re.compile(r"(?:module\.)?exports(?:\.(\w+))?")
 _ACTION: Final = re.compile(r"on[A-Z]\w*")
 _SKIPPED: Final = frozenset({"comment", "html_comment", "hash_bang_line", "empty_statement"})
-#: Expressions that are no function, whatever is in them.
+#: What is no function that a call runs, whatever is in it.
 _VALUES: Final = {
     "string": "a text",
     "template_string": "a text",
@@ -30,6 +30,10 @@ _VALUES: Final = {
     "false": "false",
     "null": "null",
     "undefined": "undefined",
+    "class": "a class",
+    "class_declaration": "a class",
+    "generator_function": "a generator",
+    "generator_function_declaration": "a generator",
 }
 
 

@@ -122,3 +122,7 @@ test('the stand-in keeps metadata apart by namespace and writes it whole', () =>
   assert.deepEqual(written, [['auth0|1', { other: 1, acme: { a: 1 } }], ['auth0|1', { acme: { b: 2 } }]]);
   assert.throws(() => util.updateUser(), /only metadata can be written/);
 });
+
+test('what modules of that time find in Node.js is there', () => {
+  assert.ok('EventEmitter' in require('http').Agent.super_); // pubnub
+});

@@ -105,6 +105,10 @@ DRY = {
         "const https = require('https');"
         "https.request('https://a.invalid/x', { method: 'POST', agent: new https.Agent({ keepAlive: true }) }, answer).end()"
     ),
+    "one that asks whether to go on": (
+        "const r = require('http').request('http://a.invalid/x', { method: 'POST', headers: { Expect: '100-continue' } }, answer);"
+        "r.flushHeaders(); r.on('continue', () => r.end('body'))"
+    ),
     "a stream": (
         "const r = require('https').request('https://a.invalid/x', { method: 'POST' }, answer);"
         "r.write('a'); setTimeout(() => r.end('b'), 20)"
@@ -130,6 +134,22 @@ async def test_in_a_dry_run_a_request_is_answered_and_recorded_and_does_not_leav
         assert url.endswith("://a.invalid/x")
 
 
+async def test_in_a_dry_run_a_request_for_the_head_alone_is_answered_without_a_body(start: StartRunner) -> None:
+    body = "require('https').request('https://a.invalid/x', { method: 'HEAD' }, answer).on('error', callback).end()"
+    runner = await start({"head": rule(_ANSWER + body)}, dry_run=True)
+    run = await runner.run(["head"], USER, CONTEXT, event="1")
+    assert (run.outcome, run.context["body"], run.context["status"]) == (RuleOutcome.KEPT, "", 200)
+
+
+@pytest.mark.parametrize("wrong", ["'no url'", "'https://a.invalid/', { body: 'x' }"])
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_fetch_refuses_what_is_no_request_in_a_dry_run_too(start: StartRunner, wrong: str, dry_run: bool) -> None:
+    runner = await start({"call": rule(f"fetch({wrong}).then(() => callback(), callback)")}, dry_run=dry_run)
+    run = await runner.run(["call"], USER, CONTEXT, event="1")
+    assert run.outcome is RuleOutcome.FAILED
+    assert [call.status for call in run.steps[0].calls] == [None]
+
+
 async def test_in_a_dry_run_fetch_is_answered_too(start: StartRunner) -> None:
     body = "fetch('https://a.invalid/x', { method: 'put' }).then((r) => r.json()).then((b) => { context.b = b; callback() })"
     runner = await start({"call": rule(body)}, dry_run=True)
@@ -145,6 +165,8 @@ LEAVING = (
     "require('dgram').createSocket('udp4').send('x', PORT, '127.0.0.1', callback)",
     "require('dns').lookup('a.invalid', callback)",
     "require('dns').promises.resolve('a.invalid').catch(callback)",
+    "const r = new (require('dns').Resolver)(); r.setServers(['127.0.0.1:' + PORT]); r.resolve4('a.invalid', callback)",
+    "const r = new (require('dns').promises.Resolver)(); r.setServers(['127.0.0.1:' + PORT]); r.resolveTxt('a.invalid').catch(callback)",
 )
 
 
