@@ -106,8 +106,8 @@ DRY = {
         "https.request('https://a.invalid/x', { method: 'POST', agent: new https.Agent({ keepAlive: true }) }, answer).end()"
     ),
     "one that asks whether to go on": (
-        "const r = require('http').request('http://a.invalid/x', { method: 'POST', headers: { Expect: '100-continue' } }, answer);"
-        "r.flushHeaders(); r.on('continue', () => r.end('body'))"
+        "const r = require('http').request('http://a.invalid/x', { method: 'POST', headers: { Expect: '100-continue' } },"
+        "answer); r.flushHeaders(); r.on('continue', () => r.end('body'))"
     ),
     "a stream": (
         "const r = require('https').request('https://a.invalid/x', { method: 'POST' }, answer);"
@@ -166,7 +166,7 @@ LEAVING = (
     "require('dns').lookup('a.invalid', callback)",
     "require('dns').promises.resolve('a.invalid').catch(callback)",
     "const r = new (require('dns').Resolver)(); r.setServers(['127.0.0.1:' + PORT]); r.resolve4('a.invalid', callback)",
-    "const r = new (require('dns').promises.Resolver)(); r.setServers(['127.0.0.1:' + PORT]); r.resolveTxt('a.invalid').catch(callback)",
+    "const r = new (require('dns/promises').Resolver)(); r.setServers(['127.0.0.1:' + PORT]); r.resolveTxt('a').catch(callback)",
 )
 
 
