@@ -97,6 +97,7 @@ function across(rule, globals) {
     } catch (error) {
       return void callback(error);
     }
+    for (const [level, text] of result.steps.flatMap((step) => step.console)) console[level](text);
     if (result.user !== null) [[user, result.user], [context, result.context]].forEach(([mine, theirs]) => land(mine, theirs));
     // Not in this promise: an assertion that fails in the callback is the test's uncaught exception, as in process.
     process.nextTick(result.outcome === 'kept' ? () => callback(null, user, context) : () => callback(raised(result, globals)));

@@ -5,6 +5,7 @@ const assert = require('node:assert/strict');
 const http = require('node:http');
 const https = require('node:https');
 const path = require('node:path');
+const util = require('node:util');
 const { afterEach, test } = require('node:test');
 
 process.env.RULES_DIR ||= path.join(__dirname, 'samples');
@@ -173,6 +174,14 @@ test('so is the global fetch', async (t) => {
   assert.equal(error, null);
   assert.deepEqual([user.hook.status, user.hook.body], [200, { a: 1 }]);
   assert.deepEqual([seen[0].method, seen[0].path, seen[0].body], ['PUT', '/fetched', 'Ada']);
+});
+
+test('what a rule prints is printed by the console of the test', async (t) => {
+  const printed = [];
+  for (const level of ['log', 'warn']) t.mock.method(console, level, (...values) => printed.push([level, util.format(...values)]));
+  const crossed = await crossing(() => run(loadRule('talk'), { name: 'Ada' }));
+  assert.deepEqual(printed, [['log', 'seen Ada { logins: 2 }'], ['warn', 'late']]);
+  assert.equal(crossed, ACROSS ? 1 : 0);
 });
 
 test('a replaced Date is what the rule sees', async () => {
