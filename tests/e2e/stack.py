@@ -129,13 +129,17 @@ class Stack:
         """Waits until so many different events got a 200. Raises TimeoutError."""
         run_on(self.receiver, self.receiver.journal.wait_for(count, timeout=within))
 
-    def until(self, condition: Callable[[], bool], *, within: float = 60) -> None:
-        """Waits until the condition holds. Raises TimeoutError."""
+    def until(self, condition: Callable[[], bool], *, within: float = 60, every: float = 0.02) -> None:
+        """Waits until the condition holds. Raises TimeoutError. `every`: seconds between two looks."""
         deadline = time.monotonic() + within
         while not condition():
             if time.monotonic() > deadline:
                 raise TimeoutError("\n".join(process.text for process in self.processes))
-            time.sleep(0.02)
+            time.sleep(every)
+
+    def until_shown(self, condition: Callable[[], bool]) -> None:
+        """The same for a condition that runs a command: one after the other would keep a processor busy."""
+        self.until(condition, every=0.3)
 
     def stop_all(self) -> None:
         for process in self.processes:

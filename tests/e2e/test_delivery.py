@@ -49,6 +49,7 @@ def test_what_passes_the_filter_arrives_byte_for_byte_and_once(stack_of: StackOf
     assert journal.disorder(order) == []
 
 
+@pytest.mark.parametrize("log", ["sqlite"], indirect=True)
 def test_every_call_carries_its_id_and_says_who_calls(stack_of: StackOf) -> None:
     stack = stack_of(ListedLog(simple(range(3))))
     assert stack.start("run", "--once", AUTHORIZATION="Bearer canary-token").wait() == 0

@@ -46,20 +46,12 @@ def stack(new_kafka: Broker, tmp_path: Path) -> Iterator[Stack]:
         yield stack
 
 
-def test_status_says_that_no_consumer_has_joined_yet(stack: Stack) -> None:
+def test_status_says_that_no_consumer_has_joined_yet_and_that_none_runs(stack: Stack) -> None:
     process = stack.start("status", VERBOSITY="error")
     assert process.wait(40) == 0, process.text
     first, *lines = process.text.splitlines()
     assert first == "No consumer has joined the group auth0-webhooks (KAFKA_GROUP) yet; nothing waits in the log."
     assert ["0", "0", "0", "-", "0", "0", "0", "-", "-"] in [line.split() for line in lines]
-
-
-def test_a_checkpoint_can_be_reset(stack: Stack) -> None:
-    process = stack.start("checkpoint", "reset", "--yes", VERBOSITY="error")
-    assert process.wait(40) == 0, process.text
-
-
-def test_status_as_json_says_that_no_consumer_runs(stack: Stack) -> None:
     seen = stack.start("status", "--json", VERBOSITY="error")
     assert seen.wait(40) == 0, seen.text
     status = json.loads(seen.text)
@@ -68,3 +60,8 @@ def test_status_as_json_says_that_no_consumer_runs(stack: Stack) -> None:
     assert (status["undelivered"], status["dead_letters"], status["gaps"], status["unknown"]) == (0, 0, 0, [])
     checked = stack.start("status", "--check", VERBOSITY="error")
     assert checked.wait(40) == 3, checked.text
+
+
+def test_a_checkpoint_can_be_reset(stack: Stack) -> None:
+    process = stack.start("checkpoint", "reset", "--yes", VERBOSITY="error")
+    assert process.wait(40) == 0, process.text

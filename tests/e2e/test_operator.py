@@ -59,6 +59,7 @@ def test_a_dead_letter_is_listed_shown_and_sent_again(stack: Stack) -> None:
     assert [delivery.call.log_id for delivery in stack.receiver.journal.duplicates] == []
 
 
+@pytest.mark.parametrize("log", ["sqlite"], indirect=True)  # they are chosen from a list, wherever that comes from
 def test_dead_letters_are_chosen_by_type_time_and_reason_and_removed(stack: Stack) -> None:
     consumer = stack.start("run", WEBHOOK_MAX_ATTEMPTS="1")
     consumer.wait_for_log("set aside as a dead letter")
@@ -75,7 +76,9 @@ def test_a_blocking_event_is_skipped_while_the_consumer_runs(stack: Stack) -> No
     consumer = stack.start("run")
     stack.wait_delivered(27)  # all but the poisoned user's three
     consumer.wait_for_log("answered 422")
-    stack.until(lambda: bool(_json(stack.start("status", "--json", VERBOSITY="error"))["undelivered"] == 3))  # once committed
+    stack.until_shown(
+        lambda: bool(_json(stack.start("status", "--json", VERBOSITY="error"))["undelivered"] == 3)
+    )  # once committed
     skip = ("skip", POISON, "--reason", "malformed", "--by", "kim")
     assert "--yes" in ends(stack.start(*skip), 2)
     assert f"begins 3 log ids: {POISON}" in ends(stack.start("skip", POISON[:50], *skip[2:], "--yes"), 2)

@@ -98,7 +98,7 @@ def test_of_two_operators_at_once_one_state_holds_and_both_are_told_the_truth(st
 def test_a_consumer_that_does_not_follow_in_time_is_named_and_follows_later(stack: Stack, log: Log) -> None:
     runs = stack.start("run")
     runs.wait_for_log("partition assigned")
-    stack.until(lambda: "1 consumer begins no call any more" in ends(stack.start(*PAUSE)))
+    stack.until_shown(lambda: "1 consumer begins no call any more" in ends(stack.start(*PAUSE)))
     ends(stack.start("resume", "--yes"))
     runs.send(signal.SIGSTOP)
     text = ends(stack.start(*PAUSE), 3)

@@ -99,7 +99,7 @@ def test_a_rule_under_way_is_the_reason_for_which_an_event_waits_and_counters_ag
     port, settings = free_port(), {**ALONE, "RULES_TIMEOUT": "60"}
     runs = stack.start("run", **settings, METRICS_PORT=str(port), DRAIN_TIMEOUT="0.3")
     stack.wait_delivered(len(users) - 2)
-    stack.until(lambda: "rule b_acts is running" in _shown(stack, log_id(2))["why"])
+    stack.until_shown(lambda: "rule b_acts is running" in _shown(stack, log_id(2))["why"])
     assert _shown(stack, log_id(2))["state"] == "waiting"
     behind = _shown(stack, log_id(4))
     assert (behind["state"], behind["behind"]) == ("waiting", log_id(2))
@@ -132,7 +132,7 @@ def test_a_rule_that_is_switched_off_and_one_that_holds_a_key_are_named(stack_of
     port, settings = free_port(), {**ALONE, "RULES_TIMEOUT": "1", "WEBHOOK_BACKOFF_BASE": "100", "WEBHOOK_BACKOFF_CAP": "300"}
     runs = stack.start("run", **settings, METRICS_PORT=str(port))
     stack.wait_delivered(5)
-    stack.until(lambda: _shown(stack, log_id(4))["next_try"] is not None)
+    stack.until_shown(lambda: _shown(stack, log_id(4))["next_try"] is not None)
     held = _shown(stack, log_id(4))
     assert held["state"] == "waiting"
     assert "its rules failed and run again, and the events of its user wait: rule 'holds' failed: " in held["why"]
@@ -201,7 +201,7 @@ def test_consumers_of_a_group_that_run_other_rules_are_named(stack_of: StackOf, 
     for name, source in (("rules", COUNTS), ("others", ACTS)):
         _write(tmp_path / name, counts=source)
     consumers = [stack.start("consume", **{**ALONE, "RULES_DIR": name}) for name in ("rules", "others")]
-    stack.until(lambda: len({row["rules"] for row in _status(stack)["replicas"]}) == 2)
+    stack.until_shown(lambda: len({row["rules"] for row in _status(stack)["replicas"]}) == 2)
     seen = _status(stack)
     assert {row["rules"] for row in seen["replicas"]} == {
         _hash(stack, **{**ALONE, "RULES_DIR": name}) for name in ("rules", "others")
@@ -213,7 +213,7 @@ def test_consumers_of_a_group_that_run_other_rules_are_named(stack_of: StackOf, 
         assert f"{row['rules']} on {row['id']}" in text
     consumers[1].stop()
     plain = stack.start("consume")
-    stack.until(lambda: {row["rules"] for row in _status(stack)["replicas"]} == {_hash_of(seen, consumers[0]), None})
+    stack.until_shown(lambda: {row["rules"] for row in _status(stack)["replicas"]} == {_hash_of(seen, consumers[0]), None})
     assert _status(stack)["rules"]["differ"]
     for process in (consumers[0], plain):
         assert process.stop() == 0

@@ -69,10 +69,10 @@ def test_each_state_of_an_event_is_shown_while_a_consumer_runs(stack: Stack, log
     stack.wait_delivered(2)
     stack.until(lambda: stack.receiver.open_calls.now == 1)
 
-    stack.until(lambda: _shown(stack, DELIVERED)["state"] == "delivered")
+    stack.until_shown(lambda: _shown(stack, DELIVERED)["state"] == "delivered")
     assert "derived" in _shown(stack, DELIVERED)["why"]
 
-    stack.until(lambda: _shown(stack, RETRYING)["state"] == "retrying")
+    stack.until_shown(lambda: _shown(stack, RETRYING)["state"] == "retrying")
     retrying = _shown(stack, RETRYING)
     assert (retrying["attempts"], "422" in retrying["last_outcome"]) == (1, True)
     assert datetime.fromisoformat(retrying["next_try"]) > datetime.now(UTC)
@@ -80,7 +80,7 @@ def test_each_state_of_an_event_is_shown_while_a_consumer_runs(stack: Stack, log
     behind = _shown(stack, BEHIND)
     assert (behind["state"], behind["behind"]) == ("waiting", RETRYING)
 
-    stack.until(lambda: _shown(stack, OPEN)["state"] == "in_flight")
+    stack.until_shown(lambda: _shown(stack, OPEN)["state"] == "in_flight")
     filtered = _shown(stack, FILTERED)
     assert (filtered["state"], filtered["partition"]) == ("filtered", None)
     assert filtered["why"].startswith("LOG_TYPES leaves it out: sapi is an event of the Management API")
@@ -117,7 +117,7 @@ def test_what_is_not_known_is_not_invented(stack: Stack) -> None:
 def test_an_event_waits_for_a_consumer_or_for_the_end_of_a_pause(stack: Stack) -> None:
     produces = stack.start("produce")
     produces.wait_for_log("polling Auth0")
-    stack.until(lambda: LAST in ends(stack.start("tail")))
+    stack.until_shown(lambda: LAST in ends(stack.start("tail")))
     waiting = _shown(stack, LAST)
     assert waiting["state"] == "waiting"
     assert "No consumer says that it works on this partition" in waiting["why"]
@@ -131,7 +131,7 @@ def test_an_event_waits_for_a_consumer_or_for_the_end_of_a_pause(stack: Stack) -
 def test_of_an_event_that_rules_hold_it_says_what_they_do(stack: Stack, log: Log) -> None:
     produces = stack.start("produce")
     produces.wait_for_log("polling Auth0")
-    stack.until(lambda: LAST in ends(stack.start("tail")))
+    stack.until_shown(lambda: LAST in ends(stack.start("tail")))
     held = {LAST: ("slack", "rule slack is running", None), OPEN: ("", "rule 'slack' failed: no", time.time() + 60)}
     for of, (rule, reason, next_try) in held.items():
         shown = _shown(stack, of)
@@ -193,7 +193,7 @@ def test_what_operators_did_to_dead_letters_and_the_checkpoint_is_written_down_a
     assert "answered 422" in _shown(stack, RETRYING)["last_outcome"]
     stack.receiver.script.clear()
     assert "1 of 1 dead letter sent again" in ends(stack.start("dead-letters", "retry", RETRYING, "--yes"))
-    stack.until(lambda: _shown(stack, RETRYING)["state"] == "delivered")
+    stack.until_shown(lambda: _shown(stack, RETRYING)["state"] == "delivered")
     not_yet = faults.status(422, headers=(("Retry-After", "300"),))
     stack.receiver.script.add(not_yet, when=lambda call: call.log_id == RETRYING)
     runs.kill()

@@ -32,14 +32,14 @@ def _status(stack: Stack) -> Any:
 
 def _until(stack: Stack, state: str) -> Any:
     """Waits for the state; what replicas say is a few seconds old. Returns the status."""
-    seen = _status(stack)
+    seen: Any = None
 
     def fits() -> bool:
         nonlocal seen
         seen = _status(stack)
         return bool(seen["state"] == state)
 
-    stack.until(fits)
+    stack.until_shown(fits)
     return seen
 
 
@@ -53,11 +53,11 @@ def test_each_state_is_the_first_that_fits_and_check_tells_by_its_exit_code(stac
     consumer = stack.start("consume", WEBHOOK_BREAKER_FAILURES="2", WEBHOOK_PROBE_INTERVAL="60")
     stack.wait_delivered(30)
     _until(stack, "idle")
-    stack.until(lambda: all(row["owner"] for row in _status(stack)["partitions"]))  # a consumer says so a second later
+    stack.until_shown(lambda: all(row["owner"] for row in _status(stack)["partitions"]))  # a consumer says so a second later
     seen = _status(stack)
     assert (seen["undelivered"], seen["dead_letters"], seen["gaps"], seen["unknown"]) == (0, 0, 0, [])
     assert (seen["tenant"], seen["webhook"]) == (stack.tenant.url, stack.receiver.url)
-    stack.until(lambda: _status(stack)["poller"]["caught_up"])
+    stack.until_shown(lambda: _status(stack)["poller"]["caught_up"])
     assert seen["checkpoint"]["log_id"] == f"900{29:053d}"
     assert {row["role"] for row in seen["replicas"]} == {"produce", "consume"}
     assert {row["owner"] for row in seen["partitions"]} == {seen["replicas"][0]["id"], seen["replicas"][1]["id"]} & {
@@ -71,7 +71,7 @@ def test_each_state_is_the_first_that_fits_and_check_tells_by_its_exit_code(stac
     seen = _until(stack, "webhook_down")
     assert seen["sentence"].startswith("Down: the webhook answered 503 since ")
     assert (seen["breaker"]["state"], seen["undelivered"]) == ("open", 10)
-    stack.until(lambda: any((row["oldest"] or {}).get("attempts") for row in _status(stack)["partitions"]))
+    stack.until_shown(lambda: any((row["oldest"] or {}).get("attempts") for row in _status(stack)["partitions"]))
     assert "10 waiting, the oldest" in ends(stack.start("status", "--check"), 3)
 
     ends(stack.start(*PAUSE))
@@ -114,7 +114,7 @@ def test_a_replica_that_was_not_heard_of_is_stale_and_one_of_long_ago_is_removed
         control(log, **{document.key.replace("/", "__"): document.encode()})
     assert [(row["id"], row["stale"]) for row in _status(stack)["replicas"]] == [("gone:1:x", True), ("stale:1:x", True)]
     runs = stack.start("run")
-    stack.until(lambda: {row["stale"] for row in _status(stack)["replicas"]} == {True, False})
+    stack.until_shown(lambda: {row["stale"] for row in _status(stack)["replicas"]} == {True, False})
     assert "gone:1:x" not in {row["id"] for row in _status(stack)["replicas"]}
     assert runs.stop() == 0
 
@@ -127,7 +127,7 @@ def test_a_killed_replica_turns_stale(stack_of: StackOf) -> None:
     _until(stack, "idle")
     runs.kill()
     seen = _until(stack, "no_consumer")
-    stack.until(lambda: [row["stale"] for row in _status(stack)["replicas"]] == [True])
+    stack.until_shown(lambda: [row["stale"] for row in _status(stack)["replicas"]] == [True])
     assert seen["undelivered"] == 0
 
 
@@ -164,7 +164,7 @@ def test_a_pause_under_load_holds_for_three_replicas_and_one_that_joins_and_lose
     joins.wait_for_log("partition assigned")
     for raw in simple(range(600, 650)):
         tenant.append(raw)
-    stack.until(lambda: _status(stack)["checkpoint"]["log_id"] == f"900{649:053d}")
+    stack.until_shown(lambda: _status(stack)["checkpoint"]["log_id"] == f"900{649:053d}")
     assert len(stack.receiver.journal.all) == calls
     seen = _status(stack)
     assert (seen["state"], seen["members"]) == ("paused", 4)
