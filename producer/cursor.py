@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from itertools import pairwise
-from typing import Protocol
+from typing import Final, Protocol
 
 from shared.errors import PageInvalid
 from shared.event import Event
 from shared.transport.port import OLDEST, Checkpoint
+
+#: Empty pages that lead on, before the link of one is followed.
+_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,13 @@ class Cursor:
     checkpoint: Checkpoint = OLDEST
     #: The URL that Auth0 named for the page after the checkpoint.
     following: str | None = None
-    #: The last page was empty and led on.
-    doubted: bool = False
+    #: So many pages in a row were empty and led on.
+    doubted: int = 0
+
+    @property
+    def passes_over(self) -> bool:
+        """What is read next may leave entries out: it was named by a page that had none, time and again."""
+        return self.following is not None and self.doubted > 0
 
     async def read(self, source: PageSource) -> Page:
         if not self.checkpoint.log_id:
@@ -78,11 +86,12 @@ class Cursor:
         """Returns the cursor for what comes after `page`. Raises `PageInvalid` for one that ends at the checkpoint, with nothing
         newer before it.
 
-        An empty page does not move the checkpoint. One that leads on is first asked for again, by the checkpoint: what it lacks
-        may be late, and its link would pass over it. Only then its link is followed.
+        An empty page does not move the checkpoint. One that leads on is asked for again a few times, by the checkpoint: what it
+        lacks may be late, and its link would pass over it. Only then its link is followed.
         """
         if page.leads_on:
-            return replace(self, following=page.following if self.doubted else None, doubted=True), Direction.UNSURE
+            doubted = self.doubted + 1
+            return replace(self, following=page.following if doubted > _TRIES else None, doubted=doubted), Direction.UNSURE
         if not page.events:
             return Cursor(self.checkpoint, page.following), Direction.NONE
         last, before = page.events[-1], self.checkpoint.log_id

@@ -85,9 +85,20 @@ class GapWatch:
         missing = span(lost, oldest, now=now)
         gap = self._document(f"after-{lost.log_id}", GapKind.AUTH0, str(error), lost, oldest, span=missing)
         await self.record(gap)
+        self._stop_at(gap)
+        return cursor
+
+    async def passed_over(self, checkpoint: Checkpoint, first: Event) -> None:
+        """Records that `first` follows by a link that may pass entries over. Raises `GapFound` and as `record` does."""
+        why = "Auth0 had no entry after it, time and again, but named another page, which has some"
+        missing = span(checkpoint, first, now=self._clock())
+        gap = self._document(f"after-{checkpoint.log_id}", GapKind.AUTH0, why, checkpoint, first, span=missing)
+        await self.record(gap)
+        self._stop_at(gap)
+
+    def _stop_at(self, gap: GapDocument) -> None:
         if self._policy is GapPolicy.STOP:
             raise GapFound(_stopped(gap))
-        return cursor
 
     async def too_large(self, event: Event) -> None:
         """Records an event that the log cannot take, before a page goes on without it. Raises as `record` does."""

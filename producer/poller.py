@@ -212,6 +212,8 @@ class Poller:
             await self._meanwhile(publisher, self.gaps.look(before.checkpoint))
             page, began = await self._next_page(publisher)
             await self._meanwhile(publisher, self.gaps.examine(before.checkpoint, page))
+            if before.passes_over and page.events:
+                await self._meanwhile(publisher, self.gaps.passed_over(before.checkpoint, page.events[0]))
         except CheckpointUnknown as error:
             self._cursor = await self._meanwhile(publisher, self.gaps.cross(before.checkpoint, error))
             return Direction.FORWARD

@@ -194,7 +194,7 @@ class Auth0Logs(SearchableLog):
             if self._is_first("elsewhere"):
                 log.warning("Auth0's next page lies elsewhere; asking by checkpoint instead", url=without_query(str(url)))
             return None
-        since = url.params.get("from", "nothing")
+        since = ", ".join(url.params.get_list("from")) or "nothing"
         if events and since not in (events[-1].log_id, max(event.log_id for event in events)):
             if self._is_first("misleading"):
                 log.warning("Auth0's next page does not follow this one; asking by checkpoint instead", page_after=since)

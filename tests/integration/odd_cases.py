@@ -183,6 +183,12 @@ _PAGES: Final = (
         seen="Auth0's next page does not follow this one",
         fault=link(lambda text: re.sub(r"from=\d+&take=20", "sort=date:-1&page=0", text)),
     ),
+    OddCase(
+        name="a `next` that says it twice",
+        kind="taken",
+        seen="Auth0's next page does not follow this one",
+        fault=link(lambda text: re.sub(r"from=\d+", rf"\g<0>&from={log_id(50)}", text)),
+    ),
 )
 
 _TOKENS: Final = (

@@ -14,7 +14,8 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
-from shared.errors import EnvironmentUnusable
+from shared.errors import EnvironmentUnusable, GapFound
+from shared.words import GapPolicy
 from simulator.faults import HttpFault
 from simulator.rate_limit import RatePlan
 from simulator.tenant import Tenant
@@ -100,10 +101,11 @@ async def test_an_empty_page_is_asked_for_again_before_its_link_is_followed(tmp_
     withheld = changed("withheld", lambda response: HttpResponse.json_bytes(200, b"[]", response.headers))
     async with setup_of(tmp_path) as setup, setup.publishing() as publisher:
         await setup.poller.turn(publisher)
-        setup.tenant.faults.in_order(withheld)
-        assert await setup.poller.turn(publisher) == (False, 1)
+        setup.tenant.faults.in_order(*[withheld] * 5)
+        assert [await setup.poller.turn(publisher) for _ in range(5)] == [(False, 1)] * 5
         assert await setup.poller.turn(publisher) == (False, 0)
         assert setup.asked[-2] == f"from={log_id(0)}&take=20"
+        assert await setup.gaps() == []
         await setup.to_the_end(publisher)
         await _all_stored(setup)
 
@@ -120,8 +122,23 @@ async def test_a_log_whose_empty_pages_lead_on_is_read_to_its_end(tmp_path: Path
         await setup.poller.turn(publisher)
         setup.tenant.faults.add(fault, when=lambda request: request.target.endswith(f"from={log_id(0)}&take=20"))
         waits = await setup.to_the_end(publisher)
-        assert [wait for wait in waits if wait] == [1, 1]
+        assert [wait for wait in waits if wait] == [1] * 6
         await _all_stored(setup)
+        (gap,) = await setup.gaps()
+        assert (gap.before, gap.after, gap.certain) == (log_id(0), log_id(1), False)
+
+
+async def test_with_on_gap_stop_the_link_of_empty_pages_is_not_followed_past_the_checkpoint(tmp_path: Path) -> None:
+    withheld = changed("withheld", lambda response: HttpResponse.json_bytes(200, b"[]", response.headers))
+    async with setup_of(tmp_path) as setup:
+        setup.restart(on_gap=GapPolicy.STOP)
+        async with setup.publishing() as publisher:
+            await setup.poller.turn(publisher)
+            setup.tenant.faults.in_order(*[withheld] * 6)
+            assert [await setup.poller.turn(publisher) for _ in range(6)] == [(False, 1)] * 6
+            with pytest.raises(GapFound, match=f"after-{log_id(0)}"):
+                await setup.poller.turn(publisher)
+        assert setup.checkpoint == log_id(0)
 
 
 async def test_empty_pages_without_end_are_looked_at_once_a_second(tmp_path: Path) -> None:
