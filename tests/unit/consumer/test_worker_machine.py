@@ -442,7 +442,9 @@ class WorkerMachine(RuleBasedStateMachine):
             moment = self.loop.now + min(CAP, attempt.retry_after)
             self.not_before.update(dict.fromkeys(self.parts(call), moment))
             self.floor = max(self.floor, moment)
+        number = call.attempt
         self.respond(call, attempt)
+        assert call.attempt == number + 1, "the next try has a number of its own"
         assert call.spent == before + spent, "attempts are spent while the breaker is closed, or by the only ones who are left"
 
     def respond(self, call: Call, attempt: Attempt) -> None:
