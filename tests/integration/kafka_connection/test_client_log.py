@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
+from kafka.net import selector
 
 from shared.transport.kafka.client.library_log import ThrottledLog, throttle_library_log
 
@@ -50,6 +53,19 @@ def test_the_library_is_quiet_once_asked_to_be(root: _RootLog) -> None:
     for attempt in range(50):
         logging.getLogger("kafka.net.of_a_test").warning("try %d", attempt)
     assert root.written == ["try 0"]
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
+def test_that_its_own_loop_was_slow_is_for_those_who_look_for_mistakes(
+    root: _RootLog, level: int, request: pytest.FixtureRequest
+) -> None:
+    """On a busy machine each command showed it, with other numbers each time, so that the throttle let every line through."""
+    request.addfinalizer(partial(logging.getLogger().setLevel, logging.getLogger().level))
+    logging.getLogger().setLevel(level)
+    text = f"Task {object()!r} ran for {0.2:.3f}s (>{0.1:.3f}s threshold). It is blocking the event loop"
+    assert "'Task %r ran for %.3fs (>%.3fs threshold). It is '" in inspect.getsource(selector), "the library says it otherwise"
+    ThrottledLog().handle(_line(0, text))
+    assert root.written == [text][: level == logging.DEBUG]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 from typing import Final
 
 from shared.log_throttle import LogThrottle
 
 #: What the library raises in a callback of a connection that breaks when its client is closed already.
 _CLOSED: Final = "NetworkSelector closed!"
+#: Its line about its own event loop, each time in other words. On a busy machine every command would show it, and there is
+#: nothing to do.
+_SLOW: Final = re.compile(r"Task .+ ran for [\d.]+s ")
 
 
 class ThrottledLog(logging.Handler):
@@ -27,6 +31,10 @@ class ThrottledLog(logging.Handler):
         self._throttle = LogThrottle(interval)
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno > logging.DEBUG and _SLOW.match(str(record.msg)):
+            record = _for_debugging(record)
+            if not logging.getLogger().isEnabledFor(record.levelno):
+                return
         if self._throttle.allows((record.name, record.levelno, str(record.msg)), record.created):
             logging.getLogger().handle(_without_traceback(_with_count(record, self._throttle.left_out)))
 
@@ -37,6 +45,12 @@ def throttle_library_log() -> None:
     if not any(isinstance(handler, ThrottledLog) for handler in logger.handlers):
         logger.addHandler(ThrottledLog())
         logger.propagate = False
+
+
+def _for_debugging(record: logging.LogRecord) -> logging.LogRecord:
+    quiet = copy.copy(record)
+    quiet.levelno, quiet.levelname = logging.DEBUG, "DEBUG"
+    return quiet
 
 
 def _with_count(record: logging.LogRecord, left_out: int) -> logging.LogRecord:
