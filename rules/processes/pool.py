@@ -9,6 +9,7 @@ from typing import Any, Final
 from rules.outcome import ChainRun
 from rules.processes.job import ChainOverdue, Job, ProcessLost, SessionSetup, UncompiledRule
 from rules.processes.session import RuleSession, StartFailed
+from rules.processes.stoppable_clock import StoppableClock
 from shared.backoff import Doubling
 from shared.errors import EnvironmentUnusable
 from shared.logging import get_logger
@@ -33,6 +34,7 @@ class SessionPool:
         #: Held by the first of those that wait for a place: what changes wakes that one.
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
+        self._clock = StoppableClock()
         self._refill: asyncio.Task[None] | None = None
         self._error: EnvironmentUnusable | None = None
         #: One was started: what is lost is replaced from then on.
@@ -61,15 +63,15 @@ class SessionPool:
         return session.broken
 
     async def run(self, job: Job) -> ChainRun:
-        """Waits for a process, and then, in the time of the chain, for a place in one.
+        """Waits for a place in a process, in the time of the chain.
 
         Raises `ChainOverdue`, `LoginUnsendable` and `ProcessLost`, and `EnvironmentUnusable` where no process can be started.
         """
-        while not self._takers():
-            await self._change()
-        until = asyncio.get_running_loop().time() + job.timeout
         session = None if self._turn.locked() else self._free()
-        return await (session or await self._place(until)).run(job, until)
+        if session is not None:
+            return await session.run(job, asyncio.get_running_loop().time() + job.timeout)
+        session, left = await self._place(job.timeout)
+        return await session.run(job, asyncio.get_running_loop().time() + left)
 
     async def close(self) -> None:
         """End every process."""
@@ -80,13 +82,17 @@ class SessionPool:
         await asyncio.gather(*self._tasks, *(session.close() for session in self._sessions), return_exceptions=True)
         self._changed.set()
 
-    async def _place(self, until: float) -> RuleSession:
-        """Returns a process with a place, in turn. What is returned takes it before anything else is awaited."""
+    async def _place(self, seconds: float) -> tuple[RuleSession, float]:
+        """Returns a process with a place, in turn, and the seconds that are left. It is to be taken before anything is awaited.
+
+        While there is no process that responds, which a loop of another event may have taken, no time is spent.
+        """
         try:
-            async with asyncio.timeout_at(until), self._turn:
+            async with self._clock.within(seconds) as limit, self._turn:
                 while (session := self._free()) is None:
                     await self._change()
-                return session
+                until = limit.when()
+                return session, seconds if until is None else until - asyncio.get_running_loop().time()
         except TimeoutError:
             raise ChainOverdue("no rule process had a place for it in its time") from None
 
@@ -117,6 +123,7 @@ class SessionPool:
 
     def _on_change(self) -> None:
         self._changed.set()
+        self._clock.set(runs=bool(self._takers()))
         if self._closed or not self._begun:
             return
         for session in [session for session in self._sessions if session.lost]:

@@ -101,6 +101,23 @@ async def test_a_process_that_hangs_with_all_its_places_taken_leaves_the_others_
         task.cancel()
 
 
+@pytest.mark.outages
+async def test_no_chain_spends_its_time_on_waiting_for_the_end_of_the_hangs_of_others(start: StartRunner) -> None:
+    """All places of all processes that there may be are taken by them, for longer than the chain has."""
+    runner = await start({"loop": LOOP, "keep": KEEP})
+    looping = {**USER, "loop": True}
+    hanging = []
+    for _ in range(2):
+        while not runner.pids:  # noqa: ASYNC110  nothing tells of it
+            await asyncio.sleep(0.05)
+        hanging += [asyncio.create_task(runner.run(["loop"], looping, CONTEXT, event="l", timeout=20.0)) for _ in range(CHAINS)]
+        while runner.pids:  # noqa: ASYNC110  until it is known to be silent
+            await asyncio.sleep(0.05)
+    assert (await runner.run(["keep"], USER, CONTEXT, event="k", timeout=4.0)).outcome is KEPT
+    for task in hanging:
+        task.cancel()
+
+
 #: Starts what follows, but for the second and third time; its first argument names a folder for what it remembers.
 _SOMETIMES = """#!/bin/sh
 folder="$1"; shift
