@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
@@ -21,7 +22,7 @@ from shared.transport.kafka.topics import checkpoints
 from shared.transport.kafka.topics.checkpoints import KEY
 from shared.transport.kafka.topics.producer import RecordProducer
 from shared.transport.kafka.transport import KafkaTransport
-from shared.transport.port import OLDEST, Repeats
+from shared.transport.port import OLDEST, Publisher, Repeats
 from tests.contract.harness import checkpoint_of, events
 from tests.integration.kafka_adapter.conftest import Lines
 from tests.integration.kafka_adapter.pages import fill, ids, in_topic, leading, once
@@ -119,6 +120,28 @@ async def test_after_a_reset_a_page_that_a_kill_cut_short_is_completed_and_no_mo
     await transport.close()
     assert in_topic(settings) == once(ids(0, 40)) + once(ids(10, 20))
     assert 10 <= said[0].most == 20
+
+
+async def test_a_poller_that_starts_while_the_checkpoint_is_moved_is_told_of(
+    settings: TransportSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has read the one before, and would store its own place over the new one."""
+    await fill(settings, 20)
+    transport, loop, store = KafkaTransport(settings), asyncio.get_running_loop(), checkpoints.store
+    started: list[Publisher] = []
+
+    async def start() -> None:
+        started.append(await leading(settings))
+
+    def late(*arguments: Any) -> None:
+        asyncio.run_coroutine_threadsafe(start(), loop).result(60)
+        store(*arguments)
+
+    monkeypatch.setattr(checkpoints, "store", late)
+    with pytest.raises(TransportUnusable, match="a poller has started while the checkpoint was stored"):
+        await transport.set_checkpoint(OLDEST, lambda _: True)
+    await started[0].close()
+    await transport.close()
 
 
 async def test_a_standby_takes_over_after_a_kill(settings: TransportSettings, child: Start, lines: Lines) -> None:

@@ -119,11 +119,16 @@ def repeats(settings: TransportSettings, force: bool) -> Repeats:
 
 
 def move(settings: TransportSettings, checkpoint: Checkpoint, force: bool) -> None:
-    """Raises `PublishFailed` and `TransportUnusable`, without `force` also while a poller is active."""
+    """Raises `PublishFailed` and `TransportUnusable`, without `force` also while a poller is active, or becomes it meanwhile."""
     ends = _ends(_extents(settings))
     if not force:
         _refuse_active_poller(settings)
     store(settings, checkpoint, ends)
+    if not force and _pollers(settings):
+        raise TransportUnusable(
+            "a poller has started while the checkpoint was stored, and may go on from where it was before: stop it, look at "
+            "`auth0-webhooks checkpoint show`, and set the checkpoint again"
+        )
 
 
 def _extents(settings: TransportSettings) -> dict[int, Extent]:
@@ -137,19 +142,23 @@ def _ends(now: Mapping[int, Extent]) -> dict[int, int]:
 
 def _refuse_active_poller(settings: TransportSettings) -> None:
     """An active poller would go on from its own place, and store it over the new one."""
-    group = settings.poller_group
+    count = _pollers(settings)
+    if count:
+        raise TransportUnusable(
+            f"a poller is active: the group {settings.poller_group} has {count} member{'s' * (count > 1)}. Stop every `produce` "
+            "and `run` first; one that was killed counts for KAFKA_SESSION_TIMEOUT more. Nothing was changed"
+        )
+
+
+def _pollers(settings: TransportSettings) -> int:
+    """Returns how many are active or stand by."""
 
     def ask() -> int:
         with administrator(settings) as admin:
-            return members(admin, group)
+            return members(admin, settings.poller_group)
 
-    with translated(settings, "asking for the poller", Access("DESCRIBE", f"group {group}")):
-        count = patiently(ask)
-    if count:
-        raise TransportUnusable(
-            f"a poller is active: the group {group} has {count} member{'s' * (count > 1)}. Stop every `produce` and `run` first; "
-            f"one that was killed counts for KAFKA_SESSION_TIMEOUT more. Nothing was changed"
-        )
+    with translated(settings, "asking for the poller", Access("DESCRIBE", f"group {settings.poller_group}")):
+        return patiently(ask)
 
 
 def resume_offsets(ends: Mapping[int, int], present: Iterable[Place]) -> dict[int, int]:
