@@ -20,13 +20,19 @@ from consumer.observer import ConsumerCounts
 from consumer.worker import Worker
 from producer.metrics import ProducerMetrics
 from producer.poller import Poller
+from producer.selection import DropReason
 from rules.metrics import RulesMetrics
+from shared.documents.gap import GapKind
 from shared.numbers import Histogram
 from shared.words import BreakerState
 
 #: Of `/metrics`: the text format that every scraper reads.
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX: Final = "auth0_webhooks_"
+# From the start there is a 0 for each: an alarm on a rise would miss the first one.
+_REASONS: Final = {reason.value: 0 for reason in DropReason}
+_OF_POLLER: Final = (GapKind.AUTH0.value, GapKind.TOO_LARGE.value)
+_OF_WORKER: Final = (GapKind.RETENTION.value, GapKind.OFFSETS.value)
 _LAG: Final = (
     "Seconds: event to visible in Auth0 (auth0), visible to read (poll), read to stored (publish), stored to 200 (deliver)."
 )
@@ -68,7 +74,7 @@ class LoopMetrics(Collector):
             yield from _of_rules(self._rules)
             off = sum(len(worker.rules.switched_off) for worker in self._workers if worker.rules)
             yield _gauge("rules_switched_off", "Rules that run no more until the next start.", off)
-        gaps: Counter[str] = Counter()
+        gaps = Counter(dict.fromkeys((*(_OF_POLLER if self._pollers else ()), *(_OF_WORKER if self._workers else ())), 0))
         for counted in (*(poller.counts.gaps for poller in self._pollers), *(worker.gaps.counts for worker in self._workers)):
             gaps.update(counted)
         yield _counters("gaps", "Gaps that were found: events that are lost, or may be.", "kind", gaps)
@@ -77,7 +83,7 @@ class LoopMetrics(Collector):
     def _of_poller(self, poller: Poller) -> Iterator[Metric]:
         counts, requests = poller.counts, poller.requests
         yield _counter("events_fetched", "Entries read from Auth0's log.", counts.fetched)
-        yield _counters("events_filtered", "Entries that did not pass the filter.", "reason", counts.filtered)
+        yield _counters("events_filtered", "Entries that did not pass the filter.", "reason", {**_REASONS, **counts.filtered})
         yield _counter("events_published", "Events stored.", counts.published)
         yield _counters("auth0_requests", "Requests to Auth0, by status; error: no response.", "status", requests.counts)
         yield _gauge("leader", "1 on the poller that is active.", poller.leading)

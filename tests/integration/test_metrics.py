@@ -141,6 +141,9 @@ async def test_the_producer_counts_what_it_fetched_filtered_published_and_asked_
         log.append(entry(51, kind="sapi"))
         await setup.to_the_end(publisher)
         samples = await scrape(port)
+    gaps = [value for name, value in behind.items() if name.startswith("auth0_webhooks_gaps_total")]
+    assert gaps == [0, 0], "a rise from nothing is no rise"
+    assert behind['auth0_webhooks_events_filtered_total{reason="below LOG_LEVEL"}'] == 0
     asked = len(tenant.requests)
     await setup.log.close()
     await tenant.stop()

@@ -194,3 +194,24 @@ async def test_a_file_of_another_owner_is_used_with_a_warning_if_it_can_be(
         assert "is open to other users: its owner should chmod it to 600" in capsys.readouterr().out
         with pytest.raises(TransportUnusable, match=r"poller.lock cannot be opened \(Permission denied\): start as the user"):
             await publish(log, events(3, 4))
+
+
+async def test_what_looks_again_and_again_follows_the_path_to_a_file_that_has_taken_its_place(tmp_path: Path) -> None:
+    """`tail --follow` and `status --watch` read the removed file for ever, as it was."""
+    log = _log(tmp_path / "log.db")
+    await publish(log, events(0, 3))
+    reader, control = await log.reader(), await log.control()
+    await control.put("a", b"old")
+    assert (await reader.offsets(), (await log.progress())[0].lag) == ({0: range(1, 4)}, 3)
+    (tmp_path / "away").mkdir()
+    for name in ("log.db", "log.db-wal", "log.db-shm"):
+        (tmp_path / name).rename(tmp_path / "away" / name)
+    for look in (reader.offsets, log.progress, control.snapshot):
+        with pytest.raises(TransportUnusable, match="is not there any more"):
+            await look()
+    await publish(_log(tmp_path / "log.db"), events(0, 9))
+    assert (await reader.offsets(), (await log.progress())[0].lag) == ({0: range(1, 10)}, 9)
+    assert [record.offset async for stretch in reader.read(0, range(1, 10)) for record in stretch] == [*range(1, 10)]
+    assert await control.snapshot() == {}
+    for opened in (reader, control, log):
+        await opened.close()

@@ -55,6 +55,7 @@ class File:
         self.path = path
         self._thread = thread
         self._connection = connection
+        self._identity = paths.identity(path)
         self._locks: dict[str, int] = {}
 
     @classmethod
@@ -66,6 +67,20 @@ class File:
             thread.shutdown(wait=False)
             raise
         return cls(path, thread, connection)
+
+    async def current(self) -> File:
+        """Returns the file that the path leads to now: this one, or one that has taken its place; then this one is closed.
+
+        For what looks again and again: a removed file would be read as it was, for ever. Raises `TransportUnusable`.
+        """
+        found = paths.identity(self.path)
+        if found is None:
+            raise TransportUnusable(f"the log file {self.path} is not there any more")
+        if found == self._identity:
+            return self
+        following = await File.open(self.path)
+        await self.close()
+        return following
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work, arguments)

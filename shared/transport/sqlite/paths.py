@@ -29,6 +29,15 @@ def resolved(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Returns what tells this file from another of the same name; None: there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def create(path: Path) -> None:
     """Creates an empty file with mode 0600, whatever the umask. Idempotent. Raises `TransportUnusable`.
 

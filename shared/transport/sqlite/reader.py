@@ -16,6 +16,7 @@ class SqliteReader(Reader):
         self._file = file
 
     async def offsets(self) -> Mapping[int, range]:
+        self._file = await self._file.current()
         found = await self._file.run(progress)
         return {PARTITION: range(found.begin, found.end)}
 

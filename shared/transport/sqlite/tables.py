@@ -66,6 +66,7 @@ class SqliteTable(Table):
         return [key for (key,) in await self._file.run(_keys, self._statements.keys)]
 
     async def snapshot(self) -> Mapping[str, bytes]:
+        self._file = await self._file.current()
         return dict(await self._file.run(_rows, self._statements.rows))
 
     async def close(self) -> None:

@@ -100,4 +100,5 @@ class SqliteTransport(Transport):
         async with self._opening:
             if self._file is None:
                 self._file = await File.open(self._path)
+            self._file = await self._file.current()
             return self._file
