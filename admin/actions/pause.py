@@ -119,7 +119,7 @@ class _Watch:
                 raise TransportUnusable(f"{stored} which consumers follow cannot be seen: {error}") from None
             if change.desired.paused != self._wanted.paused:
                 return change
-            if change.desired != self._wanted:  # another operator wants the same: consumers take on theirs, never ours
+            if change.desired.id != self._wanted.id:  # another operator wants the same: consumers take on theirs, never ours
                 self._wanted, ours = change.desired, False
             elif not change.missing or loop.time() > deadline:
                 return change
@@ -137,7 +137,7 @@ class _Watch:
         now = _readable(snapshot) or self._wanted
         return DeliveryChange(
             desired=now,
-            ours=ours and now == self._wanted,
+            ours=ours and now.id == self._wanted.id,  # not the whole: long words are cut when they are stored
             following=tuple(sorted(following)),
             missing=tuple(
                 sorted(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from admin.actions.pause import change_delivery
-from shared.documents import desired
+from shared.documents import audit, desired
 from shared.documents.desired import DesiredDelivery
 from shared.documents.replica import BreakerReport, ReplicaDocument, ReplicaRole
 from shared.words import BreakerState
@@ -67,5 +67,17 @@ async def test_resume_ends_a_pause_that_consumers_hold_to_after_the_table_was_lo
     assert change.ours
     assert stored is not None
     assert (stored.paused, stored.by) == (False, "kim")
+    await control.close()
+    await log.close()
+
+
+async def test_words_that_are_cut_when_they_are_stored_are_not_those_of_another_operator(tmp_path: Path) -> None:
+    """With a reason of 2,000 characters `pause` said that delivery was paused already, and the audit that it was overtaken."""
+    log = log_in(tmp_path)
+    change = await change_delivery(log, paused=True, by="ada\ud83d", why="x" * 2000)
+    control = await log.control()
+    entries = audit.entries(await control.snapshot())
+    assert change.ours
+    assert [one.result for one in entries] == ["0 follow, 0 do not"]
     await control.close()
     await log.close()
