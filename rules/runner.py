@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from rules.outcome import ChainRun, RuleOutcome, Step
-from rules.processes.job import ChainOverdue, Job, LoginUnsendable, Loss, ProcessLost, SessionSetup, UncompiledRule
+from rules.processes.job import ChainChanged, ChainOverdue, Job, LoginUnsendable, Loss, ProcessLost, SessionSetup, UncompiledRule
 from rules.processes.pool import Quarantine, SessionPool
 from rules.processes.process import ProcessCommand
 from rules.processes.strikes import Strikes
@@ -106,17 +107,20 @@ class RuleRunner:
         """
         if unknown := set(chain) - self._names:
             raise ValueError(f"not loaded: {', '.join(sorted(unknown))}")
-        off = self.switched_off
-        job = Job(
-            chain=[rule for rule in chain if rule not in off],
+        whole = Job(
+            chain=chain,
             user=user,
             context=context,
             event=event,
             timeout=self._timeout if timeout is None else timeout,
             wanted=wanted,
         )
-        run = await self._outcome(job) if job.chain else ChainRun(outcome=RuleOutcome.KEPT, user=user, context=context, steps=())
-        return _with_switched_off(run, chain, off) if off else run
+        while True:
+            off = self.switched_off
+            job = replace(whole, chain=[rule for rule in chain if rule not in off]) if off else whole
+            with suppress(ChainChanged):
+                run = await self._outcome(job)
+                return _with_switched_off(run, chain, off) if off else run
 
     async def close(self) -> None:
         """End every rule process, and the host; chains under way crash."""
@@ -126,6 +130,8 @@ class RuleRunner:
         await self._host.close()
 
     async def _outcome(self, job: Job) -> ChainRun:
+        if not job.chain:
+            return ChainRun(outcome=RuleOutcome.KEPT, user=job.user, context=job.context, steps=())
         try:
             return await self._run(job)
         except EnvironmentUnusable as error:
@@ -139,14 +145,17 @@ class RuleRunner:
         if self._pool is None or self._quarantine is None:
             raise RuntimeError("the rule runner was not started")
         try:
-            return await self._pool.run(job)
+            return await self._pool.run(job, self._is_current)
         except ProcessLost as lost:
             if lost.certain:
                 return self._culprit(job, lost)
         try:
-            return await self._quarantine.run(job)
+            return await self._quarantine.run(job, self._is_current)
         except ProcessLost as lost:
             return self._culprit(job, lost)
+
+    def _is_current(self, job: Job) -> bool:
+        return self.switched_off.isdisjoint(job.chain)
 
     def _culprit(self, job: Job, lost: ProcessLost) -> ChainRun:
         rule, outcome = job.chain[lost.rule], RuleOutcome.TIMED_OUT if lost.loss is Loss.HUNG else RuleOutcome.CRASHED

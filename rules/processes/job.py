@@ -66,6 +66,10 @@ class ChainOverdue(Exception):
     """Its time was over before it could be sent to a process."""
 
 
+class ChainChanged(Exception):
+    """A rule of it was switched off while it waited: it has to begin anew, without that one."""
+
+
 class LoginUnsendable(Exception):
     """`user` or `context` cannot be said in JSON."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from rules.outcome import ChainRun
-from rules.processes.job import ChainOverdue, Job, ProcessLost, SessionSetup, UncompiledRule
+from rules.processes.job import ChainChanged, ChainOverdue, Job, ProcessLost, SessionSetup, UncompiledRule
 from rules.processes.session import RuleSession, StartFailed
 from rules.processes.stoppable_clock import StoppableClock
 from shared.backoff import Doubling
@@ -62,15 +62,18 @@ class SessionPool:
         self._on_change()
         return session.broken
 
-    async def run(self, job: Job) -> ChainRun:
+    async def run(self, job: Job, is_current: Callable[[Job], bool]) -> ChainRun:
         """Waits for a place in a process, in the time of the chain.
 
-        Raises `ChainOverdue`, `LoginUnsendable` and `ProcessLost`, and `EnvironmentUnusable` where no process can be started.
+        Raises `ChainChanged` where it is not current any more when its turn comes, `ChainOverdue`, `LoginUnsendable` and
+        `ProcessLost`, and `EnvironmentUnusable` where no process can be started.
         """
         session = None if self._turn.locked() else self._free()
         if session is not None:
             return await session.run(job, asyncio.get_running_loop().time() + job.timeout)
         session, left = await self._place(job.timeout)
+        if not is_current(job):
+            raise ChainChanged
         return await session.run(job, asyncio.get_running_loop().time() + left)
 
     async def close(self) -> None:
@@ -197,11 +200,13 @@ class Quarantine:
         """Returns the rule that runs on that event."""
         return self._session.under_way(event) if self._session else None
 
-    async def run(self, job: Job) -> ChainRun:
-        """Raises `ProcessLost`, for which this chain alone is the reason, and `EnvironmentUnusable`."""
+    async def run(self, job: Job, is_current: Callable[[Job], bool]) -> ChainRun:
+        """Raises `ProcessLost`, for which this chain alone is the reason, `EnvironmentUnusable`, and `ChainChanged`."""
         self._waiting += 1
         try:
             async with self._one:
+                if not is_current(job):
+                    raise ChainChanged
                 return await self._run(job)
         finally:
             self._waiting -= 1

@@ -101,6 +101,13 @@ async def test_a_process_that_hangs_with_all_its_places_taken_leaves_the_others_
         task.cancel()
 
 
+async def test_a_chain_that_waits_to_run_alone_leaves_out_a_rule_that_was_switched_off_meanwhile(start: StartRunner) -> None:
+    runner = await start({"loop": LOOP, "keep": KEEP})
+    runs = await _together(runner, *[["loop", "keep"]] * 5, timeout=0.5)
+    assert sorted(run.outcome for run in runs) == [KEPT] * 2 + [TIMED_OUT] * 3
+    assert {tuple(step.outcome for step in run.steps) for run in runs if run.outcome is KEPT} == {(OFF, KEPT)}
+
+
 @pytest.mark.outages
 async def test_no_chain_spends_its_time_on_waiting_for_the_end_of_the_hangs_of_others(start: StartRunner) -> None:
     """All places of all processes that there may be are taken by them, for longer than the chain has."""
