@@ -277,5 +277,6 @@ def _listeners(port: int, controller: int) -> dict[str, str]:
 
 
 if __name__ == "__main__":  # fills the cache of jars and classes
-    with JarsBroker():
-        pass
+    if not install().archive.exists():
+        with JarsBroker():
+            pass
