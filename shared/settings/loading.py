@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, cast, get_args
 
@@ -52,7 +52,15 @@ def examine(role: Role, environ: Mapping[str, str] | None = None, dotenv: Path |
     """Returns the same for output. Raises nothing."""
     settings, errors = _read(role, environ, dotenv)
     lines, to_change = (error.line for error in errors), dict.fromkeys(error.about for error in errors)
-    return Examined(settings.rows(), tuple(lines), settings.notes(), tuple(to_change))
+    notes = (*settings.notes(), *_outdone(settings.entries))
+    return Examined(settings.rows(), tuple(lines), notes, tuple(to_change))
+
+
+def _outdone(entries: Sequence[Entry]) -> Iterator[str]:
+    """Yields a line if `.env` has other values than those that count. For who looks: a start in this way is often meant."""
+    names = [entry.name for entry in entries if entry.found and entry.found.instead_of]
+    if names:
+        yield f".env has other values for {', '.join(names)}, but the environment wins; `unset` takes a variable out of it"
 
 
 def log_format(environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> LogFormat | None:

@@ -31,14 +31,14 @@ _OF_OTHERS: Final = re.compile(r".*_SERVICE_.*|.*_PORT(_.*)?|AUTH0_WEBHOOKS_(RUL
 
 def name_errors(variables: Variables, known: frozenset[str]) -> Iterator[SettingError]:
     """Returns an error for each variable that is nearly one of the known ones, or that only a later release knows."""
-    for name, (text, source, _) in variables.items():
-        if SERVICE_LINK.match(text):
+    for name, found in variables.items():
+        if SERVICE_LINK.match(found.text):
             continue
         if name in LATER:
             why = f" ({_WHY[name]})" if name in _WHY else ""
-            yield SettingError(name, f"{name} is not supported by this release yet{why}; remove it (set in {source})")
+            yield SettingError(name, f"{name} is not supported by this release yet{why}; remove it (set in {found.source})")
         elif meant := _meant(name, known):
-            yield SettingError(name, f"{name} is not a setting; did you mean {meant}? (set in {source})")
+            yield SettingError(name, f"{name} is not a setting; did you mean {meant}? (set in {found.source})")
 
 
 def unknown_names(variables: Variables, known: frozenset[str]) -> tuple[SourceValue, ...]:

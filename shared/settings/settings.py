@@ -143,7 +143,7 @@ def _derived(option: Option, texts: Mapping[str, str]) -> str:
 def _unknown(variables: Sequence[SourceValue]) -> Iterator[str]:
     """Returns one line about all of them."""
     if variables:
-        names = ", ".join(f"{name} ({source})" for _, source, name in variables)
+        names = ", ".join(f"{found.name} ({found.source})" for found in variables)
         yield f"ignored, because this program has no such setting: {names}; `auth0-webhooks config show` lists all settings"
 
 

@@ -41,6 +41,8 @@ class SourceValue(NamedTuple):
     source: str
     #: The variable that holds it, or names its file.
     name: str
+    #: The `.env` file that has another text, which does not count; empty: none has.
+    instead_of: str = ""
 
 
 class Entry(NamedTuple):
@@ -97,7 +99,8 @@ def read_variables(environ: Mapping[str, str] | None, dotenv: Path | None) -> tu
     variables = {}
     for name in {**environ, **texts}:
         if environ.get(name):
-            variables[name] = SourceValue(environ[name], "environment", name)
+            other = texts.get(name, environ[name]) != environ[name]
+            variables[name] = SourceValue(environ[name], "environment", name, str(dotenv) if other else "")
         elif name in texts:
             variables[name] = SourceValue(texts[name], str(dotenv), name)
     return variables, errors

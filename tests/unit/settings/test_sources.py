@@ -64,6 +64,15 @@ def test_the_environment_wins_over_dotenv_and_each_value_knows_its_source(tmp_pa
     assert _source(settings, "STOP_GRACE") == "default"
 
 
+def test_what_dotenv_says_in_vain_is_noted_where_a_person_looks_at_the_settings(tmp_path: Path) -> None:
+    """In the shell of the README's trial, whose exports win over the `.env` of one's own tenant."""
+    dotenv = _dotenv(tmp_path, "WINDOW=7\nBATCH_SIZE=8\nAUTH0_DOMAIN=acme.eu.auth0.com\nOTHER_PROGRAM=1\n")
+    environ = {**ENOUGH, "AUTH0_DOMAIN": "trial.eu.auth0.com", "BATCH_SIZE": "8", "WINDOW": "9", "OTHER_PROGRAM": "2"}
+    (note,) = examine(Role.RUN, environ, dotenv).notes
+    assert note.startswith(".env has other values for AUTH0_DOMAIN, WINDOW, but the environment wins")
+    assert load(Role.RUN, environ, dotenv).notes() == ()
+
+
 def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
     """Compose passes on `WINDOW: ${WINDOW:-}` as an empty text."""
     dotenv = _dotenv(tmp_path, "WINDOW=7\nLOG_FORMAT=\nLOG_LEVEL\nWEBHOK_URL=\n")
