@@ -67,6 +67,8 @@ class SpeedFigures:
     rate: float
     #: Microseconds of CPU an entry, of the producer and what it runs beside.
     cpu: float
+    #: 1-minute load average at its end; 0: not recorded.
+    load: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,11 +159,11 @@ def _unlimited(log: KafkaLog | SqliteLog, folder: Path, command: str) -> SpeedFi
             spent = process.cpu - before
             found = re.search(rf'\{{.*"{re.escape(_CAUGHT_UP)}".*\}}', process.text)
     line = json.loads(found[0]) if found else {}
-    return SpeedFigures(rate=line["entries"] / line["seconds"], cpu=spent / line["entries"] * 1e6)
+    return SpeedFigures(rate=line["entries"] / line["seconds"], cpu=spent / line["entries"] * 1e6, load=os.getloadavg()[0])
 
 
 def _median(found: Sequence[SpeedFigures]) -> SpeedFigures:
-    return SpeedFigures(rate=median(one.rate for one in found), cpu=median(one.cpu for one in found))
+    return SpeedFigures(**{name: median(getattr(one, name) for one in found) for name in ("rate", "cpu", "load")})
 
 
 def privacy(rounds: int) -> dict[str, float]:

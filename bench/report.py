@@ -206,11 +206,11 @@ def _catch_up(figures: CatchUpFigures | None) -> Iterator[str]:
     for one in figures.plans:
         yield f"| {one.plan} | {one.share:.3f} | ≥ 0.95 | {one.refused} | {one.requests} |"
     yield ""
-    yield "| without a limit, entries of 1.2 kB | entries/s | aim | CPU an entry, µs | entries a CPU second |"
-    yield "|---|---|---|---|---|"
+    yield "| without a limit, entries of 1.2 kB | entries/s | aim | CPU an entry, µs | entries a CPU second | load average |"
+    yield "|---|---|---|---|---|---|"
     for name, speed in figures.unlimited.items():
         aim = f"≥ {_CATCH_UP_AIM:,}" if name == "Kafka" else ""
-        yield f"| {name} | {speed.rate:,.0f} | {aim} | {speed.cpu:.0f} | {1e6 / speed.cpu:,.0f} |"
+        yield f"| {name} | {speed.rate:,.0f} | {aim} | {speed.cpu:.0f} | {1e6 / speed.cpu:,.0f} | {speed.load:.1f} |"
     yield ""
     yield "| personal data, all fields, entries of 1.2 kB | CPU an entry, µs | ÷ a round trip of `json` |"
     yield "|---|---|---|"
