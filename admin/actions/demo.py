@@ -69,7 +69,7 @@ class Snapshot:
     waiting_for_retry: int
     delivered: int
     failed_attempts: int
-    #: Events a second, over the last few seconds.
+    #: Events a second, over the last few seconds; once it has stopped over all of them, so that the last screen adds up.
     rate: float
     outage: bool
     #: The circuit breaker is not closed.
@@ -227,12 +227,17 @@ class _Scene:
             waiting_for_retry=state.waiting_for_retry,
             delivered=worker.counts.delivered,
             failed_attempts=worker.counts.failed_attempts,
-            rate=len(self._times) / max(0.5, min(elapsed, _RATE_OVER)),
+            rate=self._rate(worker.counts.delivered, elapsed, stopped=stopped),
             outage=now < self._outage_until,
             probing=state.breaker is not BreakerState.CLOSED,
             stopped=stopped,
             last=tuple(self._last),
         )
+
+    def _rate(self, delivered: int, elapsed: float, *, stopped: bool) -> float:
+        if stopped:
+            return delivered / max(0.5, elapsed)
+        return len(self._times) / max(0.5, min(elapsed, _RATE_OVER))
 
     def _on_entry(self, entry: JournalEntry) -> None:
         if entry.delivered:

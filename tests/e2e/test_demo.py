@@ -60,6 +60,9 @@ def test_ctrl_c_in_the_demo_says_how_far_it_came_and_is_no_failure(tmp_path: Pat
         f"failed {failed}",
     ):
         assert shown in last
+    # Over all of it, not over the last seconds: the numbers of a screen that stays must agree.
+    rate = int(last.partition("answered 200; ")[2].split()[0])
+    assert int(delivered) / (float(elapsed) + 0.06) - 1 < rate < int(delivered) / (float(elapsed) - 0.06) + 1
     assert "0 twice,\n  0 out of order for their user, 0 altered" in conclusion
     assert conclusion.count("\n") == 4  # no wall of log lines
     assert "missing" not in terminal.text
