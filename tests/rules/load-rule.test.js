@@ -196,6 +196,17 @@ test('a replaced Date is what the rule sees', async () => {
   }
 });
 
+test('replaced timers are what the rule sees', async (t) => {
+  const rule = loadRule('wait');
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const crossed = await crossing(async () => {
+    const result = run(rule);
+    t.mock.timers.tick(3_600_000);
+    assert.equal((await result).error, null);
+  });
+  assert.equal(crossed, 0);
+});
+
 test('a stub stands for a module by the text that is given to require', async () => {
   const rule = loadRule('use-sdk', {}, { 'acme-sdk@1.0.0': { score: (email) => email.length } });
   assert.equal(await crossing(async () => assert.equal((await run(rule, { email: 'abc' })).user.score, 3)), 0);
@@ -237,7 +248,7 @@ test('what runs in process is counted with its reason', () => {
   if (!ACROSS) assert.deepEqual([across, inProcess, reasons], [0, 0, {}]);
   else {
     assert.ok(across >= 12, `${across} crossed`);
-    assert.deepEqual(Object.keys(reasons).sort(), ['PaymentRequired, which is not JSON', 'a replaced Date', 'stubs']);
+    assert.deepEqual(Object.keys(reasons).sort(), ['PaymentRequired, which is not JSON', 'a replaced Date', 'replaced timers', 'stubs']);
   }
 });
 
