@@ -62,10 +62,14 @@ def _lines(seen: Overview) -> Iterator[str]:
         probe = f", next probe at {since(breaker.probe_at, seen.now)}" if breaker.probe_at else ""
         yield f"breaker     {breaker.state}: {breaker.last_outcome}{probe}"
     yield from _rules_lines(seen)
-    dead_letters = "an unknown number of" if seen.dead_letters is None else seen.dead_letters
-    yield f"set aside   {dead_letters} dead letters, {len(seen.operator.gaps)} gaps"
+    gaps = len(seen.operator.gaps) if seen.operator.readable else None
+    yield f"set aside   {_number(seen.dead_letters, 'dead letter')}, {_number(gaps, 'gap')}"
     if rates := [f"{name} {rate:.1f}/s" for name, rate in seen.rates.items() if rate]:
         yield f"last minute {', '.join(rates)}"
+
+
+def _number(number: int | None, noun: str) -> str:
+    return f"an unknown number of {noun}s" if number is None else counted(number, noun)
 
 
 def _rules_lines(seen: Overview) -> Iterator[str]:

@@ -85,6 +85,10 @@ def test_without_a_control_topic_delivery_goes_on_and_commands_say_what_to_do(tm
         validate(seen, STATUS)
         assert any("auth0-webhooks topics create" in sentence for sentence in seen["unknown"])
         assert (seen["members"], seen["gaps"]) == (1, None)
+        assert "set aside   0 dead letters, an unknown number of gaps" in ends(stack.start("status", VERBOSITY="error"))
+        place = next(f"{row['partition']}:{row['begin']}" for row in seen["partitions"] if row["committed"])
+        shown = _json(stack.start("show", place, "--json", VERBOSITY="error"))
+        assert (shown["state"], "the control table cannot be read" in shown["why"]) == ("delivered", True)
         assert "auth0-webhooks topics create" in ends(stack.start(*PAUSE), 3)
         assert runs.stop() == 0
         assert len(stack.receiver.journal) == 20

@@ -142,7 +142,10 @@ class _Inquiry:
             passed = "derived: the committed position of its partition says that it is completed"
             if hidden:
                 return replace(where, why=f"{passed}, so it was delivered or is a dead letter{hidden}")
-            return replace(where, state=WhereState.DELIVERED, why=f"{passed}, and no dead letter has it. When is not stored")
+            removed = "" if self._operator.readable else _MAYBE_REMOVED
+            return replace(
+                where, state=WhereState.DELIVERED, why=f"{passed}, and no dead letter has it. When is not stored{removed}"
+            )
         for replica in self._live:
             for event in replica.consumer.events if replica.consumer else ():
                 says = event.state in _SAID or event.reason
@@ -205,6 +208,9 @@ def _by_rules(event: PendingEvent) -> str:
     return f"its rules failed and run again, and the events of its user wait: {event.reason}"
 
 
+_MAYBE_REMOVED = (
+    ". Whether an operator removed it as a dead letter, undelivered, cannot be seen: the control table cannot be read"
+)
 _OF_ITS_USER = "an earlier event of the same user is not delivered yet, and order is kept for each user"
 #: Why an event waits behind another one, by what its consumer says of WEBHOOK_ORDERING; empty: no consumer says.
 _IN_ORDER = {
