@@ -19,8 +19,7 @@ exports.compile = function compile(name, source, parameterNames) {
   try {
     factory = vm.compileFunction(text, parameterNames, { filename, columnOffset: -PREFIX.length });
   } catch (error) {
-    error.line = lineOf(error, filename);
-    throw error;
+    throw located(error, lineOf(error, filename), source.trimEnd().split('\n').length);
   }
   return (...values) => {
     const rule = within(LOADING, () => factory(...values));
@@ -28,6 +27,13 @@ exports.compile = function compile(name, source, parameterNames) {
     return rule;
   };
 };
+
+/** Returns the error with its line. Where the file ends too early V8 names what we put behind it. */
+function located(error, line, last) {
+  if (line > last) error.message = 'Unexpected end of input';
+  error.line = line && Math.min(line, last);
+  return error;
+}
 
 /** Returns what `load` returns. Throws where it takes longer than so many milliseconds: a loop has no end of its own. */
 function within(timeout, load) {

@@ -8,7 +8,9 @@ from typing import NamedTuple
 import pytest
 
 from rules.outcome import RuleOutcome
-from tests.integration.rules.rule_runners import CONTEXT, KEEP, USER, StartRunner, rule
+from rules.processes.node import Node
+from rules.runner import RuleRunner
+from tests.integration.rules.rule_runners import CONTEXT, KEEP, USER, StartRunner, rule, rule_set
 
 KEPT, DENIED, FAILED, TIMED_OUT = RuleOutcome.KEPT, RuleOutcome.DENIED, RuleOutcome.FAILED, RuleOutcome.TIMED_OUT
 
@@ -182,3 +184,21 @@ async def test_of_the_context_only_what_is_wanted_comes_back_and_the_user_only_w
     assert same.user is USER
     assert same.context == {"idToken": {}}
     assert (changed.user, changed.context) == ({**USER, "name": "Ada"}, {"idToken": {"plan": "gold"}})
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "message"),
+    [
+        ("function (", 1, "Unexpected end of input"),
+        ("function (user, context, callback) {\n  callback(null;\n}\n", 2, "missing ) after argument list"),
+    ],
+)
+async def test_a_rule_that_does_not_compile_is_named_with_a_line_that_its_file_has(
+    node: Node, source: str, line: int, message: str
+) -> None:
+    runner = RuleRunner(node.command(None))
+    try:
+        (broken,) = await runner.start(rule_set({"broken": source, "keep": KEEP}))
+    finally:
+        await runner.close()
+    assert (broken.name, broken.line, broken.message) == ("broken", line, message)
