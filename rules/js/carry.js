@@ -13,6 +13,7 @@ const { urlToHttpOptions } = require('node:url');
 const TO = 'x-carried-to'; // the origin that the rule asked
 const BY_FETCH = 'x-carried-fetch'; // the `redirect` of a fetch
 const ERROR = 'x-carried-error'; // of a response: JSON of an error instead
+const AT = 'x-carried-at'; // of a response: where redirects led to
 
 /** Sends all HTTP requests to the server on this port of 127.0.0.1. */
 function http_(port) {
@@ -68,12 +69,13 @@ async function fetched(fetch, port, request) {
   const response = await fetch(`http://127.0.0.1:${port}${pathname}${search}`, { method, headers, body, signal, redirect: 'manual' });
   const error = response.headers.get(ERROR);
   if (error) throw Object.assign(new TypeError('fetch failed'), { cause: revived(error) });
-  Object.defineProperty(response, 'url', { value: request.url });
-  return response;
+  const at = response.headers.get(AT);
+  return Object.defineProperties(response, { url: { value: at || request.url }, redirected: { value: at !== null } });
 }
 
 /** An error as JSON that fits into a header. */
-const packed = (error) => encodeURIComponent(JSON.stringify({ name: error.name, message: String(error.message), code: error.code }));
+const packed = ({ name, message, code, syscall, address, port }) =>
+  encodeURIComponent(JSON.stringify({ name, message: String(message), code, syscall, address, port }));
 
 function revived(text) {
   const { message, ...rest } = JSON.parse(decodeURIComponent(text));
@@ -107,4 +109,4 @@ function called(ask, path, args) {
   return undefined;
 }
 
-module.exports = { http: http_, auth0, packed, TO, BY_FETCH, ERROR };
+module.exports = { http: http_, auth0, packed, TO, BY_FETCH, ERROR, AT };

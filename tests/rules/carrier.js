@@ -3,7 +3,7 @@
 
 const http = require('node:http');
 const https = require('node:https');
-const { TO, BY_FETCH, ERROR, packed } = require('../../rules/js/carry.js');
+const { TO, BY_FETCH, ERROR, AT, packed } = require('../../rules/js/carry.js');
 
 const OF_A_CONNECTION = ['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'];
 
@@ -53,8 +53,11 @@ async function byFetch(url, redirect, headers, request, response) {
   const body = chunks.length ? Buffer.concat(chunks) : undefined;
   const { host, 'content-length': _length, ...rest } = headers;
   const answer = await globalThis.fetch(url, { method: request.method, headers: rest, body, redirect });
-  const own = without(Object.fromEntries(answer.headers), [...OF_A_CONNECTION, 'content-encoding', 'content-length']);
-  response.writeHead(answer.status, answer.statusText, own);
+  const decoded = ['content-encoding', ...(request.method === 'HEAD' ? [] : ['content-length'])];
+  const own = without(Object.fromEntries(answer.headers), [...OF_A_CONNECTION, ...decoded]);
+  const cookies = answer.headers.getSetCookie(); // the one header that is not joined
+  const more = { ...(cookies.length && { 'set-cookie': cookies }), ...(answer.redirected && { [AT]: answer.url }) };
+  response.writeHead(answer.status, answer.statusText, { ...own, ...more });
   response.end(Buffer.from(await answer.arrayBuffer()));
 }
 

@@ -176,6 +176,14 @@ test('so is the global fetch', async (t) => {
   assert.deepEqual([seen[0].method, seen[0].path, seen[0].body], ['PUT', '/fetched', 'Ada']);
 });
 
+test('cookies of a response, and where a redirect led to, are those that fetch gave here', async () => {
+  const given = { url: { value: 'https://hooks.example.com/other' }, redirected: { value: true } };
+  const headers = [['content-type', 'application/json'], ['set-cookie', 'a=1'], ['set-cookie', 'b=2']];
+  globalThis.fetch = async () => Object.defineProperties(new Response('{}', { headers }), given);
+  const { user } = await run(loadRule('fetch-hook'), { name: 'Ada' });
+  assert.deepEqual(user.hook, { status: 200, body: {}, cookies: ['a=1', 'b=2'], url: 'https://hooks.example.com/other', redirected: true });
+});
+
 test('what a rule prints is printed by the console of the test', async (t) => {
   const printed = [];
   for (const level of ['log', 'warn']) t.mock.method(console, level, (...values) => printed.push([level, util.format(...values)]));

@@ -1,7 +1,8 @@
 async function (user, context, callback) {
   try {
     const response = await fetch('https://hooks.example.com/fetched', { method: 'PUT', body: user.name });
-    user.hook = { status: response.status, url: response.url, body: await response.json() };
+    const { status, url, redirected } = response;
+    user.hook = { status, url, redirected, cookies: response.headers.getSetCookie(), body: await response.json() };
     callback(null, user, context);
   } catch (error) {
     callback(error.cause || error);
