@@ -159,7 +159,9 @@ def test_the_unique_beginning_of_an_id_will_do(stack: Stack) -> None:
 def test_a_beginning_that_means_several_or_is_too_short_changes_nothing(stack: Stack, command: str, typed: str) -> None:
     text = _run(stack, command, typed, *([] if command == "show" else ["--yes"]), code=2)
     assert text.count("\n") == 1
-    assert (IDS[0] in text and IDS[4] in text) if len(typed) == 10 else "is no dead letter" in text
+    words = {IDS[0][:10]: f"begins {len(IDS)} log ids", "900": "is no dead letter", "": "must not be empty"}
+    assert words[typed] in text
+    assert (IDS[0] in text and IDS[4] in text) == (len(typed) == 10)
     assert _left(stack) == IDS
 
 
