@@ -15,7 +15,7 @@ from tree_sitter import Node
 from rules.loading.syntax import parse
 from rules.rule import RuleKind
 
-_EXPORTS: Final = re.compile(r"(?:module\.)?exports(?:\.(\w+))?")
+_EXPORTS: Final = re.compile(r"""(?:module\.)?exports(?:\.(\w+)|\[["'](\w+)["']\])?""")
 _ACTION: Final = re.compile(r"on[A-Z]\w*")
 _SKIPPED: Final = frozenset({"comment", "html_comment", "hash_bang_line", "empty_statement"})
 #: What is no function that a call runs, whatever is in it.
@@ -69,11 +69,20 @@ def _exported(node: Node) -> FileKind | None:
 
 
 def _assigned(node: Node) -> Iterator[str]:
-    """Yields the name of what an assignment to `exports` exports; empty for `module.exports` as a whole."""
+    """Yields the name of what an assignment to `exports` exports; of an object that is all of it the first member; else empty."""
     expression = node.named_children[0] if node.type == "expression_statement" and node.named_children else None
     left = expression.child_by_field_name("left") if expression and expression.type == "assignment_expression" else None
     if left and left.text and (match := _EXPORTS.fullmatch("".join(left.text.decode("utf-8", "replace").split()))):
-        yield match[1] or ""
+        yield match[1] or match[2] or _first_member(expression.child_by_field_name("right") if expression else None)
+
+
+def _first_member(node: Node | None) -> str:
+    members = node.named_children if node is not None and node.type == "object" else []
+    for member in members:
+        name = member.child_by_field_name("key") or member.child_by_field_name("name") or member
+        if name.type in ("property_identifier", "shorthand_property_identifier") and name.text:
+            return name.text.decode("utf-8", "replace")
+    return ""
 
 
 def _begins_with(node: Node) -> FileKind:

@@ -35,6 +35,11 @@ def test_a_function_is_a_rule_also_after_comments_and_one_that_does_not_compile(
     [
         ("// an action\nexports.onExecutePostLogin = async (event, api) => {};", RuleKind.ACTION, 2, "onExecutePostLogin"),
         ("const x = 1;\nmodule.exports.onContinuePostLogin = async () => {};", RuleKind.ACTION, 2, "onContinuePostLogin"),
+        ("exports['onExecutePostLogin'] = async (event, api) => {};", RuleKind.ACTION, 1, "onExecutePostLogin"),
+        ("module.exports = { onExecutePostLogin: async (event, api) => {} };", RuleKind.ACTION, 1, "onExecutePostLogin"),
+        ("async function onExecutePostLogin() {}\nmodule.exports = { onExecutePostLogin };", RuleKind.ACTION, 2, "not supported"),
+        ("module.exports = { async onExecutePostLogin(event, api) {} };", RuleKind.ACTION, 1, "not supported"),
+        ("module.exports = { rule: 1 };", RuleKind.OTHER, 1, "`exports`"),
         ("exports . onExecutePreUserRegistration = 1", RuleKind.ACTION, 1, "not supported yet"),
         (f"module.exports = {RULE}", RuleKind.OTHER, 1, "`exports`"),
         ("// x\nfunction* login(user, context, callback) {}", RuleKind.OTHER, 2, "a generator"),
