@@ -52,6 +52,8 @@ _LAST_PAGE: Final = 5.0
 _CAUGHT_UP_EVERY: Final = 600.0
 #: Seconds before an empty page that names another one behind it is looked at again.
 _UNSURE: Final = 1.0
+#: Seconds for which personal data is hidden before others get their turn.
+_AT_A_TIME: Final = 0.05
 _PAUSES: Final = Doubling(1.0, 60.0)  # seconds, after failures in a row
 
 
@@ -260,7 +262,8 @@ class Poller:
 
     async def _publish(self, publisher: Publisher, events: Sequence[Event], checkpoint: Checkpoint) -> None:
         reasons = [self._selection.reason_to_drop(event.type) for event in events]
-        passed = {event.log_id: self._hide(event) for event, reason in zip(events, reasons, strict=True) if reason is None}
+        selected = [event for event, reason in zip(events, reasons, strict=True) if reason is None]
+        passed = {event.log_id: event for event in await self._meanwhile(publisher, self._hidden(selected))}
         for event in publisher.too_large(list(passed.values())):
             await self._meanwhile(publisher, self.gaps.too_large(event))
         try:
@@ -282,6 +285,17 @@ class Poller:
             checkpoint=checkpoint,
         )
         self._observer.page_published(page)
+
+    async def _hidden(self, events: Sequence[Event]) -> list[Event]:
+        """Large entries take long: the lease has to be renewed meanwhile, and a consumer in this loop goes on."""
+        hidden: list[Event] = []
+        until = time.monotonic() + _AT_A_TIME
+        for event in events:
+            hidden.append(self._hide(event))
+            if time.monotonic() > until:
+                await asyncio.sleep(0)
+                until = time.monotonic() + _AT_A_TIME
+        return hidden
 
     async def _caught_up(self, publisher: Publisher, began: float) -> None:
         """Notes with the checkpoint that Auth0 had nothing newer; stores that now and then."""

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from producer.privacy.entry import Privacy
 from shared.errors import CredentialsRefused, LeaseLost, ScopeMissing, TransportUnusable, WebhooksError
-from shared.event import slice_page
+from shared.event import Event, slice_page
 from shared.transport.port import Publisher
 from shared.transport.sqlite.transport import SqliteTransport
 from shared.words import PiiField, PiiMode
@@ -480,6 +480,22 @@ async def test_the_lease_is_renewed_while_a_page_is_long_in_coming(setup_of: Set
 
 
 @pytest.mark.usefixtures("often_renewed")
+async def test_the_lease_is_renewed_while_personal_data_is_hidden_in_large_entries(setup_of: SetupOf) -> None:
+    def slowly(event: Event) -> Event:
+        time.sleep(0.1)  # of the event loop's own time
+        return event
+
+    setup = await setup_of(entries(0, 21))
+    setup.restart(hide=slowly)
+    async with setup.publishing() as publisher:
+        watched = WatchedPublisher(publisher)
+        await setup.poller.turn(watched)
+        await setup.poller.turn(watched)
+        assert watched.renewals > 0
+        await setup.to_the_end(watched)
+    assert len(await setup.stored()) == 21
+
+
 async def test_a_lease_that_is_lost_while_a_page_is_fetched_ends_the_fetching(setup_of: SetupOf) -> None:
     setup = await setup_of()
     async with setup.publishing() as real:
