@@ -16,7 +16,7 @@ const REQUESTS = new Set([
   ...['PBKDF2REQUEST', 'SCRYPTREQUEST', 'RANDOMBYTESREQUEST', 'KEYPAIRGENREQUEST', 'SIGNREQUEST', 'HASHREQUEST', 'DERIVEBITSREQUEST'],
 ]);
 // Done when their one callback was called; where the permission model refuses a file, they are not destroyed.
-const FILES = new Set(['FSREQCALLBACK', 'FSREQPROMISE']);
+const FILES = new Set(['FSREQCALLBACK', 'FSREQPROMISE', 'FILEHANDLECLOSEREQ']);
 const TYPES = new Set([...LASTING, ...REQUESTS, ...FILES]);
 // These throw where it refuses them, and leave open what they had begun.
 const REFUSED = [[ChildProcess.prototype, ['spawn']], [fs, ['chmod', 'lutimes', 'mkdir', 'readlink', 'rmdir', 'utimes']]];

@@ -73,6 +73,17 @@ async def test_work_after_the_callback_is_waited_for(start: StartRunner, server:
     assert [kind for name, kind in zip(sources, KINDS, strict=True) if name not in done] == []
 
 
+FILES = ("fs.readFile(process.argv[1], ask)", "fs.promises.readFile(process.argv[1]).then(ask)")
+
+
+@pytest.mark.parametrize("read", FILES, ids=["callback", "promise"])
+async def test_a_file_that_a_rule_may_read_is_waited_for(start: StartRunner, server: SlowServer, read: str) -> None:
+    body = f"callback(); const fs = require('fs'), ask = () => fetch('{server.url}/file'); {read}"
+    runner = await start({"reads": rule(body)}, timeout=20.0)
+    run = await runner.run(["reads"], USER, CONTEXT, event="1")
+    assert run.steps[0].calls == (OutgoingCall(method="GET", url=f"{server.url}/file", status=201),)
+
+
 async def test_a_request_on_a_socket_that_another_chain_opened_is_waited_for(start: StartRunner, server: SlowServer) -> None:
     body = f"""
         const http = require('http');
