@@ -17,6 +17,9 @@ from tests.support.kafka.secured import PLAIN_USER, SecuredBroker, unsigned_toke
 
 Environment = dict[str, str]
 
+# Python's own `SSLContext.wrap_socket` leaves its socket to the garbage collector where a reset comes before it begins.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
+
 
 def _fault(environment: Environment) -> ServerFault:
     started = time.monotonic()
