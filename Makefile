@@ -55,7 +55,7 @@ faults: $(DEV) ## kills, freezes and outages with real processes: minutes
 	$(BIN)/pytest -n 2 --dist worksteal -o faulthandler_timeout=290 -m faults tests/faults
 
 # New examples at each run; without what needs a broker.
-search: $(DEV) ## all properties of tests/unit once more, with new random examples: about 8 minutes
+search: $(DEV) ## all properties of tests/unit once more, with new random examples: about 4 minutes
 	HYPOTHESIS_PROFILE=search $(BIN)/pytest -n 2 --dist worksteal -o timeout=900 -o faulthandler_timeout=890 tests/unit
 
 # The same for SOAK_MINUTES (10), everything at once; its sum becomes a row of docs/faults.md.
