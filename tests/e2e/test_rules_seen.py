@@ -108,7 +108,7 @@ def test_a_rule_under_way_is_the_reason_for_which_an_event_waits_and_counters_ag
     (replica,) = seen["replicas"]
     assert replica["rules"] == _hash(stack, **settings) != _hash(stack, **{**settings, "RULES_ON_ERROR": "hold"})
     assert seen["rules"] == {"differ": False, "switched_off": {}}
-    assert [row["oldest"]["reason"] for row in seen["partitions"]] == ["rule b_acts is running"]
+    stack.until_shown(lambda: [row["oldest"]["reason"] for row in _status(stack)["partitions"]] == ["rule b_acts is running"])
     text = ends(stack.start("status"))
     assert f"rules       {replica['rules']} on {replica['id']}" in text
     assert "differ" not in text
