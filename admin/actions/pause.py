@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from admin.actions.audit import audited
 from shared.documents import desired as documents
 from shared.documents.desired import DesiredDelivery
-from shared.documents.replica import ConsumerReport, ReplicaDocument, replicas
+from shared.documents.replica import ReplicaDocument, replicas
 from shared.errors import DocumentNewer, EnvironmentUnusable, RecordInvalid, TransportUnusable
 from shared.transport.port import Table, Transport
 
@@ -139,11 +139,7 @@ class _Watch:
             desired=now,
             ours=ours and now.id == self._wanted.id,  # not the whole: long words are cut when they are stored
             following=tuple(sorted(following)),
-            missing=tuple(
-                sorted(
-                    [*silent, *await self._silent_members([one.consumer for one in live.values() if one.consumer], unreadable)]
-                )
-            ),
+            missing=tuple(sorted([*silent, *await self._silent_members(live.values(), unreadable)])),
             open_calls=sum(one.consumer.in_flight for one in following.values() if one.consumer),
         )
 
@@ -159,7 +155,7 @@ class _Watch:
     def _ago(self, replica: ReplicaDocument) -> str:
         return f"{max(0.0, self._clock() - replica.seen):.0f} s ago"
 
-    async def _silent_members(self, live: Collection[ConsumerReport], unreadable: Mapping[str, str]) -> list[str]:
+    async def _silent_members(self, live: Iterable[ReplicaDocument], unreadable: Mapping[str, str]) -> list[str]:
         """Members of the group that say nothing that we could read, as far as the log tells."""
         try:
             consumers = await self._transport.consumers()
@@ -168,7 +164,7 @@ class _Watch:
         strange = [f"{key} ({reason})" for key, reason in sorted(unreadable.items())]
         if consumers.members is None:
             return strange
-        silent = consumers.members - sum(one.works_in(consumers.group) for one in live)
+        silent = consumers.members - sum(one.consumer_in(consumers.group) is not None for one in live)
         if silent <= 0:
             return []
         why = ", ".join(strange) or "an older release, without the right to write to the control topic, or just starting"

@@ -124,10 +124,6 @@ class ConsumerReport:
     #: Its consumer group in Kafka; empty on the embedded log, and where the release that wrote this does not say.
     group: str = ""
 
-    def works_in(self, group: str) -> bool:
-        """Whether its partitions are those of this consumer group, as far as it says; "" is any."""
-        return group in ("", self.group) or not self.group
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollerReport:
@@ -179,6 +175,11 @@ class ReplicaDocument:
     def is_stale(self, now: float) -> bool:
         """`now`: seconds since the epoch, by the reader's clock; the clocks may differ by a few seconds."""
         return now - self.seen > STALE
+
+    def consumer_in(self, group: str) -> ConsumerReport | None:
+        """Returns its consumer where its partitions are those of this consumer group, as far as it says; "" is any group."""
+        one = self.consumer
+        return one if one and (group in ("", one.group) or not one.group) else None
 
     def encode(self) -> bytes:
         return _CODEC.encode(self)

@@ -60,7 +60,7 @@ class _Inquiry:
         self._transport = transport
         self._reader = reader
         self._operator = operator
-        self._live = [one for one in operator.live(now) if one.consumer and one.consumer.works_in(group)]
+        self._live = [one for one in operator.live(now) if one.consumer_in(group)]
         self._now = now
 
     async def answer(self, log_id: str, at_hand: FilterAtHand | str, known: Search | None = None) -> Where:

@@ -115,7 +115,7 @@ class Overview:
     @property
     def consumer_reports(self) -> tuple[ConsumerReport, ...]:
         """Of live replicas, in this group: other groups deliver the same log to another webhook."""
-        return tuple(one.consumer for one in self.live if one.consumer and one.consumer.works_in(self.group))
+        return tuple(filter(None, (one.consumer_in(self.group) for one in self.live)))
 
     @property
     def group(self) -> str:
@@ -152,7 +152,7 @@ class Overview:
     @property
     def clocks_differ(self) -> bool:
         """The group has members, and all that consumers wrote is too old to count: it may be the clock of this machine."""
-        wrote = any(one.consumer and one.consumer.works_in(self.group) for one in self.operator.replicas)
+        wrote = any(one.consumer_in(self.group) for one in self.operator.replicas)
         return bool(self.consumers and self.consumers.members) and wrote and not self.consumer_reports
 
     @property
@@ -164,9 +164,7 @@ class Overview:
         if not (self.consumers and self.consumers.members):
             return False
         stale = [one for one in self.operator.replicas if self.operator.is_stale(one, self.now)]
-        missing = self.consumers.members > len(self.consumer_reports) and any(
-            one.consumer and one.consumer.works_in(self.group) for one in stale
-        )
+        missing = self.consumers.members > len(self.consumer_reports) and any(one.consumer_in(self.group) for one in stale)
         led = [one for one in stale if one.poller and one.poller.leading and self.now - one.seen < FORGOTTEN]
         return missing or (bool(led) and not any(one.leading for one in self.poller_reports.values()))
 

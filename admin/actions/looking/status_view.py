@@ -123,10 +123,10 @@ def _rows(progress: Mapping[int, Progress]) -> list[PartitionStatus]:
 def _owners(replicas: Iterable[ReplicaDocument], group: str) -> dict[int, tuple[str, list[PendingEvent]]]:
     """Returns by partition the replica that owns it, as the newest document says, and the events that it names."""
     return {
-        partition: (one.id, [event for event in one.consumer.events if event.partition == partition])
+        partition: (one.id, [event for event in consumer.events if event.partition == partition])
         for one in sorted(replicas, key=lambda one: one.seen)
-        if one.consumer and one.consumer.works_in(group)
-        for partition in one.consumer.partitions
+        if (consumer := one.consumer_in(group))
+        for partition in consumer.partitions
     }
 
 
