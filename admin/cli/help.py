@@ -19,7 +19,22 @@ from admin.exits import Exit
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class HelpfulCommand(TyperCommand):
+class _Docstring:
+    """What a command and a group make of their docstring in the same way."""
+
+    help: str | None
+
+    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002  a shell that completes shows it: whole, as the help does
+        return summary(self.help)
+
+    def format_help_text(self, _ctx: Any, formatter: Any) -> None:
+        _write_text(self.help, formatter)
+
+    def format_epilog(self, _ctx: Any, formatter: Any) -> None:
+        _write_examples(self.help, formatter)
+
+
+class HelpfulCommand(_Docstring, TyperCommand):
     """One command."""
 
     allow_extra_args = True  # so that `parse_args` names them
@@ -37,20 +52,11 @@ class HelpfulCommand(TyperCommand):
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return ["[OPTIONS]", *(_usage_piece(param) for param in _arguments(self.get_params(ctx)))]
 
-    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002  a shell that completes shows it: whole, as the help does
-        return summary(self.help)
-
-    def format_help_text(self, _ctx: Any, formatter: Any) -> None:
-        _write_text(self.help, formatter)
-
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_parameters(self.get_params(ctx), ctx, formatter)
 
-    def format_epilog(self, _ctx: Any, formatter: Any) -> None:
-        _write_examples(self.help, formatter)
 
-
-class HelpfulGroup(TyperGroup):
+class HelpfulGroup(_Docstring, TyperGroup):
     """Commands under one name. Those of the whole program stand in panels."""
 
     def get_help_option_names(self, ctx: Any) -> list[str]:
@@ -68,12 +74,6 @@ class HelpfulGroup(TyperGroup):
             raise usage.no_such_command(ctx, args[0])
         return super().resolve_command(ctx, args)
 
-    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002  a shell that completes shows it: whole, as the help does
-        return summary(self.help)
-
-    def format_help_text(self, _ctx: Any, formatter: Any) -> None:
-        _write_text(self.help, formatter)
-
     def format_options(self, ctx: Any, formatter: Any) -> None:
         self.format_commands(ctx, formatter)
         _write_parameters(self.get_params(ctx), ctx, formatter)
@@ -88,9 +88,6 @@ class HelpfulGroup(TyperGroup):
             panels.setdefault(panel if isinstance(panel, str) else "Commands", []).append(row)
         for panel, rows in panels.items():
             _write_rows(panel, rows, formatter)
-
-    def format_epilog(self, _ctx: Any, formatter: Any) -> None:
-        _write_examples(self.help, formatter)
 
 
 class Commands(typer.Typer):
