@@ -113,7 +113,8 @@ class ControlFollower:
                 reader.missed()
             return False
         if self._unread:  # said, and the next outage is told again however soon it comes
-            self._unread, self._throttle = False, LogThrottle(_SAID_EVERY)
+            self._unread = False
+            self._throttle.forget()
             log.info("the control table can be read again")
         again = False
         for reader in self._readers:

@@ -19,6 +19,10 @@ class LogThrottle:
         #: How often the line that was allowed last had been left out before.
         self.left_out = 0
 
+    def forget(self) -> None:
+        """Whatever was written: the next line of each kind is written again."""
+        self._lines.clear()
+
     def allows(self, line: Hashable, now: float) -> bool:
         """Returns whether `line` is to be written now."""
         written, left_out = self._lines.get(line, (float("-inf"), 0))
