@@ -119,7 +119,7 @@ class ReplicaReporter(ControlReader):
     def _left_behind(self, documents: Mapping[str, bytes], now: float) -> list[str]:
         """Returns the keys of processes that were killed long ago: any replica removes them.
 
-        By their own clock, and whatever clocks say, or whatever is written there, what nobody has written anew for as long.
+        By their own clock; and, whatever clocks or texts say, what has stood there unchanged for as long.
         """
         old = {one.key for one in replicas(documents).values() if self._clock() - one.seen > FORGOTTEN}
         return [key for key, (_, since) in self._standing.items() if key in old or now - since > FORGOTTEN]

@@ -1,4 +1,4 @@
-"""Whoever asks the metrics server, and however: it answers or closes, and the loop beside it goes on."""
+"""Any client of the metrics server, with any request: it answers or closes, and the loop beside it goes on."""
 
 from __future__ import annotations
 

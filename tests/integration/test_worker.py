@@ -116,11 +116,11 @@ async def test_a_crash_repeats_no_more_than_the_window_however_seldom_positions_
     tmp_path: Path, receiver: Receiver
 ) -> None:
     await publish(log_in(tmp_path), events(0, 200))
-    onlooker = log_in(tmp_path)
+    watching = log_in(tmp_path)
     async with running(worker(receiver.url, window=20, commit_interval=60), log_in(tmp_path)):
         await receiver.journal.wait_for(200, timeout=20)
-        assert (await onlooker.progress())[0].lag <= 20
-    await onlooker.close()
+        assert (await watching.progress())[0].lag <= 20
+    await watching.close()
 
 
 class _InAnOutage(Member):

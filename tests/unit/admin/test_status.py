@@ -345,7 +345,7 @@ def test_by_what_arrives_a_replica_lives_while_it_writes_whatever_its_clock_says
 def test_it_is_doubtful_who_runs_where_members_or_the_active_poller_are_missing() -> None:
     assert not _seen(members=1).doubtful
     assert replace(_seen(members=1), now=NOW + 40).doubtful
-    assert not replace(_seen(members=0), now=NOW + 40).doubtful, "nobody runs"
+    assert not replace(_seen(members=0), now=NOW + 40).doubtful, "none runs"
     assert not replace(_seen(members=None), now=NOW + 40).doubtful, "one machine has one clock"
     two = replace(_seen(members=2), now=NOW)
     assert not two.doubtful, "one that says nothing cannot be waited for"
